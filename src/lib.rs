@@ -1,0 +1,17 @@
+//! A declarative reconciler for schema-per-tenant PostgreSQL.
+//!
+//! The pipeline, and the modules in its order:
+//! `tenants.toml` → [`config`] → desired; PostgreSQL and the secret store → `inspect` → observed;
+//! [`plan`] = diff(desired, observed), pure; `apply` carries a plan out; [`render`] shows it.
+//!
+//! Without the feature `engine` the library is the pure core: no driver, no network, no clock, no environment.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
+
+#[cfg(feature = "engine")]
+pub mod database;
+pub mod model;
+#[cfg(feature = "engine")]
+pub mod sandbox;
+#[cfg(feature = "engine")]
+pub mod secrets;
