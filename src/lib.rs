@@ -10,6 +10,7 @@
 
 #[cfg(feature = "engine")]
 pub mod database;
+pub mod migrations;
 pub mod model;
 #[cfg(feature = "engine")]
 pub mod sandbox;

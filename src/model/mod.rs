@@ -1,1 +1,15 @@
-//! Under construction.
+//! The nouns: what a team wants ([`Desired`]), what is there ([`Observed`]), and the small values both are made of.
+//!
+//! Nothing here does I/O; everything is ordered, so that the same input gives the same bytes.
+
+mod acl;
+mod desired;
+mod name;
+pub mod secret;
+mod sql;
+pub mod vault;
+
+pub use acl::{Acl, AclItem, Grantee, ParseAclError};
+pub use desired::*;
+pub use name::{NameError, TenantKey, check_role_name, check_schema_name};
+pub use sql::{ident, literal, qualified};

@@ -1,0 +1,73 @@
+//! A migration cut into its statements, so that an error can name the line and nothing in a file ends the transaction.
+
+use squawk_syntax::ast::AstNode;
+use squawk_syntax::SourceFile;
+
+/// One SQL statement of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub sql: String,
+    /// The line of the file it begins on, from 1.
+    pub line: usize,
+}
+
+/// The statements of a file in order.
+///
+/// A text the parser does not know comes back as one statement: PostgreSQL has the last word on what is SQL.
+#[must_use]
+pub fn split(sql: &str) -> Vec<Statement> {
+    let text = sql.trim_start_matches('\u{feff}');
+    let parse = SourceFile::parse(text);
+    if !parse.errors().is_empty() {
+        return if text.trim().is_empty() {
+            Vec::new()
+        } else {
+            vec![Statement { sql: text.to_owned(), line: 1 }]
+        };
+    }
+    parse
+        .tree()
+        .stmts()
+        .map(|statement| {
+            let node = statement.syntax();
+            let range = node.text_range();
+            let start = usize::from(range.start());
+            let raw = &text[start..usize::from(range.end())];
+            let sql = raw.trim_start();
+            let begin = start + (raw.len() - sql.len());
+            Statement {
+                sql: sql.trim_end().trim_end_matches(';').to_owned(),
+                line: 1 + text[..begin].matches('\n').count(),
+            }
+        })
+        .filter(|statement| !statement.sql.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn semicolons_in_strings_bodies_and_comments_do_not_cut() {
+        let sql = "\u{feff}-- first; comment\nCREATE TABLE t (a text DEFAULT ';');\r\n\n/* ; */ INSERT INTO t VALUES ('x;y');\nCREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; SELECT 2; $$;\nDO $x$ BEGIN NULL; END $x$";
+        let statements = split(sql);
+        let lines: Vec<_> = statements.iter().map(|s| s.line).collect();
+        assert_eq!(lines, [2, 4, 5, 6], "{statements:#?}");
+        assert!(statements[0].sql.starts_with("CREATE TABLE"));
+    }
+
+    #[test]
+    fn begin_atomic_bodies_stay_whole() {
+        let sql = "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN a > 1 THEN 1 ELSE 2 END; SELECT 2; END;\nSELECT 1;";
+        assert_eq!(split(sql).len(), 2, "{:#?}", split(sql));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_statement_and_an_unknown_syntax_is_kept_whole() {
+        assert!(split("").is_empty());
+        assert!(split("-- nothing\n").is_empty());
+        let odd = "CREATE GIZMO x WITH 1 2 3; SELECT 1";
+        assert_eq!(split(odd), [Statement { sql: odd.into(), line: 1 }]);
+    }
+}

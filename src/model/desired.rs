@@ -1,0 +1,196 @@
+//! The desired state: a valid `tenants.toml`, every default filled in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::TenantKey;
+use super::vault::VaultConfig;
+use crate::migrations::MigrationSet;
+
+/// Everything `tenants.toml` and the migrations say.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// `[database].url`, the third place to look for the database. May hold a password: never print it.
+    pub database_url: Option<SecretString>,
+    pub public_schema: Option<PublicSchema>,
+    /// Schemas that every tenant may USE, in search_path order.
+    pub shared_schemas: Vec<String>,
+    /// Made once, in the first shared schema.
+    pub extensions: BTreeSet<String>,
+    pub advertise: Advertise,
+    pub migrations: MigrationSet,
+    pub lock_timeout: Duration,
+    pub secrets: SecretsPolicy,
+    pub passwords: PasswordPolicy,
+    pub archive_dir: PathBuf,
+    pub tenants: BTreeMap<TenantKey, Tenant>,
+}
+
+/// What PUBLIC keeps on schema `public` and on the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicSchema {
+    /// PUBLIC gets nothing on schema public and no TEMP on the database.
+    Revoke,
+    Keep,
+}
+
+/// Where tenants connect, when that is elsewhere than we do (a pooler, a public name).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Advertise {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SecretsPolicy {
+    pub store: StoreKind,
+    /// The template of a secret's path; `{tenant}` stands for the tenant's key as it is.
+    pub path: String,
+    /// For [`StoreKind::File`].
+    pub dir: PathBuf,
+    pub vault: VaultConfig,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    Vault,
+    #[default]
+    File,
+}
+
+impl StoreKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vault => "vault",
+            Self::File => "file",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordPolicy {
+    /// Characters, 16 to 128.
+    pub length: usize,
+    pub charset: Charset,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Charset {
+    /// The 94 printable ASCII characters but the space.
+    #[default]
+    Printable,
+    /// The 62 letters and digits.
+    Alphanumeric,
+}
+
+/// One tenant, every default filled in.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub key: TenantKey,
+    pub schema: String,
+    /// The role the tenant logs in as.
+    pub username: String,
+    /// The NOLOGIN role of `owner = …`; see [`Tenant::owner`] for the role that owns.
+    pub owner_role: String,
+    pub access: Access,
+    /// -1: none.
+    pub connection_limit: i32,
+    /// `ALTER ROLE … SET`, by lower-case parameter name.
+    pub settings: BTreeMap<String, String>,
+    pub on_remove: OnRemove,
+    pub protected: bool,
+    /// The admin's own password; `None`: generated.
+    pub password: Option<SecretString>,
+    pub secret_path: String,
+}
+
+impl Tenant {
+    /// The role that owns the schema and what migrations create.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        if self.access == Access::Owner { &self.username } else { &self.owner_role }
+    }
+
+    #[must_use]
+    pub fn password_source(&self) -> PasswordSource {
+        if self.password.is_some() { PasswordSource::Given } else { PasswordSource::Generated }
+    }
+}
+
+/// Where a tenant's password comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordSource {
+    /// `password_from`.
+    Given,
+    Generated,
+}
+
+impl PasswordSource {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Generated => "generated",
+        }
+    }
+}
+
+/// What a tenant may do in its own schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// USAGE and CREATE on the schema, every privilege but TRIGGER on its objects.
+    #[default]
+    Full,
+    /// The username itself owns the schema and its objects.
+    Owner,
+    /// Reads and changes rows; changes no structure.
+    Readwrite,
+    Readonly,
+}
+
+impl Access {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Owner => "owner",
+            Self::Readwrite => "readwrite",
+            Self::Readonly => "readonly",
+        }
+    }
+}
+
+/// What happens to a tenant that is no longer declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnRemove {
+    /// Dump, then drop.
+    #[default]
+    Archive,
+    Drop,
+    /// NOLOGIN, secret deleted, schema kept.
+    Retain,
+}
+
+impl OnRemove {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Drop => "drop",
+            Self::Retain => "retain",
+        }
+    }
+}
