@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
+pub mod config;
 #[cfg(feature = "engine")]
 pub mod database;
 pub mod migrations;

@@ -106,14 +106,19 @@ mod tests {
     use super::super::MigrationFile;
 
     fn faults(sql: &str) -> Vec<String> {
-        MigrationFile::parse("V1__x.sql", sql).map(|_| Vec::new()).unwrap_or_else(|f| f.iter().map(ToString::to_string).collect())
+        MigrationFile::parse("V1__x.sql", sql)
+            .map(|_| Vec::new())
+            .unwrap_or_else(|f| f.iter().map(ToString::to_string).collect())
     }
 
     #[test]
     fn transaction_commands_are_refused_with_their_line() {
         for command in ["COMMIT", "BEGIN", "ROLLBACK", "START TRANSACTION", "END", "SAVEPOINT a"] {
             let found = faults(&format!("CREATE TABLE t ();\n{command};"));
-            assert!(found.len() == 1 && found[0].starts_with("V1__x.sql:2: holds a transaction"), "{command}: {found:?}");
+            assert!(
+                found.len() == 1 && found[0].starts_with("V1__x.sql:2: holds a transaction"),
+                "{command}: {found:?}"
+            );
         }
         assert!(faults("DO $$ BEGIN PERFORM 1; END $$;").is_empty());
         assert!(faults("SELECT 'COMMIT;'").is_empty());

@@ -1,7 +1,7 @@
 //! A migration cut into its statements, so that an error can name the line and nothing in a file ends the transaction.
 
-use squawk_syntax::ast::AstNode;
 use squawk_syntax::SourceFile;
+use squawk_syntax::ast::AstNode;
 
 /// One SQL statement of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +19,7 @@ pub fn split(sql: &str) -> Vec<Statement> {
     let text = sql.trim_start_matches('\u{feff}');
     let parse = SourceFile::parse(text);
     if !parse.errors().is_empty() {
-        return if text.trim().is_empty() {
-            Vec::new()
-        } else {
-            vec![Statement { sql: text.to_owned(), line: 1 }]
-        };
+        return if text.trim().is_empty() { Vec::new() } else { vec![Statement { sql: text.to_owned(), line: 1 }] };
     }
     parse
         .tree()

@@ -1,0 +1,106 @@
+//! What is wrong with a `tenants.toml`, and where.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::read::Places;
+
+/// One fault. The message is a lower-case fragment; the hint says what to type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Bytes of the source; `None` when the fault has no one place.
+    pub span: Option<Range<usize>>,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// Every fault of one file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    pub path: String,
+    /// The file's text with its passwords and tokens starred out, byte for byte as long as the file.
+    pub source: String,
+    pub faults: Vec<Fault>,
+}
+
+#[derive(Default)]
+pub(super) struct Faults(Vec<Fault>);
+
+/// More faults than this are one fault many times over; the rest are counted.
+const MOST_SHOWN: usize = 100;
+
+impl Faults {
+    pub fn push(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: Option<String>) {
+        self.0.push(Fault { span, message: message.into(), hint });
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.0.len() > MOST_SHOWN
+    }
+
+    pub fn into_result(mut self, path: &str, source: &str, places: &Places<'_>) -> Result<(), ConfigError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.0.sort_by_key(|fault| fault.span.as_ref().map_or(usize::MAX, |span| span.start));
+        self.0.dedup();
+        Err(ConfigError { path: path.to_owned(), source: places.redact(source), faults: self.0 })
+    }
+}
+
+impl ConfigError {
+    /// A fault that belongs to the file as a whole.
+    #[must_use]
+    pub fn whole(path: &str, message: impl Into<String>, hint: Option<String>) -> Self {
+        let fault = Fault { span: None, message: message.into(), hint };
+        Self { path: path.to_owned(), source: String::new(), faults: vec![fault] }
+    }
+
+    /// Line and column of a byte, both from 1, the column in characters.
+    #[must_use]
+    pub fn line_column(&self, byte: usize) -> (usize, usize) {
+        let before = &self.source.as_bytes()[..byte.min(self.source.len())];
+        let line = 1 + before.iter().filter(|b| **b == b'\n').count();
+        let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        (line, 1 + String::from_utf8_lossy(&before[start..]).chars().count())
+    }
+
+    /// The text of a line, from 1.
+    #[must_use]
+    pub fn line(&self, line: usize) -> &str {
+        self.source.lines().nth(line.saturating_sub(1)).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, fault) in self.faults.iter().enumerate() {
+            if n > 0 {
+                writeln!(f)?;
+            }
+            match &fault.span {
+                Some(span) => {
+                    let (line, column) = self.line_column(span.start);
+                    write!(f, "{}:{line}:{column}: {}", self.path, fault.message)?;
+                    let text = self.line(line);
+                    let width = span.len().clamp(1, text.chars().count().saturating_sub(column - 1).max(1));
+                    let gutter = line.to_string().len();
+                    write!(f, "\n{line} | {text}\n{:gutter$} | {:2$}{}", "", "^".repeat(width), column - 1)?;
+                }
+                None => write!(f, "{}: {}", self.path, fault.message)?,
+            }
+            if let Some(hint) = &fault.hint {
+                write!(f, "\n  hint: {hint}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for ConfigError {}

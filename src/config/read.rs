@@ -1,0 +1,217 @@
+//! TOML text → [`RawConfig`], going on after a fault: the key at fault is taken out and the rest is read again.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Lookup;
+use super::fault::Faults;
+use super::interpolate::interpolate;
+use super::raw::{RawConfig, RawTenant};
+
+type Table<'a> = DeTable<'a>;
+
+/// The parsed file with `${VAR}` filled in. Syntax errors are faults; what could be read is still looked at.
+pub(super) fn document<'a>(source: &'a str, env: Lookup<'_>, faults: &mut Faults) -> Spanned<Table<'a>> {
+    let (mut document, errors) = DeTable::parse_recoverable(source);
+    for error in errors {
+        faults.push(error.span(), error.message(), None);
+    }
+    fill(document.get_mut(), env, faults);
+    document
+}
+
+fn fill(table: &mut Table<'_>, env: Lookup<'_>, faults: &mut Faults) {
+    for (_, value) in table.iter_mut() {
+        fill_value(value, env, faults);
+    }
+}
+
+fn fill_value(value: &mut Spanned<DeValue<'_>>, env: Lookup<'_>, faults: &mut Faults) {
+    let span = value.span();
+    match value.get_mut() {
+        DeValue::String(text) if text.contains("${") => match interpolate(text, env) {
+            Ok(filled) => *text = Cow::Owned(filled),
+            Err(message) => faults.push(
+                Some(span),
+                message,
+                Some("set it, or write $${ where the two characters themselves are meant".into()),
+            ),
+        },
+        DeValue::Table(table) => fill(table, env, faults),
+        DeValue::Array(array) => array.iter_mut().for_each(|item| fill_value(item, env, faults)),
+        _ => {}
+    }
+}
+
+/// Reads section by section and tenant by tenant, so that a fault in one hides none in another.
+pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawConfig {
+    let mut config = RawConfig::default();
+    for (key, value) in document.get_ref().iter() {
+        match key.get_ref().as_ref() {
+            "database" => config.database = section(value, faults),
+            "migrations" => config.migrations = section(value, faults),
+            "secrets" => config.secrets = section(value, faults),
+            "vault" => config.vault = section(value, faults),
+            "passwords" => config.passwords = section(value, faults),
+            "defaults" => config.defaults = section(value, faults),
+            "archive" => config.archive = section(value, faults),
+            "tenants" => match value.get_ref() {
+                DeValue::Table(tenants) => {
+                    for (key, value) in tenants.iter() {
+                        if faults.is_full() {
+                            break;
+                        }
+                        let tenant: RawTenant = section(value, faults);
+                        config.tenants.insert(key.get_ref().to_string(), tenant);
+                    }
+                }
+                _ => faults.push(Some(value.span()), "tenants is not a table", Some("write [tenants]".into())),
+            },
+            other => {
+                let known =
+                    ["database", "migrations", "secrets", "vault", "passwords", "defaults", "archive", "tenants"];
+                let hint = did_you_mean(other, &known);
+                faults.push(Some(key.span()), format!("unknown section {other:?}"), Some(hint));
+            }
+        }
+    }
+    config
+}
+
+/// Deserializes one value, as often as it takes: each round reports one fault and takes its key out.
+fn section<T: DeserializeOwned + Default>(value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> T {
+    let mut value = Cow::Borrowed(value);
+    loop {
+        match T::deserialize(value.as_ref().clone().into_deserializer()) {
+            Ok(read) => return read,
+            Err(error) => {
+                let span = error.span().unwrap_or_else(|| value.span());
+                let (message, hint) = in_words(error.message());
+                faults.push(Some(span.clone()), message, hint);
+                if faults.is_full() || !take_out(value.to_mut(), &span) {
+                    return T::default();
+                }
+            }
+        }
+    }
+}
+
+/// Removes the innermost key whose name or value covers the span.
+fn take_out(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
+    let DeValue::Table(table) = value.get_mut() else { return false };
+    let covers = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
+    let found = table.iter().find(|(key, value)| covers(key.span()) || covers(value.span()));
+    let Some(key) = found.map(|(key, _)| key.clone()) else { return false };
+    if let Some(inner) = table.get_mut(&key)
+        && covers(inner.span())
+        && take_out(inner, span)
+    {
+        return true;
+    }
+    table.remove(&key).is_some()
+}
+
+/// serde's message in this project's words, with the nearest known key as the hint.
+fn in_words(message: &str) -> (String, Option<String>) {
+    let message = message.lines().next().unwrap_or_default();
+    for (kind, word) in [("unknown field `", "unknown key"), ("unknown variant `", "unknown value")] {
+        if let Some((name, rest)) = message.strip_prefix(kind).and_then(|rest| rest.split_once('`')) {
+            let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+            return (format!("{word} {name:?}"), Some(did_you_mean(name, &known)));
+        }
+    }
+    (message.to_owned(), None)
+}
+
+fn did_you_mean(word: &str, known: &[&str]) -> String {
+    match similar::get_close_matches(word, known, 1, 0.6).first() {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("known are {}", known.join(", ")),
+    }
+}
+
+/// Finds the place of a key or value again, and which values must never be shown.
+pub(super) struct Places<'a>(&'a Spanned<Table<'a>>);
+
+/// Keys whose values are credentials, or may hold one.
+const SENSITIVE: [&str; 6] = ["password_from", "secret_id", "token", "password", "jwt", "url"];
+
+impl<'a> Places<'a> {
+    pub fn new(document: &'a Spanned<Table<'a>>) -> Self {
+        Self(document)
+    }
+
+    /// The span of a value, such as `["tenants", "acme", "schema"]`; else of the nearest key above it.
+    pub fn value(&self, path: &[&str]) -> Option<Range<usize>> {
+        let mut table = self.0.get_ref();
+        let mut nearest = None;
+        for (depth, name) in path.iter().enumerate() {
+            let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == name) else { return nearest };
+            nearest = Some(key.span());
+            match value.get_ref() {
+                _ if depth + 1 == path.len() => return Some(value.span()),
+                DeValue::Table(inner) => table = inner,
+                _ => return Some(value.span()),
+            }
+        }
+        nearest
+    }
+
+    /// The span of a key's name.
+    pub fn key(&self, path: &[&str]) -> Option<Range<usize>> {
+        let (last, parents) = path.split_last()?;
+        let mut table = self.0.get_ref();
+        for name in parents {
+            match table.get(*name)?.get_ref() {
+                DeValue::Table(inner) => table = inner,
+                _ => return None,
+            }
+        }
+        table.iter().find(|(key, _)| key.get_ref() == last).map(|(key, _)| key.span())
+    }
+
+    /// The source with every credential starred out, as long as before so that spans still fit.
+    pub fn redact(&self, source: &str) -> String {
+        let mut bytes = source.as_bytes().to_vec();
+        let mut spans = Vec::new();
+        sensitive(self.0.get_ref(), &mut spans);
+        // What the parser gave up on has no spans: there, the rest of the line behind such a key goes.
+        let pattern = format!(r#"(?m)\b(?:{})"?[ \t]*=[ \t]*([^\n]*)"#, SENSITIVE.join("|"));
+        if let Ok(pattern) = regex::Regex::new(&pattern) {
+            let known = spans.clone();
+            spans.extend(
+                pattern
+                    .captures_iter(source)
+                    .filter_map(|found| found.get(1))
+                    .map(|value| value.range())
+                    .filter(|value| !known.iter().any(|k: &Range<usize>| value.contains(&k.start))),
+            );
+        }
+        for span in spans {
+            if !is_reference(&source[span.clone()]) {
+                bytes[span].iter_mut().filter(|b| !matches!(b, b'"' | b'\n')).for_each(|b| *b = b'*');
+            }
+        }
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+/// `"${VAR}"` and nothing else: that shows no credential.
+fn is_reference(value: &str) -> bool {
+    let inner = value.trim().trim_matches(['"', '\'']);
+    inner.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains(['$', '}']))
+}
+
+fn sensitive(table: &Table<'_>, spans: &mut Vec<Range<usize>>) {
+    for (key, value) in table.iter() {
+        match value.get_ref() {
+            DeValue::Table(inner) => sensitive(inner, spans),
+            _ if SENSITIVE.contains(&key.get_ref().as_ref()) => spans.push(value.span()),
+            _ => {}
+        }
+    }
+}
