@@ -13,6 +13,7 @@ pub mod config;
 pub mod database;
 pub mod migrations;
 pub mod model;
+pub mod plan;
 #[cfg(feature = "engine")]
 pub mod sandbox;
 #[cfg(feature = "engine")]

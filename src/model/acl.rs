@@ -118,6 +118,26 @@ impl Acl {
         self.0.get(grantee).map(|set| set.iter().collect()).unwrap_or_default()
     }
 
+    /// The ACL as it reads once roles have new names.
+    #[must_use]
+    pub fn renamed(&self, new_name: &dyn Fn(&str) -> Option<String>) -> Self {
+        let rename = |grantee: &Grantee| match grantee {
+            Grantee::Role(name) => Grantee::Role(new_name(name).unwrap_or_else(|| name.clone())),
+            Grantee::Public => Grantee::Public,
+        };
+        let mut renamed = Self::default();
+        for (grantee, set) in &self.0 {
+            renamed.0.entry(rename(grantee)).or_default().extend(set);
+        }
+        renamed
+    }
+
+    /// The ACL after `ALTER … OWNER TO`: what the old owner held is the new owner's.
+    #[must_use]
+    pub fn handed_over(&self, from: &str, to: &str) -> Self {
+        self.renamed(&|name| (name == from).then(|| to.to_owned()))
+    }
+
     /// Every grantee with its privileges as sorted letters.
     pub fn entries(&self) -> impl Iterator<Item = (&Grantee, String)> {
         self.0.iter().map(|(grantee, set)| (grantee, set.iter().collect()))

@@ -5,11 +5,13 @@
 mod acl;
 mod desired;
 mod name;
+mod observed;
 pub mod secret;
 mod sql;
 pub mod vault;
 
 pub use acl::{Acl, AclItem, Grantee, ParseAclError};
 pub use desired::*;
-pub use name::{NameError, TenantKey, check_role_name, check_schema_name};
+pub use name::{MAX_NAME_BYTES, NameError, TenantKey, check_role_name, check_schema_name};
+pub use observed::*;
 pub use sql::{ident, literal, qualified};

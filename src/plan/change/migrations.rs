@@ -1,0 +1,119 @@
+//! Pending migrations, and the histories that block: divergent, missing, out of order, not to be trusted.
+
+use std::collections::BTreeMap;
+
+use super::grants;
+use crate::migrations::MigrationSet;
+use crate::model::{Applied, History};
+use crate::plan::tenant::{Blocked, Draft};
+use crate::plan::{Change, HazardKind, Kind, Step};
+
+pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
+    let set = &draft.look.desired.migrations;
+    let history = draft.current.schema.as_ref().map(|schema| schema.history.clone()).unwrap_or_default();
+    if let History::Untrusted(why) = &history {
+        return Err(Blocked::new(
+            format!("{}.{} cannot be trusted: {why}", draft.tenant.schema, set.table),
+            "look at what stands there, put the history table back as it was, and plan again",
+        ));
+    }
+    let pending = pending(set, history.applied())?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let tenant = draft.tenant;
+    let history_sql = match history {
+        History::Absent => grants::new_history(draft),
+        _ => Vec::new(),
+    };
+    let files: Vec<_> = pending.iter().filter_map(|version| set.get(*version)).collect();
+    let mut sql: Vec<String> = files.iter().map(|file| format!("-- {}", file.file)).collect();
+    sql.extend(history_sql.iter().cloned());
+    let before = history.applied().last().map_or("no migration".to_owned(), |last| format!("V{}", last.version));
+    let after = files.last().map(|file| format!("V{}", file.version())).unwrap_or_default();
+    let what = match files.as_slice() {
+        [one] => format!("migration {}", one.file.trim_end_matches(".sql")),
+        many => format!("{} migrations", many.len()),
+    };
+    for warning in files.iter().flat_map(|file| &file.warnings) {
+        let detail = format!("{}:{} {}", warning.file, warning.line, warning.message);
+        draft.hazards.push(crate::plan::Hazard { kind: HazardKind::MigrationEscapes, detail });
+    }
+    draft.changes.push(Change::sql(Kind::Migrate, what, sql).before(before).after(after).step(Step::Migrate {
+        versions: pending,
+        owner: tenant.owner().to_owned(),
+        schema: tenant.schema.clone(),
+        history_sql,
+    }));
+    Ok(())
+}
+
+/// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.
+fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32>, Blocked> {
+    let applied: BTreeMap<i64, &Applied> = applied.iter().map(|row| (row.version, row)).collect();
+    for (version, row) in &applied {
+        let file = i32::try_from(*version).ok().and_then(|version| set.get(version));
+        match file {
+            None => {
+                return Err(Blocked::new(
+                    format!("migration V{version}__{} was applied and its file is missing", row.name),
+                    "restore the file: a fleet cannot be migrated from files that are not what it was migrated by",
+                ));
+            }
+            Some(file) if file.name() != row.name || file.checksum() != row.checksum => {
+                return Err(Blocked::new(
+                    format!("migration {} was changed after it was applied (name or checksum differ)", file.file),
+                    "restore the file as it was, line endings included, and put the change into a new migration",
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    let current = applied.keys().next_back().copied().unwrap_or(-1);
+    let mut pending = Vec::new();
+    for file in set.iter().filter(|file| !applied.contains_key(&i64::from(file.version()))) {
+        if file.is_versioned() && current >= i64::from(file.version()) {
+            return Err(Blocked::new(
+                format!("migration {} is out of order: V{current} was applied before it", file.file),
+                "give the file a number above the last one, or begin its name with U if the order does not matter",
+            ));
+        }
+        pending.push(file.version());
+    }
+    Ok(pending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migrations::MigrationFile;
+
+    fn set(files: &[(&str, &str)]) -> MigrationSet {
+        let files = files.iter().map(|(name, sql)| MigrationFile::parse(name, sql).unwrap()).collect();
+        MigrationSet::new("h", files).unwrap()
+    }
+
+    fn applied(set: &MigrationSet, versions: &[i32]) -> Vec<Applied> {
+        versions
+            .iter()
+            .map(|v| set.get(*v).unwrap())
+            .map(|f| Applied { version: f.version().into(), name: f.name().into(), checksum: f.checksum() })
+            .collect()
+    }
+
+    fn reason(result: Result<Vec<i32>, Blocked>) -> String {
+        result.err().map(|blocked| blocked.reason).unwrap_or_default()
+    }
+
+    #[test]
+    fn pending_follows_refinerys_rules() {
+        let full = set(&[("V1__a.sql", "SELECT 1"), ("U2__b.sql", ""), ("V3__c.sql", "")]);
+        assert_eq!(pending(&full, &[]).ok(), Some(vec![1, 2, 3]));
+        assert_eq!(pending(&full, &applied(&full, &[1, 3])).ok(), Some(vec![2]), "U may come late");
+        assert!(reason(pending(&full, &applied(&full, &[3]))).contains("out of order"));
+        let changed = set(&[("V1__a.sql", "SELECT 2"), ("U2__b.sql", ""), ("V3__c.sql", "")]);
+        assert!(reason(pending(&changed, &applied(&full, &[1]))).contains("was changed"));
+        let fewer = set(&[("V1__a.sql", "SELECT 1")]);
+        assert!(reason(pending(&fewer, &applied(&full, &[1, 3]))).contains("missing"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Who owns the objects in a tenant's schema.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Access, History, ident, literal};
+use crate::plan::tenant::Draft;
+use crate::plan::{Change, Kind};
+
+/// Objects belong to the owner role; a tenant that may CREATE may own what it made itself.
+pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
+    let Some(mut schema) = draft.current.schema.take() else { return };
+    let tenant = draft.tenant;
+    let owner = tenant.owner();
+    let was_owner = draft.registered.is_some_and(|row| row.access == Access::Owner);
+    let may_own =
+        |role: &str| role == owner || (role == tenant.username && tenant.access == Access::Full && !was_owner);
+    let mut wrong: BTreeMap<String, (i64, String)> = BTreeMap::new();
+    for group in schema.objects.iter_mut().filter(|group| !may_own(&group.owner)) {
+        let example = group.examples.first().cloned().unwrap_or_default();
+        wrong.entry(group.owner.clone()).or_insert((0, example)).0 += group.count;
+        // What follows plans on the schema as it is once its objects have changed hands.
+        group.acl = group.acl.handed_over(&group.owner, owner);
+        owner.clone_into(&mut group.owner);
+    }
+    // The history is left out of the groups; it follows the owner the registry knows.
+    if let (History::Read { acl, .. }, Some(former)) = (&mut schema.history, &draft.current.former_owner) {
+        wrong.entry(former.clone()).or_insert((1, draft.look.desired.migrations.table.clone()));
+        *acl = acl.handed_over(former, owner);
+    }
+    for (from, (count, example)) in wrong {
+        let objects = if count == 1 { example } else { format!("{count} objects, {example} among them") };
+        draft.changes.push(
+            Change::sql(Kind::SetOwner, objects, vec![transfer(&tenant.schema, &from, owner)])
+                .before(format!("owner {from}"))
+                .after(format!("owner {owner}")),
+        );
+    }
+    draft.current.schema = Some(schema);
+}
+
+/// One block for all objects of a role in a schema: REASSIGN OWNED would reach into other schemas.
+///
+/// ALTER TABLE takes views, sequences and foreign tables too; sequences of columns and types of tables follow them.
+fn transfer(schema: &str, from: &str, to: &str) -> String {
+    format!(
+        "DO $tenantry$ DECLARE o text; BEGIN\n\
+         FOR o IN\n\
+         SELECT pg_catalog.format('TABLE %s', c.oid::pg_catalog.regclass) FROM pg_catalog.pg_class c\n\
+         WHERE c.relnamespace = {schema}::pg_catalog.regnamespace AND c.relowner = {from}::pg_catalog.regrole AND c.relkind IN ('r','p','v','m','f','S')\n\
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a','i','e') AND c.relkind = 'S')\n\
+         UNION ALL SELECT pg_catalog.format('ROUTINE %s', p.oid::pg_catalog.regprocedure) FROM pg_catalog.pg_proc p\n\
+         WHERE p.pronamespace = {schema}::pg_catalog.regnamespace AND p.proowner = {from}::pg_catalog.regrole\n\
+         UNION ALL SELECT pg_catalog.format('TYPE %s', t.oid::pg_catalog.regtype) FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid\n\
+         WHERE t.typnamespace = {schema}::pg_catalog.regnamespace AND t.typowner = {from}::pg_catalog.regrole AND t.typtype IN ('e','d','r','c') AND (c.oid IS NULL OR c.relkind = 'c')\n\
+         UNION ALL SELECT pg_catalog.format('STATISTICS %I.%I', s.stxnamespace::pg_catalog.regnamespace::text, s.stxname) FROM pg_catalog.pg_statistic_ext s\n\
+         WHERE s.stxnamespace = {schema}::pg_catalog.regnamespace AND s.stxowner = {from}::pg_catalog.regrole\n\
+         LOOP EXECUTE pg_catalog.format('ALTER %s OWNER TO %s', o, {to}); END LOOP;\n\
+         END $tenantry$",
+        schema = dollar_safe(&literal(&ident(schema))),
+        from = dollar_safe(&literal(&ident(from))),
+        to = dollar_safe(&literal(&ident(to))),
+    )
+}
+
+/// A name may hold the dollar quote itself: then it is spelled so that it does not end the block.
+pub(super) fn dollar_safe(quoted: &str) -> String {
+    if !quoted.contains("$tenantry$") {
+        return quoted.to_owned();
+    }
+    quoted.replace("$tenantry$", "$'||'tenantry$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_holds_the_dollar_quote_does_not_end_the_block() {
+        let sql = transfer("a$tenantry$; DROP", "b", "c");
+        assert_eq!(sql.matches("$tenantry$").count(), 2, "{sql}");
+    }
+}

@@ -1,0 +1,65 @@
+//! An admin who is no superuser needs the owner's rights for a while: taken for the transaction, given back in it.
+//!
+//! Up to PostgreSQL 15 that is membership; from 16 on the creator has ADMIN only and grants itself SET and INHERIT
+//! (manual, "CREATE ROLE", notes on CREATEROLE).
+
+use std::collections::BTreeSet;
+
+use crate::model::{Observed, Role, ident};
+use crate::plan::tenant::Draft;
+use crate::plan::{Change, Kind};
+
+/// The kinds that act on what the owner owns.
+const NEED_OWNER: [Kind; 8] = [
+    Kind::RenameSchema,
+    Kind::CreateSchema,
+    Kind::SetOwner,
+    Kind::GrantSchema,
+    Kind::DefaultPrivileges,
+    Kind::GrantObjects,
+    Kind::GrantHistory,
+    Kind::Migrate,
+];
+
+pub(in crate::plan) fn borrow(draft: &mut Draft<'_>) {
+    if !draft.changes.iter().any(|change| NEED_OWNER.contains(&change.kind)) {
+        return;
+    }
+    let tenant = draft.tenant;
+    let mut roles: BTreeSet<String> = [tenant.owner().to_owned()].into();
+    roles.extend(draft.current.former_owner.clone());
+    if let Some(schema) = &draft.current.schema {
+        roles.insert(schema.owner.clone());
+    }
+    for change in draft.changes.iter().filter(|change| change.kind == Kind::SetOwner) {
+        roles.extend(change.before.as_deref().and_then(|before| before.strip_prefix("owner ")).map(str::to_owned));
+    }
+    let known = |name: &str| match name {
+        name if name == tenant.owner() && tenant.owner() != tenant.username => draft.current.owner.as_ref(),
+        name if name == tenant.username => draft.current.role.as_ref(),
+        name => draft.look.observed.roles.get(name),
+    };
+    let roles: Vec<String> = roles.into_iter().filter(|name| !has_rights(known(name))).collect();
+    draft.changes.extend(changes(draft.look.observed, &roles));
+}
+
+fn has_rights(role: Option<&Role>) -> bool {
+    role.is_some_and(|role| role.admin_is_member)
+}
+
+/// The two changes that take and give back these roles' rights; none for a superuser.
+pub(in crate::plan) fn changes(observed: &Observed, roles: &[String]) -> Vec<Change> {
+    let admin = &observed.server.admin;
+    if admin.superuser || roles.is_empty() {
+        return Vec::new();
+    }
+    let with = if observed.server.major() >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+    let member = ident(&admin.name);
+    let take = roles.iter().map(|role| format!("GRANT {} TO {member}{with}", ident(role))).collect();
+    let give = roles.iter().map(|role| format!("REVOKE {} FROM {member}", ident(role))).collect();
+    let what = format!("rights of {} for {}", roles.join(", "), admin.name);
+    vec![
+        Change::sql(Kind::BorrowRights, what.clone(), take).after("for this transaction"),
+        Change::sql(Kind::ReturnRights, what, give).before("for this transaction"),
+    ]
+}

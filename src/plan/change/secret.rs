@@ -1,0 +1,160 @@
+//! The tenant's secret: where it is, whose it is, whether its words are current, and where the password comes from.
+//!
+//! The secret store holds the password of record; PostgreSQL is converged to it.
+
+use crate::model::{PasswordSource, RegisteredSecret, SecretFields, SecretState, State};
+use crate::plan::change::role;
+use crate::plan::tenant::{Blocked, Draft};
+use crate::plan::{Change, Kind, Password, Step};
+
+/// What a look at the store says of a tenant's path.
+struct Secret<'a> {
+    version: &'a str,
+    state: &'a SecretState,
+}
+
+/// Plans the secret and the password, and says where apply takes the password from.
+///
+/// # Errors
+/// When the secret at the tenant's path is somebody else's.
+pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<Password, Blocked> {
+    let tenant = draft.tenant;
+    let look = draft.look;
+    let store = look.desired.secrets.store.as_str();
+    let found = match look.observed.secrets.get(&tenant.secret_path) {
+        None => None,
+        Some(SecretState::Foreign(why)) => {
+            return Err(Blocked::new(
+                format!("the secret at {} is somebody else's: {why}", tenant.secret_path),
+                "move that secret away, or set another [secrets] path; tenantry overwrites nothing it did not write",
+            ));
+        }
+        Some(state @ SecretState::Ours { version, .. }) => Some(Secret { version, state }),
+    };
+    // A role that is made now, or woken up, has no password anybody knows.
+    let active = draft.current.role.is_some() && draft.registered.is_some_and(|row| row.state == State::Active);
+    let registered = draft.registered.filter(|_| active);
+    let moved = registered
+        .filter(|row| row.secret.version.is_some())
+        .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
+    let wanted = fields(draft);
+    let stored =
+        |secret: &Secret<'_>| Password::Stored { path: tenant.secret_path.clone(), version: secret.version.to_owned() };
+
+    let (password, write, why) = match (&tenant.password, &found) {
+        (Some(_), None) => (Password::Given, true, "as password_from gives it"),
+        (Some(_), Some(secret)) => {
+            let same = given_is_stored(secret);
+            let in_step =
+                registered.is_some_and(|row| in_step(&row.secret, row.password_source, PasswordSource::Given, secret));
+            let stale = !same || stale(registered.map(|row| &row.secret), secret, &wanted);
+            if same && in_step && !stale {
+                (Password::Untouched, false, "")
+            } else {
+                (Password::Given, stale, if same && in_step { "" } else { "as password_from gives it" })
+            }
+        }
+        (None, None) => match moved {
+            // Taken along to the new path, if the old one is in the same store and still there.
+            Some(row) if row.secret.store == store => match look.observed.secrets.get(&row.secret.path) {
+                Some(SecretState::Ours { version, .. }) => {
+                    (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, "")
+                }
+                _ => (Password::Generated, true, "newly generated"),
+            },
+            _ => (Password::Generated, true, "newly generated"),
+        },
+        (None, Some(secret)) => {
+            let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
+            let stale = stale(registered.map(|row| &row.secret), secret, &wanted);
+            match registered {
+                _ if was_given => (Password::Generated, true, "newly generated"),
+                Some(row) if in_step(&row.secret, row.password_source, PasswordSource::Generated, secret) => {
+                    (if stale { stored(secret) } else { Password::Untouched }, stale, "")
+                }
+                Some(_) => (stored(secret), stale, "as the secret store has it"),
+                // A secret of ours for a role that does not exist is reused, not overwritten.
+                None => (stored(secret), stale, "as the secret store has it"),
+            }
+        }
+    };
+    if !why.is_empty() && draft.current.role.is_some() {
+        role::set_password(draft, why);
+        if registered.is_some() && matches!(password, Password::Given | Password::Generated) {
+            role::warn_of_new_password(draft);
+        }
+    }
+    if write {
+        let before = found.as_ref().map(|secret| words(registered.map(|row| &row.secret.fields), secret));
+        let mut change = Change::sql(Kind::WriteSecret, format!("secret {}", tenant.secret_path), Vec::new())
+            .after(format!("{}@{}:{}/{}", wanted.username, wanted.host, wanted.port, wanted.database))
+            .step(Step::WriteSecret {
+                path: tenant.secret_path.clone(),
+                expected: found.as_ref().map(|secret| secret.version.to_owned()),
+            });
+        change.before = before;
+        draft.changes.push(change);
+    }
+    if let Some(row) = moved.filter(|row| row.secret.store == store) {
+        delete(draft, &row.secret);
+    }
+    Ok(password)
+}
+
+/// Deletes a secret that is no longer the tenant's, after COMMIT.
+fn delete(draft: &mut Draft<'_>, secret: &RegisteredSecret) {
+    if let Some(SecretState::Ours { version, .. }) = draft.look.observed.secrets.get(&secret.path) {
+        draft.changes.push(deletion(&secret.path, Some(version.clone())));
+    }
+}
+
+pub(in crate::plan) fn deletion(path: &str, expected: Option<String>) -> Change {
+    Change::sql(Kind::DeleteSecret, format!("secret {path}"), Vec::new())
+        .before("delivered")
+        .step(Step::DeleteSecret { path: path.to_owned(), expected })
+}
+
+/// What the tenant's secret has to say, but for the password.
+pub(in crate::plan) fn fields(draft: &Draft<'_>) -> SecretFields {
+    let advertise = &draft.look.desired.advertise;
+    let observed = draft.look.observed;
+    SecretFields {
+        username: draft.tenant.username.clone(),
+        schema: draft.tenant.schema.clone(),
+        host: advertise.host.clone().unwrap_or_else(|| observed.server.host.clone()),
+        port: advertise.port.unwrap_or(observed.server.port),
+        database: observed.database.name.clone(),
+    }
+}
+
+/// PostgreSQL holds the password of the secret's current version.
+fn in_step(row: &RegisteredSecret, had: PasswordSource, want: PasswordSource, secret: &Secret<'_>) -> bool {
+    had == want && row.version.as_deref() == Some(secret.version)
+}
+
+fn given_is_stored(secret: &Secret<'_>) -> bool {
+    match secret.state {
+        SecretState::Ours { contents: Some(contents), .. } => contents.password_is_given_one == Some(true),
+        _ => false,
+    }
+}
+
+/// The secret's words are not what they should be: read, or else as the registry remembers them.
+fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFields) -> bool {
+    match (secret.state, row) {
+        (SecretState::Ours { contents: Some(contents), .. }, _) => contents.fields != *wanted,
+        (_, Some(row)) => row.fields != *wanted,
+        (_, None) => true,
+    }
+}
+
+fn words(registered: Option<&SecretFields>, secret: &Secret<'_>) -> String {
+    let fields = match secret.state {
+        SecretState::Ours { contents: Some(contents), .. } => Some(&contents.fields),
+        _ => registered,
+    };
+    fields.map_or_else(
+        || format!("version {}", secret.version),
+        |f| format!("{}@{}:{}/{}", f.username, f.host, f.port, f.database),
+    )
+}

@@ -1,0 +1,97 @@
+//! `ALTER ROLE … SET`: the declared settings and the tool's search_path, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{ident, literal};
+use crate::plan::tenant::Draft;
+use crate::plan::{Change, Kind};
+
+pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
+    let tenant = draft.tenant;
+    let role = draft.current.role.clone().unwrap_or_default();
+    let user = ident(&tenant.username);
+    let path: Vec<String> =
+        std::iter::once(&tenant.schema).chain(&draft.look.desired.shared_schemas).cloned().collect();
+    let mut push = |parameter: &str, before: Option<&String>, after: Option<String>, sql: String| {
+        let mut change = Change::sql(Kind::SetSettings, format!("setting {parameter}"), vec![sql]);
+        change.before = before.cloned();
+        change.after = after;
+        draft.changes.push(change);
+    };
+    let have = role.settings.get("search_path");
+    if have.map(|text| split_identifiers(text)) != Some(path.clone()) {
+        let list = path.iter().map(|name| ident(name)).collect::<Vec<_>>().join(", ");
+        push("search_path", have, Some(list.clone()), format!("ALTER ROLE {user} SET search_path = {list}"));
+    }
+    for (parameter, value) in &tenant.settings {
+        let have = role.settings.get(parameter);
+        if have != Some(value) {
+            let sql = format!("ALTER ROLE {user} SET {} = {}", parameter_name(parameter), literal(value));
+            push(parameter, have, Some(value.clone()), sql);
+        }
+    }
+    let wanted: BTreeSet<&str> = tenant.settings.keys().map(String::as_str).chain(["search_path"]).collect();
+    for (parameter, value) in role.settings.iter().filter(|(name, _)| !wanted.contains(name.as_str())) {
+        push(parameter, Some(value), None, format!("ALTER ROLE {user} RESET {}", parameter_name(parameter)));
+    }
+    // A setting for the role in this database goes before the role's own: it would hide what is declared.
+    reset_in_database(&role.database_settings, &user, &draft.look.observed.database.name, &mut push);
+}
+
+fn reset_in_database(
+    settings: &BTreeMap<String, String>,
+    user: &str,
+    database: &str,
+    push: &mut impl FnMut(&str, Option<&String>, Option<String>, String),
+) {
+    for (parameter, value) in settings {
+        let sql = format!("ALTER ROLE {user} IN DATABASE {} RESET {}", ident(database), parameter_name(parameter));
+        push(&format!("{parameter} in this database"), Some(value), None, sql);
+    }
+}
+
+/// `a.b` is two identifiers to the grammar.
+fn parameter_name(name: &str) -> String {
+    name.split('.').map(ident).collect::<Vec<_>>().join(".")
+}
+
+/// The names in a search_path as PostgreSQL stores it: quoted where they must be, unquoted folded to lower case.
+fn split_identifiers(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut chars = text.chars().peekable();
+    loop {
+        while chars.next_if(|c| c.is_whitespace() || *c == ',').is_some() {}
+        let mut name = String::new();
+        match chars.peek() {
+            None => return names,
+            Some('"') => {
+                chars.next();
+                while let Some(c) = chars.next() {
+                    if c == '"' && chars.next_if_eq(&'"').is_none() {
+                        break;
+                    }
+                    name.push(c);
+                }
+            }
+            Some(_) => {
+                while let Some(c) = chars.next_if(|c| *c != ',' && !c.is_whitespace()) {
+                    name.extend(c.to_lowercase());
+                }
+            }
+        }
+        names.push(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_search_path_is_read_back_into_its_names() {
+        assert_eq!(split_identifiers(r#"tenant_a, "we""ird, one",  public"#), ["tenant_a", "we\"ird, one", "public"]);
+        assert_eq!(split_identifiers(r#""""#), [""]);
+        assert!(split_identifiers("").is_empty());
+        assert_eq!(parameter_name("pg_trgm.limit"), "\"pg_trgm\".\"limit\"");
+    }
+}

@@ -1,0 +1,187 @@
+//! What tenants share: the registry, the group role, shared schemas, extensions, schema public.
+
+use std::collections::BTreeSet;
+
+use super::diff::Look;
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb};
+use crate::model::{Access, PublicSchema, State, ident};
+
+pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
+    let mut changes = Vec::new();
+    let mut hazards = Vec::new();
+    let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || look.observed.registry.is_some();
+    if serves_tenants && !(look.desired.tenants.is_empty() && look.observed.registry.is_none()) {
+        registry(look, &mut changes);
+        group(look, &mut changes);
+        shared(look, &mut changes);
+        public(look, &mut changes, &mut hazards);
+        shared_owners(look, tenants, &mut changes);
+    }
+    (changes, hazards)
+}
+
+fn change(action: DatabaseAction, detail: impl Into<String>, sql: Vec<String>) -> DatabaseChange {
+    DatabaseChange {
+        action,
+        detail: detail.into(),
+        sql: sql.into_iter().map(Into::into).collect(),
+        stage: Stage::Before,
+    }
+}
+
+fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
+    match &look.observed.registry {
+        None => {
+            changes.push(change(DatabaseAction::CreateRegistry, "schema tenantry, tenantry's own tables", Vec::new()))
+        }
+        Some(registry) if registry.pending > 0 => changes.push(change(
+            DatabaseAction::UpgradeRegistry,
+            format!("schema tenantry: {} migrations of its own", registry.pending),
+            Vec::new(),
+        )),
+        Some(_) => {}
+    }
+}
+
+/// Shared objects are granted once to one role that tenants join: an ACL with thousands of entries does not fit a row.
+fn group(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
+    let database = &look.observed.database;
+    let group = ident(&look.group);
+    if database.group.is_none() {
+        let detail = format!("role {} (NOLOGIN), which every tenant joins", look.group);
+        changes.push(change(DatabaseAction::CreateGroup, detail, vec![format!("CREATE ROLE {group} NOLOGIN")]));
+    }
+    let has_connect = database.public_has_connect || database.group.as_ref().is_some_and(|group| group.has_connect);
+    if !has_connect {
+        let sql = vec![format!("GRANT CONNECT ON DATABASE {} TO {group}", ident(&database.name))];
+        changes.push(change(
+            DatabaseAction::GrantConnect,
+            format!("CONNECT on {} to {}", database.name, look.group),
+            sql,
+        ));
+    }
+}
+
+fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
+    let database = &look.observed.database;
+    for schema in &look.desired.shared_schemas {
+        let found = database.shared_schemas.get(schema);
+        if found.is_none() {
+            let sql = vec![format!("CREATE SCHEMA {}", ident(schema))];
+            changes.push(change(
+                DatabaseAction::CreateSharedSchema,
+                format!("schema {schema}, shared by the tenants"),
+                sql,
+            ));
+        }
+        if !found.is_some_and(|found| found.group_has_usage) {
+            let sql = vec![format!("GRANT USAGE ON SCHEMA {} TO {}", ident(schema), ident(&look.group))];
+            changes.push(change(
+                DatabaseAction::GrantSharedSchema,
+                format!("USAGE on {schema} to {}", look.group),
+                sql,
+            ));
+        }
+    }
+    let Some(first) = look.desired.shared_schemas.first() else { return };
+    for extension in look.desired.extensions.iter().filter(|name| !database.extensions.contains_key(*name)) {
+        let sql = vec![format!("CREATE EXTENSION {} SCHEMA {}", ident(extension), ident(first))];
+        changes.push(change(DatabaseAction::CreateExtension, format!("extension {extension} in schema {first}"), sql));
+    }
+}
+
+/// Never closed where somebody else's objects live, unless told to.
+fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &look.observed.database;
+    let admin = &look.observed.server.admin;
+    let objects = database.public_schema.as_ref().map_or(0, |public| public.objects);
+    let open = database.public_schema.as_ref().filter(|public| !public.public_privileges.is_empty());
+    let examples = || open.map(|public| public.examples.join(", ")).unwrap_or_default();
+    let policy =
+        look.desired.public_schema.unwrap_or(if objects == 0 { PublicSchema::Revoke } else { PublicSchema::Keep });
+    if policy == PublicSchema::Keep {
+        if open.is_some() && objects > 0 && look.desired.public_schema.is_none() {
+            hazards.push(Hazard {
+                kind: HazardKind::PublicSchemaOpen,
+                detail: format!(
+                    "schema public holds {objects} objects ({}) and stays open to every tenant; say public_schema = \"revoke\" or \"keep\" in [database]",
+                    examples()
+                ),
+            });
+        }
+        return;
+    }
+    if open.is_some() {
+        let sql = "REVOKE ALL ON SCHEMA public FROM PUBLIC".to_owned();
+        if admin.superuser || admin.owns_public {
+            changes.push(change(DatabaseAction::ClosePublicSchema, "schema public: PUBLIC gets nothing", vec![sql]));
+            if objects > 0 {
+                hazards.push(Hazard {
+                    kind: HazardKind::PublicSchemaClosed,
+                    detail: format!(
+                        "schema public holds {objects} objects ({}); roles that reached them through PUBLIC lose them",
+                        examples()
+                    ),
+                });
+            }
+        } else {
+            hazards.push(not_ours(&sql, "schema public"));
+        }
+    }
+    if database.public_has_temp {
+        let sql = format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", ident(&database.name));
+        if admin.superuser || admin.owns_database {
+            let detail = format!("database {}: no TEMPORARY for PUBLIC", database.name);
+            changes.push(change(DatabaseAction::RevokeTemp, detail, vec![sql]));
+        } else {
+            hazards.push(not_ours(&sql, "the database"));
+        }
+    }
+}
+
+fn not_ours(sql: &str, what: &str) -> Hazard {
+    let detail = format!("{what} is not ours to close; its owner can: {sql};   or set public_schema = \"keep\"");
+    Hazard { kind: HazardKind::PublicSchemaOpen, detail }
+}
+
+/// An owner that several tenants share is made before them and dropped after the last of them.
+fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<DatabaseChange>) {
+    let planned: BTreeSet<&str> = tenants.iter().filter(|t| t.has_work()).map(|t| t.tenant.as_str()).collect();
+    for (owner, users) in look.owners.iter().filter(|(_, users)| users.len() > 1) {
+        let declared = |key: &&crate::model::TenantKey| {
+            look.desired.tenants.get(*key).is_some_and(|t| t.access != Access::Owner && t.owner_role == **owner)
+        };
+        let exists = look.observed.roles.get(*owner);
+        let wanted = users.iter().copied().filter(|key| declared(key)).any(|key| planned.contains(key.as_str()));
+        if wanted {
+            let mut sql = Vec::new();
+            if exists.is_none() {
+                sql.push(format!("CREATE ROLE {} NOLOGIN", ident(owner)));
+            }
+            if !exists.is_some_and(|role| role.member_of.contains(&look.group)) {
+                sql.push(format!("GRANT {} TO {}", ident(&look.group), ident(owner)));
+            }
+            if !sql.is_empty() {
+                changes.push(change(
+                    DatabaseAction::CreateSharedOwner,
+                    format!("role {owner} (NOLOGIN), shared by {} tenants", users.len()),
+                    sql,
+                ));
+            }
+        }
+        let last_goes = exists.is_some()
+            && users.iter().all(|key| {
+                let removed = look.registered_tenant(key).is_some_and(|row| row.state == State::Active)
+                    && !look.desired.tenants.contains_key(*key)
+                    && tenants.iter().any(|t| t.tenant == **key && t.verb == Verb::Remove);
+                removed && !declared(key)
+            });
+        if last_goes {
+            let sql = vec![format!("DROP OWNED BY {}", ident(owner)), format!("DROP ROLE {}", ident(owner))];
+            let mut drop =
+                change(DatabaseAction::DropSharedOwner, format!("role {owner}, whose last tenants are removed"), sql);
+            drop.stage = Stage::After;
+            changes.push(drop);
+        }
+    }
+}

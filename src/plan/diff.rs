@@ -1,0 +1,103 @@
+//! diff(desired, observed) = plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{DatabaseIdentity, Plan, Verb, database, removal, tenant};
+use crate::model::{Access, Desired, Observed, Registered, State, TenantKey};
+
+/// Both sides, and what many tenants ask of them, computed once.
+pub(super) struct Look<'a> {
+    pub desired: &'a Desired,
+    pub observed: &'a Observed,
+    /// The NOLOGIN role that holds what tenants share.
+    pub group: String,
+    /// Which registered tenant has which schema.
+    pub schema_of: BTreeMap<&'a str, &'a TenantKey>,
+    /// Which registered tenant has which role, as username or owner.
+    pub role_of: BTreeMap<&'a str, &'a TenantKey>,
+    /// Every role that owns for a tenant, declared or registered, with those tenants.
+    pub owners: BTreeMap<&'a str, BTreeSet<&'a TenantKey>>,
+}
+
+impl<'a> Look<'a> {
+    fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
+        let mut look = Self {
+            desired,
+            observed,
+            group: group_role(&observed.database.name),
+            schema_of: BTreeMap::new(),
+            role_of: BTreeMap::new(),
+            owners: BTreeMap::new(),
+        };
+        for (key, row) in look.registered().filter(|(_, row)| row.state != State::Removed) {
+            look.schema_of.insert(&row.schema, key);
+            look.role_of.insert(&row.username, key);
+            if row.access != Access::Owner {
+                look.role_of.insert(&row.owner, key);
+                look.owners.entry(&row.owner).or_default().insert(key);
+            }
+        }
+        for (key, tenant) in &desired.tenants {
+            if tenant.access != Access::Owner {
+                look.owners.entry(&tenant.owner_role).or_default().insert(key);
+            }
+        }
+        look
+    }
+
+    pub fn registered(&self) -> impl Iterator<Item = (&'a TenantKey, &'a Registered)> + use<'a> {
+        self.observed.registry.iter().flat_map(|registry| registry.tenants.iter())
+    }
+
+    pub fn registered_tenant(&self, key: &TenantKey) -> Option<&'a Registered> {
+        self.observed.registry.as_ref()?.tenants.get(key)
+    }
+
+    /// Whether the role owns for more than this one tenant.
+    pub fn is_shared_owner(&self, role: &str, key: &TenantKey) -> bool {
+        self.owners.get(role).is_some_and(|tenants| tenants.iter().any(|other| *other != key))
+    }
+}
+
+/// Roles are the cluster's, so the group role's name says which database it serves.
+#[must_use]
+pub(super) fn group_role(database: &str) -> String {
+    let name = format!("tenantry_{database}_tenants");
+    if name.len() <= crate::model::MAX_NAME_BYTES {
+        return name;
+    }
+    let mut cut = database;
+    while "tenantry__tenants".len() + cut.len() > crate::model::MAX_NAME_BYTES {
+        let last = cut.char_indices().next_back().map_or(0, |(at, _)| at);
+        cut = &cut[..last];
+    }
+    format!("tenantry_{cut}_tenants")
+}
+
+/// What turns `observed` into `desired`, for the tenants that `selects` takes.
+///
+/// Pure: same input, same plan, byte for byte.
+#[must_use]
+pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Plan {
+    let look = Look::new(desired, observed);
+    let declared = desired.tenants.values().filter(|tenant| selects(&tenant.key)).map(|t| tenant::plan(&look, t));
+    let removed = look
+        .registered()
+        .filter(|(key, _)| !desired.tenants.contains_key(*key) && selects(key))
+        .filter_map(|(key, row)| removal::plan(&look, key, row));
+    let mut tenants: Vec<_> = declared.chain(removed).collect();
+    tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+    let (database_changes, hazards) = database::plan(&look, &tenants);
+    debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
+    Plan {
+        database: DatabaseIdentity {
+            host: observed.server.host.clone(),
+            port: observed.server.port,
+            name: observed.database.name.clone(),
+            system_identifier: observed.server.system_identifier.clone(),
+        },
+        database_changes,
+        hazards,
+        tenants,
+    }
+}

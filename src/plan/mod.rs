@@ -1,0 +1,362 @@
+//! The plan: what turns observed into desired, decided here and nowhere else.
+//!
+//! [`diff`] is pure. Each kind of change has a file in `change/`: how it is seen, its SQL, its words and its hazards.
+//! Apply executes the changes of a tenant in the order they stand here.
+
+mod change;
+mod database;
+mod diff;
+mod document;
+mod privileges;
+mod removal;
+mod tenant;
+
+pub use diff::diff;
+pub use document::{Document, Summary};
+pub use privileges::{object_privileges, schema_privileges};
+
+use serde::{Serialize, Serializer};
+
+use crate::model::{PasswordSource, RegisteredSecret, Tenant, TenantKey};
+
+/// Stands in a shown statement where the SCRAM verifier is sent.
+pub const ELIDED_VERIFIER: &str = "'SCRAM-SHA-256$…'";
+
+/// Everything apply would do, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub database: DatabaseIdentity,
+    pub database_changes: Vec<DatabaseChange>,
+    /// What is true of the database as a whole and dangerous.
+    pub hazards: Vec<Hazard>,
+    /// Every tenant looked at, in the order of their keys.
+    pub tenants: Vec<TenantPlan>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DatabaseIdentity {
+    pub host: String,
+    pub port: u16,
+    pub name: String,
+    pub system_identifier: String,
+}
+
+/// A change of what tenants share. Run serially: concurrent GRANTs on one object fail with XX000.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DatabaseChange {
+    pub action: DatabaseAction,
+    pub detail: String,
+    pub sql: Vec<Sql>,
+    #[serde(skip)]
+    pub stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseAction {
+    CreateRegistry,
+    UpgradeRegistry,
+    CreateGroup,
+    GrantConnect,
+    CreateSharedSchema,
+    GrantSharedSchema,
+    CreateExtension,
+    ClosePublicSchema,
+    RevokeTemp,
+    CreateSharedOwner,
+    DropSharedOwner,
+}
+
+/// Before the tenants, or after them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    #[default]
+    Before,
+    After,
+}
+
+/// One statement: shown as it is sent, but for the verifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sql {
+    text: String,
+    with_verifier: bool,
+}
+
+impl Sql {
+    pub(crate) fn with_verifier(text: String) -> Self {
+        debug_assert!(text.ends_with(ELIDED_VERIFIER));
+        Self { text, with_verifier: true }
+    }
+
+    /// The statement as a plan shows it.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.text
+    }
+
+    #[must_use]
+    pub fn needs_verifier(&self) -> bool {
+        self.with_verifier
+    }
+
+    /// The statement as it is sent. Never log it when [`Self::needs_verifier`].
+    #[must_use]
+    pub fn sent(&self, verifier_literal: &str) -> String {
+        match self.text.strip_suffix(ELIDED_VERIFIER) {
+            Some(head) if self.with_verifier => format!("{head}{verifier_literal}"),
+            _ => self.text.clone(),
+        }
+    }
+}
+
+impl From<String> for Sql {
+    fn from(text: String) -> Self {
+        Self { text, with_verifier: false }
+    }
+}
+
+impl Serialize for Sql {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Create,
+    Update,
+    Remove,
+    Unchanged,
+    /// Something must be done by a person first; `reason` says what.
+    Blocked,
+}
+
+impl Verb {
+    pub const ALL: [Self; 5] = [Self::Create, Self::Update, Self::Remove, Self::Unchanged, Self::Blocked];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Remove => "remove",
+            Self::Unchanged => "unchanged",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// What happens to one tenant.
+#[derive(Clone, Debug, Serialize)]
+pub struct TenantPlan {
+    pub tenant: TenantKey,
+    pub verb: Verb,
+    pub schema: String,
+    pub username: String,
+    pub owner: String,
+    pub changes: Vec<Change>,
+    pub hazards: Vec<Hazard>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What a person types next, when blocked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    #[serde(skip)]
+    pub target: Target,
+}
+
+/// What apply leaves behind of a tenant.
+#[derive(Clone, Debug, Default)]
+pub enum Target {
+    /// Nothing to apply.
+    #[default]
+    None,
+    /// The tenant as declared.
+    Declared { tenant: Box<Tenant>, password: Password },
+    /// Gone; the row stays as a tombstone until the secret is gone too.
+    Removed { secret: RegisteredSecret },
+    /// NOLOGIN, its schema kept.
+    Retained { secret: RegisteredSecret },
+}
+
+/// Where apply takes the password from, when a change needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Password {
+    /// No change needs it.
+    #[default]
+    Untouched,
+    /// `password_from`.
+    Given,
+    /// The secret at this path, at this version.
+    Stored { path: String, version: String },
+    /// Made while applying, so that no plan can hold one.
+    Generated,
+}
+
+impl Password {
+    #[must_use]
+    pub fn source(&self, declared: PasswordSource) -> PasswordSource {
+        if *self == Self::Generated { PasswordSource::Generated } else { declared }
+    }
+}
+
+/// One change of one tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    pub kind: Kind,
+    /// The thing changed, such as "role acme_user".
+    pub what: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+    pub sql: Vec<Sql>,
+    #[serde(skip)]
+    pub step: Step,
+}
+
+impl Change {
+    /// A change that is its SQL and nothing else.
+    pub(crate) fn sql(kind: Kind, what: impl Into<String>, sql: Vec<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+            before: None,
+            after: None,
+            sql: sql.into_iter().map(Sql::from).collect(),
+            step: Step::Sql,
+        }
+    }
+
+    pub(crate) fn before(mut self, before: impl Into<String>) -> Self {
+        self.before = Some(before.into());
+        self
+    }
+
+    pub(crate) fn after(mut self, after: impl Into<String>) -> Self {
+        self.after = Some(after.into());
+        self
+    }
+
+    pub(crate) fn step(mut self, step: Step) -> Self {
+        self.step = step;
+        self
+    }
+}
+
+/// The kinds of change, in the order they are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    EndSessions,
+    RenameRole,
+    RenameOwner,
+    CreateOwner,
+    AlterOwner,
+    CreateRole,
+    AlterRole,
+    SetPassword,
+    BorrowRights,
+    RenameSchema,
+    GrantMembership,
+    RevokeMembership,
+    CreateSchema,
+    SetOwner,
+    GrantSchema,
+    DefaultPrivileges,
+    GrantObjects,
+    GrantHistory,
+    SetSettings,
+    DropSchema,
+    DropRole,
+    DropOwner,
+    Migrate,
+    ReturnRights,
+    SetPolicy,
+    WriteSecret,
+    DeleteSecret,
+}
+
+/// What carrying a change out takes beyond its SQL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Step {
+    #[default]
+    Sql,
+    /// Ends the sessions of this role, waiting until they are gone.
+    EndSessions { role: String },
+    /// Runs these versions, as this role, through refinery's Runner.
+    /// `history_sql` runs right after the history table is made; empty when it is there already.
+    Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String> },
+    /// Check-and-set just before COMMIT.
+    WriteSecret { path: String, expected: Option<String> },
+    /// After COMMIT.
+    DeleteSecret { path: String, expected: Option<String> },
+}
+
+/// Something about a plan that a person should know before saying yes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hazard {
+    pub kind: HazardKind,
+    pub detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HazardKind {
+    DeletesData,
+    EndsSessions,
+    /// Clients that hold the old password or name fail until they read the secret again.
+    ChangesCredentials,
+    /// Tenants whose objects one role owns can reach each other through code they plant.
+    SharedOwner,
+    PublicSchemaOpen,
+    PublicSchemaClosed,
+    /// A schema that should be there is not; its data is not brought back.
+    DataLost,
+    /// The transaction may not fit PostgreSQL's lock table.
+    ManyLocks,
+    /// A migration may reach outside the tenant's schema.
+    MigrationEscapes,
+}
+
+impl TenantPlan {
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        matches!(self.verb, Verb::Create | Verb::Update | Verb::Remove)
+    }
+
+    /// The versions this plan would apply.
+    #[must_use]
+    pub fn pending_migrations(&self) -> &[i32] {
+        self.changes
+            .iter()
+            .find_map(|change| match &change.step {
+                Step::Migrate { versions, .. } => Some(versions.as_slice()),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+}
+
+impl Plan {
+    /// Nothing to do; blocked tenants count as something.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.database_changes.is_empty() && self.tenants.iter().all(|tenant| tenant.verb == Verb::Unchanged)
+    }
+
+    #[must_use]
+    pub fn count(&self, verb: Verb) -> usize {
+        self.tenants.iter().filter(|tenant| tenant.verb == verb).count()
+    }
+
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary {
+            create: self.count(Verb::Create),
+            update: self.count(Verb::Update),
+            remove: self.count(Verb::Remove),
+            unchanged: self.count(Verb::Unchanged),
+            blocked: self.count(Verb::Blocked),
+        }
+    }
+}

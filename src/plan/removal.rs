@@ -1,0 +1,184 @@
+//! A registered tenant that is no longer declared: in an order in which nothing is left behind.
+
+use super::change::{rights, secret};
+use super::diff::Look;
+use super::tenant::Blocked;
+use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
+use crate::model::{Access, OnRemove, Registered, SecretState, State, TenantKey, ident};
+
+/// `None` when there is nothing left to do: it was retained.
+pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
+    let mut plan = TenantPlan {
+        tenant: key.clone(),
+        verb: Verb::Remove,
+        schema: row.schema.clone(),
+        username: row.username.clone(),
+        owner: row.owner.clone(),
+        changes: Vec::new(),
+        hazards: Vec::new(),
+        reason: None,
+        hint: None,
+        target: Target::None,
+    };
+    let work = match row.state {
+        State::Retained => return None,
+        // The drop was committed; only the secret is left.
+        State::Removed => Ok((secret_deletion(look, row), Vec::new(), Target::Removed { secret: row.secret.clone() })),
+        State::Active => remove(look, key, row),
+    };
+    match work {
+        Ok((changes, hazards, target)) => {
+            plan.changes = changes;
+            plan.hazards = hazards;
+            plan.target = target;
+        }
+        Err(blocked) => {
+            plan.verb = Verb::Blocked;
+            plan.reason = Some(blocked.reason);
+            plan.hint = blocked.hint;
+        }
+    }
+    Some(plan)
+}
+
+type Work = (Vec<Change>, Vec<Hazard>, Target);
+
+fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Blocked> {
+    if row.protected {
+        return Err(Blocked::new(
+            "it is protected and no longer in tenants.toml",
+            format!("put {key} back; to remove it, set protected = false, apply, and take it out then"),
+        ));
+    }
+    let schema = look.observed.schemas.get(&row.schema);
+    if let Some(schema) = schema.filter(|schema| schema.owner != row.owner) {
+        return Err(Blocked::new(
+            format!("schema {:?} now belongs to {:?}, not to {:?} as registered", row.schema, schema.owner, row.owner),
+            format!("if it is still this tenant's: ALTER SCHEMA {} OWNER TO {}", ident(&row.schema), ident(&row.owner)),
+        ));
+    }
+    let secret = row.secret.clone();
+    match row.on_remove {
+        OnRemove::Archive => Err(Blocked::new(
+            "on_remove is \"archive\", which this version cannot do yet; nothing is dropped without an archive",
+            format!("put {key} back with on_remove = \"drop\" or \"retain\", apply, and take it out then"),
+        )),
+        OnRemove::Retain => Ok((retain(look, row), session_hazard(row), Target::Retained { secret })),
+        OnRemove::Drop => {
+            let mut hazards = session_hazard(row);
+            if let Some(schema) = schema {
+                let detail =
+                    format!("{}, {} in schema {}", count(schema.tables, "table"), size(schema.bytes), row.schema);
+                hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
+            }
+            Ok((drop_all(look, key, row), hazards, Target::Removed { secret }))
+        }
+    }
+}
+
+fn session_hazard(row: &Registered) -> Vec<Hazard> {
+    vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", row.username) }]
+}
+
+fn retain(look: &Look<'_>, row: &Registered) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if look.observed.roles.contains_key(&row.username) {
+        let sql = vec![format!("ALTER ROLE {} NOLOGIN", ident(&row.username))];
+        let what = format!("role {}", row.username);
+        changes.push(Change::sql(Kind::AlterRole, what, sql).before("LOGIN").after("NOLOGIN"));
+        end_sessions(look, row, &mut changes);
+    }
+    changes.extend(secret_deletion(look, row));
+    changes
+}
+
+fn end_sessions(look: &Look<'_>, row: &Registered, changes: &mut Vec<Change>) {
+    let admin_rights = rights::changes(look.observed, std::slice::from_ref(&row.username));
+    let step = Step::EndSessions { role: row.username.clone() };
+    let end =
+        Change::sql(Kind::EndSessions, format!("sessions of {}", row.username), Vec::new()).after("ended").step(step);
+    match <[Change; 2]>::try_from(admin_rights) {
+        Ok([take, give]) => changes.extend([take, end, give]),
+        Err(_) => changes.push(end),
+    }
+}
+
+/// DROP SCHEMA, DROP OWNED, DROP ROLE: DROP ROLE first fails with 2BP01 when default privileges name the role.
+fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
+    let observed = look.observed;
+    let mut changes = Vec::new();
+    let owner_is_own = row.access != Access::Owner && !look.is_shared_owner(&row.owner, key);
+    let has_user = observed.roles.contains_key(&row.username);
+    let has_owner = observed.roles.contains_key(&row.owner);
+    let mut borrowed = Vec::new();
+    if has_user {
+        borrowed.push(row.username.clone());
+    }
+    if has_owner && row.access != Access::Owner {
+        borrowed.push(row.owner.clone());
+    }
+    borrowed.retain(|role| observed.roles.get(role).is_none_or(|found| !found.admin_is_member));
+    let mut rights = rights::changes(observed, &borrowed).into_iter();
+    changes.extend(rights.next());
+    if has_user {
+        let step = Step::EndSessions { role: row.username.clone() };
+        changes.push(Change::sql(Kind::EndSessions, format!("sessions of {}", row.username), Vec::new()).step(step));
+    }
+    if let Some(schema) = observed.schemas.get(&row.schema) {
+        let sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
+        let before = format!("{}, {}", count(schema.tables, "table"), size(schema.bytes));
+        changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before));
+    }
+    let drop_role =
+        |role: &str| vec![format!("DROP OWNED BY {} CASCADE", ident(role)), format!("DROP ROLE {}", ident(role))];
+    if has_user {
+        let what = format!("role {}", row.username);
+        changes.push(Change::sql(Kind::DropRole, what, drop_role(&row.username)).before("LOGIN"));
+    }
+    if has_owner && owner_is_own {
+        changes
+            .push(Change::sql(Kind::DropOwner, format!("role {}", row.owner), drop_role(&row.owner)).before("NOLOGIN"));
+    } else if let (Some(give), true) = (rights.next(), has_owner && row.access != Access::Owner) {
+        // A role that is dropped takes its memberships with it; a shared owner stays.
+        let only_owner =
+            give.sql.into_iter().filter(|sql| sql.shown().starts_with(&format!("REVOKE {} ", ident(&row.owner))));
+        changes.push(Change {
+            sql: only_owner.collect(),
+            kind: give.kind,
+            what: give.what,
+            before: give.before,
+            after: None,
+            step: Step::Sql,
+        });
+    }
+    changes.extend(secret_deletion(look, row));
+    changes
+}
+
+fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<Change> {
+    if row.secret.store != look.desired.secrets.store.as_str() {
+        return Vec::new();
+    }
+    match look.observed.secrets.get(&row.secret.path) {
+        Some(SecretState::Ours { version, .. }) => vec![secret::deletion(&row.secret.path, Some(version.clone()))],
+        // Somebody else's is left alone; an absent one needs nothing.
+        Some(SecretState::Foreign(_)) | None => Vec::new(),
+    }
+}
+
+fn count(n: i64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Bytes for a person, as `pg_size_pretty` rounds them.
+#[must_use]
+pub(crate) fn size(bytes: i64) -> String {
+    let mut value = bytes;
+    for unit in ["bytes", "kB", "MB", "GB"] {
+        if value < 10 * 1024 {
+            return format!("{value} {unit}");
+        }
+        value = (value + 512) / 1024;
+    }
+    format!("{value} TB")
+}

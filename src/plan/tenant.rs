@@ -1,0 +1,109 @@
+//! One declared tenant: from what is there to what is declared.
+
+use super::change::{grants, membership, migrations, objects, policy, rename, rights, role, schema, secret, settings};
+use super::diff::Look;
+use super::{Change, Hazard, HazardKind, Target, TenantPlan, Verb};
+use crate::model::{Access, Registered, Role, Schema, State, Tenant};
+
+/// Why a tenant cannot be planned, and what a person types next.
+pub(super) struct Blocked {
+    pub reason: String,
+    pub hint: Option<String>,
+}
+
+impl Blocked {
+    pub fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { reason: reason.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// What is there of one tenant, under the names it will have once renamed.
+#[derive(Default)]
+pub(super) struct Current {
+    pub role: Option<Role>,
+    /// The owner role; `None` also where the username itself owns.
+    pub owner: Option<Role>,
+    pub schema: Option<Schema>,
+    /// The role that owned until now, when that is another one.
+    pub former_owner: Option<String>,
+}
+
+/// A tenant's plan in the making.
+pub(super) struct Draft<'a> {
+    pub look: &'a Look<'a>,
+    pub tenant: &'a Tenant,
+    /// The registry's row, unless it is a tombstone.
+    pub registered: Option<&'a Registered>,
+    pub current: Current,
+    pub changes: Vec<Change>,
+    pub hazards: Vec<Hazard>,
+}
+
+impl Draft<'_> {
+    pub fn hazard(&mut self, kind: HazardKind, detail: impl Into<String>) {
+        self.hazards.push(Hazard { kind, detail: detail.into() });
+    }
+}
+
+pub(super) fn plan(look: &Look<'_>, tenant: &Tenant) -> TenantPlan {
+    let registered = look.registered_tenant(&tenant.key).filter(|row| row.state != State::Removed);
+    let mut plan = TenantPlan {
+        tenant: tenant.key.clone(),
+        verb: Verb::Unchanged,
+        schema: tenant.schema.clone(),
+        username: tenant.username.clone(),
+        owner: tenant.owner().to_owned(),
+        changes: Vec::new(),
+        hazards: Vec::new(),
+        reason: None,
+        hint: None,
+        target: Target::None,
+    };
+    let draft =
+        Draft { look, tenant, registered, current: Current::default(), changes: Vec::new(), hazards: Vec::new() };
+    match converge(draft) {
+        Ok(None) => {}
+        Ok(Some((changes, hazards, target))) => {
+            plan.verb = if registered.is_some() { Verb::Update } else { Verb::Create };
+            plan.changes = changes;
+            plan.hazards = hazards;
+            plan.target = target;
+        }
+        Err(blocked) => {
+            plan.verb = Verb::Blocked;
+            plan.reason = Some(blocked.reason);
+            plan.hint = blocked.hint;
+        }
+    }
+    plan
+}
+
+type Work = (Vec<Change>, Vec<Hazard>, Target);
+
+fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
+    rename::locate(&mut draft)?;
+    let password = secret::decide(&mut draft)?;
+    role::diff(&mut draft);
+    membership::diff(&mut draft);
+    schema::diff(&mut draft);
+    objects::diff(&mut draft);
+    grants::diff(&mut draft);
+    settings::diff(&mut draft);
+    migrations::diff(&mut draft)?;
+    policy::diff(&mut draft);
+    if draft.changes.is_empty() {
+        return Ok(None);
+    }
+    let shared = draft.look.is_shared_owner(draft.tenant.owner(), &draft.tenant.key);
+    if shared && draft.registered.is_none() && draft.tenant.access == Access::Full {
+        let owner = &draft.tenant.owner_role;
+        draft.hazard(
+            HazardKind::SharedOwner,
+            format!("{owner} owns for several tenants that may plant code in their schemas; what one plants runs with rights on the others' objects"),
+        );
+    }
+    rights::borrow(&mut draft);
+    let Draft { mut changes, hazards, tenant, .. } = draft;
+    changes.sort_by_key(|change| change.kind);
+    Ok(Some((changes, hazards, Target::Declared { tenant: Box::new(tenant.clone()), password })))
+}
