@@ -1,1 +1,26 @@
-//! Under construction.
+//! Finding PostgreSQL, connecting as libpq would, and what comes back when that fails.
+//!
+//! [`Target::find`] says where; [`Target::connect_admin`] opens a session of ours, [`Target::connect`] one that lands
+//! wherever the role's own settings lead, as a tenant's must.
+
+mod connect;
+mod error;
+mod hints;
+mod params;
+mod passfile;
+mod place;
+mod service;
+pub mod session;
+mod sslmode;
+mod target;
+mod target_error;
+mod tls;
+mod tuning;
+mod verifier;
+
+pub use connect::{ConnectError, Endpoint};
+pub use error::{DatabaseError, Position, ServerError};
+pub use sslmode::SslMode;
+pub use target::Target;
+pub use target_error::TargetError;
+pub use tls::TlsError;

@@ -1,0 +1,69 @@
+//! `sslmode`, as libpq has it: <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION>.
+
+use std::fmt;
+use std::str::FromStr;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SslMode {
+    Disable,
+    /// Unencrypted, or encrypted where the server takes nothing else.
+    Allow,
+    /// Encrypted, or unencrypted where the server has no TLS.
+    #[default]
+    Prefer,
+    /// Encrypted. With root certificates at hand the chain is verified too, as in libpq.
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl SslMode {
+    pub(super) const EXPECTED: &str = "disable, allow, prefer, require, verify-ca or verify-full";
+
+    /// Whether the mode makes no sense without root certificates.
+    pub(super) fn must_verify(self) -> bool {
+        self >= Self::VerifyCa
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Allow => "allow",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+}
+
+impl fmt::Display for SslMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for SslMode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull]
+            .into_iter()
+            .find(|mode| mode.as_str() == text)
+            .ok_or(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mode_reads_back_and_only_two_must_verify() {
+        for word in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
+            let mode: SslMode = word.parse().unwrap();
+            assert_eq!((mode.to_string().as_str(), mode.must_verify()), (word, word.starts_with("verify")));
+        }
+        assert!("verify_full".parse::<SslMode>().is_err());
+    }
+}

@@ -1,0 +1,260 @@
+//! Where PostgreSQL is and as whom to log in: INTERFACE.md's "Finding the database".
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::SecretString;
+
+use super::params::Params;
+use super::passfile::{PassFile, Wanted};
+use super::place::{Place, SOCKET_DIRECTORIES, places};
+use super::service;
+use super::sslmode::SslMode;
+use super::target_error::TargetError;
+use super::tls::{Roots, Tls, TlsSettings};
+use super::tuning::{Tuning, tls_settings, tuning};
+
+/// A database, and a login. Its Debug and Display never show a password.
+#[derive(Clone)]
+pub struct Target {
+    pub(super) places: Vec<Place>,
+    pub(super) user: String,
+    pub(super) database: String,
+    pub(super) tls: Tls,
+    /// The same without our client certificate, for logging in as somebody else.
+    pub(super) others_tls: Tls,
+    pub(super) options: Option<String>,
+    pub(super) application_name: String,
+    pub(super) tuning: Tuning,
+    /// Why a password file was passed over, for the hint when a password is missing.
+    pub(super) passed_over: Option<String>,
+}
+
+impl Target {
+    /// The first of the three URLs that is there, and for whatever it leaves out the service file, libpq's variables, the
+    /// password file and libpq's defaults.
+    pub fn find(
+        flag: Option<&str>,
+        config_url: Option<&str>,
+        env: &dyn Fn(&str) -> Option<String>,
+        home: Option<&Path>,
+    ) -> Result<Self, TargetError> {
+        let variable = env("TENANTRY_DATABASE_URL").filter(|url| !url.is_empty());
+        let mut params = match (flag, variable.as_deref(), config_url) {
+            (Some(url), ..) => Params::parse(url, "--database-url")?,
+            (None, Some(url), _) => Params::parse(url, "TENANTRY_DATABASE_URL")?,
+            (None, None, Some(url)) => Params::parse(url, "[database].url")?,
+            (None, None, None) => Params::default(),
+        };
+        service::fill(&mut params, env, home)?;
+        params.fill_from_environment(env)?;
+        Self::from_params(&params, home, None)
+    }
+
+    /// A login with a secret's own URL, and nothing of the environment but the root certificates and TLS settings of
+    /// `tls_from`, for what the URL does not say about TLS.
+    pub fn from_secret_url(url: &str, tls_from: &Self) -> Result<Self, TargetError> {
+        Self::from_params(&Params::parse(url, "the secret's url")?, None, Some(tls_from))
+    }
+
+    /// The same place as somebody else: without our password and without our client certificate.
+    pub fn with_credentials(&self, user: &str, password: SecretString) -> Self {
+        let mut target = self.clone();
+        user.clone_into(&mut target.user);
+        target.tls = self.others_tls.clone();
+        for place in &mut target.places {
+            place.password = Some((password.clone(), format!("what was given for {user}")));
+        }
+        target
+    }
+
+    /// The same login to another database of the cluster.
+    pub fn with_database(&self, database: &str) -> Self {
+        Self { database: database.to_owned(), ..self.clone() }
+    }
+
+    fn from_params(params: &Params, home: Option<&Path>, like: Option<&Self>) -> Result<Self, TargetError> {
+        let user = match params.get("user") {
+            Some(user) => user.to_owned(),
+            None => os_user()?,
+        };
+        let database = params.get("dbname").unwrap_or(&user).to_owned();
+        let mut places = places(params)?;
+        let mut passed_over = None;
+        if let Some(password) = params.password() {
+            places.iter_mut().for_each(|place| place.password = Some(password.clone()));
+        } else if let Some(path) =
+            params.get("passfile").map(PathBuf::from).or_else(|| home.map(|home| home.join(".pgpass")))
+        {
+            let file = PassFile::read(&path);
+            for place in &mut places {
+                // The file says localhost for the usual sockets, as libpq has it.
+                let host = if SOCKET_DIRECTORIES.contains(&place.host.as_str()) { "localhost" } else { &place.host };
+                place.password = file.password(&Wanted { host, port: place.port, database: &database, user: &user });
+            }
+            passed_over = file.passed_over;
+        }
+        let settings = tls_settings(params, home, like.map(|like| &like.others_tls.settings))?;
+        let tls = match like {
+            Some(like) if like.others_tls.settings == settings => like.others_tls.clone(),
+            _ => Tls::new(settings),
+        };
+        let others_tls = match &tls.settings.client {
+            None => tls.clone(),
+            Some(_) => Tls::new(TlsSettings { client: None, ..tls.settings.clone() }),
+        };
+        let mut tuning = tuning(params)?;
+        if let Some(like) = like {
+            tuning.connect_timeout = tuning.connect_timeout.or(like.tuning.connect_timeout);
+        }
+        let name = params.get("application_name").or_else(|| params.get("fallback_application_name"));
+        Ok(Self {
+            places,
+            user,
+            database,
+            tls,
+            others_tls,
+            options: params.get("options").map(str::to_owned),
+            application_name: name.unwrap_or("tenantry").to_owned(),
+            tuning,
+            passed_over,
+        })
+    }
+
+    /// The first host: a name, an address, or a socket's directory.
+    pub fn host(&self) -> &str {
+        &self.places[0].host
+    }
+
+    pub fn port(&self) -> u16 {
+        self.places[0].port
+    }
+
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    pub fn sslmode(&self) -> SslMode {
+        self.tls.settings.sslmode
+    }
+
+    /// The PG* variables with which libpq's own programs, such as pg_dump, connect to the same place. They hold the
+    /// password: for a child's environment, never for an argument or a log.
+    pub fn environment(&self) -> Vec<(&'static str, SecretString)> {
+        let join = |part: &dyn Fn(&Place) -> String| self.places.iter().map(part).collect::<Vec<_>>().join(",");
+        let tls = &self.tls.settings;
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let mut variables = vec![
+            ("PGHOST", join(&|place| place.host.clone())),
+            ("PGPORT", join(&|place| place.port.to_string())),
+            ("PGUSER", self.user.clone()),
+            ("PGDATABASE", self.database.clone()),
+            ("PGSSLMODE", tls.sslmode.to_string()),
+            ("PGAPPNAME", self.application_name.clone()),
+        ];
+        if self.places.iter().any(|place| place.hostaddr.is_some()) {
+            let addresses = join(&|place| place.hostaddr.map(|address| address.to_string()).unwrap_or_default());
+            variables.push(("PGHOSTADDR", addresses));
+        }
+        match &tls.roots {
+            Roots::File(file) => variables.push(("PGSSLROOTCERT", path(file))),
+            Roots::System => variables.push(("PGSSLROOTCERT", "system".into())),
+            Roots::None | Roots::Missing(_) => {}
+        }
+        variables.extend(tls.crl.as_ref().map(|file| ("PGSSLCRL", path(file))));
+        if let Some((certificate, key)) = &tls.client {
+            variables.extend([("PGSSLCERT", path(certificate)), ("PGSSLKEY", path(key))]);
+        }
+        variables.extend(self.options.clone().map(|options| ("PGOPTIONS", options)));
+        let mut variables: Vec<_> =
+            variables.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect();
+        variables.extend(self.places[0].password.clone().map(|(password, _)| ("PGPASSWORD", password)));
+        variables
+    }
+}
+
+/// As in RFC 3986's user information.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "postgresql://{}@", utf8_percent_encode(&self.user, PLAIN))?;
+        for (index, place) in self.places.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            if place.host.contains(':') {
+                write!(f, "{comma}[{}]:{}", place.host, place.port)?;
+            } else {
+                write!(f, "{comma}{}:{}", utf8_percent_encode(&place.host, PLAIN), place.port)?;
+            }
+        }
+        write!(f, "/{}", utf8_percent_encode(&self.database, PLAIN))
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({self}, sslmode={})", self.sslmode())
+    }
+}
+
+/// The operating system's name for who runs this. Not $USER: libpq does not trust it either, and su leaves it behind.
+fn os_user() -> Result<String, TargetError> {
+    let output = Command::new("id").arg("-un").output().map_err(|_| TargetError::NoUser)?;
+    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if name.is_empty() { Err(TargetError::NoUser) } else { Ok(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    fn find(url: Option<&str>, env: &[(&str, &str)]) -> Result<Target, TargetError> {
+        let env = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
+        Target::find(url, Some("postgresql://c@config/c"), &env, None)
+    }
+
+    #[test]
+    fn the_flag_comes_before_the_variable_and_that_before_the_configuration() {
+        let env = [("TENANTRY_DATABASE_URL", "postgresql://v@variable/v"), ("PGHOST", "pghost"), ("PGPORT", "1")];
+        let target = |url, env| find(url, env).unwrap().to_string();
+        assert_eq!(target(Some("postgresql://f@flag:2/f"), &env), "postgresql://f@flag:2/f");
+        assert_eq!(target(None, &env), "postgresql://v@variable:1/v");
+        assert_eq!(target(None, &env[1..]), "postgresql://c@config:1/c");
+        assert_eq!(target(Some("user=a"), &env), "postgresql://a@pghost:1/a");
+    }
+
+    #[test]
+    fn neither_debug_nor_display_shows_the_password() {
+        let target = find(Some("postgresql://a%40b:hush@[::1]:5432,%2Frun:1/my%20app?sslmode=require"), &[]).unwrap();
+        assert_eq!(target.to_string(), "postgresql://a%40b@[::1]:5432,%2Frun:1/my%20app");
+        assert_eq!(format!("{target:?}"), format!("Target({target}, sslmode=require)"));
+    }
+
+    #[test]
+    fn a_tenants_login_takes_the_root_certificates_but_not_the_client_certificate() {
+        let admin = find(Some("host=db user=a sslmode=verify-ca sslrootcert=/r sslcert=/c sslkey=/k"), &[]).unwrap();
+        let tenant = Target::from_secret_url("postgresql://t:p@pooler:6432/app", &admin).unwrap();
+        assert_eq!(tenant.sslmode(), SslMode::VerifyCa);
+        assert_eq!(tenant.tls.settings.roots, Roots::File("/r".into()));
+        assert_eq!(tenant.tls.settings.client, None);
+        assert_eq!(tenant.to_string(), "postgresql://t@pooler:6432/app");
+        let tenant = admin.with_credentials("t", SecretString::from("p"));
+        assert_eq!((tenant.user(), &tenant.tls.settings.client), ("t", &None));
+    }
+
+    #[test]
+    fn programs_get_the_same_place_in_their_environment() {
+        let target = find(Some("host=a,b port=1,2 user=u password=p dbname=d sslmode=require"), &[]).unwrap();
+        let environment = target.environment();
+        let get = |name| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.expose_secret());
+        assert_eq!((get("PGHOST"), get("PGPORT"), get("PGPASSWORD")), (Some("a,b"), Some("1,2"), Some("p")));
+        assert_eq!((get("PGSSLMODE"), get("PGSSLCERT"), get("PGDATABASE")), (Some("require"), None, Some("d")));
+    }
+}

@@ -1,0 +1,54 @@
+//! Why the place to connect to could not be made out.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    #[error("unknown connection parameter {name} in {origin}")]
+    UnknownParameter { name: String, origin: String },
+    #[error("connection parameter {name} in {origin} is not supported")]
+    Unsupported { name: &'static str, origin: String, fine: &'static [&'static str] },
+    #[error("{name} from {origin} cannot be {value:?}")]
+    InvalidValue { name: &'static str, value: String, origin: String, expected: &'static str },
+    #[error("cannot read {origin}: {problem}")]
+    Malformed { origin: String, problem: String },
+    #[error("{hosts} hosts are named, but {count} {name}s")]
+    Counts { name: &'static str, count: usize, hosts: usize },
+    #[error("service {service:?} is in no service file")]
+    NoService { service: String, looked_in: Vec<PathBuf> },
+    #[error("service file {}, line {line}: {problem}", path.display())]
+    ServiceFile { path: PathBuf, line: usize, problem: String },
+    #[error("cannot read {}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("no user name is given, and the system does not tell who runs this")]
+    NoUser,
+}
+
+impl TargetError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::UnknownParameter { .. } => {
+                "the parameters are libpq's: https://www.postgresql.org/docs/current/libpq-connect.html".into()
+            }
+            Self::Unsupported { name, fine: [], .. } => format!("leave {name} out"),
+            Self::Unsupported { name, fine, .. } => format!("leave {name} out, or set it to {}", fine.join(" or ")),
+            Self::InvalidValue { expected, .. } => format!("it takes {expected}"),
+            Self::Malformed { .. } => {
+                "write postgresql://user@host:5432/database, with @ : / ? # % in names and passwords as %40 %3A %2F %3F %23 %25"
+                    .into()
+            }
+            Self::Counts { name, .. } => format!("give one {name} for all hosts, or one for each"),
+            Self::NoService { looked_in, .. } => {
+                let places: Vec<_> = looked_in.iter().map(|path| path.display().to_string()).collect();
+                format!("add it to {}", places.join(" or "))
+            }
+            Self::NoUser => "add user= to the URL, or set PGUSER".into(),
+            Self::ServiceFile { .. } | Self::Unreadable { .. } => return None,
+        })
+    }
+}
