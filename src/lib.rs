@@ -15,6 +15,12 @@ pub mod migrations;
 pub mod model;
 pub mod plan;
 #[cfg(feature = "engine")]
+pub mod error;
+#[cfg(feature = "engine")]
+pub mod inspect;
+#[cfg(feature = "engine")]
+pub mod registry;
+#[cfg(feature = "engine")]
 pub mod sandbox;
 #[cfg(feature = "engine")]
 pub mod secrets;

@@ -61,7 +61,7 @@ impl<'a> Look<'a> {
 
 /// Roles are the cluster's, so the group role's name says which database it serves.
 #[must_use]
-pub(super) fn group_role(database: &str) -> String {
+pub fn group_role(database: &str) -> String {
     let name = format!("tenantry_{database}_tenants");
     if name.len() <= crate::model::MAX_NAME_BYTES {
         return name;

@@ -11,7 +11,7 @@ mod privileges;
 mod removal;
 mod tenant;
 
-pub use diff::diff;
+pub use diff::{diff, group_role};
 pub use document::{Document, Summary};
 pub use privileges::{object_privileges, schema_privileges};
 

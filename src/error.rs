@@ -1,0 +1,70 @@
+//! What can go wrong for a run as a whole. A tenant that fails is no such error: it is an outcome in the report.
+
+use crate::config::ConfigError;
+use crate::database::{ConnectError, DatabaseError, TargetError};
+use crate::migrations::MigrationFault;
+use crate::secrets::SecretError;
+
+/// A run that could not go on. Display is a fragment; walk `source()` for what is behind it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Migrations(Vec<MigrationFault>),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("{doing}")]
+    Database { doing: String, source: DatabaseError },
+    #[error("{doing}")]
+    Secrets { doing: String, source: SecretError },
+    #[error("{doing}")]
+    Io { doing: String, source: std::io::Error },
+    #[error("{message}")]
+    Refused { message: String, hint: Option<String> },
+}
+
+impl Error {
+    /// What a person types next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Target(error) => error.hint(),
+            Self::Connect(error) => error.hint().map(str::to_owned),
+            Self::Database { source, .. } => source.hint().map(str::to_owned),
+            Self::Secrets { source, .. } => source.hint(),
+            Self::Migrations(faults) => faults.first().and_then(|fault| fault.hint.clone()),
+            Self::Refused { hint, .. } => hint.clone(),
+            Self::Config(_) | Self::Io { .. } => None,
+        }
+    }
+
+    pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// Says what was being done when the database or the store failed.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl Into<String>) -> Result<T, Error>;
+}
+
+impl<T> Doing<T> for Result<T, postgres::Error> {
+    fn doing(self, what: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|source| Error::Database { doing: what.into(), source: source.into() })
+    }
+}
+
+impl<T> Doing<T> for Result<T, SecretError> {
+    fn doing(self, what: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|source| Error::Secrets { doing: what.into(), source })
+    }
+}
+
+impl<T> Doing<T> for Result<T, std::io::Error> {
+    fn doing(self, what: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|source| Error::Io { doing: what.into(), source })
+    }
+}

@@ -1,0 +1,107 @@
+//! The server, the database, and what tenants share.
+
+use std::collections::BTreeMap;
+
+use postgres::Transaction;
+
+use crate::database::Target;
+use crate::error::{Doing, Error};
+use crate::model::{Acl, Admin, Database, Desired, Group, Observed, PublicState, Registry, Server, SharedSchema};
+use crate::plan;
+
+pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {
+    let row = transaction.query_one(include_str!("sql/server.sql"), &[]).doing("asking which database this is")?;
+    let has_registry: bool = row.get("has_registry");
+    if row.get::<_, bool>("has_tenantry_schema") && !has_registry {
+        return Err(Error::refused(
+            "the database has a schema tenantry that does not hold tenantry's tables",
+            "rename that schema; tenantry keeps its own tables under this name",
+        ));
+    }
+    let database_acl = acl(&row.get::<_, Vec<String>>("database_acl"))?;
+    let public_schema = if row.get("has_public") {
+        let acl = acl(&row.get::<_, Vec<String>>("public_acl"))?;
+        let objects =
+            transaction.query_one(include_str!("sql/public_objects.sql"), &[]).doing("looking into schema public")?;
+        Some(PublicState {
+            public_privileges: acl.of_public(),
+            objects: objects.get("objects"),
+            examples: objects.get("examples"),
+        })
+    } else {
+        None
+    };
+    let name: String = row.get("database");
+    let group = plan::group_role(&name);
+    Ok(Observed {
+        server: Server {
+            version_num: row.get("version_num"),
+            system_identifier: row.get("system_identifier"),
+            host: advertised_host(target),
+            port: target.port(),
+            admin: Admin {
+                name: row.get("admin"),
+                superuser: row.get("superuser"),
+                createrole: row.get("createrole"),
+                can_create_schema: row.get("can_create_schema"),
+                owns_database: row.get("owns_database"),
+                owns_public: row.get("owns_public"),
+            },
+        },
+        database: Database {
+            name,
+            public_has_temp: database_acl.of_public().contains('T'),
+            public_has_connect: database_acl.of_public().contains('c'),
+            public_schema,
+            extensions: extensions(transaction)?,
+            shared_schemas: shared(transaction, desired, &group)?,
+            group: None,
+        },
+        registry: has_registry.then(Registry::default),
+        ..Observed::default()
+    })
+}
+
+/// A unix socket's directory is no address that a tenant elsewhere could use.
+fn advertised_host(target: &Target) -> String {
+    match target.host() {
+        host if host.starts_with(['/', '@']) => "localhost".to_owned(),
+        host => host.to_owned(),
+    }
+}
+
+fn extensions(transaction: &mut Transaction<'_>) -> Result<BTreeMap<String, String>, Error> {
+    let rows = transaction.query(include_str!("sql/extensions.sql"), &[]).doing("reading the extensions")?;
+    Ok(rows.iter().map(|row| (row.get("name"), row.get("schema"))).collect())
+}
+
+fn shared(
+    transaction: &mut Transaction<'_>,
+    desired: &Desired,
+    group: &str,
+) -> Result<BTreeMap<String, SharedSchema>, Error> {
+    let rows = transaction
+        .query(include_str!("sql/shared_schemas.sql"), &[&desired.shared_schemas])
+        .doing("reading the shared schemas")?;
+    let mut schemas = BTreeMap::new();
+    for row in rows {
+        let acl = acl(&row.get::<_, Vec<String>>("acl"))?;
+        // USAGE by PUBLIC serves as well, but for schema public, which is about to be closed.
+        let name: String = row.get("name");
+        let by_public = name != "public" && acl.of_public().contains('U');
+        let group_has_usage = by_public || acl.of(group).contains('U');
+        schemas.insert(name, SharedSchema { owner: row.get("owner"), group_has_usage });
+    }
+    Ok(schemas)
+}
+
+pub(super) fn group(transaction: &mut Transaction<'_>, name: &str) -> Result<Option<Group>, Error> {
+    let row = transaction.query_opt(include_str!("sql/group_role.sql"), &[&name]).doing("reading the group role")?;
+    Ok(row.map(|row| Group { can_login: row.get("can_login"), has_connect: row.get("has_connect") }))
+}
+
+/// # Errors
+/// When PostgreSQL prints an ACL in a form we do not know.
+pub(super) fn acl(items: &[String]) -> Result<Acl, Error> {
+    Acl::parse(items).map_err(|error| Error::Refused { message: error.to_string(), hint: None })
+}

@@ -1,0 +1,99 @@
+//! PostgreSQL, the registry and the secret store → [`Observed`].
+//!
+//! Reading is set-based: a fixed number of queries whatever the number of tenants. Only histories are read schema by
+//! schema, in chunks that are each a short transaction of their own.
+
+mod catalog;
+mod database;
+mod history;
+mod secrets;
+
+use std::collections::BTreeSet;
+
+use postgres::{Client, IsolationLevel};
+
+use crate::database::Target;
+use crate::error::{Doing, Error};
+use crate::model::{Desired, Observed, State, TenantKey};
+use crate::plan;
+use crate::registry;
+use crate::secrets::SecretStore;
+
+/// Which schemas to measure on disk; a size is a look at files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// Those whose removal is planned.
+    Removed,
+    All,
+}
+
+/// One look at everything. Changes nothing: every transaction is READ ONLY.
+///
+/// # Errors
+/// What PostgreSQL or the store answered.
+pub fn observe(
+    client: &mut Client,
+    target: &Target,
+    store: &dyn SecretStore,
+    desired: &Desired,
+    sizes: Sizes,
+) -> Result<Observed, Error> {
+    let mut observed = catalogs(client, target, desired, sizes)?;
+    history::read(client, desired, &mut observed)?;
+    observed.secrets = secrets::read(store, desired, &observed)?;
+    Ok(observed)
+}
+
+fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Sizes) -> Result<Observed, Error> {
+    let mut transaction = client
+        .build_transaction()
+        .read_only(true)
+        // One snapshot for all queries, so that no tenant is half of one moment and half of the next.
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .start()
+        .doing("starting to read the catalogs")?;
+    let mut observed = database::read(&mut transaction, target, desired)?;
+    if observed.registry.is_some() {
+        let registry = registry::read(&mut transaction)?;
+        observed.registry = Some(registry);
+    }
+    let names = Names::of(desired, &observed);
+    let sized: Vec<&str> = match sizes {
+        Sizes::All => names.schemas.iter().map(String::as_str).collect(),
+        Sizes::Removed => names.removed.iter().map(String::as_str).collect(),
+    };
+    observed.roles = catalog::roles(&mut transaction, &names.roles)?;
+    observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &sized, &desired.migrations.table)?;
+    let group = plan::group_role(&observed.database.name);
+    observed.database.group = database::group(&mut transaction, &group)?;
+    transaction.commit().doing("reading the catalogs")?;
+    Ok(observed)
+}
+
+/// Every name that is declared or registered.
+struct Names {
+    roles: Vec<String>,
+    schemas: Vec<String>,
+    removed: Vec<String>,
+}
+
+impl Names {
+    fn of(desired: &Desired, observed: &Observed) -> Self {
+        let mut roles = BTreeSet::new();
+        let mut schemas = BTreeSet::new();
+        let mut removed = Vec::new();
+        for tenant in desired.tenants.values() {
+            roles.extend([tenant.username.clone(), tenant.owner_role.clone()]);
+            schemas.insert(tenant.schema.clone());
+        }
+        let registered = observed.registry.iter().flat_map(|registry| &registry.tenants);
+        for (key, row) in registered.filter(|(_, row)| row.state != State::Removed) {
+            roles.extend([row.username.clone(), row.owner.clone()]);
+            schemas.insert(row.schema.clone());
+            if !desired.tenants.contains_key::<TenantKey>(key) {
+                removed.push(row.schema.clone());
+            }
+        }
+        Self { roles: roles.into_iter().collect(), schemas: schemas.into_iter().collect(), removed }
+    }
+}

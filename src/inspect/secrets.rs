@@ -1,0 +1,134 @@
+//! What the secret store has at the tenants' paths.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use secrecy::ExposeSecret;
+
+use crate::error::{Doing, Error};
+use crate::model::secret::{Secret, SecretHead};
+use crate::model::{Desired, Observed, Registered, SecretContents, SecretFields, SecretState, State, TenantKey};
+use crate::secrets::{Found, SecretStore};
+
+/// Requests under way at once, where secrets must be read one by one.
+const AT_ONCE: usize = 8;
+
+/// A path, whose it should be, and what the last apply left there.
+struct Expected<'a> {
+    tenant: &'a TenantKey,
+    path: &'a str,
+    registered: Option<&'a Registered>,
+    given: Option<&'a secrecy::SecretString>,
+}
+
+pub(super) fn read(
+    store: &dyn SecretStore,
+    desired: &Desired,
+    observed: &Observed,
+) -> Result<BTreeMap<String, SecretState>, Error> {
+    let expected = expected(desired, observed);
+    let paths: Vec<String> = expected.keys().map(|path| (*path).to_owned()).collect();
+    let heads = store.heads(&paths).doing("looking at the secrets")?;
+    let database = &observed.database.name;
+    let mut states = BTreeMap::new();
+    let mut to_read = Vec::new();
+    for (path, head) in heads {
+        let Some(expected) = expected.get(path.as_str()) else { continue };
+        if must_read(&head, expected) {
+            to_read.push(expected);
+        } else {
+            states.insert(path, judge(&head, expected, database, None));
+        }
+    }
+    let found = read_each(store, &to_read, database)?;
+    states.extend(found);
+    Ok(states)
+}
+
+fn expected<'a>(desired: &'a Desired, observed: &'a Observed) -> BTreeMap<&'a str, Expected<'a>> {
+    let mut expected = BTreeMap::new();
+    let rows = observed.registry.iter().flat_map(|registry| &registry.tenants);
+    let store = desired.secrets.store.as_str();
+    for (tenant, row) in rows.filter(|(_, row)| row.secret.store == store && row.state != State::Retained) {
+        let path = row.secret.path.as_str();
+        expected.insert(path, Expected { tenant, path, registered: Some(row), given: None });
+    }
+    for (key, tenant) in &desired.tenants {
+        let registered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
+        let path = tenant.secret_path.as_str();
+        let registered = registered.filter(|row| row.secret.path == path);
+        expected.insert(path, Expected { tenant: key, path, registered, given: tenant.password.as_ref() });
+    }
+    expected
+}
+
+/// The head tells enough, unless somebody wrote since, or the password is given and must be compared.
+fn must_read(head: &SecretHead, expected: &Expected<'_>) -> bool {
+    let ours = head.managed_by.as_deref() == Some(Secret::MANAGED_BY);
+    let known = expected.registered.is_some_and(|row| row.secret.version.as_deref() == Some(&head.version));
+    !ours || !known || expected.given.is_some()
+}
+
+fn read_each(
+    store: &dyn SecretStore,
+    paths: &[&Expected<'_>],
+    database: &str,
+) -> Result<BTreeMap<String, SecretState>, Error> {
+    let work = Mutex::new(paths.iter());
+    let states = Mutex::new(Ok(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(paths.len()) {
+            scope.spawn(|| {
+                loop {
+                    let next = lock(&work).next();
+                    let Some(expected) = next else { return };
+                    let result = store.read(expected.path).doing(format!("reading the secret of {}", expected.tenant));
+                    let mut states = lock(&states);
+                    match (result, states.as_mut()) {
+                        (Ok(Found::Absent), _) | (_, Err(_)) => {}
+                        (Ok(Found::Readable(head, secret)), Ok(states)) => {
+                            let state = judge(&head, expected, database, Some(&secret));
+                            states.insert(expected.path.to_owned(), state);
+                        }
+                        (Ok(Found::Foreign { reason, .. }), Ok(states)) => {
+                            states.insert(expected.path.to_owned(), SecretState::Foreign(reason));
+                        }
+                        (Err(error), Ok(_)) => *states = Err(error),
+                    }
+                }
+            });
+        }
+    });
+    states.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A panic in another thread is reported by the scope; the value itself is still whole.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Ours, or somebody else's: a secret that names another tenant or database is not ours.
+fn judge(head: &SecretHead, expected: &Expected<'_>, database: &str, secret: Option<&Secret>) -> SecretState {
+    let tenant = secret.map(|s| s.tenant.as_str()).or(head.tenant.as_deref());
+    let named = secret.map(|s| s.database.as_str()).or(head.database.as_deref());
+    if let Some(other) = tenant.filter(|name| *name != expected.tenant.as_str()) {
+        return SecretState::Foreign(format!("it names the tenant {other:?}"));
+    }
+    if let Some(other) = named.filter(|name| *name != database) {
+        return SecretState::Foreign(format!("it names the database {other:?}"));
+    }
+    if tenant.is_none() || named.is_none() {
+        return SecretState::Foreign("it names no tenant and database of ours".into());
+    }
+    let contents = secret.map(|secret| SecretContents {
+        fields: SecretFields {
+            username: secret.username.clone(),
+            schema: secret.schema.clone(),
+            host: secret.host.clone(),
+            port: secret.port,
+            database: secret.database.clone(),
+        },
+        password_is_given_one: expected.given.map(|given| given.expose_secret() == secret.password.expose_secret()),
+    });
+    SecretState::Ours { version: head.version.clone(), created: head.created, contents }
+}

@@ -1,0 +1,92 @@
+//! The tool's own tables, `tenantry.tenants` and `tenantry.audit_log`, made and upgraded by refinery.
+
+mod rows;
+
+pub use rows::{Row, append_audit, delete, upsert};
+
+use postgres::Transaction;
+use refinery_core::error::Kind;
+use refinery_core::Migration;
+use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
+
+use crate::database::DatabaseError;
+use crate::error::{Doing, Error};
+use crate::model::Registry;
+
+mod embedded {
+    refinery::embed_migrations!("src/registry/migrations");
+}
+
+const HISTORY: &str = "tenantry.refinery_schema_history";
+
+/// Makes refinery's Runner part of our transaction: its own drivers begin and commit for themselves.
+struct Within<'a, 'b>(&'a mut Transaction<'b>);
+
+impl RefineryTransaction for Within<'_, '_> {
+    type Error = DatabaseError;
+
+    fn execute<'a, T: Iterator<Item = &'a str>>(&mut self, queries: T) -> Result<usize, DatabaseError> {
+        let mut count = 0;
+        for query in queries {
+            self.0.batch_execute(query)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+impl Query<Vec<Migration>> for Within<'_, '_> {
+    fn query(&mut self, query: &str) -> Result<Vec<Migration>, DatabaseError> {
+        let rows = self.0.query(query, &[])?;
+        Ok(rows.iter().map(migration).collect())
+    }
+}
+
+impl Migrate for Within<'_, '_> {}
+
+/// A history's row as refinery's own value. The time plays no part in what the Runner decides.
+pub(crate) fn migration(row: &postgres::Row) -> Migration {
+    let checksum: String = row.get("checksum");
+    Migration::applied(
+        row.get("version"),
+        row.get("name"),
+        time_of_no_consequence(),
+        checksum.parse().unwrap_or_default(),
+    )
+}
+
+pub(crate) fn time_of_no_consequence() -> time::OffsetDateTime {
+    time::OffsetDateTime::UNIX_EPOCH
+}
+
+/// Makes the registry, or brings it up to this version's form. Part of the caller's transaction.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn migrate(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    transaction.batch_execute("CREATE SCHEMA IF NOT EXISTS tenantry").doing("making schema tenantry")?;
+    embedded::migrations::runner()
+        .set_grouped(true)
+        .set_migration_table_name(HISTORY)
+        .run(&mut Within(transaction))
+        .map(drop)
+        .map_err(|error| match error.kind() {
+            Kind::Connection(_, cause) => Error::Refused { message: format!("making tenantry's own tables: {cause}"), hint: None },
+            _ => Error::refused(
+                format!("tenantry's own tables are not of this version's making: {error}"),
+                "use the newest tenantry that was used on this database, or a newer one",
+            ),
+        })
+}
+
+/// The registry as it stands.
+///
+/// # Errors
+/// What PostgreSQL answered, or a row that this version does not know how to read.
+pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
+    let query = format!("SELECT pg_catalog.count(*) FROM {HISTORY}");
+    let row = transaction.query_one(&query, &[]).doing("reading the registry's own history")?;
+    let applied = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
+    let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
+    Ok(Registry { pending, tenants: rows::read(transaction)? })
+}

@@ -1,0 +1,147 @@
+//! Rows of `tenantry.tenants` and `tenantry.audit_log`.
+
+use std::collections::BTreeMap;
+
+use postgres::Transaction;
+
+use crate::error::{Doing, Error};
+use crate::model::{Access, OnRemove, PasswordSource, Registered, RegisteredSecret, SecretFields, State, TenantKey};
+
+const READ: &str = include_str!("../inspect/sql/registry.sql");
+
+const UPSERT: &str = "INSERT INTO tenantry.tenants (tenant, schema_name, username, owner, access, state, on_remove, protected, \
+     password_source, secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, \
+     secret_database, password_changed_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, CASE WHEN $18 THEN pg_catalog.now() END) \
+     ON CONFLICT (tenant) DO UPDATE SET schema_name = excluded.schema_name, username = excluded.username, owner = excluded.owner, \
+     access = excluded.access, state = excluded.state, on_remove = excluded.on_remove, protected = excluded.protected, \
+     password_source = excluded.password_source, secret_store = excluded.secret_store, secret_path = excluded.secret_path, \
+     secret_version = excluded.secret_version, secret_username = excluded.secret_username, secret_schema = excluded.secret_schema, \
+     secret_host = excluded.secret_host, secret_port = excluded.secret_port, secret_database = excluded.secret_database, \
+     updated_at = pg_catalog.now(), \
+     password_changed_at = coalesce(excluded.password_changed_at, tenants.password_changed_at)";
+
+/// What an apply leaves of a tenant.
+#[derive(Clone, Debug)]
+pub struct Row<'a> {
+    pub tenant: &'a TenantKey,
+    pub schema: &'a str,
+    pub username: &'a str,
+    pub owner: &'a str,
+    pub access: Access,
+    pub state: State,
+    pub on_remove: OnRemove,
+    pub protected: bool,
+    pub password_source: PasswordSource,
+    pub secret: &'a RegisteredSecret,
+    pub password_changed: bool,
+}
+
+/// Every row, by tenant. A value that this version does not know is an error, not a guess.
+///
+/// # Errors
+/// What PostgreSQL answered, or the tenant whose row cannot be read, with why.
+pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantKey, Registered>, Error> {
+    let mut tenants = BTreeMap::new();
+    for row in transaction.query(READ, &[]).doing("reading tenantry.tenants")? {
+        let name: String = row.get("tenant");
+        let unknown = || {
+            Error::refused(
+                format!("the row of tenant {name:?} in tenantry.tenants holds a value this version does not know"),
+                "use the newest tenantry that was used on this database",
+            )
+        };
+        let key = TenantKey::new(name.as_str()).map_err(|_| unknown())?;
+        let word = |column: &str| serde_json::Value::String(row.get(column));
+        let access: Access = serde_json::from_value(word("access")).map_err(|_| unknown())?;
+        let on_remove: OnRemove = serde_json::from_value(word("on_remove")).map_err(|_| unknown())?;
+        let password_source: PasswordSource = serde_json::from_value(word("password_source")).map_err(|_| unknown())?;
+        let state = match row.get("state") {
+            "active" => State::Active,
+            "retained" => State::Retained,
+            "removed" => State::Removed,
+            _ => return Err(unknown()),
+        };
+        let registered = Registered {
+            schema: row.get("schema_name"),
+            username: row.get("username"),
+            owner: row.get("owner"),
+            access,
+            state,
+            on_remove,
+            protected: row.get("protected"),
+            secret: RegisteredSecret {
+                store: row.get("secret_store"),
+                path: row.get("secret_path"),
+                version: row.get("secret_version"),
+                fields: SecretFields {
+                    username: row.get("secret_username"),
+                    schema: row.get("secret_schema"),
+                    host: row.get("secret_host"),
+                    port: u16::try_from(row.get::<_, i32>("secret_port")).map_err(|_| unknown())?,
+                    database: row.get("secret_database"),
+                },
+            },
+            password_source,
+            created_at: row.get("created_at"),
+            password_changed_at: row.get("password_changed_at"),
+        };
+        tenants.insert(key, registered);
+    }
+    Ok(tenants)
+}
+
+/// # Errors
+/// What PostgreSQL answered.
+pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), postgres::Error> {
+    let secret = row.secret;
+    transaction.execute(UPSERT, &[
+        &row.tenant.as_str(),
+        &row.schema,
+        &row.username,
+        &row.owner,
+        &row.access.as_str(),
+        &row.state.as_str(),
+        &row.on_remove.as_str(),
+        &row.protected,
+        &row.password_source.as_str(),
+        &secret.store,
+        &secret.path,
+        &secret.version,
+        &secret.fields.username,
+        &secret.fields.schema,
+        &secret.fields.host,
+        &i32::from(secret.fields.port),
+        &secret.fields.database,
+        &row.password_changed,
+    ])?;
+    Ok(())
+}
+
+/// Once its secret is gone, nothing of the tenant is left to remember.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn delete(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> Result<(), postgres::Error> {
+    transaction
+        .execute("DELETE FROM tenantry.tenants WHERE tenant = $1 AND state = 'removed'", &[&tenant.as_str()])
+        .map(drop)
+}
+
+/// One line of the audit log, in the transaction it tells of.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn append_audit(
+    transaction: &mut Transaction<'_>,
+    tenant: &str,
+    verb: &str,
+    changes: &serde_json::Value,
+) -> Result<(), postgres::Error> {
+    transaction
+        .execute(
+            "INSERT INTO tenantry.audit_log (tenantry_version, tenant, verb, changes) VALUES ($1, $2, $3, $4)",
+            &[&env!("CARGO_PKG_VERSION"), &tenant, &verb, changes],
+        )
+        .map(drop)
+}
