@@ -1,1 +1,4 @@
-//! Under construction.
+//! The nouns, without I/O.
+
+pub mod secret;
+pub mod vault;
