@@ -1,0 +1,106 @@
+//! What goes wrong with a secret store, and what to type then. No message ever holds a token or a password.
+
+use std::io;
+
+use thiserror::Error;
+
+/// The source of an error, whatever library it is of.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    #[error("cannot reach the secret store at {address}")]
+    Unreachable { address: String, source: Source },
+
+    #[error("the secret store at {address} is sealed")]
+    Sealed { address: String },
+
+    #[error("the secret store at {address} is not initialized")]
+    Uninitialized { address: String },
+
+    #[error("no trusted connection to the secret store at {address}")]
+    Tls { address: String, source: Source },
+
+    #[error("the policy of the secret store's token does not allow to {capability} \"{path}\"")]
+    Forbidden { path: String, capability: &'static str },
+
+    #[error("login to the secret store by {method} (mounted at auth/{mount}) failed: {reason}")]
+    LoginFailed { method: &'static str, mount: String, reason: String },
+
+    #[error("no token for the secret store")]
+    NoToken,
+
+    #[error("the token for the secret store is expired, revoked or not one of this server")]
+    TokenRejected,
+
+    #[error("no KV secrets engine at mount \"{mount}\": {reason}")]
+    WrongMount { mount: String, reason: String },
+
+    #[error("no namespace \"{namespace}\" in the secret store")]
+    WrongNamespace { namespace: String },
+
+    #[error("secret \"{path}\" is at {}, not at {}: somebody wrote in between", version(.found), version(.expected))]
+    CheckAndSet { path: String, expected: Option<String>, found: Option<String> },
+
+    #[error("{what} is malformed: {reason}")]
+    Malformed { what: String, reason: String },
+
+    #[error("cannot {action} {path}")]
+    Io { action: &'static str, path: String, source: io::Error },
+
+    #[error("secret path \"{path}\" {reason}")]
+    BadPath { path: String, reason: &'static str },
+
+    #[error("[vault] {key}: {reason}")]
+    Settings { key: &'static str, reason: String },
+
+    #[error("the secret store answered {status} for \"{path}\"{}{reason}", if .reason.is_empty() { "" } else { ": " })]
+    Other { path: String, status: u16, reason: String },
+}
+
+fn version(version: &Option<String>) -> String {
+    match version {
+        Some(version) => format!("version {version}"),
+        None => "no version".to_owned(),
+    }
+}
+
+impl SecretError {
+    /// What to type, or look at, next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable { address, .. } => {
+                format!("is it running, and is the address right? try: curl {address}/v1/sys/health")
+            }
+            Self::Sealed { address } => format!("unseal it: bao operator unseal -address={address} (or vault)"),
+            Self::Uninitialized { address } => format!("initialize it: bao operator init -address={address} (or vault)"),
+            Self::Tls { .. } => {
+                "name the certificate authority: [vault] ca_cert = \"ca.pem\", or VAULT_CACERT=ca.pem".to_owned()
+            }
+            Self::Forbidden { path, capability } => {
+                format!("add to the token's policy: path \"{path}\" {{ capabilities = [\"{capability}\"] }}")
+            }
+            Self::LoginFailed { method, .. } => {
+                format!("check [vault] auth = {{ method = \"{method}\", … }}; \"mount\" in it, where the method is mounted elsewhere")
+            }
+            Self::NoToken => "log in (vault login, or bao login), set VAULT_TOKEN, or configure [vault] auth".to_owned(),
+            Self::TokenRejected => {
+                "log in again (vault login, or bao login), or configure [vault] auth = { method = \"approle\", … }, which logs in by itself"
+                    .to_owned()
+            }
+            Self::WrongMount { .. } => {
+                "see the mounts: bao secrets list (or vault secrets list); then set [vault] mount = \"…\"".to_owned()
+            }
+            Self::WrongNamespace { .. } => {
+                "see the namespaces: bao namespace list (or vault namespace list); then set [vault] namespace = \"…\"".to_owned()
+            }
+            Self::CheckAndSet { .. } => "plan again: tenantry plan".to_owned(),
+            Self::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                format!("see who owns it: ls -ld {path}")
+            }
+            Self::BadPath { .. } => "set [secrets] path = \"tenants/{tenant}\", or the like".to_owned(),
+            Self::Malformed { .. } | Self::Io { .. } | Self::Settings { .. } | Self::Other { .. } => return None,
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! Secrets as files of mode 0600, one JSON document each.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use super::{Found, SecretError, SecretStore, components, document};
+use crate::model::secret::{Secret, SecretHead};
+
+/// A directory of secrets. `tenants/acme` is `DIR/tenants/acme.json`.
+pub struct FileStore {
+    dir: PathBuf,
+}
+
+impl FileStore {
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    fn file(&self, path: &str) -> Result<PathBuf, SecretError> {
+        let parts = components(path)?;
+        let mut file = self.dir.clone();
+        for (at, part) in parts.iter().enumerate() {
+            if at + 1 < parts.len() {
+                file.push(part)
+            } else {
+                file.push(format!("{part}.json"))
+            }
+            // Below the directory everything is ours; a link there was planted, and would lead our writes elsewhere.
+            if file.symlink_metadata().is_ok_and(|at| at.is_symlink()) {
+                return Err(SecretError::BadPath { path: path.to_owned(), reason: "leads over a symbolic link" });
+            }
+        }
+        Ok(file)
+    }
+
+    fn load(&self, path: &str) -> Result<Option<(SecretHead, Value)>, SecretError> {
+        let file = self.file(path)?;
+        let (text, modified) = match fs::read(&file) {
+            Ok(text) => (Zeroizing::new(text), file.metadata().and_then(|at| at.modified())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &file)(error)),
+        };
+        access::warn_if_readable_by_others(&file);
+        // What is no JSON is not ours to judge, only to leave alone: a null has none of our keys.
+        let value = serde_json::from_slice(&text).unwrap_or(Value::Null);
+        let mut head = document::head(&value);
+        head.created = modified.ok().and_then(|time| Timestamp::try_from(time).ok());
+        Ok(Some((head, value)))
+    }
+
+    /// Held from the comparison to the rename, so that of two writers only one finds what it expects.
+    /// Per open file, hence between threads as well as between processes.
+    fn lock(&self) -> Result<File, SecretError> {
+        access::make_dir(&self.dir).map_err(failed("make", &self.dir))?;
+        let path = self.dir.join(".lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.map_err(failed("open", &path))?;
+        lock.lock().map_err(failed("lock", &path))?;
+        Ok(lock)
+    }
+
+    fn check(&self, path: &str, expected: Option<&str>) -> Result<u64, SecretError> {
+        let found = self.load(path)?;
+        let live = found.as_ref().map(|(head, _)| head.version.as_str());
+        if live != expected {
+            return Err(SecretError::CheckAndSet {
+                path: path.to_owned(),
+                expected: expected.map(str::to_owned),
+                found: live.map(str::to_owned),
+            });
+        }
+        Ok(found.map_or(0, |(_, value)| document::version(&value)))
+    }
+}
+
+impl SecretStore for FileStore {
+    fn preflight(&self) -> Result<(), SecretError> {
+        // A plan changes nothing, so a directory that is not there yet is not made here.
+        let made = self.dir.ancestors().find(|dir| dir.symlink_metadata().is_ok());
+        let made = made.filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !made.is_dir() {
+            return Err(failed("use as a directory", made)(io::ErrorKind::NotADirectory.into()));
+        }
+        if made == self.dir {
+            NamedTempFile::new_in(made).map_err(failed("write in", made))?;
+            access::warn_if_readable_by_others(made);
+        }
+        Ok(())
+    }
+
+    fn heads(&self, paths: &[String]) -> Result<BTreeMap<String, SecretHead>, SecretError> {
+        let mut heads = BTreeMap::new();
+        for path in paths {
+            if let Some((head, _)) = self.load(path)? {
+                heads.insert(path.clone(), head);
+            }
+        }
+        Ok(heads)
+    }
+
+    fn read(&self, path: &str) -> Result<Found, SecretError> {
+        Ok(match self.load(path)? {
+            None => Found::Absent,
+            Some((head, Value::Null)) => Found::Foreign { head, reason: "not a JSON document".to_owned() },
+            Some((head, value)) => document::found(head, &value),
+        })
+    }
+
+    fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError> {
+        let file = self.file(path)?;
+        let _lock = self.lock()?;
+        let version = self.check(path, expected)? + 1;
+        let value = Value::Object(document::counted(secret, version));
+        let dir = file.parent().unwrap_or(&self.dir);
+        access::make_dir(dir).map_err(failed("make", dir))?;
+        let write = || -> io::Result<()> {
+            // In the same directory, because a rename is atomic only within one file system. Made with mode 0600, so
+            // that a file which others could read is one no longer.
+            let mut temporary = NamedTempFile::new_in(dir)?;
+            let mut text = Zeroizing::new(serde_json::to_vec_pretty(&value)?);
+            text.push(b'\n');
+            temporary.write_all(&text)?;
+            temporary.as_file().sync_all()?;
+            temporary.persist(&file)?;
+            access::sync_dir(dir)
+        };
+        write().map_err(failed("write", &file))?;
+        Ok(SecretHead { created: Some(Timestamp::now()), ..document::head(&value) })
+    }
+
+    fn delete(&self, path: &str, expected: Option<&str>) -> Result<(), SecretError> {
+        let file = self.file(path)?;
+        if !file.exists() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        if let (Some(_), Some(_)) = (expected, self.load(path)?) {
+            self.check(path, expected)?;
+        }
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &file)(error)),
+            _ => {
+                let dir = file.parent().unwrap_or(&self.dir);
+                access::sync_dir(dir).map_err(failed("sync", dir))
+            }
+        }
+    }
+
+    fn locate(&self, path: &str) -> String {
+        format!("file {}", self.dir.join(format!("{path}.json")).display())
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretError {
+    let path = path.display().to_string();
+    move |source| SecretError::Io { action, path, source }
+}
+
+/// Who may read: Unix modes, and nothing where there are none.
+mod access {
+    use std::fs::{DirBuilder, File};
+    use std::io;
+    use std::path::Path;
+
+    #[cfg(unix)]
+    pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).create(dir)
+    }
+
+    #[cfg(unix)]
+    pub(super) fn warn_if_readable_by_others(path: &Path) {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = path.metadata().map_or(0, |at| at.permissions().mode() & 0o777);
+        if mode & 0o077 != 0 {
+            tracing::warn!("others can read {} (mode {mode:04o}); type: chmod go= {0}", path.display());
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn warn_if_readable_by_others(_: &Path) {}
+
+    /// The rename itself survives a power cut only once the directory is on the disk.
+    pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+        if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;
