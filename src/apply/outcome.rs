@@ -1,0 +1,109 @@
+//! How it went: per tenant, and in sum.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::model::TenantKey;
+use crate::plan::{TenantPlan, Verb};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Applied,
+    /// Rolled back; nothing of the plan is there.
+    Failed,
+    /// Not begun: blocked, or interrupted.
+    Skipped,
+    /// The answer to COMMIT was lost, and looking again was not possible.
+    Unknown,
+}
+
+/// What a person needs of a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TenantError {
+    pub message: String,
+    pub sqlstate: Option<String>,
+    pub hint: Option<String>,
+}
+
+impl TenantError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), sqlstate: None, hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct TenantOutcome {
+    pub tenant: TenantKey,
+    pub verb: Verb,
+    pub outcome: Outcome,
+    pub error: Option<TenantError>,
+    #[serde(serialize_with = "milliseconds")]
+    #[serde(rename = "duration_ms")]
+    pub duration: Duration,
+}
+
+fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl TenantOutcome {
+    pub(super) fn new(plan: &TenantPlan, result: Result<(), (Outcome, TenantError)>, duration: Duration) -> Self {
+        let (outcome, error) = match result {
+            Ok(()) => (Outcome::Applied, None),
+            Err((outcome, error)) => (outcome, Some(error)),
+        };
+        Self { tenant: plan.tenant.clone(), verb: plan.verb, outcome, error, duration }
+    }
+
+    pub(super) fn blocked(plan: &TenantPlan) -> Self {
+        let mut error = TenantError::new(plan.reason.clone().unwrap_or_default());
+        error.hint.clone_from(&plan.hint);
+        Self {
+            tenant: plan.tenant.clone(),
+            verb: plan.verb,
+            outcome: Outcome::Skipped,
+            error: Some(error),
+            duration: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn skipped(plan: &TenantPlan, why: &str) -> Self {
+        Self {
+            tenant: plan.tenant.clone(),
+            verb: plan.verb,
+            outcome: Outcome::Skipped,
+            error: Some(TenantError::new(why)),
+            duration: Duration::ZERO,
+        }
+    }
+}
+
+/// One apply, in sum.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub unchanged: usize,
+    pub database_changes: usize,
+    /// Every tenant that had work or was blocked, by key.
+    pub outcomes: Vec<TenantOutcome>,
+    pub interrupted: bool,
+}
+
+impl Report {
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.outcomes.iter().filter(|tenant| tenant.outcome == outcome).count()
+    }
+
+    /// Every tenant is as declared now.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.outcomes.iter().all(|tenant| tenant.outcome == Outcome::Applied)
+    }
+}

@@ -1,0 +1,45 @@
+//! What tenants share: serially, each statement retried when somebody else changed the same row.
+
+use postgres::Client;
+
+use super::Apply;
+use super::tenant::{ATTEMPTS, back_off};
+use crate::database::DatabaseError;
+use crate::error::{Doing, Error};
+use crate::plan::{DatabaseAction, DatabaseChange, Plan, Stage};
+use crate::registry;
+
+pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
+    for change in plan.database_changes.iter().filter(|change| change.stage == stage) {
+        let mut attempt = 0;
+        loop {
+            match one(client, apply, change) {
+                Err(Error::Database { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => back_off(attempt),
+                other => break other?,
+            }
+            attempt += 1;
+        }
+    }
+    Ok(())
+}
+
+fn one(client: &mut Client, apply: &Apply<'_>, change: &DatabaseChange) -> Result<(), Error> {
+    let mut transaction = client.transaction().doing("starting a transaction")?;
+    let timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
+    transaction.batch_execute(&timeout).doing("setting lock_timeout")?;
+    match change.action {
+        DatabaseAction::CreateRegistry | DatabaseAction::UpgradeRegistry => registry::migrate(&mut transaction)?,
+        _ => {
+            for sql in &change.sql {
+                transaction.batch_execute(sql.shown()).map_err(|error| Error::Database {
+                    doing: format!("{}: {}", change.detail, sql.shown()),
+                    source: DatabaseError::from(error),
+                })?;
+            }
+        }
+    }
+    let detail = serde_json::json!([{ "kind": change.action, "what": change.detail }]);
+    // Before the registry's own making there is nowhere to write; that change writes its line itself, right after.
+    registry::append_audit(&mut transaction, "", "database", &detail).doing("writing the audit log")?;
+    transaction.commit().doing(change.detail.clone())
+}
