@@ -253,6 +253,12 @@ impl Server {
     }
 }
 
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Server({}, port {})", self.root.display(), self.port)
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // There is nobody to tell of a failure here, and the guard tries again.
@@ -279,7 +285,9 @@ fn free_port() -> Result<u16, SandboxError> {
 
 /// By the shell's own kill, since there may be no other and the standard library knows only KILL.
 fn signal(name: &str, child: &Child) {
-    let _ = Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name]).arg(child.id().to_string()).status();
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -s \"$1\" \"$2\"", "sh", name]).arg(child.id().to_string());
+    let _ = kill.stderr(Stdio::null()).status(); // It may be gone already.
 }
 
 fn run_to_end(doing: &'static str, command: &mut Command) -> Result<(), SandboxError> {
