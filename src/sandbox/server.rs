@@ -45,10 +45,11 @@ const PORTS_TO_TRY: usize = 5;
 const GUARD: &str = r#"
 trap '' HUP INT TERM
 read -r _
-if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); then
+file=$1/data/postmaster.pid
+if pid=$(head -n 1 "$file"); then
   kill -QUIT "$pid"
-  for _ in $(seq 100); do kill -0 "$pid" || break; sleep 0.05; done
-  kill -KILL "$pid"
+  for _ in $(seq 100); do [ -e "$file" ] && kill -0 "$pid" || break; sleep 0.05; done
+  [ -e "$file" ] && kill -KILL "$pid"
 fi 2>/dev/null
 rm -rf -- "$1"
 "#;
