@@ -1,7 +1,8 @@
 //! A throw-away PostgreSQL server, for `tenantry sandbox`, the demo and the tests.
 //!
-//! `postgresql_embedded` was tried first. It drives installed binaries, but from root it cannot start a server (PostgreSQL
-//! refuses root, and the crate cannot change the user), and a server it started outlives a killed parent.
+//! Why not `postgresql_embedded` (0.22, by its source; not run): it can use installed binaries, but has no way to start
+//! the server as another user, which root must, since PostgreSQL refuses root; and it stops the server only on Drop, so
+//! that one outlives a killed parent.
 
 mod binaries;
 mod builder;
