@@ -113,9 +113,7 @@ impl Target {
             match self.connect_at(place) {
                 Ok(mut client) => match suits(&mut client, wanted) {
                     Ok(true) => return Ok((client, Endpoint { host: place.host.clone(), port: place.port })),
-                    Ok(false) => {
-                        failure = failure.or(Some(self.failed(place, Cause::Unsuitable(describe(wanted)), None)))
-                    }
+                    Ok(false) => failure = Some(self.failed(place, Cause::Unsuitable(describe(wanted)), None)),
                     Err(error) => failure = Some(self.failed(place, Cause::Database(error), None)),
                 },
                 // A server that refuses the login ends the search, as in libpq, unless it is only starting or stopping.

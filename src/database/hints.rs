@@ -41,7 +41,7 @@ fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &str) -> O
         "28000" if message.contains("valid client certificate") => {
             "set sslcert and sslkey to a client certificate".into()
         }
-        "28000" if message.contains("no pg_hba.conf entry") => {
+        "28000" if ["no pg_hba.conf entry", "pg_hba.conf rejects"].iter().any(|said| message.contains(said)) => {
             let unencrypted = message.contains("no encryption") || message.contains("SSL off");
             let tls = if unencrypted { "set sslmode=require if the server wants encryption, or " } else { "" };
             let from = if place.is_socket() { "local connections" } else { "this address" };

@@ -6,6 +6,7 @@
 mod connect;
 mod error;
 mod hints;
+mod keywords;
 mod params;
 mod passfile;
 mod place;

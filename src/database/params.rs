@@ -9,73 +9,8 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 
+use super::keywords::{KEYWORDS, Support};
 use super::target_error::TargetError;
-
-/// What becomes of a parameter that libpq knows.
-pub(super) enum Support {
-    Used,
-    /// Changes nothing here, for a reason given beside it.
-    Ignored,
-    /// Asks for something that the driver cannot do, unless it has one of these values. Ignoring the rest could be
-    /// less secure than what was asked for.
-    OnlyAs(&'static [&'static str]),
-}
-use Support::{Ignored, OnlyAs, Used};
-
-/// Every parameter of libpq 18, its environment variable, and what becomes of it.
-pub(super) const PARAMETERS: &[(&str, &str, Support)] = &[
-    ("application_name", "PGAPPNAME", Used),
-    ("channel_binding", "PGCHANNELBINDING", Used),
-    ("client_encoding", "", Ignored), // The driver always speaks UTF8.
-    ("connect_timeout", "PGCONNECT_TIMEOUT", Used),
-    ("dbname", "PGDATABASE", Used),
-    ("fallback_application_name", "", Used),
-    ("gssdelegation", "", Ignored), // No GSSAPI in the driver.
-    ("gssencmode", "PGGSSENCMODE", OnlyAs(&["disable", "prefer"])),
-    ("gsslib", "", Ignored),
-    ("host", "PGHOST", Used),
-    ("hostaddr", "PGHOSTADDR", Used),
-    ("keepalives", "", Used),
-    ("keepalives_count", "", Used),
-    ("keepalives_idle", "", Used),
-    ("keepalives_interval", "", Used),
-    ("krbsrvname", "", Ignored),
-    ("load_balance_hosts", "PGLOADBALANCEHOSTS", Used),
-    ("max_protocol_version", "PGMAXPROTOCOLVERSION", Ignored), // The driver speaks 3.0, which every limit allows.
-    ("min_protocol_version", "PGMINPROTOCOLVERSION", OnlyAs(&["3.0"])),
-    ("oauth_client_id", "", OnlyAs(&[])),
-    ("oauth_client_secret", "", OnlyAs(&[])),
-    ("oauth_issuer", "", OnlyAs(&[])),
-    ("oauth_scope", "", OnlyAs(&[])),
-    ("options", "PGOPTIONS", Used),
-    ("passfile", "PGPASSFILE", Used),
-    ("password", "PGPASSWORD", Used),
-    ("port", "PGPORT", Used),
-    ("replication", "", OnlyAs(&["false", "off", "no", "0"])),
-    ("require_auth", "PGREQUIREAUTH", OnlyAs(&[])),
-    ("requirepeer", "PGREQUIREPEER", OnlyAs(&[])),
-    ("scram_client_key", "", OnlyAs(&[])),
-    ("scram_server_key", "", OnlyAs(&[])),
-    ("service", "PGSERVICE", Used),
-    ("servicefile", "PGSERVICEFILE", Used),
-    ("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", Used),
-    ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", Used),
-    ("sslcert", "PGSSLCERT", Used),
-    ("sslcertmode", "PGSSLCERTMODE", OnlyAs(&["allow", "disable"])),
-    ("sslcompression", "", Ignored), // Insecure, and ignored by libpq as well since PostgreSQL 14.
-    ("sslcrl", "PGSSLCRL", Used),
-    ("sslcrldir", "PGSSLCRLDIR", OnlyAs(&[])),
-    ("sslkey", "PGSSLKEY", Used),
-    ("sslkeylogfile", "", OnlyAs(&[])),
-    ("sslmode", "PGSSLMODE", Used),
-    ("sslnegotiation", "PGSSLNEGOTIATION", Used),
-    ("sslpassword", "", OnlyAs(&[])),
-    ("sslrootcert", "PGSSLROOTCERT", Used),
-    ("sslsni", "PGSSLSNI", Used),
-    ("target_session_attrs", "PGTARGETSESSIONATTRS", Used),
-    ("tcp_user_timeout", "", Used),
-    ("user", "PGUSER", Used),
-];
 
 /// The values found so far, each with where it came from. The password is kept apart, so that nothing prints it.
 #[derive(Default)]
@@ -108,19 +43,21 @@ impl Params {
     }
 
     pub(super) fn set(&mut self, name: &str, value: String, origin: &str) -> Result<(), TargetError> {
-        let Some((known, _, support)) = PARAMETERS.iter().find(|(known, ..)| *known == name) else {
+        let Some((known, _, support)) = KEYWORDS.iter().find(|(known, ..)| *known == name) else {
             return Err(TargetError::UnknownParameter { name: name.to_owned(), origin: origin.to_owned() });
         };
         match support {
-            Used if name == "password" => {
+            Support::Used if name == "password" => {
                 self.password = (!value.is_empty()).then(|| (SecretString::from(value), origin.to_owned()));
             }
-            Used => drop(self.values.insert(known, (value, origin.to_owned()))),
-            Ignored => {}
-            OnlyAs(fine) if value.is_empty() || fine.contains(&value.as_str()) => {
+            Support::Used => drop(self.values.insert(known, (value, origin.to_owned()))),
+            Support::Ignored => {}
+            Support::OnlyAs(fine) if value.is_empty() || fine.contains(&value.as_str()) => {
                 self.values.insert(known, (value, origin.to_owned()));
             }
-            OnlyAs(fine) => return Err(TargetError::Unsupported { name: known, origin: origin.to_owned(), fine }),
+            Support::OnlyAs(fine) => {
+                return Err(TargetError::Unsupported { name: known, origin: origin.to_owned(), fine });
+            }
         }
         Ok(())
     }
@@ -131,7 +68,7 @@ impl Params {
     }
 
     pub(super) fn fill_from_environment(&mut self, env: &dyn Fn(&str) -> Option<String>) -> Result<(), TargetError> {
-        for (name, variable, _) in PARAMETERS {
+        for (name, variable, _) in KEYWORDS {
             if !variable.is_empty()
                 && let Some(value) = env(variable).filter(|value| !value.is_empty())
             {

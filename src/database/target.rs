@@ -242,7 +242,7 @@ mod tests {
         let admin = find(Some("host=db user=a sslmode=verify-ca sslrootcert=/r sslcert=/c sslkey=/k"), &[]).unwrap();
         let tenant = Target::from_secret_url("postgresql://t:p@pooler:6432/app", &admin).unwrap();
         assert_eq!(tenant.sslmode(), SslMode::VerifyCa);
-        assert_eq!(tenant.tls.settings.roots, Roots::File("/r".into()));
+        assert_eq!(tenant.tls.settings.roots, Roots::Missing("/r".into()));
         assert_eq!(tenant.tls.settings.client, None);
         assert_eq!(tenant.to_string(), "postgresql://t@pooler:6432/app");
         let tenant = admin.with_credentials("t", SecretString::from("p"));
