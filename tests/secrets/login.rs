@@ -77,10 +77,10 @@ fn userpass_logs_in() {
     refused(auth("lovelace", "nosuch"));
 }
 
-/// A JWT, signed with Ed25519.
-fn jwt(key: &KeyPair, claims: &Value) -> String {
+/// A JWT, signed with Ed25519, whatever algorithm it claims.
+fn jwt(key: &KeyPair, algorithm: &str, claims: &Value) -> String {
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(&json!({"alg": "EdDSA", "typ": "JWT"})), part(claims));
+    let signed = format!("{}.{}", part(&json!({"alg": algorithm, "typ": "JWT"})), part(claims));
     let signature = BASE64_URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()).unwrap());
     format!("{signed}.{signature}")
 }
@@ -104,7 +104,7 @@ fn jwt_logs_in_by_value_and_by_file() {
     server().api("POST", &format!("auth/{at}/role/tenantry"), role);
     let now = jiff::Timestamp::now().as_second();
     let signed = |subject: &str, audience: &str| {
-        jwt(&key, &json!({"sub": subject, "aud": audience, "iat": now, "exp": now + 600}))
+        jwt(&key, "EdDSA", &json!({"sub": subject, "aud": audience, "iat": now, "exp": now + 600}))
     };
     let auth = |jwt: Option<String>, jwt_path: Option<PathBuf>| VaultAuth::Jwt {
         role: "tenantry".into(),
@@ -153,8 +153,11 @@ fn kubernetes_logs_in_with_the_service_accounts_token() {
     let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let account = json!({"namespace": "ops", "serviceaccount": {"name": "ci", "uid": "u"}});
     let exp = jiff::Timestamp::now().as_second() + 600;
-    let jwt = jwt(&key, &json!({"sub": "system:serviceaccount:ops:ci", "exp": exp, "kubernetes.io": account}));
-    let config = json!({"kubernetes_host": kubernetes(), "disable_local_ca_jwt": true, "token_reviewer_jwt": jwt});
+    // The signature is for the API server to check, not for the engine, which looks at the algorithm alone.
+    let jwt = jwt(&key, "ES256", &json!({"sub": "system:serviceaccount:ops:ci", "exp": exp, "kubernetes.io": account}));
+    let dir = tempfile::tempdir().unwrap();
+    let ca = std::fs::read_to_string(openbao::Certificates::new(dir.path()).ca).unwrap();
+    let config = json!({"kubernetes_host": kubernetes(), "kubernetes_ca_cert": ca, "token_reviewer_jwt": jwt});
     server().api("POST", &format!("auth/{at}/config"), config);
     let role = json!({
         "bound_service_account_names": ["ci"], "bound_service_account_namespaces": ["ops"], "token_policies": [policy],
@@ -272,4 +275,51 @@ fn a_token_without_the_default_policy_works_and_its_refusals_are_its_policys() {
     let error = store.read("elsewhere/acme").unwrap_err();
     assert!(matches!(error, SecretError::Forbidden { .. }), "{error:?}");
     store.may_write(&["tenants/acme".into()]).unwrap();
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn not_even_the_most_talkative_log_holds_a_token_or_a_password() {
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::fmt::MakeWriter;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl Write for Log {
+        fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(text);
+            Ok(text.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    impl MakeWriter<'_> for Log {
+        type Writer = Self;
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    let (_, auth) = approle(json!({}));
+    let VaultAuth::AppRole { secret_id: Some(secret_id), .. } = auth.clone() else { panic!() };
+    let (log, mount) = (Log::default(), mount(2));
+    let given = server().token_with(&unique("logged"), ALL, Value::Null);
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        for auth in [auth, token(&given)] {
+            let store = open_vault(settings(server(), &mount, auth)).unwrap();
+            store.preflight().unwrap();
+            store.delete("acme", None).unwrap();
+            store.write("acme", &secret("acme", "hunter2"), None).unwrap();
+            store.write("acme", &secret("acme", "hunter2x"), None).unwrap_err();
+            store.read("acme").unwrap();
+        }
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("Sending Request"), "the libraries below are heard");
+    use secrecy::ExposeSecret;
+    for hidden in ["hunter2", &given, secret_id.expose_secret()] {
+        assert!(!log.contains(hidden), "{hidden} in the log");
+    }
 }
