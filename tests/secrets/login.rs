@@ -129,7 +129,7 @@ fn kubernetes() -> String {
             let mut stream = stream.unwrap();
             let mut read = Vec::new();
             let mut buffer = [0; 4096];
-            while !String::from_utf8_lossy(&read).contains("TokenReview") {
+            while !String::from_utf8_lossy(&read).contains("\"spec\"") {
                 let n = stream.read(&mut buffer).unwrap();
                 if n == 0 {
                     break;
@@ -152,9 +152,13 @@ fn kubernetes_logs_in_with_the_service_accounts_token() {
     let (at, policy) = enable("kubernetes");
     let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let account = json!({"namespace": "ops", "serviceaccount": {"name": "ci", "uid": "u"}});
-    let exp = jiff::Timestamp::now().as_second() + 600;
+    let now = jiff::Timestamp::now().as_second();
     // The signature is for the API server to check, not for the engine, which looks at the algorithm alone.
-    let jwt = jwt(&key, "ES256", &json!({"sub": "system:serviceaccount:ops:ci", "exp": exp, "kubernetes.io": account}));
+    let jwt = jwt(
+        &key,
+        "ES256",
+        &json!({"sub": "system:serviceaccount:ops:ci", "iat": now, "nbf": now, "exp": now + 600, "kubernetes.io": account}),
+    );
     let dir = tempfile::tempdir().unwrap();
     let ca = std::fs::read_to_string(openbao::Certificates::new(dir.path()).ca).unwrap();
     let config = json!({"kubernetes_host": kubernetes(), "kubernetes_ca_cert": ca, "token_reviewer_jwt": jwt});
