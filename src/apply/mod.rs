@@ -8,12 +8,14 @@ mod lock;
 mod migrate;
 mod outcome;
 mod password;
+mod preflight;
 mod secret;
 mod sessions;
 mod shared;
 mod tenant;
 
 pub use lock::Lock;
+pub use preflight::check_admin;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 
 use std::sync::Mutex;
