@@ -14,6 +14,7 @@ pub mod database;
 pub mod migrations;
 pub mod model;
 pub mod plan;
+pub mod render;
 #[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
