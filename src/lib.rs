@@ -8,19 +8,21 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
+#[cfg(feature = "engine")]
+pub mod apply;
 pub mod config;
 #[cfg(feature = "engine")]
 pub mod database;
-pub mod migrations;
-pub mod model;
-pub mod plan;
-pub mod render;
 #[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod inspect;
+pub mod migrations;
+pub mod model;
+pub mod plan;
 #[cfg(feature = "engine")]
 pub mod registry;
+pub mod render;
 #[cfg(feature = "engine")]
 pub mod sandbox;
 #[cfg(feature = "engine")]

@@ -2,6 +2,7 @@
 //!
 //! Apply decides nothing. What it finds to be otherwise than the plan saw is a failure of that tenant, and of no other.
 
+mod concurrently;
 mod fence;
 mod lock;
 mod migrate;
@@ -58,7 +59,12 @@ impl Apply<'_> {
             shared::run(client, self, plan, Stage::After)?;
         }
         let database_changes = plan.database_changes.len();
-        Ok(Report { unchanged: unchanged.len(), database_changes, outcomes, interrupted: self.stop.load(Ordering::Relaxed) })
+        Ok(Report {
+            unchanged: unchanged.len(),
+            database_changes,
+            outcomes,
+            interrupted: self.stop.load(Ordering::Relaxed),
+        })
     }
 
     fn tenants(&self, work: &[&TenantPlan]) -> Vec<TenantOutcome> {

@@ -2,24 +2,32 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Apply;
 use super::outcome::TenantError;
 use super::password;
-use super::Apply;
+use crate::database::SslMode;
 use crate::model::secret::Secret;
 use crate::model::{RegisteredSecret, SecretFields, Tenant};
 use crate::plan::{Password, Step, TenantPlan};
 use crate::secrets::{Found, SecretError};
 
 /// The password a plan needs, before the transaction begins.
-pub(super) fn resolve(apply: &Apply<'_>, tenant: &Tenant, password: &Password) -> Result<Option<SecretString>, TenantError> {
+pub(super) fn resolve(
+    apply: &Apply<'_>,
+    tenant: &Tenant,
+    password: &Password,
+) -> Result<Option<SecretString>, TenantError> {
     match password {
         Password::Untouched => Ok(None),
         Password::Given => Ok(tenant.password.clone()),
         Password::Generated => Ok(Some(password::generate(apply.desired.passwords))),
-        Password::Stored { path, version } => match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
-            Found::Readable(head, secret) if head.version == *version => Ok(Some(secret.password)),
-            _ => Err(TenantError::new(format!("the secret at {path} changed since the plan was made")).hint("plan again")),
-        },
+        Password::Stored { path, version } => {
+            match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
+                Found::Readable(head, secret) if head.version == *version => Ok(Some(secret.password)),
+                _ => Err(TenantError::new(format!("the secret at {path} changed since the plan was made"))
+                    .hint("plan again")),
+            }
+        }
     }
 }
 
@@ -71,7 +79,8 @@ pub(super) fn write(
         },
     };
     let f = fields(apply, tenant);
-    let sslmode = apply.target.sslmode().for_tenants();
+    // A tenant has not our root certificates at their path; that the line is encrypted it can still ask for.
+    let sslmode = (apply.target.sslmode() >= SslMode::Require).then_some(SslMode::Require.as_str());
     let secret = Secret::new(
         tenant.key.as_str(),
         &f.username,
@@ -82,7 +91,8 @@ pub(super) fn write(
         &f.database,
         sslmode,
     );
-    let head = apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
+    let head =
+        apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
     Ok(Some(Written { path: path.clone(), version: head.version, before }))
 }
 

@@ -39,7 +39,7 @@ fn one(client: &mut Client, apply: &Apply<'_>, change: &DatabaseChange) -> Resul
         }
     }
     let detail = serde_json::json!([{ "kind": change.action, "what": change.detail }]);
-    // Before the registry's own making there is nowhere to write; that change writes its line itself, right after.
+    // The registry's own making comes first, so there is always somewhere to write.
     registry::append_audit(&mut transaction, "", "database", &detail).doing("writing the audit log")?;
     transaction.commit().doing(change.detail.clone())
 }

@@ -1,6 +1,6 @@
 //! What every session of ours starts from, whatever the role's and the database's own settings say.
 
-use postgres::Client;
+use postgres::GenericClient;
 
 use super::error::DatabaseError;
 
@@ -24,6 +24,6 @@ DO $$ BEGIN
 END $$";
 
 /// Makes the session ours. Not for tenants' logins: those must land in the tenant's own search_path.
-pub fn prepare(client: &mut Client) -> Result<(), DatabaseError> {
+pub fn prepare(client: &mut impl GenericClient) -> Result<(), DatabaseError> {
     Ok(client.batch_execute(SETTINGS)?)
 }

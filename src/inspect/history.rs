@@ -22,11 +22,8 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
         .map(|row| (row.schema.clone(), row.owner.clone(), row.access))
         .collect();
     for chunk in registered.chunks(CHUNK) {
-        let mut transaction = client
-            .build_transaction()
-            .read_only(true)
-            .start()
-            .doing("starting to read the refinery histories")?;
+        let mut transaction =
+            client.build_transaction().read_only(true).start().doing("starting to read the refinery histories")?;
         let histories = read_chunk(&mut transaction, table, chunk)?;
         transaction.commit().doing("reading the refinery histories")?;
         for (schema, history) in histories {
@@ -38,12 +35,27 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
     Ok(())
 }
 
+/// One tenant's history, inside a transaction that is about to write it.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(crate) fn history_of(
+    transaction: &mut Transaction<'_>,
+    table: &str,
+    schema: &str,
+    owner: &str,
+) -> Result<History, Error> {
+    let one = [(schema.to_owned(), owner.to_owned(), Access::Owner)];
+    Ok(read_chunk(transaction, table, &one)?.remove(schema).unwrap_or_default())
+}
+
 fn read_chunk(
     transaction: &mut Transaction<'_>,
     table: &str,
     chunk: &[(String, String, Access)],
 ) -> Result<BTreeMap<String, History>, Error> {
-    let owners: BTreeMap<&str, &str> = chunk.iter().map(|(schema, owner, _)| (schema.as_str(), owner.as_str())).collect();
+    let owners: BTreeMap<&str, &str> =
+        chunk.iter().map(|(schema, owner, _)| (schema.as_str(), owner.as_str())).collect();
     let mut found = classify(transaction, table, &owners)?;
     // Where the tenant owns the table it could put another in its place between the look and the read: lock, look again.
     let own: BTreeSet<&str> = chunk.iter().filter(|c| c.2 == Access::Owner).map(|c| c.0.as_str()).collect();
@@ -66,7 +78,10 @@ fn read_chunk(
             .iter()
             .enumerate()
             .map(|(n, schema)| {
-                format!("SELECT {n} AS n, version::int8 AS version, name, checksum FROM ONLY {}", qualified(schema, table))
+                format!(
+                    "SELECT {n} AS n, version::int8 AS version, name, checksum FROM ONLY {}",
+                    qualified(schema, table)
+                )
             })
             .collect();
         let query = format!("{} ORDER BY n, version", selects.join(" UNION ALL "));
@@ -144,7 +159,10 @@ fn distrust(row: &Row, expected_owner: &str) -> Option<String> {
     }
     if !row.get::<_, bool>("readable") {
         let schema: &str = row.get("schema");
-        return Some(format!("we may not read it; GRANT USAGE ON SCHEMA {0} and SELECT on its history to us", ident(schema)));
+        return Some(format!(
+            "we may not read it; GRANT USAGE ON SCHEMA {0} and SELECT on its history to us",
+            ident(schema)
+        ));
     }
     None
 }

@@ -8,6 +8,8 @@ mod database;
 mod history;
 mod secrets;
 
+pub(crate) use history::history_of;
+
 use std::collections::BTreeSet;
 
 use postgres::{Client, IsolationLevel};

@@ -20,7 +20,7 @@ pub(crate) use removal::size;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::{PasswordSource, RegisteredSecret, Tenant, TenantKey};
+use crate::model::{RegisteredSecret, Tenant, TenantKey};
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
 pub const ELIDED_VERIFIER: &str = "'SCRAM-SHA-256$…'";
@@ -176,7 +176,8 @@ pub enum Target {
     #[default]
     None,
     /// The tenant as declared.
-    Declared { tenant: Box<Tenant>, password: Password },
+    /// `secret_version`: the version in the store whose password PostgreSQL holds afterwards, unless one is written.
+    Declared { tenant: Box<Tenant>, password: Password, secret_version: Option<String> },
     /// Gone; the row stays as a tombstone until the secret is gone too.
     Removed { secret: RegisteredSecret },
     /// NOLOGIN, its schema kept.
@@ -195,13 +196,6 @@ pub enum Password {
     Stored { path: String, version: String },
     /// Made while applying, so that no plan can hold one.
     Generated,
-}
-
-impl Password {
-    #[must_use]
-    pub fn source(&self, declared: PasswordSource) -> PasswordSource {
-        if *self == Self::Generated { PasswordSource::Generated } else { declared }
-    }
 }
 
 /// One change of one tenant.

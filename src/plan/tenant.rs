@@ -82,7 +82,7 @@ type Work = (Vec<Change>, Vec<Hazard>, Target);
 
 fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
     rename::locate(&mut draft)?;
-    let password = secret::decide(&mut draft)?;
+    let (password, secret_version) = secret::decide(&mut draft)?;
     role::diff(&mut draft);
     membership::diff(&mut draft);
     schema::diff(&mut draft);
@@ -105,5 +105,5 @@ fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
     rights::borrow(&mut draft);
     let Draft { mut changes, hazards, tenant, .. } = draft;
     changes.sort_by_key(|change| change.kind);
-    Ok(Some((changes, hazards, Target::Declared { tenant: Box::new(tenant.clone()), password })))
+    Ok(Some((changes, hazards, Target::Declared { tenant: Box::new(tenant.clone()), password, secret_version })))
 }

@@ -2,11 +2,11 @@
 
 mod rows;
 
-pub use rows::{Row, append_audit, delete, upsert};
+pub use rows::{Row, append_audit, secret_is_gone, upsert};
 
 use postgres::Transaction;
-use refinery_core::error::Kind;
 use refinery_core::Migration;
+use refinery_core::error::Kind;
 use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
 
 use crate::database::DatabaseError;
@@ -71,7 +71,9 @@ pub fn migrate(transaction: &mut Transaction<'_>) -> Result<(), Error> {
         .run(&mut Within(transaction))
         .map(drop)
         .map_err(|error| match error.kind() {
-            Kind::Connection(_, cause) => Error::Refused { message: format!("making tenantry's own tables: {cause}"), hint: None },
+            Kind::Connection(_, cause) => {
+                Error::Refused { message: format!("making tenantry's own tables: {cause}"), hint: None }
+            }
             _ => Error::refused(
                 format!("tenantry's own tables are not of this version's making: {error}"),
                 "use the newest tenantry that was used on this database, or a newer one",

@@ -95,36 +95,44 @@ pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantK
 /// What PostgreSQL answered.
 pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), postgres::Error> {
     let secret = row.secret;
-    transaction.execute(UPSERT, &[
-        &row.tenant.as_str(),
-        &row.schema,
-        &row.username,
-        &row.owner,
-        &row.access.as_str(),
-        &row.state.as_str(),
-        &row.on_remove.as_str(),
-        &row.protected,
-        &row.password_source.as_str(),
-        &secret.store,
-        &secret.path,
-        &secret.version,
-        &secret.fields.username,
-        &secret.fields.schema,
-        &secret.fields.host,
-        &i32::from(secret.fields.port),
-        &secret.fields.database,
-        &row.password_changed,
-    ])?;
+    transaction.execute(
+        UPSERT,
+        &[
+            &row.tenant.as_str(),
+            &row.schema,
+            &row.username,
+            &row.owner,
+            &row.access.as_str(),
+            &row.state.as_str(),
+            &row.on_remove.as_str(),
+            &row.protected,
+            &row.password_source.as_str(),
+            &secret.store,
+            &secret.path,
+            &secret.version,
+            &secret.fields.username,
+            &secret.fields.schema,
+            &secret.fields.host,
+            &i32::from(secret.fields.port),
+            &secret.fields.database,
+            &row.password_changed,
+        ],
+    )?;
     Ok(())
 }
 
-/// Once its secret is gone, nothing of the tenant is left to remember.
+/// Once its secret is gone, nothing of a dropped tenant is left to remember, and a retained one has none.
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub fn delete(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> Result<(), postgres::Error> {
+pub fn secret_is_gone(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> Result<(), postgres::Error> {
+    let tenant = tenant.as_str();
+    transaction.execute("DELETE FROM tenantry.tenants WHERE tenant = $1 AND state = 'removed'", &[&tenant])?;
     transaction
-        .execute("DELETE FROM tenantry.tenants WHERE tenant = $1 AND state = 'removed'", &[&tenant.as_str()])
+        .execute(
+            "UPDATE tenantry.tenants SET secret_version = NULL WHERE tenant = $1 AND state = 'retained'",
+            &[&tenant],
+        )
         .map(drop)
 }
 

@@ -40,7 +40,7 @@ pub enum SecretError {
     #[error("no namespace \"{namespace}\" in the secret store")]
     WrongNamespace { namespace: String },
 
-    #[error("secret \"{path}\" is at {}, not at {}: somebody wrote in between", version(.found), version(.expected))]
+    #[error("secret \"{path}\" {}", conflict(.expected.as_deref(), .found.as_deref()))]
     CheckAndSet { path: String, expected: Option<String>, found: Option<String> },
 
     #[error("{what} is malformed: {reason}")]
@@ -59,10 +59,13 @@ pub enum SecretError {
     Other { path: String, status: u16, reason: String },
 }
 
-fn version(version: &Option<String>) -> String {
-    match version {
-        Some(version) => format!("version {version}"),
-        None => "no version".to_owned(),
+fn conflict(expected: Option<&str>, found: Option<&str>) -> String {
+    match (expected, found) {
+        (None, Some(found)) => format!("was made by somebody else in between: it is at version {found}"),
+        (Some(expected), Some(found)) => {
+            format!("was changed by somebody else in between: it is at version {found}, not {expected}")
+        }
+        (_, None) => "was deleted by somebody else in between".to_owned(),
     }
 }
 
@@ -102,5 +105,34 @@ impl SecretError {
             Self::BadPath { .. } => "set [secrets] path = \"tenants/{tenant}\", or the like".to_owned(),
             Self::Malformed { .. } | Self::Io { .. } | Self::Settings { .. } | Self::Other { .. } => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_says_what_became_of_the_secret() {
+        let said = |expected: Option<&str>, found: Option<&str>| {
+            let (expected, found) = (expected.map(str::to_owned), found.map(str::to_owned));
+            SecretError::CheckAndSet { path: "tenants/acme".to_owned(), expected, found }.to_string()
+        };
+        assert_eq!(
+            said(None, Some("3")),
+            "secret \"tenants/acme\" was made by somebody else in between: it is at version 3"
+        );
+        assert_eq!(
+            said(Some("2"), Some("3")),
+            "secret \"tenants/acme\" was changed by somebody else in between: it is at version 3, not 2"
+        );
+        assert_eq!(said(Some("2"), None), "secret \"tenants/acme\" was deleted by somebody else in between");
+    }
+
+    #[test]
+    fn a_refusal_hints_at_the_line_of_policy_to_add() {
+        let error = SecretError::Forbidden { path: "secret/data/tenants/acme".to_owned(), capability: "update" };
+        let hint = "add to the token's policy: path \"secret/data/tenants/acme\" { capabilities = [\"update\"] }";
+        assert_eq!(error.hint().as_deref(), Some(hint));
     }
 }

@@ -198,6 +198,6 @@ mod access {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 #[path = "file_tests.rs"]
 mod tests;

@@ -2,8 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
@@ -98,23 +97,39 @@ fn tls_towards_a_plain_server_is_no_trusted_connection() {
     assert!(matches!(error, SecretError::Tls { .. }), "{error:?}");
 }
 
-/// Passes everything on, but cuts the line after a write has been done and before its answer.
-fn cutting_proxy(to: &str) -> (String, Arc<AtomicBool>) {
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    /// The next write is done, and the line cut before its answer.
+    LoseAnswer,
+    /// The next request gets this status instead of being passed on.
+    Answer(u16),
+}
+
+/// Passes everything on, but for the faults in its list.
+fn faulty_proxy(to: &str) -> (String, Arc<Mutex<Vec<Fault>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let (to, cut) = (to.trim_start_matches("http://").to_owned(), Arc::new(AtomicBool::new(false)));
-    let armed = Arc::clone(&cut);
+    let (to, faults) = (to.trim_start_matches("http://").to_owned(), Arc::new(Mutex::new(Vec::new())));
+    let pending = Arc::clone(&faults);
     spawn(move || {
         for client in listener.incoming() {
             let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
-            let armed = Arc::clone(&armed);
+            let pending = Arc::clone(&pending);
             spawn(move || {
                 let mut buffer = [0; 65536];
                 while let Ok(n @ 1..) = client.read(&mut buffer) {
-                    let writes = buffer[..n].starts_with(b"POST") && armed.swap(false, Ordering::SeqCst);
+                    let applies = |fault: &Fault| matches!(fault, Fault::Answer(_)) || buffer[..n].starts_with(b"POST");
+                    let fault = {
+                        let mut pending = pending.lock().unwrap();
+                        if pending.last().is_some_and(applies) { pending.pop() } else { None }
+                    };
+                    if let Some(Fault::Answer(status)) = fault {
+                        write!(client, "HTTP/1.1 {status} So\r\nContent-Length: 0\r\n\r\n").unwrap();
+                        continue;
+                    }
                     server.write_all(&buffer[..n]).unwrap();
                     let n = server.read(&mut buffer).unwrap();
-                    if writes {
+                    if fault == Some(Fault::LoseAnswer) {
                         client.shutdown(Shutdown::Both).ok();
                         return;
                     }
@@ -123,25 +138,44 @@ fn cutting_proxy(to: &str) -> (String, Arc<AtomicBool>) {
             });
         }
     });
-    (address, cut)
+    (address, faults)
+}
+
+fn open_through(address: &str, mount: &str) -> VaultStore {
+    let mut settings = settings(server(), mount, token(&server().token));
+    settings.address = address.to_owned();
+    let store = open_vault(settings).unwrap();
+    store.preflight().unwrap();
+    store
+}
+
+#[test]
+fn a_busy_or_stumbling_server_is_asked_again_and_not_for_ever() {
+    let (address, faults) = faulty_proxy(&server().address);
+    let store = open_through(&address, &mount(2));
+    for status in [429, 500, 502, 503] {
+        faults.lock().unwrap().extend([Fault::Answer(status), Fault::Answer(status)]);
+        assert!(matches!(store.read("acme").unwrap(), Found::Absent), "{status}");
+        assert!(faults.lock().unwrap().is_empty());
+    }
+    faults.lock().unwrap().extend([Fault::Answer(429); 50]);
+    let error = store.read("acme").unwrap_err();
+    assert!(matches!(error, SecretError::Other { status: 429, .. }), "{error:?}");
 }
 
 #[test]
 fn a_write_whose_answer_is_lost_is_recognised_as_done() {
-    let (address, cut) = cutting_proxy(&server().address);
+    let (address, faults) = faulty_proxy(&server().address);
     for version in [None, Some("1")] {
         let mount = mount(2);
         let direct = store(&mount);
         if version.is_some() {
             direct.write("acme", &secret("acme", "old"), None).unwrap();
         }
-        let mut settings = settings(server(), &mount, token(&server().token));
-        settings.address = address.clone();
-        let store = open_vault(settings).unwrap();
-        store.preflight().unwrap();
-        cut.store(true, Ordering::SeqCst);
+        let store = open_through(&address, &mount);
+        faults.lock().unwrap().push(Fault::LoseAnswer);
         let head = store.write("acme", &secret("acme", "new"), version).unwrap();
-        assert!(!cut.load(Ordering::SeqCst), "the line was cut");
+        assert!(faults.lock().unwrap().is_empty(), "the line was cut");
         assert_eq!(head.version, if version.is_some() { "2" } else { "1" });
         assert_eq!(direct.heads(&["acme".into()]).unwrap()["acme"].managed_by.as_deref(), Some("tenantry"));
     }

@@ -65,7 +65,7 @@ impl OpenBao {
     /// On disk, not initialized yet.
     pub fn blank(tls: Option<&Certificates>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let port = free_port();
+        let (port, cluster) = (free_port(), free_port());
         let tls_lines = match tls {
             None => "tls_disable = true".to_owned(),
             Some(Certificates { cert, key, .. }) => {
@@ -74,10 +74,14 @@ impl OpenBao {
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let config = dir.path().join("server.hcl");
+        let data = dir.path().join("data");
+        fs::create_dir(&data).unwrap();
+        // Raft: OpenBao has no storage "file" any more (2.7.2: "unknown storage type file").
         let text = format!(
-            "storage \"file\" {{\n  path = \"{}\"\n}}\nlistener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  {tls_lines}\n}}\n\
-             api_addr = \"{scheme}://127.0.0.1:{port}\"\n",
-            dir.path().join("data").display()
+            "storage \"raft\" {{\n  path = \"{}\"\n  node_id = \"one\"\n  performance_multiplier = 1\n}}\n\
+             listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  cluster_address = \"127.0.0.1:{cluster}\"\n  {tls_lines}\n}}\n\
+             api_addr = \"{scheme}://127.0.0.1:{port}\"\ncluster_addr = \"https://127.0.0.1:{cluster}\"\ndisable_mlock = true\n",
+            data.display()
         );
         fs::write(&config, text).unwrap();
         let arguments = vec!["server".to_owned(), format!("-config={}", config.display())];

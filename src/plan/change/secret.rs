@@ -13,11 +13,11 @@ struct Secret<'a> {
     state: &'a SecretState,
 }
 
-/// Plans the secret and the password, and says where apply takes the password from.
+/// Plans the secret and the password; says where apply takes the password from, and the version there is.
 ///
 /// # Errors
 /// When the secret at the tenant's path is somebody else's.
-pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<Password, Blocked> {
+pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option<String>), Blocked> {
     let tenant = draft.tenant;
     let look = draft.look;
     let store = look.desired.secrets.store.as_str();
@@ -98,7 +98,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<Password, Blocked
     if let Some(row) = moved.filter(|row| row.secret.store == store) {
         delete(draft, &row.secret);
     }
-    Ok(password)
+    Ok((password, found.map(|secret| secret.version.to_owned())))
 }
 
 /// Deletes a secret that is no longer the tenant's, after COMMIT.

@@ -57,6 +57,8 @@ impl Failure {
     /// check-and-set, or write the whole document.
     pub(super) fn is_passing(&self) -> bool {
         match self {
+            // A new KV version 2 mount answers so for a moment, and `terraform apply && tenantry apply` meets it.
+            Self::Status { code: 400, reasons } => reasons.iter().any(|said| said.starts_with("Upgrading from")),
             // 501 is a server that is not initialized, and stays so.
             Self::Status { code, .. } => *code == 429 || (*code >= 500 && *code != 501),
             Self::Transport(_) => true,
@@ -72,13 +74,18 @@ fn plain(body: &str) -> Option<String> {
     (!line.starts_with(['{', '[', '<'])).then(|| line.chars().take(200).collect())
 }
 
+/// Looks into `io::Error`s, however deep: their `source` skips what they hold and goes on to what that holds.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || held.is_some_and(|held| is_tls(held))
+}
+
 fn transport(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Failure {
     let mut words: Vec<String> = Vec::new();
     let mut tls = false;
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        tls |= error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>());
+        tls |= is_tls(error);
         let said = error.to_string();
         // Some wrappers repeat what they wrap.
         if !words.iter().any(|word| word.contains(&said)) {

@@ -22,7 +22,7 @@ pub(super) struct Login {
     /// `None`: forever, or unknown.
     lease: Option<Duration>,
     pub renewable: bool,
-    /// A request with it was refused at once: this token's refusals are its policy's, not its age's.
+    /// It was refused at once and may not look at itself: its refusals are its policy's, not its age's.
     pub refused_when_fresh: AtomicBool,
 }
 

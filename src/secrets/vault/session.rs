@@ -92,10 +92,12 @@ impl Session {
             match self.repeat(&login.client, &request) {
                 Ok(answer) => return Ok(Ok(answer)),
                 Err(Failure::Status { code: 403, reasons }) => {
-                    if fresh {
+                    let is_policys = login.refused_when_fresh.load(Ordering::Relaxed) || !self.has_ended(&login)?;
+                    if fresh && !is_policys {
+                        // Brand-new, and said to have ended: it may not look at itself. No login will change that.
                         login.refused_when_fresh.store(true, Ordering::Relaxed);
                     }
-                    if fresh || login.refused_when_fresh.load(Ordering::Relaxed) || !self.has_ended(&login)? {
+                    if fresh || is_policys {
                         return if access.capability == PROBE {
                             Ok(Err(Refusal { code: 403, reasons }))
                         } else {

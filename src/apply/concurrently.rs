@@ -1,0 +1,110 @@
+//! Migrations that cannot run in a transaction (`-- tenantry: no-transaction`): after COMMIT, recorded when they succeeded.
+
+use postgres::Client;
+
+use super::migrate::{self, Batch, Mode};
+use super::outcome::TenantError;
+use super::tenant::{Job, database_error};
+use crate::migrations::{MigrationFile, MigrationSet};
+use crate::model::{ident, qualified};
+use crate::plan::Step;
+
+/// The versions that run in the tenant's transaction, and those from the first that cannot on.
+pub(super) fn split(set: &MigrationSet, versions: &[i32]) -> (Vec<i32>, Vec<i32>) {
+    let first = versions.iter().position(|version| is_late(set, *version)).unwrap_or(versions.len());
+    (versions[..first].to_vec(), versions[first..].to_vec())
+}
+
+fn is_late(set: &MigrationSet, version: i32) -> bool {
+    set.get(version).is_some_and(|file| file.no_transaction)
+}
+
+/// Runs these in order: each file without a transaction on its own, those between them in transactions of theirs.
+pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Result<(), TenantError> {
+    let step = job.plan.changes.iter().find_map(|change| match &change.step {
+        Step::Migrate { schema, owner, .. } => Some((schema.as_str(), owner.as_str())),
+        _ => None,
+    });
+    let (Some((schema, owner)), false) = (step, versions.is_empty()) else { return Ok(()) };
+    let set = &job.apply.desired.migrations;
+    for run in versions.chunk_by(|a, b| !is_late(set, *a) && !is_late(set, *b)) {
+        let late = set.get(run[0]).filter(|file| file.no_transaction);
+        if let Some(file) = late {
+            outside(client, job, schema, owner, file)?;
+        }
+        let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
+        let mode = if late.is_some() { Mode::Record } else { Mode::Run };
+        let mut transaction = client.transaction().map_err(failed)?;
+        transaction.batch_execute(&job.lock_timeout).map_err(failed)?;
+        // An admin who is no superuser took the owner's rights for the first transaction only.
+        let (take, give) = job.borrowed();
+        transaction.batch_execute(&take).map_err(failed)?;
+        migrate::run(job, &mut transaction, &Batch { schema, owner, versions: run, history_sql: &[], mode })?;
+        transaction.batch_execute(&give).map_err(failed)?;
+        super::fence::nothing_is_deferred(&mut transaction, job.apply.server.major(), schema, &[owner, &job.plan.username])?;
+        transaction.commit().map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// CREATE INDEX CONCURRENTLY runs index expressions as the table's owner in a security-restricted operation, so no code
+/// of the tenant's runs with our rights (manual, "CREATE INDEX"; CVE-2022-1552).
+fn outside(client: &mut Client, job: &Job<'_>, schema: &str, owner: &str, file: &MigrationFile) -> Result<(), TenantError> {
+    let failed = |error: postgres::Error| database_error(&file.file, &error.into());
+    drop_invalid(client, schema, file).map_err(failed)?;
+    let (take, give) = job.borrowed();
+    let path = std::iter::once(schema).chain(job.apply.desired.shared_schemas.iter().map(String::as_str));
+    let path = path.map(ident).collect::<Vec<_>>().join(", ");
+    client.batch_execute(&take).map_err(failed)?;
+    client.batch_execute(&format!("SET ROLE {}; SET search_path = {path}", ident(owner))).map_err(failed)?;
+    let result = file.statements.iter().try_for_each(|statement| {
+        client.batch_execute(&statement.sql).map_err(|error| {
+            let mut failure = database_error(&format!("{}:{}", file.file, statement.line), &error.into());
+            failure.hint.get_or_insert_with(|| "the tenant is applied up to this migration; apply again tries it again".into());
+            failure
+        })
+    });
+    client.batch_execute("RESET ROLE; RESET ALL").map_err(failed)?;
+    crate::database::session::prepare(client).map_err(|error| database_error(&file.file, &error))?;
+    client.batch_execute(&give).map_err(failed)?;
+    result
+}
+
+/// An index that a failed try left invalid would make IF NOT EXISTS skip it for ever.
+fn drop_invalid(client: &mut Client, schema: &str, file: &MigrationFile) -> Result<(), postgres::Error> {
+    let rows = client.query(
+        "SELECT c.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::text::name AND NOT i.indisvalid \
+         ORDER BY c.relname",
+        &[&schema],
+    )?;
+    for name in rows.iter().map(|row| row.get::<_, String>(0)).filter(|name| mentions(&file.sql, name)) {
+        client.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", qualified(schema, &name)))?;
+    }
+    Ok(())
+}
+
+/// The name as a word of its own: `users_email` is not `users_email_lower`.
+fn mentions(sql: &str, name: &str) -> bool {
+    sql.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).any(|word| word.eq_ignore_ascii_case(name))
+        || sql.contains(&ident(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_late_file_ends_the_transaction_of_the_others() {
+        let file = |name: &str, sql: &str| MigrationFile::parse(name, sql).unwrap();
+        let late = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);";
+        let set = MigrationSet::new("h", vec![file("V1__a.sql", ""), file("V2__b.sql", late), file("V3__c.sql", "")]);
+        assert_eq!(split(&set.unwrap(), &[1, 2, 3]), (vec![1], vec![2, 3]));
+    }
+
+    #[test]
+    fn an_index_is_known_by_its_whole_name() {
+        assert!(mentions("CREATE INDEX CONCURRENTLY Users_Email ON t (e)", "users_email"));
+        assert!(!mentions("CREATE INDEX CONCURRENTLY users_email_lower ON t (e)", "users_email"));
+    }
+}

@@ -1,0 +1,365 @@
+//! One tenant, one transaction.
+
+use std::time::Duration;
+
+use postgres::{Client, Transaction};
+use rand::RngExt;
+use secrecy::SecretString;
+
+use super::migrate::{Batch, Mode};
+use super::outcome::{Outcome, TenantError};
+use super::{Apply, concurrently, fence, migrate, password, secret, sessions};
+use crate::database::{DatabaseError, session};
+use crate::error::Error;
+use crate::model::{State, Tenant};
+use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
+use crate::registry;
+
+/// How often a tenant's transaction is tried again after 55P03, 40P01, 40001 or "tuple concurrently updated".
+pub(super) const ATTEMPTS: u32 = 5;
+
+/// Waits 50 ms doubled each time, and up to as much again, so that those who met do not meet again.
+pub(super) fn back_off(attempt: u32) {
+    let base = 50 * 2_u64.pow(attempt);
+    std::thread::sleep(Duration::from_millis(base + rand::rng().random_range(0..=base)));
+}
+
+/// One tenant's plan being carried out.
+pub(super) struct Job<'a> {
+    pub apply: &'a Apply<'a>,
+    pub plan: &'a TenantPlan,
+    /// The statement that sets it, for this transaction.
+    pub lock_timeout: String,
+}
+
+impl Job<'_> {
+    /// The SQL that takes the owner's rights, and that gives them back; empty for a superuser.
+    pub fn borrowed(&self) -> (String, String) {
+        let sql = |kind: Kind| {
+            let changes = self.plan.changes.iter().filter(|change| change.kind == kind);
+            changes.flat_map(|change| &change.sql).map(Sql::shown).collect::<Vec<_>>().join("; ")
+        };
+        (sql(Kind::BorrowRights), sql(Kind::ReturnRights))
+    }
+
+    pub fn error(&self, doing: &str, error: &Error) -> TenantError {
+        match error {
+            Error::Database { source, .. } => database_error(doing, source),
+            other => TenantError { message: format!("{doing}: {other}"), sqlstate: None, hint: other.hint() },
+        }
+    }
+}
+
+/// Names what was being done, and all that PostgreSQL answered.
+pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError {
+    let message = if doing.is_empty() { error.to_string() } else { format!("{doing}: {error}") };
+    TenantError { message, sqlstate: error.sqlstate().map(str::to_owned), hint: error.hint().map(str::to_owned) }
+}
+
+type Failure = (Outcome, TenantError);
+
+/// How one try ended, when not well.
+enum Ended {
+    /// Rolled back, unless it failed in what comes after COMMIT. Worth another try when the cause was a lock.
+    Failed(TenantError, Retry),
+    Unknown(TenantError),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    Yes,
+    No,
+}
+
+/// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<(), Failure> {
+    let lock_timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
+    let job = Job { apply, plan, lock_timeout };
+    let mut attempt = 0;
+    loop {
+        let client = match connected(apply, slot) {
+            Ok(client) => client,
+            Err(error) => return Err((Outcome::Failed, error)),
+        };
+        let result = job.once(client);
+        // Code of the tenant's ran in this session: temporary tables, settings and prepared names of its making go.
+        let used = plan.changes.iter().any(|change| change.kind == Kind::Migrate) || result.is_err();
+        if used && clean(client).is_err() {
+            *slot = None;
+        }
+        match result {
+            Ok(()) => return Ok(()),
+            Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS => back_off(attempt),
+            Err(Ended::Failed(error, _)) => return Err((Outcome::Failed, error)),
+            Err(Ended::Unknown(error)) => return Err((Outcome::Unknown, error)),
+        }
+        attempt += 1;
+    }
+}
+
+fn clean(client: &mut Client) -> Result<(), DatabaseError> {
+    client.batch_execute("DISCARD ALL")?;
+    session::prepare(client)
+}
+
+fn connected<'s>(apply: &Apply<'_>, session: &'s mut Option<Client>) -> Result<&'s mut Client, TenantError> {
+    if session.as_ref().is_none_or(Client::is_closed) {
+        let client = apply.target.connect_admin().map_err(|error| {
+            let cause = error.database().map(|cause| format!(": {cause}")).unwrap_or_default();
+            let mut failure = TenantError::new(format!("{error}{cause}"));
+            failure.sqlstate = error.sqlstate().map(str::to_owned);
+            failure.hint = error.hint().map(str::to_owned);
+            failure
+        })?;
+        *session = Some(client);
+    }
+    session.as_mut().ok_or_else(|| TenantError::new("no session"))
+}
+
+impl Job<'_> {
+    fn once(&self, client: &mut Client) -> Result<(), Ended> {
+        let rolled_back = |error| Ended::Failed(error, Retry::No);
+        let tenant = match &self.plan.target {
+            Target::Declared { tenant, password, .. } => Some((tenant.as_ref(), password)),
+            _ => None,
+        };
+        let password = match tenant {
+            Some((tenant, from)) => secret::resolve(self.apply, tenant, from).map_err(rolled_back)?,
+            None => None,
+        };
+        let user_oid = self.ends_sessions_of().map(|role| role_oid(client, role)).transpose().map_err(of_database)?;
+        let mut transaction = client.transaction().map_err(of_database)?;
+        transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
+        let late = self.changes(&mut transaction, password.as_ref())?;
+        self.register(&mut transaction, None).map_err(of_database)?;
+        let written = match tenant {
+            Some((tenant, _)) => {
+                secret::write(self.apply, self.plan, tenant, password.as_ref()).map_err(rolled_back)?
+            }
+            None => None,
+        };
+        let recorded = match &written {
+            Some(written) => self.register(&mut transaction, Some(&written.version)),
+            None => Ok(()),
+        };
+        let xid = recorded.and_then(|()| transaction_id(&mut transaction));
+        let (committed, xid) = match xid {
+            Ok(xid) => (transaction.commit(), Some(xid)),
+            Err(error) => {
+                // Rolled back before the secret goes back to what it was.
+                drop(transaction);
+                (Err(error), None)
+            }
+        };
+        if let Err(error) = committed {
+            return Err(self.came_to_nothing(error.into(), written, xid));
+        }
+        self.after_commit(client, user_oid.flatten(), &late)
+    }
+
+    /// The changes in the plan's order. Returns the versions that must wait until after COMMIT.
+    fn changes(&self, transaction: &mut Transaction<'_>, password: Option<&SecretString>) -> Result<Vec<i32>, Ended> {
+        let rolled_back = |error| Ended::Failed(error, Retry::No);
+        let mut late = Vec::new();
+        for change in &self.plan.changes {
+            match &change.step {
+                Step::Sql => self.statements(transaction, change, password)?,
+                Step::EndSessions { role } => drop(sessions::end(transaction, role).map_err(of_database)?),
+                Step::Migrate { versions, owner, schema, history_sql } => {
+                    let (now, after) = concurrently::split(&self.apply.desired.migrations, versions);
+                    late = after;
+                    let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
+                    migrate::run(self, transaction, &batch).map_err(|error| {
+                        let retry = if is_retryable(error.sqlstate.as_deref()) { Retry::Yes } else { Retry::No };
+                        Ended::Failed(error, retry)
+                    })?;
+                    let roles = [self.plan.owner.as_str(), self.plan.username.as_str()];
+                    let major = self.apply.server.major();
+                    fence::nothing_is_deferred(transaction, major, schema, &roles).map_err(rolled_back)?;
+                }
+                Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
+            }
+        }
+        Ok(late)
+    }
+
+    fn statements(
+        &self,
+        transaction: &mut Transaction<'_>,
+        change: &Change,
+        password: Option<&SecretString>,
+    ) -> Result<(), Ended> {
+        for sql in &change.sql {
+            let result = if sql.needs_verifier() {
+                let Some(password) = password else {
+                    let error =
+                        TenantError::new(format!("the plan sets a password for {} and knows none", change.what));
+                    return Err(Ended::Failed(error, Retry::No));
+                };
+                let verifier = password::verifier_literal(password);
+                transaction.batch_execute(&zeroize::Zeroizing::new(sql.sent(&verifier)))
+            } else {
+                transaction.batch_execute(sql.shown())
+            };
+            result.map_err(|error| {
+                let error = DatabaseError::from(error);
+                let retry = if error.is_retryable() { Retry::Yes } else { Retry::No };
+                Ended::Failed(self.explained(change, &error), retry)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Some refusals need more words than PostgreSQL has.
+    fn explained(&self, change: &Change, error: &DatabaseError) -> TenantError {
+        let mut failure = database_error(&change.what, error);
+        if let (Some("2BP01"), Some(detail)) =
+            (error.sqlstate(), error.server().and_then(|server| server.detail.as_deref()))
+        {
+            failure.message = format!("{}; {}", failure.message, detail.replace('\n', "; "));
+            failure.hint =
+                Some("run DROP OWNED BY … in the databases named, or move what is there to another owner".into());
+        }
+        failure
+    }
+
+    fn register(&self, transaction: &mut Transaction<'_>, version: Option<&str>) -> Result<(), postgres::Error> {
+        if let Some(version) = version {
+            return transaction
+                .execute(
+                    "UPDATE tenantry.tenants SET secret_version = $2 WHERE tenant = $1",
+                    &[&self.plan.tenant.as_str(), &version],
+                )
+                .map(drop);
+        }
+        match &self.plan.target {
+            Target::None => Ok(()),
+            Target::Declared { tenant, secret_version, .. } => {
+                self.register_declared(transaction, tenant, secret_version.clone())
+            }
+            Target::Removed { .. } => self.register_gone(transaction, State::Removed),
+            Target::Retained { .. } => self.register_gone(transaction, State::Retained),
+        }?;
+        let changes = serde_json::json!(
+            self.plan
+                .changes
+                .iter()
+                .map(|c| serde_json::json!({ "kind": c.kind, "what": c.what, "before": c.before, "after": c.after }))
+                .collect::<Vec<_>>()
+        );
+        registry::append_audit(transaction, self.plan.tenant.as_str(), self.plan.verb.as_str(), &changes)
+    }
+
+    fn register_declared(
+        &self,
+        transaction: &mut Transaction<'_>,
+        tenant: &Tenant,
+        secret_version: Option<String>,
+    ) -> Result<(), postgres::Error> {
+        let secret = secret::registered(self.apply, tenant, secret_version);
+        let changes = &self.plan.changes;
+        registry::upsert(
+            transaction,
+            &registry::Row {
+                tenant: &tenant.key,
+                schema: &tenant.schema,
+                username: &tenant.username,
+                owner: tenant.owner(),
+                access: tenant.access,
+                state: State::Active,
+                on_remove: tenant.on_remove,
+                protected: tenant.protected,
+                password_source: tenant.password_source(),
+                secret: &secret,
+                password_changed: changes.iter().any(|c| matches!(c.kind, Kind::CreateRole | Kind::SetPassword)),
+            },
+        )
+    }
+
+    fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
+        transaction
+            .execute(
+                "UPDATE tenantry.tenants SET state = $2, updated_at = pg_catalog.now() WHERE tenant = $1",
+                &[&self.plan.tenant.as_str(), &state.as_str()],
+            )
+            .map(drop)
+    }
+
+    /// COMMIT failed, or its answer was lost: find out which, and put the secret back when nothing was committed.
+    fn came_to_nothing(&self, error: DatabaseError, written: Option<secret::Written>, xid: Option<String>) -> Ended {
+        let retry = if error.is_retryable() { Retry::Yes } else { Retry::No };
+        let mut failure = database_error("COMMIT", &error);
+        if let (true, Some(xid)) = (error.is_closed(), xid) {
+            match self.status(&xid).as_deref() {
+                // It was the answer that was lost, not the transaction.
+                Some("committed") => {
+                    failure.hint =
+                        Some("the transaction was committed; apply again finishes what comes after it".into());
+                    return Ended::Unknown(failure);
+                }
+                Some("aborted") => {}
+                _ => {
+                    failure.hint =
+                        Some("whether it was committed is not known; apply again finds out and converges".into());
+                    return Ended::Unknown(failure);
+                }
+            }
+        }
+        if let Some(Err(also)) = written.map(|written| written.take_back(self.apply)) {
+            failure.message = format!("{}; {}", failure.message, also.message);
+            failure.hint =
+                Some("the secret holds a password that PostgreSQL does not; apply again converges them".into());
+        }
+        Ended::Failed(failure, retry)
+    }
+
+    fn status(&self, xid: &str) -> Option<String> {
+        let mut client = self.apply.target.connect_admin().ok()?;
+        let row = client.query_one("SELECT pg_catalog.pg_xact_status($1::text::xid8)", &[&xid]).ok()?;
+        row.get(0)
+    }
+
+    fn ends_sessions_of(&self) -> Option<&str> {
+        self.plan.changes.iter().find_map(|change| match &change.step {
+            Step::EndSessions { role } => Some(role.as_str()),
+            _ => None,
+        })
+    }
+
+    /// What cannot be part of the transaction. A crash before its end is mended by the next apply.
+    fn after_commit(&self, client: &mut Client, user_oid: Option<u32>, late: &[i32]) -> Result<(), Ended> {
+        // Never tried again from the start: what is committed would be done twice.
+        let failed = |error| Ended::Failed(error, Retry::No);
+        let of_database = |error: postgres::Error| failed(database_error("after COMMIT", &error.into()));
+        if let Some(oid) = user_oid {
+            sessions::end_by_oid(client, oid).map_err(of_database)?;
+        }
+        secret::delete(self.apply, self.plan).map_err(failed)?;
+        if matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. }) {
+            let mut transaction = client.transaction().map_err(of_database)?;
+            registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
+            transaction.commit().map_err(of_database)?;
+        }
+        concurrently::run(self, client, late).map_err(failed)
+    }
+}
+
+fn of_database(error: postgres::Error) -> Ended {
+    let error = DatabaseError::from(error);
+    let retry = if error.is_retryable() { Retry::Yes } else { Retry::No };
+    Ended::Failed(database_error("", &error), retry)
+}
+
+fn is_retryable(sqlstate: Option<&str>) -> bool {
+    matches!(sqlstate, Some("55P03" | "40P01" | "40001"))
+}
+
+fn role_oid(client: &mut Client, role: &str) -> Result<Option<u32>, postgres::Error> {
+    let row = client.query_opt("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// To ask after a COMMIT whose answer was lost (manual, `pg_xact_status`).
+fn transaction_id(transaction: &mut Transaction<'_>) -> Result<String, postgres::Error> {
+    Ok(transaction.query_one("SELECT pg_catalog.pg_current_xact_id()::text", &[])?.get(0))
+}
