@@ -26,6 +26,7 @@ pub mod plan;
 pub mod project;
 #[cfg(feature = "engine")]
 pub mod registry;
+pub mod render;
 #[cfg(feature = "engine")]
 pub mod sandbox;
 #[cfg(feature = "engine")]

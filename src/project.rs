@@ -56,7 +56,8 @@ impl Project {
             whole(format!("line {line} is not UTF-8"), Some("save the file as UTF-8"))
         })?;
         let configuration = config::parse(&shown, &source, env)?;
-        let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let root =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         let dir = root.join(&configuration.migrations_dir);
         let migrations = read_migrations(&dir, &configuration.migrations_table)?;
         Ok(Self { desired: configuration.with_migrations(migrations), root })
@@ -72,6 +73,16 @@ impl Project {
         Ok(Target::find(flag, url, &environment, home.as_deref())?)
     }
 
+    /// Keeps secrets in files in this directory, whatever `[secrets]` says: for a command run inside a sandbox.
+    #[must_use]
+    pub fn with_secrets_in(mut self, dir: Option<PathBuf>) -> Self {
+        if let Some(dir) = dir {
+            self.desired.secrets.store = StoreKind::File;
+            self.desired.secrets.dir = dir;
+        }
+        self
+    }
+
     /// The secret store of `[secrets]`. Nothing is asked of it yet.
     ///
     /// # Errors
@@ -79,7 +90,6 @@ impl Project {
     pub fn store(&self) -> Result<Box<dyn SecretStore>, Error> {
         let policy = &self.desired.secrets;
         match policy.store {
-
             StoreKind::File => Ok(Box::new(secrets::open_file(&self.root.join(&policy.dir)))),
             StoreKind::Vault => {
                 let mut settings = policy.vault.resolve(&environment);

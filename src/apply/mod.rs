@@ -15,8 +15,8 @@ mod shared;
 mod tenant;
 
 pub use lock::Lock;
-pub use preflight::check_admin;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
+pub use preflight::check_admin;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

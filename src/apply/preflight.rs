@@ -14,7 +14,8 @@ pub fn check_admin(observed: &Observed, plan: &Plan) -> Result<(), Error> {
     let name = ident(&admin.name);
     let database = ident(&observed.database.name);
     let does = |kinds: &[Kind]| plan.tenants.iter().flat_map(|t| &t.changes).any(|change| kinds.contains(&change.kind));
-    let shares = |actions: &[DatabaseAction]| plan.database_changes.iter().any(|change| actions.contains(&change.action));
+    let shares =
+        |actions: &[DatabaseAction]| plan.database_changes.iter().any(|change| actions.contains(&change.action));
     let makes_roles = does(&[Kind::CreateRole, Kind::CreateOwner, Kind::DropRole, Kind::DropOwner, Kind::AlterRole])
         || shares(&[DatabaseAction::CreateGroup, DatabaseAction::CreateSharedOwner]);
     if makes_roles && !admin.createrole {
@@ -23,7 +24,11 @@ pub fn check_admin(observed: &Observed, plan: &Plan) -> Result<(), Error> {
     let makes_schemas = does(&[Kind::CreateSchema, Kind::RenameSchema])
         || shares(&[DatabaseAction::CreateRegistry, DatabaseAction::CreateSharedSchema]);
     if makes_schemas && !admin.can_create_schema {
-        return Err(missing(&admin.name, "CREATE on the database", format!("GRANT CREATE ON DATABASE {database} TO {name}")));
+        return Err(missing(
+            &admin.name,
+            "CREATE on the database",
+            format!("GRANT CREATE ON DATABASE {database} TO {name}"),
+        ));
     }
     if shares(&[DatabaseAction::GrantConnect]) && !admin.owns_database {
         let group = ident(&crate::plan::group_role(&observed.database.name));

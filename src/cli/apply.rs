@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{plan, run};
+use super::{plan, session};
 use crate::apply::{Apply, Lock, Report};
 use crate::error::Doing;
 use crate::model::Observed;
@@ -19,7 +19,7 @@ use crate::render;
 static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let mut session = run::connect(global)?;
+    let mut session = session::connect(global)?;
     // Taken before the look, so that what is shown is what is there until it is applied.
     let _lock = Lock::take(&mut session.client)?;
     let (observed, plan) = session.plan()?;
@@ -48,7 +48,8 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
 }
 
 fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
-    let outcomes = plan.tenants.iter().filter(|tenant| tenant.verb == Verb::Blocked).map(crate::apply::TenantOutcome::blocked);
+    let outcomes =
+        plan.tenants.iter().filter(|tenant| tenant.verb == Verb::Blocked).map(crate::apply::TenantOutcome::blocked);
     let report = Report {
         unchanged: plan.count(Verb::Unchanged),
         database_changes: 0,
@@ -77,7 +78,7 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
 }
 
 /// What is better found out before anything is changed.
-fn preflight(session: &run::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
+fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
     let paths: Vec<String> = plan
         .tenants
         .iter()
@@ -110,7 +111,7 @@ fn asked() -> Result<bool, Failure> {
 
 fn carry_out(
     global: &Global,
-    session: &mut run::Session,
+    session: &mut session::Session,
     observed: &Observed,
     plan: &Plan,
     out: &mut Output,
@@ -124,7 +125,7 @@ fn carry_out(
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,
-        parallelism: run::parallelism(global),
+        parallelism: session::parallelism(global),
         stop: &STOP,
         progress: &|outcome| progress.tenant_ended(outcome),
     }

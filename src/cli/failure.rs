@@ -16,7 +16,10 @@ use crate::error::Error;
 pub enum Failure {
     Error(Error),
     /// A sentence of the command line's own, with what to type next.
-    Refused { message: String, hint: String },
+    Refused {
+        message: String,
+        hint: String,
+    },
     /// stdout is gone: the reader has seen enough.
     BrokenPipe,
     Stdout(std::io::Error),
@@ -113,7 +116,13 @@ fn print_faults(stderr: &mut impl Write, error: &ConfigError) {
         let _ = writeln!(stderr, "{}", Shown(&report));
     }
     let count = error.faults.len();
-    let _ = writeln!(stderr, "{}: {count} {} in {}", "error".red().bold(), if count == 1 { "fault" } else { "faults" }, error.path);
+    let _ = writeln!(
+        stderr,
+        "{}: {count} {} in {}",
+        "error".red().bold(),
+        if count == 1 { "fault" } else { "faults" },
+        error.path
+    );
 }
 
 /// Drawn without miette's own terminal detection: anstream decides about colours.

@@ -6,14 +6,14 @@ use super::args::{Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::run;
+use super::session;
 use crate::inspect::{self, Sizes};
 use crate::model::{Observed, SecretState, TenantKey};
 use crate::render;
 use crate::render::list::ListRow;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let mut session = run::connect(global)?;
+    let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::All)?;
     let rows = rows(&mut session, &observed)?;
     out.print(&match out.format {
@@ -23,7 +23,7 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn rows(session: &mut run::Session, observed: &Observed) -> Result<Vec<ListRow>, Failure> {
+fn rows(session: &mut session::Session, observed: &Observed) -> Result<Vec<ListRow>, Failure> {
     let desired = &session.project.desired;
     let registered = observed.registry.iter().flat_map(|registry| &registry.tenants);
     let keys: BTreeSet<TenantKey> = desired.tenants.keys().chain(registered.map(|(key, _)| key)).cloned().collect();
@@ -53,7 +53,7 @@ fn rows(session: &mut run::Session, observed: &Observed) -> Result<Vec<ListRow>,
             username: username.clone(),
             state: row(&key).map_or("absent", |row| row.state.as_str()).to_owned(),
             migration: found.and_then(|schema| schema.history.applied().last()).map(|applied| applied.version),
-            size: found.map(|schema| schema.bytes),
+            size: found.map_or(0, |schema| schema.bytes),
             connections: 0,
             secret_age,
         });

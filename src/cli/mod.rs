@@ -10,8 +10,9 @@ mod list;
 mod output;
 mod plan;
 mod progress;
-mod run;
+
 mod sandbox;
+mod session;
 mod show;
 mod validate;
 mod verify;

@@ -4,12 +4,12 @@ use super::args::{Format, Global, PlanArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::run;
+use super::session;
 use crate::plan::Plan;
 use crate::render;
 
 pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let mut session = run::connect(global)?;
+    let mut session = session::connect(global)?;
     let (_, plan) = session.plan()?;
     out.print(&rendered(&plan, out))?;
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Ok })

@@ -38,13 +38,17 @@ impl Progress {
 
     pub fn tenant_ended(&self, outcome: &TenantOutcome) {
         let error = outcome.error.as_ref().map(|error| error.message.as_str());
-        self.one_more(outcome.tenant.as_str(), (outcome.outcome != Outcome::Applied).then_some(error.unwrap_or("failed")));
+        self.one_more(
+            outcome.tenant.as_str(),
+            (outcome.outcome != Outcome::Applied).then_some(error.unwrap_or("failed")),
+        );
     }
 
     /// One more is done; with what went wrong, if it did.
     pub fn one_more(&self, tenant: &str, wrong: Option<&str>) {
         let done = 1 + self.done.fetch_add(1, Ordering::Relaxed);
-        let failed = self.failed.fetch_add(usize::from(wrong.is_some()), Ordering::Relaxed) + usize::from(wrong.is_some());
+        let failed =
+            self.failed.fetch_add(usize::from(wrong.is_some()), Ordering::Relaxed) + usize::from(wrong.is_some());
         if let Some(bar) = &self.bar {
             bar.inc(1);
             if failed > 0 {

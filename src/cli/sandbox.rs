@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{plan, run, verify};
+use super::{plan, session, verify};
 use crate::apply::{Apply, Lock};
 use crate::error::Doing;
 use crate::inspect::Sizes;
@@ -24,15 +24,14 @@ pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit
     let mut project = Project::load(&global.config, &env)?;
     let files = tempfile::tempdir().doing("making a directory for the secrets")?;
     if !args.configured_store {
-        project.desired.secrets.store = StoreKind::File;
-        project.desired.secrets.dir = files.path().join("secrets");
+        project = project.with_secrets_in(Some(files.path().join("secrets")));
     }
     project.desired.advertise = crate::model::Advertise::default();
     out.note("sandbox: starting a throw-away PostgreSQL");
     let server = Server::builder().start().map_err(refused)?;
     let url = server.admin_url();
     let sandbox = Global { database_url: Some(url.clone()), ..global.clone() };
-    let mut session = run::open(&sandbox, project, run::Filter::new(&global.target)?)?;
+    let mut session = session::open(&sandbox, project, session::Filter::new(&global.target)?)?;
     let exit = story(&sandbox, &mut session, out)?;
     if exit != Exit::Ok {
         return Ok(exit);
@@ -51,7 +50,7 @@ pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit
 }
 
 /// plan, apply, verify, plan: the last one empty.
-fn story(global: &Global, session: &mut run::Session, out: &mut Output) -> Result<Exit, Failure> {
+fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> Result<Exit, Failure> {
     let (observed, first) = session.plan()?;
     if out.format == Format::Text {
         out.print(&plan::rendered(&first, out))?;
@@ -64,7 +63,7 @@ fn story(global: &Global, session: &mut run::Session, out: &mut Output) -> Resul
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,
-        parallelism: run::parallelism(global),
+        parallelism: session::parallelism(global),
         stop: &AtomicBool::new(false),
         progress: &|outcome| progress.tenant_ended(outcome),
     }

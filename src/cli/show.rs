@@ -4,7 +4,7 @@ use super::args::{Format, Global, ShowArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::run;
+use super::session;
 use crate::inspect::Sizes;
 use crate::model::TenantKey;
 use crate::{plan, render};
@@ -17,7 +17,7 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
         )
     };
     let key = TenantKey::new(args.tenant.as_str()).map_err(|_| unknown())?;
-    let mut session = run::connect(global)?;
+    let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::All)?;
     let desired = &session.project.desired;
     let shown = render::show::tenant(desired, &observed, &key, &out.style()).ok_or_else(unknown)?;

@@ -4,10 +4,10 @@ use super::args::{Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::run;
+use super::session;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let desired = run::load(global)?.desired;
+    let desired = session::load(global)?.desired;
     let (tenants, migrations) = (desired.tenants.len(), desired.migrations.len());
     let warnings: Vec<_> = desired.migrations.iter().flat_map(|file| &file.warnings).collect();
     if out.format == Format::Json {
@@ -15,7 +15,8 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
             .iter()
             .map(|w| serde_json::json!({ "file": w.file, "line": w.line, "message": w.message }))
             .collect();
-        let report = serde_json::json!({ "valid": true, "tenants": tenants, "migrations": migrations, "warnings": warnings });
+        let report =
+            serde_json::json!({ "valid": true, "tenants": tenants, "migrations": migrations, "warnings": warnings });
         out.print(&format!("{report:#}\n"))?;
         return Ok(Exit::Ok);
     }

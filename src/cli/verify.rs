@@ -11,14 +11,14 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::run;
+use super::session;
 use super::validate::count;
 use crate::inspect::Sizes;
 use crate::model::{Observed, Tenant, ident};
 use crate::verify::{Verdict, Verify};
 
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let mut session = run::connect(global)?;
+    let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::Removed)?;
     let verdicts = verify(global, &session, &observed, &args.tenants, out)?;
     report(&verdicts, out)
@@ -26,7 +26,7 @@ pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit,
 
 pub fn verify(
     global: &Global,
-    session: &run::Session,
+    session: &session::Session,
     observed: &Observed,
     named: &[String],
     out: &mut Output,
@@ -49,7 +49,7 @@ pub fn verify(
         store: session.store.as_ref(),
         desired: &session.project.desired,
         observed,
-        parallelism: run::parallelism(global),
+        parallelism: session::parallelism(global),
         stop: &AtomicBool::new(false),
         progress: &|verdict| progress.one_more(verdict.tenant.as_str(), first_fault(verdict).as_deref()),
     }
@@ -80,19 +80,25 @@ pub fn report(verdicts: &[Verdict], out: &mut Output) -> Result<Exit, Failure> {
 
 fn text(verdicts: &[Verdict], verbose: bool) -> String {
     let mut text = String::new();
-    let mut line = |args: std::fmt::Arguments<'_>| drop(text.write_fmt(args));
+    let mut line = |args: std::fmt::Arguments<'_>| {
+        let _ = text.write_fmt(args);
+    };
     for verdict in verdicts.iter().filter(|verdict| verbose || !verdict.ok) {
         let mark = if verdict.ok { "ok".green().to_string() } else { "FAILED".red().to_string() };
         line(format_args!("{} {mark}\n", verdict.tenant));
         for check in verdict.checks.iter().filter(|check| verbose || !check.ok) {
             let mark = if check.ok { "+".green().to_string() } else { "!".red().to_string() };
-            let detail = check.detail.as_deref().map(|detail| format!(": {}", detail.escape_debug())).unwrap_or_default();
+            let detail =
+                check.detail.as_deref().map(|detail| format!(": {}", detail.escape_debug())).unwrap_or_default();
             line(format_args!("  {mark} {}{detail}\n", check.what.escape_debug()));
         }
     }
     let probes: usize = verdicts.iter().map(|verdict| verdict.checks.len()).sum();
     let failed = verdicts.iter().filter(|verdict| !verdict.ok).count();
-    line(format_args!("Verify: {} isolated and working, {failed} failed; {probes} probes.\n", count(verdicts.len() - failed, "tenant")));
+    line(format_args!(
+        "Verify: {} isolated and working, {failed} failed; {probes} probes.\n",
+        count(verdicts.len() - failed, "tenant")
+    ));
     text
 }
 

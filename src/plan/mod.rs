@@ -11,9 +11,12 @@ mod privileges;
 mod removal;
 mod tenant;
 
+pub(crate) use change::settings::split_identifiers;
 pub use diff::{diff, group_role};
 pub use document::{Document, Summary};
+pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
+pub(crate) use removal::size;
 
 use serde::{Serialize, Serializer};
 

@@ -54,7 +54,7 @@ pub(super) fn spell(letters: &str) -> String {
 }
 
 /// The letters for a person: "none" where there are none.
-pub(super) fn in_words(letters: &str) -> String {
+pub(crate) fn in_words(letters: &str) -> String {
     if letters.is_empty() { "none".into() } else { spell(letters) }
 }
 

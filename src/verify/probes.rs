@@ -88,8 +88,16 @@ impl Probes<'_> {
         let others: Vec<&str> = schemas.iter().map(String::as_str).filter(|s| *s != self.tenant.schema).collect();
         self.reaches_no_other(transaction, &others)?;
         for schema in neighbours(schemas, &self.tenant.schema) {
-            self.refused(transaction, &format!("read in {schema}"), &format!("SELECT FROM {}", qualified(schema, "tenantry_probe")))?;
-            self.refused(transaction, &format!("create in {schema}"), &format!("CREATE TABLE {} ()", self.probe(schema)))?;
+            self.refused(
+                transaction,
+                &format!("read in {schema}"),
+                &format!("SELECT FROM {}", qualified(schema, "tenantry_probe")),
+            )?;
+            self.refused(
+                transaction,
+                &format!("create in {schema}"),
+                &format!("CREATE TABLE {} ()", self.probe(schema)),
+            )?;
         }
         self.cluster(transaction)?;
         let rows = transaction.query(

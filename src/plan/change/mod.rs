@@ -10,4 +10,4 @@ pub(super) mod rights;
 pub(super) mod role;
 pub(super) mod schema;
 pub(super) mod secret;
-pub(super) mod settings;
+pub(crate) mod settings;

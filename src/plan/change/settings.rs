@@ -56,7 +56,7 @@ fn parameter_name(name: &str) -> String {
 }
 
 /// The names in a search_path as PostgreSQL stores it: quoted where they must be, unquoted folded to lower case.
-fn split_identifiers(text: &str) -> Vec<String> {
+pub(crate) fn split_identifiers(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut chars = text.chars().peekable();
     loop {

@@ -1,5 +1,7 @@
 //! What most commands begin with: the project, the database, the store, one look, one plan.
 
+use std::path::PathBuf;
+
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use postgres::Client;
 
@@ -33,7 +35,10 @@ impl Filter {
         let mut set = GlobSetBuilder::new();
         for glob in globs {
             set.add(Glob::new(glob).map_err(|error| {
-                Failure::refused(format!("--target {glob:?} is no glob: {}", error.kind()), "write it as 'acme-*', quoted for the shell")
+                Failure::refused(
+                    format!("--target {glob:?} is no glob: {}", error.kind()),
+                    "write it as 'acme-*', quoted for the shell",
+                )
             })?);
         }
         let set = set.build().map_err(|error| Failure::refused(error.to_string(), "write fewer or simpler globs"))?;
@@ -46,7 +51,8 @@ impl Filter {
 }
 
 pub fn load(global: &Global) -> Result<Project, Failure> {
-    Ok(Project::load(&global.config, &environment)?)
+    let dir = environment("TENANTRY_SECRETS_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    Ok(Project::load(&global.config, &environment)?.with_secrets_in(dir))
 }
 
 /// The project with its database and its store, both asked whether they are ready.
@@ -88,8 +94,7 @@ impl Session {
 
 /// min(8, 2 × cores), unless said otherwise.
 pub fn parallelism(global: &Global) -> usize {
-    global.parallelism.map_or_else(
-        || std::thread::available_parallelism().map_or(4, |cores| (2 * cores.get()).min(8)),
-        usize::from,
-    )
+    global
+        .parallelism
+        .map_or_else(|| std::thread::available_parallelism().map_or(4, |cores| (2 * cores.get()).min(8)), usize::from)
 }

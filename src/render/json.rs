@@ -1,0 +1,38 @@
+//! The plan as `--format json` prints it, and as it is saved.
+
+use super::escape::is_active;
+use crate::plan::Plan;
+
+/// The plan's document, format version 1.
+#[must_use]
+pub fn plan(plan: &Plan) -> String {
+    pretty(&plan.document())
+}
+
+/// Indented, with a final newline; safe to print on a terminal.
+pub(super) fn pretty(value: &impl serde::Serialize) -> String {
+    // Only a map whose keys are no strings, or a Serialize that gives up, could fail; ours do neither.
+    let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
+    let mut out = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // serde_json leaves C1 controls as they are; outside of strings there are none, so \u is right for each.
+        if c != '\n' && is_active(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_text_reads_back_as_it_was_and_holds_no_control_character() {
+        let value = serde_json::json!({"a": "x\u{9b}2J\u{202e}\n\u{1b}\u{7f}é"});
+        let text = super::pretty(&value);
+        assert!(text.chars().all(|c| c == '\n' || !super::is_active(c)), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+}

@@ -1,0 +1,18 @@
+//! What a person or a program reads: text, Markdown, JSON. Functions return strings; the command line prints them.
+//!
+//! Every name that comes from outside passes through [`escape::visible`] on its way to a terminal.
+
+mod escape;
+mod group;
+mod inline;
+pub mod json;
+pub mod list;
+pub mod markdown;
+mod page;
+#[cfg(feature = "engine")]
+pub mod report;
+pub mod show;
+mod style;
+pub mod text;
+
+pub use style::Style;

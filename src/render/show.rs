@@ -1,0 +1,47 @@
+//! One tenant, desired against observed, both told in the same lines.
+
+mod desired;
+mod observed;
+
+use crate::model::{Desired, Observed, TenantKey};
+
+use super::page::Page;
+use super::style::Tone;
+use super::{Style, inline};
+
+/// The tenant's whole state as a diff: "-" is observed and not wanted, "+" is wanted and not there.
+/// `None` when it is neither declared nor registered.
+#[must_use]
+pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &Style) -> Option<String> {
+    let declared = desired.tenants.get(key);
+    let registered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
+    if declared.is_none() && registered.is_none() {
+        return None;
+    }
+    let before = observed::text(desired, observed, declared, registered);
+    let after = declared.map(|tenant| desired::text(desired, observed, tenant)).unwrap_or_default();
+    let mut page = Page::default();
+    page.line(0, style.paint(Tone::Strong, &format!("tenant {key}")));
+    if before == after {
+        page.line(0, "In sync: what is observed is as declared.");
+    } else {
+        page.line(0, style.paint(Tone::Remove, "- observed"));
+        page.line(0, style.paint(Tone::Create, "+ desired"));
+    }
+    page.gap();
+    inline::lines(&mut page, 0, &before, &after, *style);
+    Some(page.into_string())
+}
+
+/// A name or value as one line: it may hold anything.
+fn one_line(text: &str) -> String {
+    super::escape::visible(text).into_owned()
+}
+
+fn limit(limit: i32) -> String {
+    if limit < 0 { "none".into() } else { limit.to_string() }
+}
+
+fn login(can_login: bool) -> &'static str {
+    if can_login { "LOGIN" } else { "NOLOGIN" }
+}

@@ -1,0 +1,185 @@
+//! What PostgreSQL, the registry and the secret store hold of a tenant, in the lines of the desired side.
+
+use std::collections::BTreeMap;
+
+use crate::model::{
+    Access, Acl, Desired, Grantee, History, ObjectKind, Observed, Registered, Role, SecretState, Tenant,
+};
+use crate::plan::in_words;
+use crate::render::page::Page;
+
+use super::{limit, login, one_line};
+
+pub(super) fn text(
+    desired: &Desired,
+    observed: &Observed,
+    declared: Option<&Tenant>,
+    registered: Option<&Registered>,
+) -> String {
+    let mut page = Page::default();
+    let pick = |row: fn(&Registered) -> &str, tenant: fn(&Tenant) -> &str| {
+        registered.map(row).or_else(|| declared.map(tenant)).unwrap_or_default()
+    };
+    let name = pick(|row| &row.schema, |tenant| &tenant.schema);
+    let username = pick(|row| &row.username, |tenant| &tenant.username);
+    let owner = pick(|row| &row.owner, Tenant::owner);
+    let access = registered.map(|row| row.access).or(declared.map(|tenant| tenant.access)).unwrap_or_default();
+    schema(&mut page, desired, observed, &Whose { name, username, owner, access });
+    if let Some(found) = observed.roles.get(username) {
+        role(&mut page, username, found, true);
+    }
+    if let Some(found) = observed.roles.get(owner).filter(|_| owner != username) {
+        role(&mut page, owner, found, false);
+    }
+    let history = observed.schemas.get(name).map(|schema| &schema.history);
+    page.line(0, "migrations");
+    for row in history.map(History::applied).unwrap_or_default() {
+        page.line(2, format!("V{}__{} {}", row.version, one_line(&row.name), one_line(&row.checksum)));
+    }
+    secret(&mut page, desired, observed, declared, registered);
+    if let Some(row) = registered {
+        page.line(0, "registry");
+        page.line(2, format!("state {}", row.state.as_str()));
+        page.line(2, format!("access {}", row.access.as_str()));
+        page.line(2, format!("on_remove {}", row.on_remove.as_str()));
+        page.line(2, format!("protected {}", row.protected));
+    }
+    page.into_string()
+}
+
+struct Whose<'a> {
+    name: &'a str,
+    username: &'a str,
+    owner: &'a str,
+    access: Access,
+}
+
+fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose<'_>) {
+    let Some(schema) = observed.schemas.get(whose.name) else { return };
+    page.line(0, format!("schema {}", one_line(whose.name)));
+    page.line(2, format!("owner {}", one_line(&schema.owner)));
+    page.line(2, format!("privileges {}", holders(&schema.acl, &schema.owner, "")));
+    for kind in ObjectKind::ALL {
+        let plural = kind.plural().to_lowercase();
+        let mut said = false;
+        for default in schema.default_acls.iter().filter(|default| default.kind == kind) {
+            said |= default.role == whose.owner;
+            let role = one_line(&default.role);
+            page.line(2, format!("future {plural} of {role}: {}", holders(&default.acl, &default.role, "")));
+        }
+        if !said {
+            page.line(2, format!("future {plural} of {}: none", one_line(whose.owner)));
+        }
+        let builtin = match kind {
+            ObjectKind::Function => "X",
+            ObjectKind::Type => "U",
+            ObjectKind::Table | ObjectKind::Sequence => "",
+        };
+        let mut groups: BTreeMap<String, i64> = BTreeMap::new();
+        let mut its = 0;
+        for group in schema.objects.iter().filter(|group| group.kind == kind) {
+            if whose.access == Access::Full && group.owner == whose.username {
+                its += group.count;
+                continue;
+            }
+            let words = format!("{}: {}", one_line(&group.owner), holders(&group.acl, &group.owner, builtin));
+            *groups.entry(words).or_default() += group.count;
+        }
+        for (words, count) in groups {
+            page.line(2, format!("{count} {plural} of {words}"));
+        }
+        if its > 0 {
+            page.line(2, format!("{its} {plural} of {}, its own", one_line(whose.username)));
+        }
+    }
+    let table = one_line(&desired.migrations.table);
+    match &schema.history {
+        History::Absent => {}
+        History::Untrusted(why) => page.line(2, format!("history {table}: not read, {}", one_line(why))),
+        History::Read { acl, .. } => page.line(2, format!("history {table}: {}", holders(acl, whose.owner, ""))),
+    }
+}
+
+/// Who holds what, the owner and PostgreSQL's own default for PUBLIC left out.
+fn holders(acl: &Acl, owner: &str, builtin_public: &str) -> String {
+    let mut holders: Vec<String> = acl
+        .entries()
+        .filter(|(grantee, letters)| match grantee {
+            Grantee::Public => letters != builtin_public && !letters.is_empty(),
+            Grantee::Role(role) => role != owner,
+        })
+        .map(|(grantee, letters)| format!("{}: {}", one_line(&grantee.to_string()), in_words(&letters)))
+        .collect();
+    holders.sort();
+    if holders.is_empty() { "none".into() } else { holders.join("; ") }
+}
+
+fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool) {
+    page.line(0, format!("role {}", one_line(name)));
+    page.line(2, login(role.can_login));
+    for power in &role.powers {
+        page.line(2, *power);
+    }
+    if !role.inherit {
+        page.line(2, "NOINHERIT");
+    }
+    page.line(2, format!("connection limit {}", limit(role.connection_limit)));
+    if let Some(until) = role.valid_until.as_deref().filter(|until| *until != "infinity") {
+        page.line(2, format!("valid until {}", one_line(until)));
+    }
+    for group in &role.member_of {
+        page.line(2, format!("member of {}", one_line(group)));
+    }
+    for member in &role.members {
+        page.line(2, format!("has the member {}", one_line(member)));
+    }
+    if with_settings {
+        for (parameter, value) in &role.settings {
+            // As the desired side spells it, so that quotes alone are no difference.
+            let value = if parameter == "search_path" {
+                crate::plan::split_identifiers(value).join(", ")
+            } else {
+                value.clone()
+            };
+            page.line(2, format!("set {} = {}", one_line(parameter), one_line(&value)));
+        }
+        for (parameter, value) in &role.database_settings {
+            page.line(2, format!("set {} in this database = {}", one_line(parameter), one_line(value)));
+        }
+    }
+}
+
+fn secret(
+    page: &mut Page,
+    desired: &Desired,
+    observed: &Observed,
+    declared: Option<&Tenant>,
+    registered: Option<&Registered>,
+) {
+    let store = desired.secrets.store.as_str();
+    let known = registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && secret.store == store);
+    let Some(path) = known.map(|secret| &secret.path).or(declared.map(|tenant| &tenant.secret_path)) else { return };
+    let Some(state) = observed.secrets.get(path) else { return };
+    page.line(0, format!("secret {} in {store}", one_line(path)));
+    let (version, contents) = match state {
+        SecretState::Foreign(why) => return page.line(2, format!("somebody else's: {}", one_line(why))),
+        SecretState::Ours { version, contents, .. } => (version, contents),
+    };
+    if let Some(row) = registered {
+        page.line(2, format!("password {}", row.password_source.as_str()));
+    }
+    let fields = contents.as_ref().map(|contents| &contents.fields).or(known.map(|secret| &secret.fields));
+    if let Some(fields) = fields {
+        page.line(2, format!("username {}", one_line(&fields.username)));
+        page.line(2, format!("schema {}", one_line(&fields.schema)));
+        page.line(2, format!("host {}", one_line(&fields.host)));
+        page.line(2, format!("port {}", fields.port));
+        page.line(2, format!("database {}", one_line(&fields.database)));
+    }
+    if contents.as_ref().and_then(|contents| contents.password_is_given_one) == Some(false) {
+        page.line(2, "its password is not the one password_from gives");
+    }
+    if known.is_some_and(|known| known.version.as_ref() != Some(version)) {
+        page.line(2, "changed since the last apply");
+    }
+}
