@@ -2,7 +2,7 @@
 //!
 //! Every name that comes from outside passes through [`escape::visible`] on its way to a terminal.
 
-mod escape;
+pub(crate) mod escape;
 mod group;
 mod inline;
 pub mod json;

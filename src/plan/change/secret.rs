@@ -38,6 +38,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         .filter(|row| row.secret.version.is_some())
         .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
     let wanted = fields(draft);
+    // What was delivered last is known even where the role itself is gone.
+    let known = draft.registered.map(|row| &row.secret);
     let stored =
         |secret: &Secret<'_>| Password::Stored { path: tenant.secret_path.clone(), version: secret.version.to_owned() };
 
@@ -47,7 +49,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             let same = given_is_stored(secret);
             let in_step =
                 registered.is_some_and(|row| in_step(&row.secret, row.password_source, PasswordSource::Given, secret));
-            let stale = !same || stale(registered.map(|row| &row.secret), secret, &wanted);
+            let stale = !same || stale(known, secret, &wanted);
             if same && in_step && !stale {
                 (Password::Untouched, false, "")
             } else {
@@ -66,7 +68,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         },
         (None, Some(secret)) => {
             let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
-            let stale = stale(registered.map(|row| &row.secret), secret, &wanted);
+            let stale = stale(known, secret, &wanted);
             match registered {
                 _ if was_given => (Password::Generated, true, "newly generated"),
                 Some(row) if in_step(&row.secret, row.password_source, PasswordSource::Generated, secret) => {
@@ -85,9 +87,9 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         }
     }
     if write {
-        let before = found.as_ref().map(|secret| words(registered.map(|row| &row.secret.fields), secret));
+        let before = found.as_ref().map(|secret| before(known.map(|row| &row.fields), secret));
         let mut change = Change::sql(Kind::WriteSecret, format!("secret {}", tenant.secret_path), Vec::new())
-            .after(format!("{}@{}:{}/{}", wanted.username, wanted.host, wanted.port, wanted.database))
+            .after(words(&wanted))
             .step(Step::WriteSecret {
                 path: tenant.secret_path.clone(),
                 expected: found.as_ref().map(|secret| secret.version.to_owned()),
@@ -148,13 +150,16 @@ fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFie
     }
 }
 
-fn words(registered: Option<&SecretFields>, secret: &Secret<'_>) -> String {
+/// The schema is said too: a rename changes nothing else of the secret.
+fn words(fields: &SecretFields) -> String {
+    let SecretFields { username, schema, host, port, database } = fields;
+    format!("{username}@{host}:{port}/{database}, schema {schema}")
+}
+
+fn before(registered: Option<&SecretFields>, secret: &Secret<'_>) -> String {
     let fields = match secret.state {
         SecretState::Ours { contents: Some(contents), .. } => Some(&contents.fields),
         _ => registered,
     };
-    fields.map_or_else(
-        || format!("version {}", secret.version),
-        |f| format!("{}@{}:{}/{}", f.username, f.host, f.port, f.database),
-    )
+    fields.map_or_else(|| format!("version {}", secret.version), words)
 }
