@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::diff::Look;
+use super::removal;
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb};
 use crate::model::{Access, PublicSchema, State, ident};
 
@@ -177,7 +178,7 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
                 removed && !declared(key)
             });
         if last_goes {
-            let sql = vec![format!("DROP OWNED BY {}", ident(owner)), format!("DROP ROLE {}", ident(owner))];
+            let sql = removal::drop_role(owner);
             let mut drop =
                 change(DatabaseAction::DropSharedOwner, format!("role {owner}, whose last tenants are removed"), sql);
             drop.stage = Stage::After;

@@ -63,7 +63,7 @@ fn transfer(schema: &str, from: &str, to: &str) -> String {
 }
 
 /// A name may hold the dollar quote itself: then it is spelled so that it does not end the block.
-pub(super) fn dollar_safe(quoted: &str) -> String {
+pub(in crate::plan) fn dollar_safe(quoted: &str) -> String {
     if !quoted.contains("$tenantry$") {
         return quoted.to_owned();
     }
