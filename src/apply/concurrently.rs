@@ -41,7 +41,12 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
         transaction.batch_execute(&take).map_err(failed)?;
         migrate::run(job, &mut transaction, &Batch { schema, owner, versions: run, history_sql: &[], mode })?;
         transaction.batch_execute(&give).map_err(failed)?;
-        super::fence::nothing_is_deferred(&mut transaction, job.apply.server.major(), schema, &[owner, &job.plan.username])?;
+        super::fence::nothing_is_deferred(
+            &mut transaction,
+            job.apply.server.major(),
+            schema,
+            &[owner, &job.plan.username],
+        )?;
         transaction.commit().map_err(failed)?;
     }
     Ok(())
@@ -49,7 +54,13 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
 
 /// CREATE INDEX CONCURRENTLY runs index expressions as the table's owner in a security-restricted operation, so no code
 /// of the tenant's runs with our rights (manual, "CREATE INDEX"; CVE-2022-1552).
-fn outside(client: &mut Client, job: &Job<'_>, schema: &str, owner: &str, file: &MigrationFile) -> Result<(), TenantError> {
+fn outside(
+    client: &mut Client,
+    job: &Job<'_>,
+    schema: &str,
+    owner: &str,
+    file: &MigrationFile,
+) -> Result<(), TenantError> {
     let failed = |error: postgres::Error| database_error(&file.file, &error.into());
     drop_invalid(client, schema, file).map_err(failed)?;
     let (take, give) = job.borrowed();
@@ -60,7 +71,9 @@ fn outside(client: &mut Client, job: &Job<'_>, schema: &str, owner: &str, file: 
     let result = file.statements.iter().try_for_each(|statement| {
         client.batch_execute(&statement.sql).map_err(|error| {
             let mut failure = database_error(&format!("{}:{}", file.file, statement.line), &error.into());
-            failure.hint.get_or_insert_with(|| "the tenant is applied up to this migration; apply again tries it again".into());
+            failure
+                .hint
+                .get_or_insert_with(|| "the tenant is applied up to this migration; apply again tries it again".into());
             failure
         })
     });

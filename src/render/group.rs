@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn whole_names_only_are_hidden_the_longest_first() {
         let plan = tenant("big", "big_corp", "big_corp_user", "shared");
-        let hidden = Names::of(&plan).hide("big_corp_user@h in big_corp of big at tenants/big; big-corp, bigger, \"big_corp\", shared_2");
+        let hidden = Names::of(&plan)
+            .hide("big_corp_user@h in big_corp of big at tenants/big; big-corp, bigger, \"big_corp\", shared_2");
         assert_eq!(
             hidden,
             "{username}@h in {schema} of {tenant} at tenants/{tenant}; big-corp, bigger, \"{schema}\", shared_2"

@@ -8,7 +8,14 @@ use super::page::Page;
 use super::style::Tone;
 
 /// One thing with its change: on one line, or a diff below it.
-pub(super) fn change(page: &mut Page, indent: usize, head: &str, before: Option<&str>, after: Option<&str>, style: Style) {
+pub(super) fn change(
+    page: &mut Page,
+    indent: usize,
+    head: &str,
+    before: Option<&str>,
+    after: Option<&str>,
+    style: Style,
+) {
     match (before, after) {
         (None, None) => page.line(indent, head),
         (Some(one), None) | (None, Some(one)) => {

@@ -51,7 +51,7 @@ pub fn text(rows: &[ListRow]) -> String {
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
-        if matches!(column.index(), 4..=7) {
+        if matches!(column.index, 4..=7) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

@@ -217,7 +217,10 @@ mod tests {
     fn verbose_names_each_tenant() {
         let (report, plan) = report();
         let text = text(&report, &plan, &Style { verbose: true, ..Style::default() });
-        assert!(text.contains("failed: t8 (update, 12 ms)\n  migration V2__x, line 3: relation \"tenant_t8.users\""), "{text}");
+        assert!(
+            text.contains("failed: t8 (update, 12 ms)\n  migration V2__x, line 3: relation \"tenant_t8.users\""),
+            "{text}"
+        );
         assert!(text.contains("applied: acme (update, 12 ms)\n"), "{text}");
     }
 

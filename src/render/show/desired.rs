@@ -11,7 +11,8 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
     schema(&mut page, desired, observed, tenant);
     let group = group_role(&observed.database.name);
     role(&mut page, &tenant.username, true, tenant.connection_limit, &group);
-    let path: Vec<String> = std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|n| one_line(n)).collect();
+    let path: Vec<String> =
+        std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|n| one_line(n)).collect();
     let mut settings = tenant.settings.clone();
     settings.insert("search_path".into(), path.join(", "));
     for (parameter, value) in &settings {
