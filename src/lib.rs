@@ -10,6 +10,8 @@
 
 #[cfg(feature = "engine")]
 pub mod apply;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 #[cfg(feature = "engine")]
 pub mod database;
@@ -21,9 +23,13 @@ pub mod migrations;
 pub mod model;
 pub mod plan;
 #[cfg(feature = "engine")]
+pub mod project;
+#[cfg(feature = "engine")]
 pub mod registry;
 pub mod render;
 #[cfg(feature = "engine")]
 pub mod sandbox;
 #[cfg(feature = "engine")]
 pub mod secrets;
+#[cfg(feature = "engine")]
+pub mod verify;

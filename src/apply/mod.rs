@@ -8,6 +8,7 @@ mod lock;
 mod migrate;
 mod outcome;
 mod password;
+mod preflight;
 mod secret;
 mod sessions;
 mod shared;
@@ -15,6 +16,7 @@ mod tenant;
 
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
+pub use preflight::check_admin;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -62,7 +62,9 @@ impl TenantOutcome {
         Self { tenant: plan.tenant.clone(), verb: plan.verb, outcome, error, duration }
     }
 
-    pub(super) fn blocked(plan: &TenantPlan) -> Self {
+    /// A tenant whose plan says that a person must act first.
+    #[must_use]
+    pub fn blocked(plan: &TenantPlan) -> Self {
         let mut error = TenantError::new(plan.reason.clone().unwrap_or_default());
         error.hint.clone_from(&plan.hint);
         Self {

@@ -10,7 +10,7 @@ mod secrets;
 
 pub(crate) use history::history_of;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, IsolationLevel};
 
@@ -98,4 +98,13 @@ impl Names {
         }
         Self { roles: roles.into_iter().collect(), schemas: schemas.into_iter().collect(), removed }
     }
+}
+
+/// How many sessions each of these roles has right now; those without any are left out.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn connections(client: &mut Client, roles: &[String]) -> Result<BTreeMap<String, i64>, Error> {
+    let rows = client.query(include_str!("sql/connections.sql"), &[&roles]).doing("counting connections")?;
+    Ok(rows.iter().map(|row| (row.get("role"), row.get("connections"))).collect())
 }

@@ -6,7 +6,7 @@ WITH tenant AS (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
 ), objects AS (
     SELECT t.nspname, CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END AS kind, c.relname::text AS name, c.relowner AS owner,
-           coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END, c.relowner))::text[] AS acl
+           coalesce(c.relacl, acldefault((CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", c.relowner))::text[] AS acl
     FROM pg_class c JOIN tenant t ON t.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> $2
       AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)

@@ -1,0 +1,135 @@
+//! `apply`: plan, ask, carry out, report.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::args::{ApplyArgs, Format, Global};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use super::progress::Progress;
+use super::{plan, session};
+use crate::apply::{Apply, Lock, Report};
+use crate::error::Doing;
+use crate::model::Observed;
+use crate::plan::{Plan, Step, Verb};
+use crate::render;
+
+/// Set by Ctrl-C: tenants under way finish, no new one begins.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let mut session = session::connect(global)?;
+    // Taken before the look, so that what is shown is what is there until it is applied.
+    let _lock = Lock::take(&mut session.client)?;
+    let (observed, plan) = session.plan()?;
+    if plan.database_changes.is_empty() && !plan.tenants.iter().any(crate::plan::TenantPlan::has_work) {
+        return nothing_to_do(&plan, out);
+    }
+    if out.format != Format::Json {
+        out.print(&plan::rendered(&plan, out))?;
+    }
+    allow_removals(&plan, args)?;
+    preflight(&session, &observed, &plan)?;
+    if !args.auto_approve && !asked()? {
+        out.note("Nothing was changed.");
+        return Ok(Exit::Failed);
+    }
+    let report = carry_out(global, &mut session, &observed, &plan, out)?;
+    out.print(&match out.format {
+        Format::Json => render::report::json(&report),
+        _ => render::report::text(&report, &plan, &out.style()),
+    })?;
+    Ok(match (report.interrupted, report.is_success()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Ok,
+        (false, false) => Exit::Failed,
+    })
+}
+
+fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
+    let outcomes =
+        plan.tenants.iter().filter(|tenant| tenant.verb == Verb::Blocked).map(crate::apply::TenantOutcome::blocked);
+    let report = Report {
+        unchanged: plan.count(Verb::Unchanged),
+        database_changes: 0,
+        outcomes: outcomes.collect(),
+        interrupted: false,
+    };
+    out.print(&match out.format {
+        Format::Json => render::report::json(&report),
+        _ => plan::rendered(plan, out),
+    })?;
+    Ok(if report.is_success() { Exit::Ok } else { Exit::Failed })
+}
+
+fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
+    let removals = plan.count(Verb::Remove);
+    if removals > args.allow_removals {
+        let names: Vec<_> =
+            plan.tenants.iter().filter(|t| t.verb == Verb::Remove).take(5).map(|t| t.tenant.as_str()).collect();
+        let more = if removals > names.len() { ", …" } else { "" };
+        return Err(Failure::refused(
+            format!("the plan removes {removals} of the tenants ({}{more}); nothing was changed", names.join(", ")),
+            format!("if that is meant: tenantry apply --allow-removals {removals}"),
+        ));
+    }
+    Ok(())
+}
+
+/// What is better found out before anything is changed.
+fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
+    let paths: Vec<String> = plan
+        .tenants
+        .iter()
+        .filter(|tenant| tenant.has_work())
+        .flat_map(|tenant| &tenant.changes)
+        .filter_map(|change| match &change.step {
+            Step::WriteSecret { path, .. } => Some(path.clone()),
+            _ => None,
+        })
+        .collect();
+    session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
+    crate::apply::check_admin(observed, plan)?;
+    Ok(())
+}
+
+fn asked() -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::refused(
+            "apply asks before it changes anything, and stdin is no terminal",
+            "look at the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve",
+        ));
+    }
+    let mut stderr = anstream::stderr();
+    let _ = write!(stderr, "\nDo this? Only \"yes\" is taken for a yes: ");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).doing("reading the answer")?;
+    Ok(answer.trim() == "yes")
+}
+
+fn carry_out(
+    global: &Global,
+    session: &mut session::Session,
+    observed: &Observed,
+    plan: &Plan,
+    out: &mut Output,
+) -> Result<Report, Failure> {
+    // A second handler in one process is an error of its own; then Ctrl-C ends the process as it always did.
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let work = plan.tenants.iter().filter(|tenant| tenant.has_work()).count();
+    let progress = Progress::new("apply", work, out);
+    let report = Apply {
+        target: &session.target,
+        store: session.store.as_ref(),
+        desired: &session.project.desired,
+        server: &observed.server,
+        parallelism: session::parallelism(global),
+        stop: &STOP,
+        progress: &|outcome| progress.tenant_ended(outcome),
+    }
+    .run(&mut session.client, plan);
+    progress.finish();
+    Ok(report?)
+}

@@ -1,0 +1,144 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Declarative reconciler for schema-per-tenant PostgreSQL
+///
+/// Reads the tenants a team wants from tenants.toml, compares them with what PostgreSQL and the secret store hold, shows a plan, and applies it: each tenant in one transaction.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The file that declares the tenants
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "tenants.toml")]
+    pub config: PathBuf,
+    /// The database; else TENANTRY_DATABASE_URL, then [database] url, then libpq's PG* variables
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// The form of the output
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// When to colour; NO_COLOR is heeded
+    #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto)]
+    pub color: ColorWhen,
+    /// Print less: no progress, no notes
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print more: each tenant on its own, with its SQL; twice: logs too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// The form of the logs on stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Only the tenants whose key matches; may be given more than once
+    #[arg(long, global = true, value_name = "GLOB")]
+    pub target: Vec<String>,
+    /// Connections that work at once [default: the smaller of 8 and twice the number of cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub parallelism: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented tenants.toml and a first migration
+    Init(InitArgs),
+    /// Check tenants.toml and the migrations, offline
+    Validate,
+    /// Show what apply would do; change nothing
+    Plan(PlanArgs),
+    /// Plan, ask, and carry the plan out
+    Apply(ApplyArgs),
+    /// Show the fleet: every tenant with its state, migration, size, connections and secret's age
+    List,
+    /// Show one tenant: desired against observed
+    Show(ShowArgs),
+    /// Log in as each tenant with its delivered secret; prove it reaches its own schema and no other
+    Verify(VerifyArgs),
+    /// Try tenants.toml on a throw-away PostgreSQL, with secrets in files; delete it all afterwards
+    Sandbox(SandboxArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where to write
+    #[arg(default_value = ".")]
+    pub directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub auto_approve: bool,
+    /// Allow up to N tenants to be removed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub allow_removals: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The tenant's key
+    pub tenant: String,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The tenants' keys; none: all
+    pub tenants: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Use the secret store of tenants.toml instead of files
+    #[arg(long)]
+    pub configured_store: bool,
+    /// A command to run while it is up, with DATABASE_URL and PG* set for the admin
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    pub shell: clap_complete::Shell,
+}

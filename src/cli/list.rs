@@ -1,0 +1,66 @@
+//! `list`: the fleet.
+
+use std::collections::BTreeSet;
+
+use super::args::{Format, Global};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use super::session;
+use crate::inspect::{self, Sizes};
+use crate::model::{Observed, SecretState, TenantKey};
+use crate::render;
+use crate::render::list::ListRow;
+
+pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let mut session = session::connect(global)?;
+    let observed = session.observe(Sizes::All)?;
+    let rows = rows(&mut session, &observed)?;
+    out.print(&match out.format {
+        Format::Json => render::list::json(&rows),
+        Format::Text | Format::Markdown => render::list::text(&rows),
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn rows(session: &mut session::Session, observed: &Observed) -> Result<Vec<ListRow>, Failure> {
+    let desired = &session.project.desired;
+    let registered = observed.registry.iter().flat_map(|registry| &registry.tenants);
+    let keys: BTreeSet<TenantKey> = desired.tenants.keys().chain(registered.map(|(key, _)| key)).cloned().collect();
+    let row = |key: &TenantKey| observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
+    let mut usernames = Vec::new();
+    let mut rows = Vec::new();
+    let now = jiff::Timestamp::now();
+    for key in keys.into_iter().filter(|key| session.selects(key)) {
+        let declared = session.project.desired.tenants.get(&key);
+        // Its names as they are now; the declared ones before the first apply.
+        let (schema, username, path) = match (row(&key), declared) {
+            (Some(row), _) => (&row.schema, &row.username, &row.secret.path),
+            (None, Some(tenant)) => (&tenant.schema, &tenant.username, &tenant.secret_path),
+            (None, None) => continue,
+        };
+        let found = observed.schemas.get(schema).filter(|_| row(&key).is_some());
+        let secret_age = match observed.secrets.get(path) {
+            Some(SecretState::Ours { created, .. }) => {
+                created.or_else(|| row(&key)?.password_changed_at).map(|at| now.duration_since(at).as_secs())
+            }
+            _ => None,
+        };
+        usernames.push(username.clone());
+        rows.push(ListRow {
+            tenant: key.to_string(),
+            schema: schema.clone(),
+            username: username.clone(),
+            state: row(&key).map_or("absent", |row| row.state.as_str()).to_owned(),
+            migration: found.and_then(|schema| schema.history.applied().last()).map(|applied| applied.version),
+            size: found.map_or(0, |schema| schema.bytes),
+            connections: 0,
+            secret_age,
+        });
+    }
+    let connections = inspect::connections(&mut session.client, &usernames)?;
+    for row in &mut rows {
+        row.connections = connections.get(&row.username).copied().unwrap_or_default();
+    }
+    Ok(rows)
+}

@@ -1,0 +1,61 @@
+//! The command line: one file per command. Output is on stdout, progress and logs on stderr.
+
+mod apply;
+mod args;
+mod complete;
+mod exit;
+mod failure;
+mod init;
+mod list;
+mod output;
+mod plan;
+mod progress;
+
+mod sandbox;
+mod session;
+mod show;
+mod validate;
+mod verify;
+
+pub use args::Cli;
+pub use exit::Exit;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use args::Command;
+use output::Output;
+
+/// Runs the command line; the first argument is the program's name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // To stdout for --help and --version, to stderr for what makes no sense.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    output::start_logging(&cli.global);
+    let mut out = Output::new(&cli.global);
+    let result = match &cli.command {
+        Command::Init(args) => init::run(&cli.global, args, &mut out),
+        Command::Validate => validate::run(&cli.global, &mut out),
+        Command::Plan(args) => plan::run(&cli.global, args, &mut out),
+        Command::Apply(args) => apply::run(&cli.global, args, &mut out),
+        Command::List => list::run(&cli.global, &mut out),
+        Command::Show(args) => show::run(&cli.global, args, &mut out),
+        Command::Verify(args) => verify::run(&cli.global, args, &mut out),
+        Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
+        Command::Completions(args) => complete::completions(args, &mut out),
+        Command::Man => complete::man(&mut out),
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => {
+            failure.print(&cli.global);
+            failure.exit()
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Where a command's words go.
+
+use std::io::{IsTerminal, Write};
+
+use anstream::ColorChoice;
+use tracing_subscriber::EnvFilter;
+
+use super::args::{ColorWhen, Format, Global, LogFormat};
+use super::failure::Failure;
+use crate::render;
+
+/// stdout and stderr, each coloured only where that is wanted.
+pub struct Output {
+    pub format: Format,
+    pub quiet: bool,
+    pub verbose: bool,
+    color: ColorWhen,
+}
+
+impl Output {
+    pub fn new(global: &Global) -> Self {
+        let choice = match global.color {
+            ColorWhen::Auto => ColorChoice::Auto,
+            ColorWhen::Always => ColorChoice::Always,
+            ColorWhen::Never => ColorChoice::Never,
+        };
+        choice.write_global();
+        Self { format: global.format, quiet: global.quiet, verbose: global.verbose > 0, color: global.color }
+    }
+
+    /// A command's result. A reader that went away (`| head`) ends the command quietly.
+    pub fn print(&mut self, text: &str) -> Result<(), Failure> {
+        let mut stdout = anstream::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::of_stdout)
+    }
+
+    /// A line for the person watching.
+    pub fn note(&mut self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    /// How text for stdout is to look. anstream strips the colours again where they are not wanted.
+    pub fn style(&self) -> render::Style {
+        let width = terminal_width();
+        render::Style { color: self.color != ColorWhen::Never, verbose: self.verbose, width }
+    }
+
+    pub fn progress_is_wanted(&self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal()
+    }
+}
+
+/// Columns of the terminal; a file or a pipe gets a fixed width, so that the same plan is the same bytes.
+fn terminal_width() -> usize {
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(120, |(width, _)| usize::from(width.0))
+}
+
+/// Logs are off unless asked for with -vv or TENANTRY_LOG; the Vault client's own are never shown above debug, since
+/// what a store answers is said in our errors.
+pub fn start_logging(global: &Global) {
+    let default = match global.verbose {
+        0 | 1 => "off",
+        2 => "tenantry=debug,vaultrs=off,rustify=off",
+        _ => "debug,vaultrs=off,rustify=off",
+    };
+    let filter = EnvFilter::try_from_env("TENANTRY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match global.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    // Only a test that runs two commands in one process gets here twice.
+    drop(started);
+}

@@ -1,0 +1,24 @@
+//! `plan`: what apply would do.
+
+use super::args::{Format, Global, PlanArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use super::session;
+use crate::plan::Plan;
+use crate::render;
+
+pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let mut session = session::connect(global)?;
+    let (_, plan) = session.plan()?;
+    out.print(&rendered(&plan, out))?;
+    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Ok })
+}
+
+pub fn rendered(plan: &Plan, out: &Output) -> String {
+    match out.format {
+        Format::Text => render::text::plan(plan, &out.style()),
+        Format::Json => render::json::plan(plan),
+        Format::Markdown => render::markdown::plan(plan),
+    }
+}

@@ -1,0 +1,84 @@
+//! Progress on stderr: a bar with count, rate and time left on a terminal, plain lines elsewhere.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::Output;
+use crate::apply::{Outcome, TenantOutcome};
+
+/// A line for every so many tenants when there is no terminal; ten lines for a large fleet.
+const PLAIN_LINES: usize = 10;
+
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    verb: &'static str,
+    total: usize,
+    done: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+impl Progress {
+    pub fn new(verb: &'static str, total: usize, out: &Output) -> Self {
+        let bar = out.progress_is_wanted().then(|| {
+            let bar = ProgressBar::new(total as u64);
+            let template = "{prefix} {wide_bar} {pos}/{len}  {per_sec}  {eta} left{msg}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar.set_prefix(verb);
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { bar, quiet: out.quiet, verb, total, done: AtomicUsize::new(0), failed: AtomicUsize::new(0) }
+    }
+
+    pub fn tenant_ended(&self, outcome: &TenantOutcome) {
+        let error = outcome.error.as_ref().map(|error| error.message.as_str());
+        self.one_more(
+            outcome.tenant.as_str(),
+            (outcome.outcome != Outcome::Applied).then_some(error.unwrap_or("failed")),
+        );
+    }
+
+    /// One more is done; with what went wrong, if it did.
+    pub fn one_more(&self, tenant: &str, wrong: Option<&str>) {
+        let done = 1 + self.done.fetch_add(1, Ordering::Relaxed);
+        let failed =
+            self.failed.fetch_add(usize::from(wrong.is_some()), Ordering::Relaxed) + usize::from(wrong.is_some());
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+            if failed > 0 {
+                bar.set_message(format!("  {failed} failed"));
+            }
+        }
+        if self.quiet {
+            return;
+        }
+        if let Some(wrong) = wrong {
+            let line = format!("{} {tenant}: {}", self.verb, printable(wrong));
+            match &self.bar {
+                Some(bar) => bar.println(line),
+                None => drop(writeln!(anstream::stderr(), "{line}")),
+            }
+        }
+        let every = self.total.div_ceil(PLAIN_LINES).max(1);
+        if self.bar.is_none() && (done.is_multiple_of(every) || done == self.total) {
+            let _ = writeln!(anstream::stderr(), "{}: {done} of {} tenants, {failed} failed", self.verb, self.total);
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// What PostgreSQL answers may hold names, and names may hold escape sequences.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,126 @@
+//! `sandbox`: tenants.toml tried for real on a throw-away PostgreSQL: plan, apply, verify, plan again.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+
+use super::args::{Format, Global, SandboxArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use super::progress::Progress;
+use super::{plan, session, verify};
+use crate::apply::{Apply, Lock};
+use crate::error::Doing;
+use crate::inspect::Sizes;
+use crate::model::StoreKind;
+use crate::project::{Project, environment};
+use crate::render;
+use crate::sandbox::{SandboxError, Server};
+
+pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit, Failure> {
+    // Credentials of production have no business here: a variable that is not set gets a stand-in.
+    let env = |name: &str| environment(name).or_else(|| Some(format!("sandbox-{name}")));
+    let mut project = Project::load(&global.config, &env)?;
+    let files = tempfile::tempdir().doing("making a directory for the secrets")?;
+    if !args.configured_store {
+        project = project.with_secrets_in(Some(files.path().join("secrets")));
+    }
+    project.desired.advertise = crate::model::Advertise::default();
+    out.note("sandbox: starting a throw-away PostgreSQL");
+    let server = Server::builder().start().map_err(refused)?;
+    let url = server.admin_url();
+    let sandbox = Global { database_url: Some(url.clone()), ..global.clone() };
+    let mut session = session::open(&sandbox, project, session::Filter::new(&global.target)?)?;
+    let exit = story(&sandbox, &mut session, out)?;
+    if exit != Exit::Ok {
+        return Ok(exit);
+    }
+    let store = session.project.desired.secrets.clone();
+    if let Some(tenant) = session.project.desired.tenants.values().next() {
+        out.note(&format!("sandbox: credentials are in {}", session.store.locate(&tenant.secret_path)));
+    }
+    out.note(&format!("sandbox: as the admin: {}", server.psql_line()));
+    drop(session);
+    let dir = (store.store == StoreKind::File).then_some(store.dir.as_path());
+    match args.command.split_first() {
+        None => Ok(Exit::Ok),
+        Some((program, rest)) => command(program, rest, &server, &url, dir),
+    }
+}
+
+/// plan, apply, verify, plan: the last one empty.
+fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> Result<Exit, Failure> {
+    let (observed, first) = session.plan()?;
+    if out.format == Format::Text {
+        out.print(&plan::rendered(&first, out))?;
+    }
+    let _lock = Lock::take(&mut session.client)?;
+    let work = first.tenants.iter().filter(|tenant| tenant.has_work()).count();
+    let progress = Progress::new("apply", work, out);
+    let report = Apply {
+        target: &session.target,
+        store: session.store.as_ref(),
+        desired: &session.project.desired,
+        server: &observed.server,
+        parallelism: session::parallelism(global),
+        stop: &AtomicBool::new(false),
+        progress: &|outcome| progress.tenant_ended(outcome),
+    }
+    .run(&mut session.client, &first);
+    progress.finish();
+    let report = report?;
+    if out.format == Format::Text {
+        out.print(&render::report::text(&report, &first, &out.style()))?;
+    }
+    if !report.is_success() {
+        return Ok(Exit::Failed);
+    }
+    let observed = session.observe(Sizes::Removed)?;
+    let verdicts = verify::verify(global, session, &observed, &[], out)?;
+    let verified = verify::report(&verdicts, out)?;
+    let (_, second) = session.plan()?;
+    if out.format == Format::Text {
+        out.print(&plan::rendered(&second, out))?;
+    }
+    if !second.is_empty() {
+        return Err(Failure::refused(
+            "the second plan is not empty: what was applied is not what was declared",
+            "this is a fault of tenantry's; please report it with this tenants.toml",
+        ));
+    }
+    Ok(verified)
+}
+
+fn command(
+    program: &std::ffi::OsStr,
+    args: &[std::ffi::OsString],
+    server: &Server,
+    url: &str,
+    secrets: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env("DATABASE_URL", url)
+        .env("TENANTRY_DATABASE_URL", url)
+        .env("PGHOST", "127.0.0.1")
+        .env("PGPORT", server.port().to_string())
+        .env("PGUSER", "postgres")
+        .env("PGPASSWORD", server.password())
+        .env("PGDATABASE", "postgres");
+    if let Some(dir) = secrets {
+        command.env("TENANTRY_SECRETS_DIR", dir);
+    }
+    let status = command.status().doing(format!("running {}", program.to_string_lossy()))?;
+    Ok(match status.code() {
+        Some(0) => Exit::Ok,
+        Some(code) => Exit::Other(u8::try_from(code).unwrap_or(1)),
+        None => Exit::Failed,
+    })
+}
+
+fn refused(error: SandboxError) -> Failure {
+    let hint = error.hint().unwrap_or("see the message").to_owned();
+    Failure::Refused { message: error.to_string(), hint }
+}

@@ -1,0 +1,100 @@
+//! What most commands begin with: the project, the database, the store, one look, one plan.
+
+use std::path::PathBuf;
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use postgres::Client;
+
+use super::args::Global;
+use super::failure::Failure;
+use crate::database::Target;
+use crate::error::Doing;
+use crate::inspect::{self, Sizes};
+use crate::model::{Observed, StoreKind, TenantKey};
+use crate::plan::{self, Plan};
+use crate::project::{Project, environment};
+use crate::secrets::SecretStore;
+
+/// A project, connected.
+pub struct Session {
+    pub project: Project,
+    pub target: Target,
+    pub client: Client,
+    pub store: Box<dyn SecretStore>,
+    filter: Filter,
+}
+
+/// `--target`.
+pub struct Filter(Option<GlobSet>);
+
+impl Filter {
+    pub fn new(globs: &[String]) -> Result<Self, Failure> {
+        if globs.is_empty() {
+            return Ok(Self(None));
+        }
+        let mut set = GlobSetBuilder::new();
+        for glob in globs {
+            set.add(Glob::new(glob).map_err(|error| {
+                Failure::refused(
+                    format!("--target {glob:?} is no glob: {}", error.kind()),
+                    "write it as 'acme-*', quoted for the shell",
+                )
+            })?);
+        }
+        let set = set.build().map_err(|error| Failure::refused(error.to_string(), "write fewer or simpler globs"))?;
+        Ok(Self(Some(set)))
+    }
+
+    pub fn selects(&self, key: &TenantKey) -> bool {
+        self.0.as_ref().is_none_or(|set| set.is_match(key.as_str()))
+    }
+}
+
+pub fn load(global: &Global) -> Result<Project, Failure> {
+    let dir = environment("TENANTRY_SECRETS_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    Ok(Project::load(&global.config, &environment)?.with_secrets_in(dir))
+}
+
+/// The project with its database and its store, both asked whether they are ready.
+pub fn connect(global: &Global) -> Result<Session, Failure> {
+    let filter = Filter::new(&global.target)?;
+    let project = load(global)?;
+    open(global, project, filter)
+}
+
+pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session, Failure> {
+    let target = project.target(global.database_url.as_deref())?;
+    let store = project.store()?;
+    let client = target.connect_admin().map_err(crate::error::Error::from)?;
+    let kind = match project.desired.secrets.store {
+        StoreKind::File => "the secret store",
+        StoreKind::Vault => "Vault",
+    };
+    store.preflight().doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?;
+    Ok(Session { project, target, client, store, filter })
+}
+
+impl Session {
+    pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Failure> {
+        let desired = &self.project.desired;
+        Ok(inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?)
+    }
+
+    pub fn plan(&mut self) -> Result<(Observed, Plan), Failure> {
+        let observed = self.observe(Sizes::Removed)?;
+        let filter = &self.filter;
+        let plan = plan::diff(&self.project.desired, &observed, &|key| filter.selects(key));
+        Ok((observed, plan))
+    }
+
+    pub fn selects(&self, key: &TenantKey) -> bool {
+        self.filter.selects(key)
+    }
+}
+
+/// min(8, 2 × cores), unless said otherwise.
+pub fn parallelism(global: &Global) -> usize {
+    global
+        .parallelism
+        .map_or_else(|| std::thread::available_parallelism().map_or(4, |cores| (2 * cores.get()).min(8)), usize::from)
+}

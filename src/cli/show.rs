@@ -1,0 +1,30 @@
+//! `show TENANT`: desired against observed. Never the password.
+
+use super::args::{Format, Global, ShowArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use super::session;
+use crate::inspect::Sizes;
+use crate::model::TenantKey;
+use crate::{plan, render};
+
+pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let unknown = || {
+        Failure::refused(
+            format!("tenant {:?} is neither in {} nor registered", args.tenant, global.config.display()),
+            "tenantry list shows the tenants there are",
+        )
+    };
+    let key = TenantKey::new(args.tenant.as_str()).map_err(|_| unknown())?;
+    let mut session = session::connect(global)?;
+    let observed = session.observe(Sizes::All)?;
+    let desired = &session.project.desired;
+    let shown = render::show::tenant(desired, &observed, &key, &out.style()).ok_or_else(unknown)?;
+    out.print(&match out.format {
+        Format::Json => render::json::plan(&plan::diff(desired, &observed, &|other| *other == key)),
+        Format::Text => shown,
+        Format::Markdown => format!("```diff\n{}```\n", anstream::adapter::strip_str(&shown)),
+    })?;
+    Ok(Exit::Ok)
+}

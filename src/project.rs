@@ -1,0 +1,153 @@
+//! A project on disk: `tenants.toml`, its migrations, and the store it names.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret;
+
+use crate::config::{self, ConfigError};
+use crate::database::Target;
+use crate::error::{Doing, Error};
+use crate::migrations::{MigrationFault, MigrationFile, MigrationSet};
+use crate::model::{Desired, StoreKind};
+use crate::secrets::{self, SecretStore};
+
+/// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
+const MAX_CONFIG_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A valid project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub desired: Desired,
+    /// The directory of `tenants.toml`; what the file names is relative to it.
+    pub root: PathBuf,
+}
+
+/// The process's environment, for [`config::parse`] and [`Target::find`].
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Project {
+    /// Reads and checks `tenants.toml` and the migrations, offline.
+    ///
+    /// # Errors
+    /// All the faults of the file, or of the migrations, at once.
+    pub fn load(path: &Path, env: config::Lookup<'_>) -> Result<Self, Error> {
+        let shown = path.display().to_string();
+        let whole = |message: String, hint: Option<&str>| {
+            Error::Config(ConfigError::whole(&shown, message, hint.map(str::to_owned)))
+        };
+        let size = std::fs::metadata(path).map(|file| file.len());
+        match size {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let hint = "make one with: tenantry init   or name one with: --config FILE";
+                return Err(whole("there is no such file".into(), Some(hint)));
+            }
+            Err(error) => return Err(whole(format!("cannot be read: {error}"), None)),
+            Ok(size) if size > MAX_CONFIG_BYTES => {
+                return Err(whole(format!("is {} MB large; 64 MB are read at most", size / 1024 / 1024), None));
+            }
+            Ok(_) => {}
+        }
+        let bytes = std::fs::read(path).map_err(|error| whole(format!("cannot be read: {error}"), None))?;
+        let source = String::from_utf8(bytes).map_err(|error| {
+            let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+            whole(format!("line {line} is not UTF-8"), Some("save the file as UTF-8"))
+        })?;
+        let configuration = config::parse(&shown, &source, env)?;
+        let root =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let dir = root.join(&configuration.migrations_dir);
+        let migrations = read_migrations(&dir, &configuration.migrations_table)?;
+        Ok(Self { desired: configuration.with_migrations(migrations), root })
+    }
+
+    /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.
+    ///
+    /// # Errors
+    /// When what was found makes no sense.
+    pub fn target(&self, flag: Option<&str>) -> Result<Target, Error> {
+        let url = self.desired.database_url.as_ref().map(ExposeSecret::expose_secret);
+        let home = environment("HOME").map(PathBuf::from);
+        Ok(Target::find(flag, url, &environment, home.as_deref())?)
+    }
+
+    /// Keeps secrets in files in this directory, whatever `[secrets]` says: for a command run inside a sandbox.
+    #[must_use]
+    pub fn with_secrets_in(mut self, dir: Option<PathBuf>) -> Self {
+        if let Some(dir) = dir {
+            self.desired.secrets.store = StoreKind::File;
+            self.desired.secrets.dir = dir;
+        }
+        self
+    }
+
+    /// The secret store of `[secrets]`. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When its settings make no sense.
+    pub fn store(&self) -> Result<Box<dyn SecretStore>, Error> {
+        let policy = &self.desired.secrets;
+        match policy.store {
+            StoreKind::File => Ok(Box::new(secrets::open_file(&self.root.join(&policy.dir)))),
+            StoreKind::Vault => {
+                let mut settings = policy.vault.resolve(&environment);
+                if policy.vault.ca_cert.is_some() {
+                    settings.ca_cert = settings.ca_cert.map(|path| self.root.join(path));
+                }
+                let store = secrets::open_vault(settings).doing("reading the Vault settings")?;
+                Ok(Box::new(store))
+            }
+        }
+    }
+}
+
+/// Every `.sql` file of the directory and below, as refinery finds them; a `.sql` file refinery would skip is a fault.
+fn read_migrations(dir: &Path, table: &str) -> Result<MigrationSet, Error> {
+    let mut paths = Vec::new();
+    if !dir.exists() {
+        return Err(Error::refused(
+            format!("the migrations directory {} does not exist", dir.display()),
+            format!("mkdir {}   (it may be empty), or set [migrations] dir", dir.display()),
+        ));
+    }
+    find_sql(dir, &mut paths)?;
+    paths.sort();
+    let mut files = Vec::new();
+    let mut faults = Vec::new();
+    for path in paths {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let bytes = std::fs::read(&path).doing(format!("reading {}", path.display()))?;
+        match String::from_utf8(bytes) {
+            Ok(sql) => match MigrationFile::parse(&name, &sql) {
+                Ok(file) => files.push(file),
+                Err(found) => faults.extend(found),
+            },
+            Err(_) => faults.push(MigrationFault {
+                file: name,
+                line: None,
+                message: "is not UTF-8".into(),
+                hint: Some("save the file as UTF-8".into()),
+            }),
+        }
+    }
+    let set = MigrationSet::new(table, files).map_err(|found| faults.extend(found));
+    match set {
+        Ok(set) if faults.is_empty() => Ok(set),
+        _ => Err(Error::Migrations(faults)),
+    }
+}
+
+fn find_sql(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
+    for entry in std::fs::read_dir(dir).doing(format!("reading {}", dir.display()))? {
+        let entry = entry.doing(format!("reading {}", dir.display()))?;
+        let path = entry.path();
+        if entry.file_type().doing(format!("reading {}", path.display()))?.is_dir() {
+            find_sql(&path, paths)?;
+        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
