@@ -20,7 +20,12 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["admin", "is", name] => observed.server.admin.name = (*name).into(),
         ["drop", "role", name] => drop_role(observed, name)?,
         ["drop", "schema", name] => drop(observed.schemas.remove(*name)?),
-        ["drop", "group"] => drop(observed.database.group.take()?),
+        ["drop", "group"] => {
+            observed.database.group.take()?;
+            let group = tenantry::plan::group_role(&observed.database.name);
+            observed.roles.values_mut().for_each(|role| role.member_of.retain(|role| *role != group));
+            observed.database.shared_schemas.values_mut().for_each(|shared| shared.group_has_usage = false);
+        }
         ["role", name, "exists"] => {
             let role = Role { inherit: true, connection_limit: -1, ..Role::default() };
             drop(observed.roles.insert((*name).into(), role));
@@ -49,6 +54,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["history", schema, rest @ ..] => history(&mut observed.schemas.get_mut(*schema)?.history, rest)?,
         ["delete", "secret", path] => drop(observed.secrets.remove(*path)?),
         ["secret", path, rest @ ..] => secret(observed, path, rest)?,
+        ["new", "store", "is", "empty"] => observed.secrets.clear(),
         ["public", rest @ ..] => public(observed, rest)?,
         ["shared", "schema", name, "exists"] => {
             let shared = SharedSchema { owner: "somebody".into(), group_has_usage: false };
