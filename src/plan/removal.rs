@@ -63,9 +63,9 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
             "on_remove is \"archive\", which this version cannot do yet; nothing is dropped without an archive",
             format!("put {key} back with on_remove = \"drop\" or \"retain\", apply, and take it out then"),
         )),
-        OnRemove::Retain => Ok((retain(look, row), session_hazard(row), Target::Retained { secret })),
+        OnRemove::Retain => Ok((retain(look, row), session_hazard(look, row), Target::Retained { secret })),
         OnRemove::Drop => {
-            let mut hazards = session_hazard(row);
+            let mut hazards = session_hazard(look, row);
             if let Some(schema) = schema {
                 let detail =
                     format!("{}, {} in schema {}", count(schema.tables, "table"), size(schema.bytes), row.schema);
@@ -76,7 +76,10 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
     }
 }
 
-fn session_hazard(row: &Registered) -> Vec<Hazard> {
+fn session_hazard(look: &Look<'_>, row: &Registered) -> Vec<Hazard> {
+    if !look.observed.roles.contains_key(&row.username) {
+        return Vec::new();
+    }
     vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", row.username) }]
 }
 
