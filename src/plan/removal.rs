@@ -1,6 +1,6 @@
 //! A registered tenant that is no longer declared: in an order in which nothing is left behind.
 
-use super::change::objects::dollar_safe;
+use super::change::objects::do_block;
 use super::change::{rights, secret};
 use super::diff::Look;
 use super::tenant::Blocked;
@@ -77,9 +77,9 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
             "on_remove is \"archive\", which this version cannot do yet; nothing is dropped without an archive",
             format!("put {key} back with on_remove = \"drop\" or \"retain\", apply, and take it out then"),
         )),
-        OnRemove::Retain => Ok((retain(look, row), session_hazard(row), Target::Retained { secret })),
+        OnRemove::Retain => Ok((retain(look, row), session_hazard(look, row), Target::Retained { secret })),
         OnRemove::Drop => {
-            let mut hazards = session_hazard(row);
+            let mut hazards = session_hazard(look, row);
             if let Some(schema) = schema {
                 let detail =
                     format!("{}, {} in schema {}", count(schema.tables, "table"), size(schema.bytes), row.schema);
@@ -90,7 +90,10 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
     }
 }
 
-fn session_hazard(row: &Registered) -> Vec<Hazard> {
+fn session_hazard(look: &Look<'_>, row: &Registered) -> Vec<Hazard> {
+    if !look.observed.roles.contains_key(&row.username) {
+        return Vec::new();
+    }
     vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", row.username) }]
 }
 
@@ -170,16 +173,14 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
 /// DROP OWNED is there for grants and default privileges. It would also drop what the role owns elsewhere, such as a
 /// schema that somebody renamed by hand: then it is not our business, and the whole removal is rolled back.
 pub(super) fn drop_role(role: &str) -> Vec<String> {
-    let name = dollar_safe(&literal(&ident(role)));
-    let guard = format!(
-        "DO $tenantry$ DECLARE o text; BEGIN\n\
-         SELECT pg_catalog.string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO o FROM pg_catalog.pg_shdepend d\n\
-         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {name}::pg_catalog.regrole AND d.deptype = 'o'\n\
+    let guard = do_block(&format!(
+        "SELECT pg_catalog.string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO o FROM pg_catalog.pg_shdepend d\n\
+         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o'\n\
          AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database());\n\
          IF o IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = '2BP01', MESSAGE = 'the role owns more than its schema: ' || o,\n\
-         HINT = 'give it to another owner first: ALTER … OWNER TO'; END IF;\n\
-         END $tenantry$"
-    );
+         HINT = 'give it to another owner first: ALTER … OWNER TO'; END IF;",
+        literal(&ident(role))
+    ));
     vec![guard, format!("DROP OWNED BY {}", ident(role)), format!("DROP ROLE {}", ident(role))]
 }
 

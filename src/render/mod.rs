@@ -8,6 +8,7 @@ mod inline;
 pub mod json;
 pub mod list;
 pub mod markdown;
+pub mod metrics;
 mod page;
 #[cfg(feature = "engine")]
 pub mod report;
