@@ -78,6 +78,10 @@ pub enum Command {
     Plan(PlanArgs),
     /// Plan, ask, and carry the plan out
     Apply(ApplyArgs),
+    /// Say whether anything differs from tenants.toml; read-only, for scheduled jobs
+    ///
+    /// Exits with 0 when in sync, 2 when not, 1 when that could not be found out.
+    Drift(DriftArgs),
     /// Show the fleet: every tenant with its state, migration, size, connections and secret's age
     List,
     /// Show one tenant: desired against observed
@@ -114,6 +118,13 @@ pub struct ApplyArgs {
     /// Allow up to N tenants to be removed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub allow_removals: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Write Prometheus metrics to this file, atomically
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

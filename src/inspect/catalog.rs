@@ -97,3 +97,18 @@ pub(super) fn schemas(
     }
     Ok(schemas)
 }
+
+/// What a removal would take along, and must not.
+pub(super) fn dependents(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+    schemas: &mut BTreeMap<String, Schema>,
+) -> Result<(), Error> {
+    let rows = transaction.query(include_str!("sql/dependents.sql"), &[&names]);
+    for row in rows.doing("looking for what depends on the schemas to remove")? {
+        if let Some(schema) = schemas.get_mut(row.get::<_, &str>("schema")) {
+            schema.dependents.push(row.get("dependent"));
+        }
+    }
+    Ok(())
+}

@@ -61,7 +61,7 @@ fn transfer(schema: &str, from: &str, to: &str) -> String {
 }
 
 /// A DO block with a loop variable `o`, in a dollar quote that nothing in it can end: a name may hold `$tenantry$`.
-pub(super) fn do_block(body: &str) -> String {
+pub(in crate::plan) fn do_block(body: &str) -> String {
     let mut tag = "$tenantry$".to_owned();
     while body.contains(&tag) {
         tag.insert(tag.len() - 1, '_');
