@@ -140,3 +140,23 @@ fn the_server_of_a_case_is_a_superusers_15_unless_it_says_otherwise() {
     assert_eq!((server_of_case.major(), server_of_case.admin.superuser), (16, false));
     assert!(server(150_000, true).admin.superuser);
 }
+
+#[test]
+fn show_tells_what_differs_and_only_that_with_a_sign() {
+    let shown = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/plan_cases/{name}.case"));
+        let (observed, desired) = sides(&Case::read(&path));
+        let key = desired.tenants.keys().next().unwrap();
+        tenantry::render::show::tenant(&desired, &observed, key, &Style::default()).unwrap()
+    };
+    insta::assert_snapshot!("show_of_what_was_altered_by_hand", shown("role_altered_by_hand"));
+    insta::assert_snapshot!("show_of_a_tenant_not_made_yet", shown("create_every_key"));
+}
+
+#[test]
+fn the_json_document_has_the_promised_keys() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plan_cases/change_connection_limit.case");
+    let (observed, desired) = sides(&Case::read(&path));
+    let plan = tenantry::plan::diff(&desired, &observed, &|_| true);
+    insta::assert_snapshot!("plan_json", json::plan(&plan));
+}

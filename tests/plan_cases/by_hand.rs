@@ -51,6 +51,9 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
             count: 1,
             examples: vec![(*name).into()],
         }),
+        ["view", view, "depends", "on", "schema", schema] => {
+            observed.schemas.get_mut(*schema)?.dependents.push(format!("view {view}"));
+        }
         ["history", schema, rest @ ..] => history(&mut observed.schemas.get_mut(*schema)?.history, rest)?,
         ["delete", "secret", path] => drop(observed.secrets.remove(*path)?),
         ["secret", path, rest @ ..] => secret(observed, path, rest)?,

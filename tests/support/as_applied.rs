@@ -186,6 +186,6 @@ fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {
         bytes: if has_tables { 81_920 } else { 0 },
         relations: if has_tables { 8 } else { 0 },
         owner: owner.clone(),
-        dependents: Vec::new(),
+        ..Schema::default()
     }
 }

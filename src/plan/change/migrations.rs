@@ -31,7 +31,13 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     let mut sql: Vec<String> = files.iter().map(|file| format!("-- {}", file.file)).collect();
     sql.extend(history_sql.iter().cloned());
     let before = history.applied().last().map_or("no migration".to_owned(), |last| format!("V{}", last.version));
-    let after = files.last().map(|file| format!("V{}", file.version())).unwrap_or_default();
+    let last = history.applied().last().map_or(-1, |last| last.version);
+    let after = match files.last() {
+        // A U file that comes late: the highest version stays what it is.
+        Some(file) if i64::from(file.version()) < last => format!("V{last}, and U{} before it", file.version()),
+        Some(file) => format!("V{}", file.version()),
+        None => String::new(),
+    };
     let what = match files.as_slice() {
         [one] => format!("migration {}", one.file.trim_end_matches(".sql")),
         many => format!("{} migrations", many.len()),
