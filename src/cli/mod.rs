@@ -13,6 +13,7 @@ mod plan;
 mod progress;
 
 mod sandbox;
+mod saved;
 mod session;
 mod show;
 mod validate;
