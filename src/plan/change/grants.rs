@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::objects::dollar_safe;
+use super::objects::block;
 use crate::model::{Access, Acl, Grantee, History, ObjectKind, Schema, ident, literal, qualified};
 use crate::plan::privileges::{in_words, object_privileges, schema_privileges, sorted, spell};
 use crate::plan::tenant::Draft;
@@ -172,12 +172,11 @@ fn objects(draft: &mut Draft<'_>, schema: &Schema) {
 /// GRANT ON ALL TABLES would also touch what the tenant made itself, and fail where we may not.
 fn grant_all(draft: &Draft<'_>, kind: ObjectKind, want: &str, others: &BTreeSet<Grantee>) -> String {
     let tenant = draft.tenant;
-    let safe = |name: &str| dollar_safe(&literal(name));
-    let schema = safe(&ident(&tenant.schema));
-    let owner = safe(&ident(tenant.owner()));
+    let schema = literal(&ident(&tenant.schema));
+    let owner = literal(&ident(tenant.owner()));
     let (word, query) = match kind {
         ObjectKind::Table => {
-            ("TABLE", relations(&schema, &owner, "'r','p','v','m','f'", &safe(&draft.look.desired.migrations.table)))
+            ("TABLE", relations(&schema, &owner, "'r','p','v','m','f'", &literal(&draft.look.desired.migrations.table)))
         }
         ObjectKind::Sequence => ("SEQUENCE", relations(&schema, &owner, "'S'", "''")),
         ObjectKind::Function => (
@@ -201,16 +200,14 @@ fn grant_all(draft: &Draft<'_>, kind: ObjectKind, want: &str, others: &BTreeSet<
         grant = format!(
             "\nEXECUTE pg_catalog.format('GRANT %s ON {word} %s TO %s', {}, o, {});",
             literal(&spell(want)),
-            safe(&user)
+            literal(&user)
         );
     }
-    format!(
-        "DO $tenantry$ DECLARE o text; BEGIN\n\
-         FOR o IN {query}\n\
-         LOOP EXECUTE pg_catalog.format('REVOKE ALL ON {word} %s FROM %s', o, {});{grant} END LOOP;\n\
-         END $tenantry$",
-        safe(&from.join(", ")),
-    )
+    block(&format!(
+        "FOR o IN {query}\n\
+         LOOP EXECUTE pg_catalog.format('REVOKE ALL ON {word} %s FROM %s', o, {});{grant} END LOOP;",
+        literal(&from.join(", ")),
+    ))
 }
 
 fn relations(schema: &str, owner: &str, kinds: &str, but: &str) -> String {

@@ -42,9 +42,8 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
 ///
 /// ALTER TABLE takes views, sequences and foreign tables too; sequences of columns and types of tables follow them.
 fn transfer(schema: &str, from: &str, to: &str) -> String {
-    format!(
-        "DO $tenantry$ DECLARE o text; BEGIN\n\
-         FOR o IN\n\
+    block(&format!(
+        "FOR o IN\n\
          SELECT pg_catalog.format('TABLE %s', c.oid::pg_catalog.regclass) FROM pg_catalog.pg_class c\n\
          WHERE c.relnamespace = {schema}::pg_catalog.regnamespace AND c.relowner = {from}::pg_catalog.regrole AND c.relkind IN ('r','p','v','m','f','S')\n\
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a','i','e') AND c.relkind = 'S')\n\
@@ -54,20 +53,20 @@ fn transfer(schema: &str, from: &str, to: &str) -> String {
          WHERE t.typnamespace = {schema}::pg_catalog.regnamespace AND t.typowner = {from}::pg_catalog.regrole AND t.typtype IN ('e','d','r','c') AND (c.oid IS NULL OR c.relkind = 'c')\n\
          UNION ALL SELECT pg_catalog.format('STATISTICS %I.%I', s.stxnamespace::pg_catalog.regnamespace::text, s.stxname) FROM pg_catalog.pg_statistic_ext s\n\
          WHERE s.stxnamespace = {schema}::pg_catalog.regnamespace AND s.stxowner = {from}::pg_catalog.regrole\n\
-         LOOP EXECUTE pg_catalog.format('ALTER %s OWNER TO %s', o, {to}); END LOOP;\n\
-         END $tenantry$",
-        schema = dollar_safe(&literal(&ident(schema))),
-        from = dollar_safe(&literal(&ident(from))),
-        to = dollar_safe(&literal(&ident(to))),
-    )
+         LOOP EXECUTE pg_catalog.format('ALTER %s OWNER TO %s', o, {to}); END LOOP;",
+        schema = literal(&ident(schema)),
+        from = literal(&ident(from)),
+        to = literal(&ident(to)),
+    ))
 }
 
-/// A name may hold the dollar quote itself: then it is spelled so that it does not end the block.
-pub(super) fn dollar_safe(quoted: &str) -> String {
-    if !quoted.contains("$tenantry$") {
-        return quoted.to_owned();
+/// An anonymous block with one variable, o, in a dollar quote that nothing in it ends: a name may hold any.
+pub(super) fn block(body: &str) -> String {
+    let mut tag = "$tenantry$".to_owned();
+    while body.contains(&tag) {
+        tag.insert_str(tag.len() - 1, "_");
     }
-    quoted.replace("$tenantry$", "$'||'tenantry$")
+    format!("DO {tag} DECLARE o text; BEGIN\n{body}\nEND {tag}")
 }
 
 #[cfg(test)]
@@ -76,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_name_that_holds_the_dollar_quote_does_not_end_the_block() {
-        let sql = transfer("a$tenantry$; DROP", "b", "c");
-        assert_eq!(sql.matches("$tenantry$").count(), 2, "{sql}");
+        let sql = transfer("a$tenantry$; DROP", "b$tenantry_$", "c");
+        assert_eq!(sql.matches("$tenantry__$").count(), 2, "{sql}");
+        assert!(sql.contains(r#"'"a$tenantry$; DROP"'::"#), "{sql}");
     }
 }
