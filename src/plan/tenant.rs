@@ -88,6 +88,7 @@ fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
     schema::diff(&mut draft);
     objects::diff(&mut draft);
     grants::diff(&mut draft);
+    role::former_owner(&mut draft);
     settings::diff(&mut draft);
     migrations::diff(&mut draft)?;
     policy::diff(&mut draft);

@@ -10,7 +10,7 @@ use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
 
 /// The kinds that act on what the owner owns.
-const NEED_OWNER: [Kind; 8] = [
+const NEED_OWNER: [Kind; 9] = [
     Kind::RenameSchema,
     Kind::CreateSchema,
     Kind::SetOwner,
@@ -18,6 +18,7 @@ const NEED_OWNER: [Kind; 8] = [
     Kind::DefaultPrivileges,
     Kind::GrantObjects,
     Kind::GrantHistory,
+    Kind::DropOwner,
     Kind::Migrate,
 ];
 
@@ -40,7 +41,19 @@ pub(in crate::plan) fn borrow(draft: &mut Draft<'_>) {
         name => draft.look.observed.roles.get(name),
     };
     let roles: Vec<String> = roles.into_iter().filter(|name| !has_rights(known(name))).collect();
-    draft.changes.extend(changes(draft.look.observed, &roles));
+    let mut rights = changes(draft.look.observed, &roles);
+    // A role that is dropped takes its memberships with it.
+    let dropped: Vec<String> = draft
+        .changes
+        .iter()
+        .filter(|change| change.kind == Kind::DropOwner)
+        .filter_map(|_| draft.current.former_owner.as_deref())
+        .map(|former| format!("REVOKE {} FROM ", ident(former)))
+        .collect();
+    if let Some(give) = rights.get_mut(1) {
+        give.sql.retain(|sql| !dropped.iter().any(|revoke| sql.shown().starts_with(revoke)));
+    }
+    draft.changes.extend(rights);
 }
 
 fn has_rights(role: Option<&Role>) -> bool {

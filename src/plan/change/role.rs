@@ -50,6 +50,24 @@ fn user(draft: &mut Draft<'_>) {
     }
 }
 
+/// A role that owned for this tenant alone and does so no more: what it still has changes hands, and it goes.
+/// Left behind, it would be nobody's, and in the way when the tenant is to have it again.
+pub(in crate::plan) fn former_owner(draft: &mut Draft<'_>) {
+    let (look, tenant) = (draft.look, draft.tenant);
+    let Some(former) = draft.current.former_owner.as_deref() else { return };
+    let is_in_use = former == tenant.username || look.is_shared_owner(former, &tenant.key);
+    if is_in_use || !look.observed.roles.contains_key(former) {
+        return;
+    }
+    let from = ident(former);
+    let sql = vec![
+        format!("REASSIGN OWNED BY {from} TO {}", ident(tenant.owner())),
+        format!("DROP OWNED BY {from}"),
+        format!("DROP ROLE {from}"),
+    ];
+    draft.changes.push(Change::sql(Kind::DropOwner, format!("role {former}"), sql).before("NOLOGIN"));
+}
+
 /// The change that gives a role that exists its password.
 pub(in crate::plan) fn set_password(draft: &mut Draft<'_>, why: &str) {
     let name = &draft.tenant.username;
