@@ -31,10 +31,14 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         }
         Some(state @ SecretState::Ours { version, .. }) => Some(Secret { version, state }),
     };
+    let active = draft.registered.filter(|row| row.state == State::Active);
     // A role that is made now, or woken up, has no password anybody knows.
-    let active = draft.current.role.is_some() && draft.registered.is_some_and(|row| row.state == State::Active);
-    let registered = draft.registered.filter(|_| active);
-    let moved = registered
+    let awake = draft.current.role.as_ref().is_some_and(|role| role.can_login);
+    let registered = active.filter(|_| awake);
+    let remembered = active
+        .map(|row| &row.secret)
+        .filter(|secret| secret.store == store && secret.path == tenant.secret_path);
+    let moved = active
         .filter(|row| row.secret.version.is_some())
         .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
     let wanted = fields(draft);
@@ -47,7 +51,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             let same = given_is_stored(secret);
             let in_step =
                 registered.is_some_and(|row| in_step(&row.secret, row.password_source, PasswordSource::Given, secret));
-            let stale = !same || stale(registered.map(|row| &row.secret), secret, &wanted);
+            let stale = !same || stale(remembered, secret, &wanted);
             if same && in_step && !stale {
                 (Password::Untouched, false, "")
             } else {
@@ -58,7 +62,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             // Taken along to the new path, if the old one is in the same store and still there.
             Some(row) if row.secret.store == store => match look.observed.secrets.get(&row.secret.path) {
                 Some(SecretState::Ours { version, .. }) => {
-                    (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, "")
+                    let why = if awake { "" } else { "as the secret store has it" };
+                    (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, why)
                 }
                 _ => (Password::Generated, true, "newly generated"),
             },
@@ -66,7 +71,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         },
         (None, Some(secret)) => {
             let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
-            let stale = stale(registered.map(|row| &row.secret), secret, &wanted);
+            let stale = stale(remembered, secret, &wanted);
             match registered {
                 _ if was_given => (Password::Generated, true, "newly generated"),
                 Some(row) if in_step(&row.secret, row.password_source, PasswordSource::Generated, secret) => {
@@ -85,7 +90,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         }
     }
     if write {
-        let before = found.as_ref().map(|secret| words(registered.map(|row| &row.secret.fields), secret));
+        let before = found.as_ref().map(|secret| words(remembered.map(|secret| &secret.fields), secret));
         let mut change = Change::sql(Kind::WriteSecret, format!("secret {}", tenant.secret_path), Vec::new())
             .after(format!("{}@{}:{}/{}", wanted.username, wanted.host, wanted.port, wanted.database))
             .step(Step::WriteSecret {
