@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::change::rights;
 use super::diff::Look;
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb};
 use crate::model::{Access, PublicSchema, State, ident};
@@ -177,7 +178,13 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
                 removed && !declared(key)
             });
         if last_goes {
-            let sql = vec![format!("DROP OWNED BY {}", ident(owner)), format!("DROP ROLE {}", ident(owner))];
+            // Its rights are taken first, where the admin has them not; they go with the role.
+            let has_rights = exists.is_some_and(|role| role.admin_is_member);
+            let borrowed = if has_rights { Vec::new() } else { vec![(*owner).to_owned()] };
+            let take = rights::changes(look.observed, &borrowed).into_iter().next();
+            let mut sql: Vec<String> =
+                take.iter().flat_map(|take| &take.sql).map(|sql| sql.shown().to_owned()).collect();
+            sql.extend([format!("DROP OWNED BY {}", ident(owner)), format!("DROP ROLE {}", ident(owner))]);
             let mut drop =
                 change(DatabaseAction::DropSharedOwner, format!("role {owner}, whose last tenants are removed"), sql);
             drop.stage = Stage::After;
