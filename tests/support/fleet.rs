@@ -72,7 +72,10 @@ impl Run {
 impl Fleet {
     /// Roles are the cluster's and a server serves a whole test binary: each test names its tenants as no other does.
     pub fn new(version: Version, name: &str) -> Self {
-        let database = database_of(version, name);
+        Self::on(database_of(version, name))
+    }
+
+    pub fn on(database: TestDatabase) -> Self {
         let fleet = Self {
             dir: tempfile::tempdir().unwrap(),
             url: database.url.clone(),
