@@ -64,7 +64,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             // Taken along to the new path, if the old one is in the same store and still there.
             Some(row) if row.secret.store == store => match look.observed.secrets.get(&row.secret.path) {
                 Some(SecretState::Ours { version, .. }) => {
-                    let why = if awake { "" } else { "as the secret store has it" };
+                    let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
+                    let why = if in_step { "" } else { "as the secret store has it" };
                     (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, why)
                 }
                 _ => (Password::Generated, true, "newly generated"),
