@@ -32,8 +32,9 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         Some(state @ SecretState::Ours { version, .. }) => Some(Secret { version, state }),
     };
     let active = draft.registered.filter(|row| row.state == State::Active);
-    // A role that is made now, or woken up, has no password anybody knows.
-    let registered = active.filter(|_| draft.current.role.is_some());
+    // A role that is made now, or woken up, has no password anybody knows: who put it to sleep may have made it anew.
+    let awake = draft.current.role.as_ref().is_some_and(|role| role.can_login);
+    let registered = active.filter(|_| awake);
     // The password of record goes along, whether or not the role is still there.
     let moved = active
         .filter(|row| row.secret.version.is_some())
