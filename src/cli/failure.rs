@@ -54,7 +54,11 @@ impl Failure {
             return;
         }
         if global.format == Format::Json {
-            let error = serde_json::json!({ "error": { "message": self.to_string(), "hint": self.hint() } });
+            let mut error = serde_json::json!({ "error": { "message": self.to_string(), "hint": self.hint() } });
+            if let Self::Error(Error::Config(config)) = self {
+                error["error"]["message"] = format!("{} faults in {}", config.faults.len(), config.path).into();
+                error["error"]["faults"] = faults_json(config);
+            }
             let _ = writeln!(stderr, "{error}");
             return;
         }
@@ -98,6 +102,20 @@ impl fmt::Display for Failure {
     }
 }
 
+fn faults_json(config: &ConfigError) -> serde_json::Value {
+    let fault = |fault: &crate::config::Fault| {
+        let place = fault.span.as_ref().map(|span| config.line_column(span.start));
+        serde_json::json!({
+            "file": config.path,
+            "line": place.map(|(line, _)| line),
+            "column": place.map(|(_, column)| column),
+            "message": fault.message,
+            "hint": fault.hint,
+        })
+    };
+    config.faults.iter().map(fault).collect()
+}
+
 /// Every fault of a configuration with its line, as miette draws it, and their number at the end.
 fn print_faults(stderr: &mut impl Write, error: &ConfigError) {
     for fault in &error.faults {
@@ -133,7 +151,7 @@ impl fmt::Display for Shown<'_> {
         let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode())
             .with_links(false)
             .with_width(100)
-            .with_context_lines(0);
+            .with_context_lines(1);
         let diagnostic: &dyn Diagnostic = self.0.as_ref();
         handler.render_report(f, diagnostic)
     }

@@ -85,7 +85,8 @@ impl fmt::Display for ConfigError {
                     let text = self.line(line);
                     let width = span.len().clamp(1, text.chars().count().saturating_sub(column - 1).max(1));
                     let gutter = line.to_string().len();
-                    write!(f, "\n{line} | {text}\n{:gutter$} | {:2$}{}", "", "^".repeat(width), column - 1)?;
+                    let (pad, marks) = (" ".repeat(column - 1), "^".repeat(width));
+                    write!(f, "\n{line} | {text}\n{:gutter$} | {pad}{marks}", "")?;
                 }
                 None => write!(f, "{}: {}", self.path, fault.message)?,
             }

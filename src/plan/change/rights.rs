@@ -41,19 +41,15 @@ pub(in crate::plan) fn borrow(draft: &mut Draft<'_>) {
         name => draft.look.observed.roles.get(name),
     };
     let roles: Vec<String> = roles.into_iter().filter(|name| !has_rights(known(name))).collect();
-    let mut rights = changes(draft.look.observed, &roles);
+    let mut both = changes(draft.look.observed, &roles);
     // A role that is dropped takes its memberships with it.
-    let dropped: Vec<String> = draft
-        .changes
-        .iter()
-        .filter(|change| change.kind == Kind::DropOwner)
-        .filter_map(|_| draft.current.former_owner.as_deref())
-        .map(|former| format!("REVOKE {} FROM ", ident(former)))
-        .collect();
-    if let Some(give) = rights.get_mut(1) {
-        give.sql.retain(|sql| !dropped.iter().any(|revoke| sql.shown().starts_with(revoke)));
+    if let Some(dropped) = draft.current.former_owner.as_ref().filter(|_| draft.drops_former_owner())
+        && let Some(give) = both.last_mut()
+    {
+        let gone = format!("REVOKE {} FROM ", ident(dropped));
+        give.sql.retain(|sql| !sql.shown().starts_with(&gone));
     }
-    draft.changes.extend(rights);
+    draft.changes.extend(both);
 }
 
 fn has_rights(role: Option<&Role>) -> bool {
