@@ -9,6 +9,7 @@ use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::migrations::{MigrationFault, MigrationFile, MigrationSet};
 use crate::model::{Desired, StoreKind};
+use crate::plan;
 use crate::secrets::{self, SecretStore};
 
 /// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
@@ -20,6 +21,8 @@ pub struct Project {
     pub desired: Desired,
     /// The directory of `tenants.toml`; what the file names is relative to it.
     pub root: PathBuf,
+    /// SHA-256 of `tenants.toml` and the migrations as they were read: what a saved plan is bound to.
+    pub digest: String,
 }
 
 /// The process's environment, for [`config::parse`] and [`Target::find`].
@@ -60,7 +63,11 @@ impl Project {
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         let dir = root.join(&configuration.migrations_dir);
         let migrations = read_migrations(&dir, &configuration.migrations_table)?;
-        Ok(Self { desired: configuration.with_migrations(migrations), root })
+        let mut read = source;
+        for file in migrations.iter() {
+            read.extend(["\0", &file.file, "\0", &file.sql]);
+        }
+        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: plan::digest(&read) })
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.

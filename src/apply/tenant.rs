@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
 use super::{Apply, concurrently, fence, migrate, password, secret, sessions};
-use crate::database::{DatabaseError, session};
+use crate::database::{DatabaseError, ServerError, session};
 use crate::error::Error;
 use crate::model::{State, Tenant};
 use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
@@ -52,7 +52,13 @@ impl Job<'_> {
 
 /// Names what was being done, and all that PostgreSQL answered.
 pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError {
-    let message = if doing.is_empty() { error.to_string() } else { format!("{doing}: {error}") };
+    // The SQLSTATE has a field of its own; whoever prints the error adds it.
+    let said = match error.server() {
+        Some(ServerError { message, detail: Some(detail), .. }) => format!("{message}; {}", detail.replace('\n', "; ")),
+        Some(server) => server.message.clone(),
+        None => error.to_string(),
+    };
+    let message = if doing.is_empty() { said } else { format!("{doing}: {said}") };
     TenantError { message, sqlstate: error.sqlstate().map(str::to_owned), hint: error.hint().map(str::to_owned) }
 }
 
@@ -213,10 +219,7 @@ impl Job<'_> {
     /// Some refusals need more words than PostgreSQL has.
     fn explained(&self, change: &Change, error: &DatabaseError) -> TenantError {
         let mut failure = database_error(&change.what, error);
-        if let (Some("2BP01"), Some(detail)) =
-            (error.sqlstate(), error.server().and_then(|server| server.detail.as_deref()))
-        {
-            failure.message = format!("{}; {}", failure.message, detail.replace('\n', "; "));
+        if error.sqlstate() == Some("2BP01") && failure.hint.is_none() {
             failure.hint =
                 Some("run DROP OWNED BY … in the databases named, or move what is there to another owner".into());
         }

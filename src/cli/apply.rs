@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{plan, session};
+use super::{plan, saved, session};
 use crate::apply::{Apply, Lock, Report};
 use crate::error::Doing;
 use crate::model::Observed;
@@ -22,7 +22,11 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     let mut session = session::connect(global)?;
     // Taken before the look, so that what is shown is what is there until it is applied.
     let _lock = Lock::take(&mut session.client)?;
-    let (observed, plan) = session.plan()?;
+    let saved = args.plan.as_deref().map(saved::read).transpose()?;
+    let (observed, mut plan) = session.plan()?;
+    if let Some(saved) = saved {
+        plan = saved::narrow(&saved, &session, &observed, plan)?;
+    }
     if plan.database_changes.is_empty() && !plan.tenants.iter().any(crate::plan::TenantPlan::has_work) {
         return nothing_to_do(&plan, out);
     }

@@ -78,9 +78,13 @@ pub enum Command {
     Plan(PlanArgs),
     /// Plan, ask, and carry the plan out
     Apply(ApplyArgs),
+    /// Say whether anything differs from tenants.toml; read-only, for scheduled jobs
+    ///
+    /// Exits with 0 when in sync, 2 when not, 1 when that could not be found out.
+    Drift(DriftArgs),
     /// Show the fleet: every tenant with its state, migration, size, connections and secret's age
     List,
-    /// Show one tenant: desired against observed
+    /// Show one tenant, desired against observed; or a saved plan
     Show(ShowArgs),
     /// Log in as each tenant with its delivered secret; prove it reaches its own schema and no other
     Verify(VerifyArgs),
@@ -101,6 +105,9 @@ pub struct InitArgs {
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// Save the plan to this file, for apply FILE
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -108,6 +115,9 @@ pub struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
+    /// A plan saved with plan --out: applied as saved, refused when stale
+    #[arg(value_name = "PLANFILE")]
+    pub plan: Option<PathBuf>,
     /// Do not ask
     #[arg(short = 'y', long)]
     pub auto_approve: bool,
@@ -117,8 +127,19 @@ pub struct ApplyArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Write a page for people to this file: one HTML file that loads nothing
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Write Prometheus metrics to this file, atomically
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The tenant's key
+    /// The tenant's key, or the file of a saved plan
+    #[arg(value_name = "TENANT|PLANFILE")]
     pub tenant: String,
 }
 

@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod complete;
+mod drift;
 mod exit;
 mod failure;
 mod init;
@@ -12,6 +13,7 @@ mod plan;
 mod progress;
 
 mod sandbox;
+mod saved;
 mod session;
 mod show;
 mod validate;
@@ -44,6 +46,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Validate => validate::run(&cli.global, &mut out),
         Command::Plan(args) => plan::run(&cli.global, args, &mut out),
         Command::Apply(args) => apply::run(&cli.global, args, &mut out),
+        Command::Drift(args) => drift::run(&cli.global, args, &mut out),
         Command::List => list::run(&cli.global, &mut out),
         Command::Show(args) => show::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),

@@ -4,14 +4,19 @@ use super::args::{Format, Global, PlanArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::session;
-use crate::plan::Plan;
+use super::{saved, session};
+use crate::plan::{Plan, Saved};
 use crate::render;
 
 pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
-    let (_, plan) = session.plan()?;
+    let (observed, plan) = session.plan()?;
     out.print(&rendered(&plan, out))?;
+    if let Some(path) = &args.out {
+        let project = &session.project;
+        saved::write(path, &Saved::new(&plan, &project.desired, &observed, &project.digest))?;
+        out.note(&format!("saved; to carry out exactly this: tenantry apply {}", path.display()));
+    }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Ok })
 }
 

@@ -1,10 +1,12 @@
 //! `show TENANT`: desired against observed. Never the password.
 
+use std::path::Path;
+
 use super::args::{Format, Global, ShowArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::session;
+use super::{plan as plans, saved, session};
 use crate::inspect::Sizes;
 use crate::model::TenantKey;
 use crate::{plan, render};
@@ -16,7 +18,15 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
             "tenantry list shows the tenants there are",
         )
     };
-    let key = TenantKey::new(args.tenant.as_str()).map_err(|_| unknown())?;
+    let path = Path::new(&args.tenant);
+    let key = match TenantKey::new(args.tenant.as_str()) {
+        // A file whose name no tenant could have, or none has.
+        Err(_) if path.is_file() => return show_plan(path, out),
+        Ok(key) if path.is_file() && !session::load(global)?.desired.tenants.contains_key(&key) => {
+            return show_plan(path, out);
+        }
+        key => key.map_err(|_| unknown())?,
+    };
     let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::All)?;
     let desired = &session.project.desired;
@@ -26,5 +36,11 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
         Format::Text => shown,
         Format::Markdown => format!("```diff\n{}```\n", anstream::adapter::strip_str(&shown)),
     })?;
+    Ok(Exit::Ok)
+}
+
+fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
+    let plan = saved::read(path)?.into_plan();
+    out.print(&plans::rendered(&plan, out))?;
     Ok(Exit::Ok)
 }

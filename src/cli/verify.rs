@@ -15,6 +15,7 @@ use super::session;
 use super::validate::count;
 use crate::inspect::Sizes;
 use crate::model::{Observed, Tenant, ident};
+use crate::render::escape::visible;
 use crate::verify::{Verdict, Verify};
 
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -88,9 +89,8 @@ fn text(verdicts: &[Verdict], verbose: bool) -> String {
         line(format_args!("{} {mark}\n", verdict.tenant));
         for check in verdict.checks.iter().filter(|check| verbose || !check.ok) {
             let mark = if check.ok { "+".green().to_string() } else { "!".red().to_string() };
-            let detail =
-                check.detail.as_deref().map(|detail| format!(": {}", detail.escape_debug())).unwrap_or_default();
-            line(format_args!("  {mark} {}{detail}\n", check.what.escape_debug()));
+            let detail = check.detail.as_deref().map(|detail| format!(": {}", visible(detail))).unwrap_or_default();
+            line(format_args!("  {mark} {}{detail}\n", visible(&check.what)));
         }
     }
     let probes: usize = verdicts.iter().map(|verdict| verdict.checks.len()).sum();

@@ -39,10 +39,10 @@ pub(super) fn roles(transaction: &mut Transaction<'_>, names: &[String]) -> Resu
     for row in transaction.query(include_str!("sql/memberships.sql"), &[&names]).doing("reading memberships")? {
         let (name, member): (String, String) = (row.get("role"), row.get("member"));
         if let Some(role) = roles.get_mut(&name) {
-            if !row.get::<_, bool>("is_admin") {
+            if row.get("is_admin") {
+                role.admin_is_member |= row.get::<_, bool>("usable");
+            } else if row.get("counts") {
                 role.members.insert(member.clone());
-            } else if row.get("usable") {
-                role.admin_is_member = true;
             }
         }
         if let Some(role) = roles.get_mut(&member) {
@@ -96,4 +96,19 @@ pub(super) fn schemas(
         });
     }
     Ok(schemas)
+}
+
+/// What a removal would take along, and must not.
+pub(super) fn dependents(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+    schemas: &mut BTreeMap<String, Schema>,
+) -> Result<(), Error> {
+    let rows = transaction.query(include_str!("sql/dependents.sql"), &[&names]);
+    for row in rows.doing("looking for what depends on the schemas to remove")? {
+        if let Some(schema) = schemas.get_mut(row.get::<_, &str>("schema")) {
+            schema.dependents.push(row.get("dependent"));
+        }
+    }
+    Ok(())
 }

@@ -66,6 +66,9 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     };
     observed.roles = catalog::roles(&mut transaction, &names.roles)?;
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &sized, &desired.migrations.table)?;
+    if !names.removed.is_empty() {
+        catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
+    }
     let group = plan::group_role(&observed.database.name);
     observed.database.group = database::group(&mut transaction, &group)?;
     transaction.commit().doing("reading the catalogs")?;

@@ -56,7 +56,7 @@ fn expected<'a>(desired: &'a Desired, observed: &'a Observed) -> BTreeMap<&'a st
     for (key, tenant) in &desired.tenants {
         let registered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
         let path = tenant.secret_path.as_str();
-        let registered = registered.filter(|row| row.secret.path == path);
+        let registered = registered.filter(|row| row.secret.path == path && row.secret.store == store);
         expected.insert(path, Expected { tenant: key, path, registered, given: tenant.password.as_ref() });
     }
     expected

@@ -194,6 +194,8 @@ pub struct Schema {
     pub bytes: i64,
     /// The locks a DROP of the schema would take, estimated from the catalog.
     pub relations: i64,
+    /// What lies outside and would go with it; looked for only where a removal is planned.
+    pub dependents: Vec<String>,
 }
 
 /// What kind of privileges an object has.

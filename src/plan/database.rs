@@ -36,7 +36,7 @@ fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
         }
         Some(registry) if registry.pending > 0 => changes.push(change(
             DatabaseAction::UpgradeRegistry,
-            format!("schema tenantry: {} migrations of its own", registry.pending),
+            format!("schema tenantry, tenantry's own tables: pending upgrades: {}", registry.pending),
             Vec::new(),
         )),
         Some(_) => {}
@@ -171,15 +171,16 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
         }
         let last_goes = exists.is_some()
             && users.iter().all(|key| {
-                let removed = look.registered_tenant(key).is_some_and(|row| row.state == State::Active)
-                    && !look.desired.tenants.contains_key(*key)
-                    && tenants.iter().any(|t| t.tenant == **key && t.verb == Verb::Remove);
-                removed && !declared(key)
+                // Removed, or handed over to an owner of its own.
+                let leaves = look.registered_tenant(key).is_some_and(|row| row.state == State::Active)
+                    && planned.contains(key.as_str());
+                leaves && !declared(key)
             });
         if last_goes {
-            let sql = vec![format!("DROP OWNED BY {}", ident(owner)), format!("DROP ROLE {}", ident(owner))];
+            // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
+            let sql = vec![format!("DROP ROLE {}", ident(owner))];
             let mut drop =
-                change(DatabaseAction::DropSharedOwner, format!("role {owner}, whose last tenants are removed"), sql);
+                change(DatabaseAction::DropSharedOwner, format!("role {owner}, whose last tenants leave it"), sql);
             drop.stage = Stage::After;
             changes.push(drop);
         }

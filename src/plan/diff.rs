@@ -20,7 +20,7 @@ pub(super) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
+    pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
         let mut look = Self {
             desired,
             observed,

@@ -1,11 +1,11 @@
 //! The plan as `--format json` prints it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
 
 /// How many tenants get which verb.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     pub create: usize,
     pub update: usize,

@@ -9,6 +9,7 @@ mod diff;
 mod document;
 mod privileges;
 mod removal;
+mod saved;
 mod tenant;
 
 pub(crate) use change::settings::split_identifiers;
@@ -17,8 +18,9 @@ pub use document::{Document, Summary};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
 pub(crate) use removal::size;
+pub use saved::{ReadError, Saved, Stale, digest};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{RegisteredSecret, Tenant, TenantKey};
 
@@ -36,7 +38,7 @@ pub struct Plan {
     pub tenants: Vec<TenantPlan>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseIdentity {
     pub host: String,
     pub port: u16,
@@ -45,7 +47,7 @@ pub struct DatabaseIdentity {
 }
 
 /// A change of what tenants share. Run serially: concurrent GRANTs on one object fail with XX000.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseChange {
     pub action: DatabaseAction,
     pub detail: String,
@@ -54,7 +56,7 @@ pub struct DatabaseChange {
     pub stage: Stage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatabaseAction {
     CreateRegistry,
@@ -118,13 +120,20 @@ impl From<String> for Sql {
     }
 }
 
+impl<'de> Deserialize<'de> for Sql {
+    /// As shown: a statement read back is for showing, and its verifier is elided for good.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
 impl Serialize for Sql {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.text)
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
     Create,
@@ -151,7 +160,7 @@ impl Verb {
 }
 
 /// What happens to one tenant.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TenantPlan {
     pub tenant: TenantKey,
     pub verb: Verb,
@@ -160,10 +169,10 @@ pub struct TenantPlan {
     pub owner: String,
     pub changes: Vec<Change>,
     pub hazards: Vec<Hazard>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What a person types next, when blocked.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     #[serde(skip)]
     pub target: Target,
@@ -199,7 +208,7 @@ pub enum Password {
 }
 
 /// One change of one tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     pub kind: Kind,
     /// The thing changed, such as "role acme_user".
@@ -241,7 +250,7 @@ impl Change {
 }
 
 /// The kinds of change, in the order they are carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     EndSessions,
@@ -290,13 +299,13 @@ pub enum Step {
 }
 
 /// Something about a plan that a person should know before saying yes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hazard {
     pub kind: HazardKind,
     pub detail: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HazardKind {
     DeletesData,

@@ -1,10 +1,11 @@
 //! A registered tenant that is no longer declared: in an order in which nothing is left behind.
 
+use super::change::objects::do_block;
 use super::change::{rights, secret};
 use super::diff::Look;
 use super::tenant::Blocked;
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
-use crate::model::{Access, OnRemove, Registered, SecretState, State, TenantKey, ident};
+use crate::model::{Access, OnRemove, Registered, SecretState, State, TenantKey, ident, literal};
 
 /// `None` when there is nothing left to do: it was retained.
 pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
@@ -57,15 +58,28 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
             format!("if it is still this tenant's: ALTER SCHEMA {} OWNER TO {}", ident(&row.schema), ident(&row.owner)),
         ));
     }
+    if let Some(schema) = schema.filter(|schema| row.on_remove != OnRemove::Retain && !schema.dependents.is_empty()) {
+        let first: Vec<&str> = schema.dependents.iter().take(3).map(String::as_str).collect();
+        let more = if schema.dependents.len() > first.len() { ", …" } else { "" };
+        return Err(Blocked::new(
+            format!(
+                "{} outside schema {:?} would be dropped with it: {}{more}",
+                count(i64::try_from(schema.dependents.len()).unwrap_or(i64::MAX), "object"),
+                row.schema,
+                first.join(", ")
+            ),
+            "drop or change what depends on the schema first",
+        ));
+    }
     let secret = row.secret.clone();
     match row.on_remove {
         OnRemove::Archive => Err(Blocked::new(
             "on_remove is \"archive\", which this version cannot do yet; nothing is dropped without an archive",
             format!("put {key} back with on_remove = \"drop\" or \"retain\", apply, and take it out then"),
         )),
-        OnRemove::Retain => Ok((retain(look, row), session_hazard(row), Target::Retained { secret })),
+        OnRemove::Retain => Ok((retain(look, row), session_hazard(look, row), Target::Retained { secret })),
         OnRemove::Drop => {
-            let mut hazards = session_hazard(row);
+            let mut hazards = session_hazard(look, row);
             if let Some(schema) = schema {
                 let detail =
                     format!("{}, {} in schema {}", count(schema.tables, "table"), size(schema.bytes), row.schema);
@@ -76,7 +90,10 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
     }
 }
 
-fn session_hazard(row: &Registered) -> Vec<Hazard> {
+fn session_hazard(look: &Look<'_>, row: &Registered) -> Vec<Hazard> {
+    if !look.observed.roles.contains_key(&row.username) {
+        return Vec::new();
+    }
     vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", row.username) }]
 }
 
@@ -129,8 +146,6 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
         let before = format!("{}, {}", count(schema.tables, "table"), size(schema.bytes));
         changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before));
     }
-    let drop_role =
-        |role: &str| vec![format!("DROP OWNED BY {} CASCADE", ident(role)), format!("DROP ROLE {}", ident(role))];
     if has_user {
         let what = format!("role {}", row.username);
         changes.push(Change::sql(Kind::DropRole, what, drop_role(&row.username)).before("LOGIN"));
@@ -153,6 +168,20 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
     }
     changes.extend(secret_deletion(look, row));
     changes
+}
+
+/// DROP OWNED is there for grants and default privileges. It would also drop what the role owns elsewhere, such as a
+/// schema that somebody renamed by hand: then it is not our business, and the whole removal is rolled back.
+pub(super) fn drop_role(role: &str) -> Vec<String> {
+    let guard = do_block(&format!(
+        "SELECT pg_catalog.string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO o FROM pg_catalog.pg_shdepend d\n\
+         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o'\n\
+         AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database());\n\
+         IF o IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = '2BP01', MESSAGE = 'the role owns more than its schema: ' || o,\n\
+         HINT = 'give it to another owner first: ALTER … OWNER TO'; END IF;",
+        literal(&ident(role))
+    ));
+    vec![guard, format!("DROP OWNED BY {}", ident(role)), format!("DROP ROLE {}", ident(role))]
 }
 
 fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<Change> {

@@ -40,6 +40,16 @@ pub(super) struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// The role that owned until now was made for this tenant alone, and is of no use to it any more.
+    pub fn drops_former_owner(&self) -> bool {
+        let Some(former) = &self.current.former_owner else { return false };
+        let was_own = self.registered.is_some_and(|row| row.access != Access::Owner);
+        was_own
+            && *former != self.tenant.username
+            && self.look.observed.roles.contains_key(former)
+            && !self.look.is_shared_owner(former, &self.tenant.key)
+    }
+
     pub fn hazard(&mut self, kind: HazardKind, detail: impl Into<String>) {
         self.hazards.push(Hazard { kind, detail: detail.into() });
     }
@@ -95,7 +105,8 @@ fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
         return Ok(None);
     }
     let shared = draft.look.is_shared_owner(draft.tenant.owner(), &draft.tenant.key);
-    if shared && draft.registered.is_none() && draft.tenant.access == Access::Full {
+    let was_so = |row: &Registered| row.owner == draft.tenant.owner_role && row.access == Access::Full;
+    if shared && !draft.registered.is_some_and(was_so) && draft.tenant.access == Access::Full {
         let owner = &draft.tenant.owner_role;
         draft.hazard(
             HazardKind::SharedOwner,

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 /// The text with its control and invisible formatting characters spelled out.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     escape(text, is_active)
 }
 
 /// As [`visible`], but for line ends.
-pub(super) fn visible_lines(text: &str) -> Cow<'_, str> {
+pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c != '\n' && is_active(c))
 }
 

@@ -26,6 +26,8 @@ pub(super) fn change(
                 page.line(indent, format!("{head}  {}", visible(one)));
             }
         }
+        // The same words and another value, as of a secret whose password alone changes.
+        (Some(before), Some(after)) if before == after => change(page, indent, head, None, Some(after), style),
         (Some(before), Some(after)) => both(page, indent, head, before, after, style),
     }
 }

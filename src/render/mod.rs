@@ -2,12 +2,14 @@
 //!
 //! Every name that comes from outside passes through [`escape::visible`] on its way to a terminal.
 
-mod escape;
+pub(crate) mod escape;
 mod group;
+pub mod html;
 mod inline;
 pub mod json;
 pub mod list;
 pub mod markdown;
+pub mod metrics;
 mod page;
 #[cfg(feature = "engine")]
 pub mod report;

@@ -136,6 +136,7 @@ pub(super) fn change_tone(change: &Words) -> Tone {
         (Kind::EndSessions | Kind::DropSchema | Kind::DropRole | Kind::DropOwner | Kind::DeleteSecret, ..) => {
             Tone::Remove
         }
+        (Kind::SetPassword, ..) => Tone::Update,
         (_, None, Some(_)) => Tone::Create,
         (_, Some(_), None) => Tone::Remove,
         _ => Tone::Update,

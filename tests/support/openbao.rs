@@ -173,6 +173,8 @@ impl OpenBao {
 
     fn send(&self, namespace: &str, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // As in the tool itself: the client asks the process for its provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
         let mut request = client
             .request(method.parse().unwrap(), format!("{}/v1/{path}", self.address))

@@ -2,6 +2,8 @@
 -- PostgreSQL 16 added set_option and inherit_option; a creator's automatic membership has neither and is no member
 -- in our sense. Read through to_jsonb, so that one text serves every version.
 SELECT granted.rolname::text AS role, member.rolname::text AS member, member.rolname = current_user AS is_admin,
+       -- Some rights of the role, or all of them; a member that has neither option can only grant the role on.
+       coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) OR coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true) AS counts,
        coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) AND coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true) AS usable
 FROM pg_auth_members m
 JOIN pg_roles granted ON granted.oid = m.roleid

@@ -1,5 +1,6 @@
 -- What is in these schemas ($1), grouped by kind, owner and privileges, without the history table ($2), indexes,
--- what belongs to extensions, and the types that tables and arrays bring along.
+-- what belongs to extensions, and the types that tables and arrays bring along. The constructor functions of a range
+-- type belong to the bootstrap superuser whoever makes the type, and to the type by an internal dependency: left out.
 WITH tenant AS (
     SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY ($1::text[]::name[])
 ), member AS (
@@ -14,6 +15,7 @@ WITH tenant AS (
     SELECT t.nspname, 'f', p.proname || '()', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))::text[]
     FROM pg_proc p JOIN tenant t ON t.oid = p.pronamespace
     WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i')
     UNION ALL
     SELECT t.nspname, 'T', y.typname::text, y.typowner, coalesce(y.typacl, acldefault('T', y.typowner))::text[]
     FROM pg_type y JOIN tenant t ON t.oid = y.typnamespace LEFT JOIN pg_class c ON c.oid = y.typrelid

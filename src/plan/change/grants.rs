@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::objects::dollar_safe;
+use super::objects::do_block;
 use crate::model::{Access, Acl, Grantee, History, ObjectKind, Schema, ident, literal, qualified};
 use crate::plan::privileges::{in_words, object_privileges, schema_privileges, sorted, spell};
 use crate::plan::tenant::Draft;
@@ -12,6 +12,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let schema = draft.current.schema.clone().unwrap_or_default();
     on_schema(draft, &schema);
     defaults(draft, &schema);
+    former_defaults(draft, &schema);
     objects(draft, &schema);
     if let History::Read { acl, .. } = &schema.history {
         let changes = history(draft, acl);
@@ -46,12 +47,14 @@ fn quoted(grantee: &Grantee) -> String {
 }
 
 /// `REVOKE` then `GRANT` of what differs, on one thing that GRANT can name.
+///
+/// CASCADE takes along what the grantee passed on to others; without it REVOKE fails with 2BP01.
 fn regrant(on: &str, to: &Grantee, have: &str, want: &str) -> Vec<String> {
     let extra: String = have.chars().filter(|letter| !want.contains(*letter)).collect();
     let lacking: String = want.chars().filter(|letter| !have.contains(*letter)).collect();
     let mut sql = Vec::new();
     if !extra.is_empty() {
-        sql.push(format!("REVOKE {} ON {on} FROM {}", spell(&extra), quoted(to)));
+        sql.push(format!("REVOKE {} ON {on} FROM {} CASCADE", spell(&extra), quoted(to)));
     }
     if !lacking.is_empty() {
         sql.push(format!("GRANT {} ON {on} TO {}", spell(&lacking), quoted(to)));
@@ -130,6 +133,29 @@ fn defaults(draft: &mut Draft<'_>, schema: &Schema) {
     }
 }
 
+/// A shared owner that no longer owns for this tenant stays, and so would its default privileges here.
+fn former_defaults(draft: &mut Draft<'_>, schema: &Schema) {
+    let Some(former) = draft.current.former_owner.clone().filter(|former| *former != draft.tenant.username) else {
+        return;
+    };
+    if draft.drops_former_owner() {
+        return;
+    }
+    for default in schema.default_acls.iter().filter(|default| default.role == former) {
+        for (grantee, have) in default.acl.entries() {
+            let sql = format!(
+                "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} REVOKE ALL ON {} FROM {} CASCADE",
+                ident(&former),
+                ident(&draft.tenant.schema),
+                default.kind.plural(),
+                quoted(grantee)
+            );
+            let what = format!("future {} of {former}", default.kind.plural().to_lowercase());
+            draft.changes.push(privilege_change(Kind::DefaultPrivileges, what, grantee, &have, "", vec![sql]));
+        }
+    }
+}
+
 fn objects(draft: &mut Draft<'_>, schema: &Schema) {
     let tenant = draft.tenant;
     for kind in ObjectKind::ALL {
@@ -156,14 +182,18 @@ fn objects(draft: &mut Draft<'_>, schema: &Schema) {
             continue;
         }
         let what = format!("{count} {} in {}", kind.plural().to_lowercase(), tenant.schema);
-        let mut before = format!("{}: {}", tenant.username, have.into_iter().collect::<Vec<_>>().join(" / "));
-        for stranger in &others {
-            before.push_str(&format!("; also {stranger}"));
-        }
-        let change = Change::sql(Kind::GrantObjects, what, vec![grant_all(draft, kind, want, &others)])
-            .before(before)
-            .after(format!("{}: {}", tenant.username, in_words(want)));
-        draft.changes.push(change);
+        let strangers: Vec<String> = others.iter().map(ToString::to_string).collect();
+        let change = Change::sql(Kind::GrantObjects, what, vec![grant_all(draft, kind, want, &others)]);
+        // With access "owner" the username holds everything as the owner; only the others' grants are at stake.
+        draft.changes.push(if tenant.access == Access::Owner {
+            change.before(format!("also {}", strangers.join(", "))).after("the owner only")
+        } else {
+            let mut before = format!("{}: {}", tenant.username, have.into_iter().collect::<Vec<_>>().join(" / "));
+            if !strangers.is_empty() {
+                before.push_str(&format!("; also {}", strangers.join(", ")));
+            }
+            change.before(before).after(format!("{}: {}", tenant.username, in_words(want)))
+        });
     }
 }
 
@@ -172,12 +202,11 @@ fn objects(draft: &mut Draft<'_>, schema: &Schema) {
 /// GRANT ON ALL TABLES would also touch what the tenant made itself, and fail where we may not.
 fn grant_all(draft: &Draft<'_>, kind: ObjectKind, want: &str, others: &BTreeSet<Grantee>) -> String {
     let tenant = draft.tenant;
-    let safe = |name: &str| dollar_safe(&literal(name));
-    let schema = safe(&ident(&tenant.schema));
-    let owner = safe(&ident(tenant.owner()));
+    let schema = literal(&ident(&tenant.schema));
+    let owner = literal(&ident(tenant.owner()));
     let (word, query) = match kind {
         ObjectKind::Table => {
-            ("TABLE", relations(&schema, &owner, "'r','p','v','m','f'", &safe(&draft.look.desired.migrations.table)))
+            ("TABLE", relations(&schema, &owner, "'r','p','v','m','f'", &literal(&draft.look.desired.migrations.table)))
         }
         ObjectKind::Sequence => ("SEQUENCE", relations(&schema, &owner, "'S'", "''")),
         ObjectKind::Function => (
@@ -201,16 +230,14 @@ fn grant_all(draft: &Draft<'_>, kind: ObjectKind, want: &str, others: &BTreeSet<
         grant = format!(
             "\nEXECUTE pg_catalog.format('GRANT %s ON {word} %s TO %s', {}, o, {});",
             literal(&spell(want)),
-            safe(&user)
+            literal(&user)
         );
     }
-    format!(
-        "DO $tenantry$ DECLARE o text; BEGIN\n\
-         FOR o IN {query}\n\
-         LOOP EXECUTE pg_catalog.format('REVOKE ALL ON {word} %s FROM %s', o, {});{grant} END LOOP;\n\
-         END $tenantry$",
-        safe(&from.join(", ")),
-    )
+    do_block(&format!(
+        "FOR o IN {query}\n\
+         LOOP EXECUTE pg_catalog.format('REVOKE ALL ON {word} %s FROM %s CASCADE', o, {});{grant} END LOOP;",
+        literal(&from.join(", ")),
+    ))
 }
 
 fn relations(schema: &str, owner: &str, kinds: &str, but: &str) -> String {

@@ -36,7 +36,8 @@ fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
     }
 }
 
+/// CASCADE takes along what the member passed on with ADMIN OPTION; without it 16 and later fail with 2BP01.
 fn revoke(draft: &mut Draft<'_>, role: &str, member: &str, what: String, before: String) {
-    let sql = vec![format!("REVOKE {} FROM {}", ident(role), ident(member))];
+    let sql = vec![format!("REVOKE {} FROM {} CASCADE", ident(role), ident(member))];
     draft.changes.push(Change::sql(Kind::RevokeMembership, what, sql).before(before));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::grants;
 use crate::migrations::MigrationSet;
-use crate::model::{Applied, History};
+use crate::model::{Access, Applied, History};
 use crate::plan::tenant::{Blocked, Draft};
 use crate::plan::{Change, HazardKind, Kind, Step};
 
@@ -22,6 +22,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
         return Ok(());
     }
     let tenant = draft.tenant;
+    lost_history(draft, &history);
     let history_sql = match history {
         History::Absent => grants::new_history(draft),
         _ => Vec::new(),
@@ -30,7 +31,13 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     let mut sql: Vec<String> = files.iter().map(|file| format!("-- {}", file.file)).collect();
     sql.extend(history_sql.iter().cloned());
     let before = history.applied().last().map_or("no migration".to_owned(), |last| format!("V{}", last.version));
-    let after = files.last().map(|file| format!("V{}", file.version())).unwrap_or_default();
+    let last = history.applied().last().map_or(-1, |last| last.version);
+    let after = match files.last() {
+        // A U file that comes late: the highest version stays what it is.
+        Some(file) if i64::from(file.version()) < last => format!("V{last}, and U{} before it", file.version()),
+        Some(file) => format!("V{}", file.version()),
+        None => String::new(),
+    };
     let what = match files.as_slice() {
         [one] => format!("migration {}", one.file.trim_end_matches(".sql")),
         many => format!("{} migrations", many.len()),
@@ -46,6 +53,22 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
         history_sql,
     }));
     Ok(())
+}
+
+/// What the owner has in the schema came from migrations; without their history they run again from the first.
+fn lost_history(draft: &mut Draft<'_>, history: &History) {
+    let owner = draft.tenant.owner();
+    let found = draft.current.schema.iter().flat_map(|schema| &schema.objects);
+    let objects: i64 = found.filter(|group| group.owner == owner).map(|group| group.count).sum();
+    // With access "owner" the tenant may have made them itself, before there was any migration.
+    let by_migrations = draft.tenant.access != Access::Owner && objects > 0;
+    if draft.registered.is_some() && by_migrations && matches!(history, History::Absent) {
+        let table = &draft.look.desired.migrations.table;
+        draft.hazard(
+            HazardKind::DataLost,
+            format!("history {table} is gone while the schema holds {objects} objects: every migration runs again, from the first"),
+        );
+    }
 }
 
 /// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.

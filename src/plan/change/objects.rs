@@ -24,7 +24,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     }
     // The history is left out of the groups; it follows the owner the registry knows.
     if let (History::Read { acl, .. }, Some(former)) = (&mut schema.history, &draft.current.former_owner) {
-        wrong.entry(former.clone()).or_insert((1, draft.look.desired.migrations.table.clone()));
+        wrong.entry(former.clone()).or_insert((0, draft.look.desired.migrations.table.clone())).0 += 1;
         *acl = acl.handed_over(former, owner);
     }
     for (from, (count, example)) in wrong {
@@ -42,9 +42,8 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
 ///
 /// ALTER TABLE takes views, sequences and foreign tables too; sequences of columns and types of tables follow them.
 fn transfer(schema: &str, from: &str, to: &str) -> String {
-    format!(
-        "DO $tenantry$ DECLARE o text; BEGIN\n\
-         FOR o IN\n\
+    do_block(&format!(
+        "FOR o IN\n\
          SELECT pg_catalog.format('TABLE %s', c.oid::pg_catalog.regclass) FROM pg_catalog.pg_class c\n\
          WHERE c.relnamespace = {schema}::pg_catalog.regnamespace AND c.relowner = {from}::pg_catalog.regrole AND c.relkind IN ('r','p','v','m','f','S')\n\
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a','i','e') AND c.relkind = 'S')\n\
@@ -52,22 +51,22 @@ fn transfer(schema: &str, from: &str, to: &str) -> String {
          WHERE p.pronamespace = {schema}::pg_catalog.regnamespace AND p.proowner = {from}::pg_catalog.regrole\n\
          UNION ALL SELECT pg_catalog.format('TYPE %s', t.oid::pg_catalog.regtype) FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid\n\
          WHERE t.typnamespace = {schema}::pg_catalog.regnamespace AND t.typowner = {from}::pg_catalog.regrole AND t.typtype IN ('e','d','r','c') AND (c.oid IS NULL OR c.relkind = 'c')\n\
-         UNION ALL SELECT pg_catalog.format('STATISTICS %I.%I', s.stxnamespace::pg_catalog.regnamespace::text, s.stxname) FROM pg_catalog.pg_statistic_ext s\n\
+         UNION ALL SELECT pg_catalog.format('STATISTICS %s.%I', s.stxnamespace::pg_catalog.regnamespace::text, s.stxname) FROM pg_catalog.pg_statistic_ext s\n\
          WHERE s.stxnamespace = {schema}::pg_catalog.regnamespace AND s.stxowner = {from}::pg_catalog.regrole\n\
-         LOOP EXECUTE pg_catalog.format('ALTER %s OWNER TO %s', o, {to}); END LOOP;\n\
-         END $tenantry$",
-        schema = dollar_safe(&literal(&ident(schema))),
-        from = dollar_safe(&literal(&ident(from))),
-        to = dollar_safe(&literal(&ident(to))),
-    )
+         LOOP EXECUTE pg_catalog.format('ALTER %s OWNER TO %s', o, {to}); END LOOP;",
+        schema = literal(&ident(schema)),
+        from = literal(&ident(from)),
+        to = literal(&ident(to)),
+    ))
 }
 
-/// A name may hold the dollar quote itself: then it is spelled so that it does not end the block.
-pub(super) fn dollar_safe(quoted: &str) -> String {
-    if !quoted.contains("$tenantry$") {
-        return quoted.to_owned();
+/// A DO block with a loop variable `o`, in a dollar quote that nothing in it can end: a name may hold `$tenantry$`.
+pub(in crate::plan) fn do_block(body: &str) -> String {
+    let mut tag = "$tenantry$".to_owned();
+    while body.contains(&tag) {
+        tag.insert(tag.len() - 1, '_');
     }
-    quoted.replace("$tenantry$", "$'||'tenantry$")
+    format!("DO {tag} DECLARE o text; BEGIN\n{body}\nEND {tag}")
 }
 
 #[cfg(test)]
@@ -76,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_name_that_holds_the_dollar_quote_does_not_end_the_block() {
-        let sql = transfer("a$tenantry$; DROP", "b", "c");
-        assert_eq!(sql.matches("$tenantry$").count(), 2, "{sql}");
+        let sql = transfer("a$tenantry$; DROP", r"b$tenantry_$\", "c");
+        assert_eq!(sql.matches("$tenantry__$").count(), 2, "{sql}");
+        assert!(sql.contains(r#"E'"b$tenantry_$\\"'::pg_catalog.regrole"#), "a name is one literal: {sql}");
     }
 }

@@ -10,7 +10,7 @@ use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
 
 /// The kinds that act on what the owner owns.
-const NEED_OWNER: [Kind; 8] = [
+const NEED_OWNER: [Kind; 9] = [
     Kind::RenameSchema,
     Kind::CreateSchema,
     Kind::SetOwner,
@@ -18,6 +18,7 @@ const NEED_OWNER: [Kind; 8] = [
     Kind::DefaultPrivileges,
     Kind::GrantObjects,
     Kind::GrantHistory,
+    Kind::DropOwner,
     Kind::Migrate,
 ];
 
@@ -40,7 +41,15 @@ pub(in crate::plan) fn borrow(draft: &mut Draft<'_>) {
         name => draft.look.observed.roles.get(name),
     };
     let roles: Vec<String> = roles.into_iter().filter(|name| !has_rights(known(name))).collect();
-    draft.changes.extend(changes(draft.look.observed, &roles));
+    let mut both = changes(draft.look.observed, &roles);
+    // A role that is dropped takes its memberships with it.
+    if let Some(dropped) = draft.current.former_owner.as_ref().filter(|_| draft.drops_former_owner())
+        && let Some(give) = both.last_mut()
+    {
+        let gone = format!("REVOKE {} FROM ", ident(dropped));
+        give.sql.retain(|sql| !sql.shown().starts_with(&gone));
+    }
+    draft.changes.extend(both);
 }
 
 fn has_rights(role: Option<&Role>) -> bool {

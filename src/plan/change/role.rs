@@ -6,7 +6,20 @@ use crate::plan::{Change, ELIDED_VERIFIER, HazardKind, Kind, Sql};
 
 pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     owner(draft);
+    former_owner(draft);
     user(draft);
+}
+
+/// The tenant's own owner role goes once it owns nothing, so that none is left behind and its name is free again.
+///
+/// The manual's recipe ("Dropping Roles"): REASSIGN OWNED also takes what no other change names, such as operators and
+/// collations; after it DROP OWNED revokes privileges and drops nothing.
+fn former_owner(draft: &mut Draft<'_>) {
+    let Some(former) = draft.current.former_owner.clone().filter(|_| draft.drops_former_owner()) else { return };
+    let (from, to) = (ident(&former), ident(draft.tenant.owner()));
+    let sql =
+        vec![format!("REASSIGN OWNED BY {from} TO {to}"), format!("DROP OWNED BY {from}"), format!("DROP ROLE {from}")];
+    draft.changes.push(Change::sql(Kind::DropOwner, format!("role {former}"), sql).before("NOLOGIN"));
 }
 
 fn owner(draft: &mut Draft<'_>) {
@@ -54,7 +67,7 @@ fn user(draft: &mut Draft<'_>) {
 pub(in crate::plan) fn set_password(draft: &mut Draft<'_>, why: &str) {
     let name = &draft.tenant.username;
     let sql = Sql::with_verifier(format!("ALTER ROLE {} PASSWORD {ELIDED_VERIFIER}", ident(name)));
-    let mut change = Change::sql(Kind::SetPassword, format!("role {name}"), Vec::new()).after(why);
+    let mut change = Change::sql(Kind::SetPassword, format!("password of {name}"), Vec::new()).after(why);
     change.sql = vec![sql];
     draft.changes.push(change);
 }

@@ -2,7 +2,7 @@
 //!
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
-use crate::model::{PasswordSource, RegisteredSecret, SecretFields, SecretState, State};
+use crate::model::{PasswordSource, Registered, RegisteredSecret, SecretFields, SecretState, State};
 use crate::plan::change::role;
 use crate::plan::tenant::{Blocked, Draft};
 use crate::plan::{Change, Kind, Password, Step};
@@ -34,10 +34,18 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     // A role that is made now, or woken up, has no password anybody knows.
     let active = draft.current.role.is_some() && draft.registered.is_some_and(|row| row.state == State::Active);
     let registered = draft.registered.filter(|_| active);
-    let moved = registered
+    // The password of record goes along, whether or not the role is still there.
+    let moved = draft
+        .registered
         .filter(|row| row.secret.version.is_some())
         .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
     let wanted = fields(draft);
+    let here = (store, tenant.secret_path.as_str());
+    // What the last apply wrote here, whether or not the role is still there.
+    let remembered = draft
+        .registered
+        .map(|row| &row.secret)
+        .filter(|secret| secret.version.is_some() && (secret.store.as_str(), secret.path.as_str()) == here);
     let stored =
         |secret: &Secret<'_>| Password::Stored { path: tenant.secret_path.clone(), version: secret.version.to_owned() };
 
@@ -45,9 +53,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         (Some(_), None) => (Password::Given, true, "as password_from gives it"),
         (Some(_), Some(secret)) => {
             let same = given_is_stored(secret);
-            let in_step =
-                registered.is_some_and(|row| in_step(&row.secret, row.password_source, PasswordSource::Given, secret));
-            let stale = !same || stale(registered.map(|row| &row.secret), secret, &wanted);
+            let in_step = registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, here));
+            let stale = !same || stale(remembered, secret, &wanted);
             if same && in_step && !stale {
                 (Password::Untouched, false, "")
             } else {
@@ -66,10 +73,10 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         },
         (None, Some(secret)) => {
             let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
-            let stale = stale(registered.map(|row| &row.secret), secret, &wanted);
+            let stale = stale(remembered, secret, &wanted);
             match registered {
                 _ if was_given => (Password::Generated, true, "newly generated"),
-                Some(row) if in_step(&row.secret, row.password_source, PasswordSource::Generated, secret) => {
+                Some(row) if in_step(row, PasswordSource::Generated, secret, here) => {
                     (if stale { stored(secret) } else { Password::Untouched }, stale, "")
                 }
                 Some(_) => (stored(secret), stale, "as the secret store has it"),
@@ -85,9 +92,9 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         }
     }
     if write {
-        let before = found.as_ref().map(|secret| words(registered.map(|row| &row.secret.fields), secret));
+        let before = found.as_ref().map(|secret| words(remembered.map(|known| &known.fields), secret));
         let mut change = Change::sql(Kind::WriteSecret, format!("secret {}", tenant.secret_path), Vec::new())
-            .after(format!("{}@{}:{}/{}", wanted.username, wanted.host, wanted.port, wanted.database))
+            .after(spell(&wanted))
             .step(Step::WriteSecret {
                 path: tenant.secret_path.clone(),
                 expected: found.as_ref().map(|secret| secret.version.to_owned()),
@@ -127,9 +134,11 @@ pub(in crate::plan) fn fields(draft: &Draft<'_>) -> SecretFields {
     }
 }
 
-/// PostgreSQL holds the password of the secret's current version.
-fn in_step(row: &RegisteredSecret, had: PasswordSource, want: PasswordSource, secret: &Secret<'_>) -> bool {
-    had == want && row.version.as_deref() == Some(secret.version)
+/// PostgreSQL holds the password of the secret's current version. Another store counts its versions for itself.
+fn in_step(row: &Registered, want: PasswordSource, secret: &Secret<'_>, (store, path): (&str, &str)) -> bool {
+    let known = &row.secret;
+    let same_place = known.store == store && known.path == path;
+    row.password_source == want && same_place && known.version.as_deref() == Some(secret.version)
 }
 
 fn given_is_stored(secret: &Secret<'_>) -> bool {
@@ -153,8 +162,10 @@ fn words(registered: Option<&SecretFields>, secret: &Secret<'_>) -> String {
         SecretState::Ours { contents: Some(contents), .. } => Some(&contents.fields),
         _ => registered,
     };
-    fields.map_or_else(
-        || format!("version {}", secret.version),
-        |f| format!("{}@{}:{}/{}", f.username, f.host, f.port, f.database),
-    )
+    fields.map_or_else(|| format!("version {}", secret.version), spell)
+}
+
+fn spell(fields: &SecretFields) -> String {
+    let SecretFields { username, schema, host, port, database } = fields;
+    format!("{username}@{host}:{port}/{database}, schema {schema}")
 }

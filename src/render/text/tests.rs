@@ -112,7 +112,7 @@ fn colours_are_ansi_sequences_around_the_same_words() {
     let plan = fleet([updated("acme"), removed("globex", 3)]);
     let plain = super::plan(&plan, &Style::default());
     let coloured = super::plan(&plan, &Style { color: true, ..Style::default() });
-    assert!(coloured.contains("\x1b[33m~ update tenant acme\x1b[39m"), "{coloured}");
+    assert!(coloured.contains("\x1b[33m~ update tenant acme\x1b[0m"), "{coloured}");
     let ansi = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
     assert_eq!(ansi.replace_all(&coloured, ""), plain);
 }

@@ -19,6 +19,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The client, and the base address to call it with.
 pub(super) fn client(settings: &VaultSettings) -> Result<(Client, Url), SecretError> {
     let mut base = parse(&settings.address)?;
+    // reqwest asks the process for its provider. One that somebody installed before us serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .tls_backend_rustls()
         .connect_timeout(CONNECT_TIMEOUT)

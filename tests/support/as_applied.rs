@@ -1,0 +1,191 @@
+//! The observed state right after a successful apply, built from the desired state alone.
+
+use secrecy::ExposeSecret;
+use tenantry::model::{
+    Access, Acl, Admin, Applied, Database, DefaultAcl, Desired, Grantee, Group, History, ObjectGroup, ObjectKind,
+    Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry, Role, Schema, SecretContents,
+    SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
+};
+use tenantry::plan::{group_role, object_privileges, schema_privileges};
+
+/// A server of this version, with a superuser or a CREATEROLE role as admin.
+pub fn server(version_num: i32, superuser: bool) -> Server {
+    Server {
+        version_num,
+        system_identifier: "7000000000000000001".into(),
+        host: "db.internal".into(),
+        port: 5432,
+        admin: Admin {
+            name: "admin".into(),
+            superuser,
+            createrole: true,
+            can_create_schema: true,
+            owns_database: true,
+            owns_public: superuser,
+        },
+    }
+}
+
+/// A database that nothing was applied to: as `createdb app` leaves it.
+pub fn untouched(server: Server) -> Observed {
+    let public = if server.major() >= 15 { "U" } else { "CU" };
+    let database = Database {
+        name: "app".into(),
+        public_has_temp: true,
+        public_has_connect: true,
+        public_schema: Some(PublicState { public_privileges: public.into(), ..PublicState::default() }),
+        ..Database::default()
+    };
+    Observed { server, database, ..Observed::default() }
+}
+
+/// What a look finds once `desired` was applied.
+pub fn as_applied(desired: &Desired, server: Server) -> Observed {
+    let mut observed = untouched(server);
+    if desired.public_schema != Some(PublicSchema::Keep) {
+        observed.database.public_has_temp = false;
+        // A CREATEROLE admin may not close a schema public that is the bootstrap superuser's.
+        if observed.server.admin.owns_public
+            && let Some(public) = &mut observed.database.public_schema
+        {
+            public.public_privileges.clear();
+        }
+    }
+    observed.database.group = Some(Group { can_login: false, has_connect: false });
+    for schema in &desired.shared_schemas {
+        let shared = SharedSchema { owner: "admin".into(), group_has_usage: true };
+        observed.database.shared_schemas.insert(schema.clone(), shared);
+    }
+    for extension in &desired.extensions {
+        observed.database.extensions.insert(extension.clone(), desired.shared_schemas[0].clone());
+    }
+    let mut registry = Registry::default();
+    for tenant in desired.tenants.values() {
+        registry.tenants.insert(tenant.key.clone(), row(desired, &observed, tenant));
+        let (user, owner) = roles(desired, &observed, tenant);
+        observed.roles.insert(tenant.username.clone(), user);
+        if tenant.access != Access::Owner {
+            observed.roles.insert(tenant.owner_role.clone(), owner);
+        }
+        let schema = schema(desired, &observed, tenant);
+        observed.schemas.insert(tenant.schema.clone(), schema);
+        let contents = tenant
+            .password
+            .as_ref()
+            .map(|_| SecretContents { fields: fields(desired, &observed, tenant), password_is_given_one: Some(true) });
+        let secret = SecretState::Ours { version: "1".into(), created: None, contents };
+        observed.secrets.insert(tenant.secret_path.clone(), secret);
+    }
+    observed.registry = Some(registry);
+    observed
+}
+
+/// As another look would judge: does the secret hold the password that `after` gives?
+pub fn judge_given_passwords(observed: &mut Observed, before: &Desired, after: &Desired) {
+    for tenant in after.tenants.values() {
+        let Some(given) = &tenant.password else { continue };
+        let old = before.tenants.get(&tenant.key);
+        let had = old.and_then(|old| old.password.as_ref());
+        let same = had.is_some_and(|had| had.expose_secret() == given.expose_secret());
+        let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
+        let Some(remembered) = row.map(|row| row.secret.fields.clone()) else { continue };
+        if let Some(SecretState::Ours { contents, .. }) = observed.secrets.get_mut(&tenant.secret_path) {
+            *contents = Some(SecretContents { fields: remembered, password_is_given_one: Some(same) });
+        }
+    }
+}
+
+fn fields(desired: &Desired, observed: &Observed, tenant: &Tenant) -> SecretFields {
+    SecretFields {
+        username: tenant.username.clone(),
+        schema: tenant.schema.clone(),
+        host: desired.advertise.host.clone().unwrap_or_else(|| observed.server.host.clone()),
+        port: desired.advertise.port.unwrap_or(observed.server.port),
+        database: observed.database.name.clone(),
+    }
+}
+
+fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
+    Registered {
+        schema: tenant.schema.clone(),
+        username: tenant.username.clone(),
+        owner: tenant.owner().to_owned(),
+        access: tenant.access,
+        state: State::Active,
+        on_remove: tenant.on_remove,
+        protected: tenant.protected,
+        secret: RegisteredSecret {
+            store: desired.secrets.store.as_str().into(),
+            path: tenant.secret_path.clone(),
+            version: Some("1".into()),
+            fields: fields(desired, observed, tenant),
+        },
+        password_source: tenant.password_source(),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        password_changed_at: Some(jiff::Timestamp::UNIX_EPOCH),
+    }
+}
+
+fn roles(desired: &Desired, observed: &Observed, tenant: &Tenant) -> (Role, Role) {
+    let group = group_role(&observed.database.name);
+    let plain = Role { inherit: true, connection_limit: -1, member_of: [group].into(), ..Role::default() };
+    let mut user = Role { can_login: true, connection_limit: tenant.connection_limit, ..plain.clone() };
+    user.settings = tenant.settings.clone();
+    let path: Vec<String> =
+        std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|name| ident(name)).collect();
+    user.settings.insert("search_path".into(), path.join(", "));
+    (user, plain)
+}
+
+fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {
+    let (owner, major) = (tenant.owner().to_owned(), observed.server.major());
+    let user = Grantee::Role(tenant.username.clone());
+    let admin = Some(Grantee::Role(observed.server.admin.name.clone())).filter(|_| !observed.server.admin.superuser);
+    let with_admin = |acl: Acl, letters: &str| match &admin {
+        Some(admin) => acl.with(admin.clone(), letters),
+        None => acl,
+    };
+    let granted = |letters: &str| Acl::default().with(user.clone(), letters);
+    let owned = |letters: &str| Acl::default().with(Grantee::Role(owner.clone()), letters);
+    let has_tables = !desired.migrations.is_empty();
+    let object = |kind: ObjectKind, builtin: Acl, count, names: &[&str]| ObjectGroup {
+        kind,
+        owner: owner.clone(),
+        acl: builtin.with(user.clone(), object_privileges(tenant.access, kind, major)),
+        count,
+        examples: names.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let objects = [
+        object(ObjectKind::Table, owned("Dadrtwx"), 2, &["orders", "users"]),
+        object(ObjectKind::Sequence, owned("Urw"), 1, &["users_id_seq"]),
+        object(ObjectKind::Function, owned("X").with(Grantee::Public, "X"), 1, &["touch()"]),
+        object(ObjectKind::Type, owned("U").with(Grantee::Public, "U"), 1, &["status"]),
+    ];
+    let history_acl =
+        if tenant.access == Access::Owner { owned("Dadrtwx") } else { owned("Dadrtwx").with(user.clone(), "r") };
+    let applied = |file: &tenantry::migrations::MigrationFile| Applied {
+        version: file.version().into(),
+        name: file.name().into(),
+        checksum: file.checksum(),
+    };
+    let history = if has_tables {
+        History::Read { applied: desired.migrations.iter().map(applied).collect(), acl: with_admin(history_acl, "r") }
+    } else {
+        History::Absent
+    };
+    let default_acl = |kind| {
+        let letters = object_privileges(tenant.access, kind, major);
+        (!letters.is_empty()).then(|| DefaultAcl { role: owner.clone(), kind, acl: granted(letters) })
+    };
+    Schema {
+        acl: with_admin(owned("CU").with(user.clone(), schema_privileges(tenant.access)), "U"),
+        objects: if has_tables { objects.into() } else { Vec::new() },
+        default_acls: ObjectKind::ALL.into_iter().filter_map(default_acl).collect(),
+        history,
+        tables: if has_tables { 3 } else { 0 },
+        bytes: if has_tables { 81_920 } else { 0 },
+        relations: if has_tables { 8 } else { 0 },
+        owner: owner.clone(),
+        ..Schema::default()
+    }
+}
