@@ -49,7 +49,9 @@ fn expected<'a>(desired: &'a Desired, observed: &'a Observed) -> BTreeMap<&'a st
     let mut expected = BTreeMap::new();
     let rows = observed.registry.iter().flat_map(|registry| &registry.tenants);
     let store = desired.secrets.store.as_str();
-    for (tenant, row) in rows.filter(|(_, row)| row.secret.store == store && row.state != State::Retained) {
+    // A retained tenant has none, unless deleting it failed: then the registry still knows its version.
+    let has_secret = |row: &Registered| row.state != State::Retained || row.secret.version.is_some();
+    for (tenant, row) in rows.filter(|(_, row)| row.secret.store == store && has_secret(row)) {
         let path = row.secret.path.as_str();
         expected.insert(path, Expected { tenant, path, registered: Some(row), given: None });
     }

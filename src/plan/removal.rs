@@ -7,7 +7,7 @@ use super::tenant::Blocked;
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
 use crate::model::{Access, OnRemove, Registered, SecretState, State, TenantKey, ident, literal};
 
-/// `None` when there is nothing left to do: it was retained.
+/// `None` when there is nothing left to do: it was retained, and its secret is gone.
 pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
     let mut plan = TenantPlan {
         tenant: key.clone(),
@@ -22,8 +22,11 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         target: Target::None,
     };
     let work = match row.state {
-        State::Retained => return None,
-        // The drop was committed; only the secret is left.
+        State::Retained if row.secret.version.is_none() => return None,
+        // It was committed; only the secret is left.
+        State::Retained => {
+            Ok((secret_deletion(look, row), Vec::new(), Target::Retained { secret: row.secret.clone() }))
+        }
         State::Removed => Ok((secret_deletion(look, row), Vec::new(), Target::Removed { secret: row.secret.clone() })),
         State::Active => remove(look, key, row),
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::grants;
 use crate::migrations::MigrationSet;
-use crate::model::{Access, Applied, History};
+use crate::model::{Access, Applied, History, ident, qualified};
 use crate::plan::tenant::{Blocked, Draft};
 use crate::plan::{Change, HazardKind, Kind, Step};
 
@@ -14,7 +14,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     if let History::Untrusted(why) = &history {
         return Err(Blocked::new(
             format!("{}.{} cannot be trusted: {why}", draft.tenant.schema, set.table),
-            "look at what stands there, put the history table back as it was, and plan again",
+            hint_for_untrusted(draft, why),
         ));
     }
     let pending = pending(set, history.applied())?;
@@ -69,6 +69,19 @@ fn lost_history(draft: &mut Draft<'_>, history: &History) {
             format!("history {table} is gone while the schema holds {objects} objects: every migration runs again, from the first"),
         );
     }
+}
+
+/// What brings the history back under the tenant's owner, when that is what it lacks.
+fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
+    let owner = draft.tenant.owner();
+    let look = "look at what stands there";
+    if !why.starts_with("it belongs to") {
+        return format!("{look}, put the history table back as it was, and plan again");
+    }
+    let exists = draft.look.observed.roles.contains_key(owner);
+    let create = if exists { String::new() } else { format!("CREATE ROLE {} NOLOGIN; ", ident(owner)) };
+    let table = qualified(&draft.tenant.schema, &draft.look.desired.migrations.table);
+    format!("{look}; if it is this tenant's history: {create}ALTER TABLE {table} OWNER TO {}", ident(owner))
 }
 
 /// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.

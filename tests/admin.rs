@@ -1,0 +1,177 @@
+//! An admin who is no superuser: LOGIN, CREATEROLE, and CREATE on the database.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/postgres.rs"]
+mod postgres_server;
+
+use fleet::{BOTH, Fleet, ask};
+use postgres_server::Version;
+
+const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
+
+/// A fleet whose admin is this role. `policy` is what [database] says.
+fn fleet_of(version: Version, admin: &str, rights: &str, policy: &str) -> Fleet {
+    let mut fleet = Fleet::usual(version, admin);
+    fleet.execute(&format!("CREATE ROLE {admin} LOGIN {rights} PASSWORD 'a'"));
+    fleet.url = fleet.database.url_as(admin, "a");
+    fleet.head.insert_str(0, policy);
+    fleet
+}
+
+const KEEP: &str = "[database]\npublic_schema = \"keep\"\n";
+
+/// The roles whose rights the admin has without asking for them.
+fn held(fleet: &Fleet, admin: &str) -> String {
+    fleet.ask(&format!(
+        "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{admin}'::regrole \
+         AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true)) ORDER BY 1"
+    ))
+}
+
+fn grant_create(fleet: &Fleet, admin: &str) {
+    fleet.execute(&format!("GRANT CREATE ON DATABASE {} TO {admin}", fleet.database.name));
+}
+
+#[test]
+fn a_life_under_an_admin_who_may_make_roles_and_schemas_only() {
+    for version in BOTH {
+        let fleet = fleet_of(version, "keeper", "CREATEROLE", KEEP);
+        grant_create(&fleet, "keeper");
+        let settles = |tenants: &str| {
+            fleet.declare(tenants);
+            fleet.run(&REMOVE).ends(0);
+            fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
+            fleet.run(&["verify"]).ends(0);
+            assert_eq!(held(&fleet, "keeper"), "", "after {tenants}");
+        };
+        let all = |access: [&str; 4], more: &str| {
+            let line = |(n, access): (usize, &str)| format!("kp-{n} = {{ access = \"{access}\" {more} }}\n");
+            access.into_iter().enumerate().map(line).collect::<String>()
+        };
+        settles(&all(["full", "owner", "readwrite", "readonly"], ""));
+        fleet
+            .log_in("kp-0")
+            .batch_execute("INSERT INTO users (email) VALUES ('kept'); CREATE TABLE mine (id int)")
+            .unwrap();
+        settles(&all(
+            ["full", "owner", "readwrite", "readonly"],
+            ", connection_limit = 4, settings = { work_mem = \"6MB\" }",
+        ));
+        fleet.migration("V3__more.sql", "CREATE TABLE more (id int);\nALTER TABLE users ADD COLUMN name text;");
+        settles(&all(["full", "owner", "readwrite", "readonly"], ""));
+        for turn in [
+            ["owner", "readwrite", "readonly", "full"],
+            ["readwrite", "readonly", "full", "owner"],
+            ["full", "owner", "readwrite", "readonly"],
+            ["readonly", "full", "owner", "readwrite"],
+            ["owner", "readonly", "full", "full"],
+        ] {
+            settles(&all(turn, ""));
+        }
+        assert_eq!(ask(&mut fleet.log_in("kp-0"), "SELECT email, (SELECT count(*) FROM mine) FROM users"), "kept, 0");
+        let names = ", schema = \"{tenant} s\", username = \"{tenant} u\", owner = \"{tenant} o\"";
+        settles(&all(["owner", "readonly", "full", "full"], names));
+        settles(&all(["full", "readonly", "full", "owner"], ""));
+        fleet.migration("V4__late.sql", "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY more_id ON more (id);");
+        fleet.migration("V5__after.sql", "CREATE TABLE after (id int);");
+        settles(&all(["full", "readonly", "full", "owner"], ""));
+        std::fs::remove_file(fleet.secret_file("kp-1")).unwrap();
+        settles(&all(["full", "readonly", "full", "owner"], ", password_from = \"a given password\""));
+        settles(&all(["full", "readonly", "full", "owner"], ", on_remove = \"retain\""));
+        let mut open = [fleet.log_in("kp-0"), fleet.log_in("kp-3")];
+        settles("kp-1 = {}\nkp-2 = {}");
+        assert!(open.iter_mut().all(|session| session.batch_execute("SELECT 1").is_err()));
+        settles(&all(["full", "readonly", "full", "owner"], ""));
+        settles("kp-1 = {}");
+        settles("");
+        assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^kp'"), "");
+    }
+}
+
+#[test]
+fn one_owner_role_for_many_works_under_such_an_admin() {
+    for version in BOTH {
+        let mut fleet = fleet_of(version, "sharer", "CREATEROLE", KEEP);
+        grant_create(&fleet, "sharer");
+        fleet.head.push_str("owner = \"shared_by_many\"\naccess = \"readwrite\"\n");
+        for tenants in ["sh-one = {}\nsh-two = {}", "sh-two = {}\nsh-three = {}", ""] {
+            fleet.declare(tenants);
+            fleet.run(&REMOVE).ends(0);
+            fleet.settled();
+            assert_eq!(held(&fleet, "sharer"), "", "after {tenants}");
+        }
+        assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^(sh_|shared)'"), "");
+    }
+}
+
+#[test]
+fn a_membership_that_the_admin_has_anyway_is_left_to_it() {
+    for version in BOTH {
+        let fleet = fleet_of(version, "member", "CREATEROLE", KEEP);
+        grant_create(&fleet, "member");
+        fleet.declare("mb-one = {}\nmb-two = {}");
+        fleet.applies_and_settles();
+        // From 16 on the creator is a member with ADMIN alone, and a plain GRANT leaves that as it is.
+        let with = if version == Version::V18 { "WITH INHERIT TRUE, SET TRUE" } else { "" };
+        fleet.execute(&format!("GRANT mb_one_owner TO member {with}"));
+        assert_eq!(held(&fleet, "member"), "mb_one_owner");
+        fleet.migration("V3__more.sql", "CREATE TABLE more (id int);");
+        fleet.applies_and_settles();
+        assert_eq!(held(&fleet, "member"), "mb_one_owner");
+    }
+}
+
+#[test]
+fn what_is_not_the_admins_to_close_is_told_with_its_sql_and_its_owner_can() {
+    for version in BOTH {
+        let fleet = fleet_of(version, "closer", "CREATEROLE", "");
+        grant_create(&fleet, "closer");
+        fleet.execute("GRANT CREATE ON SCHEMA public TO PUBLIC");
+        fleet.declare("cz-one = {}");
+        fleet.apply().says("REVOKE ALL ON SCHEMA public FROM PUBLIC").says("REVOKE TEMPORARY ON DATABASE");
+        fleet.run(&["verify"]).ends(2).says("public");
+        let database = &fleet.database.name;
+        fleet.execute(&format!(
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC; REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC"
+        ));
+        fleet.settled();
+    }
+}
+
+#[test]
+fn the_owner_of_the_database_closes_it_itself() {
+    for version in BOTH {
+        let fleet = fleet_of(version, "holder", "CREATEROLE", "");
+        let database = &fleet.database.name;
+        fleet.execute(&format!("ALTER DATABASE {database} OWNER TO holder; ALTER SCHEMA public OWNER TO holder; REVOKE CONNECT ON DATABASE {database} FROM PUBLIC"));
+        fleet.declare("hd-one = {}\nhd-two = { access = \"owner\" }");
+        fleet.applies_and_settles();
+        assert_eq!(held(&fleet, "holder"), "");
+    }
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_before_anything_changes() {
+    for version in BOTH {
+        let fleet = fleet_of(version, "lacking", "", KEEP);
+        let database = fleet.database.name.clone();
+        fleet.declare("la-one = {}");
+        let refused = |words: &str| {
+            fleet.try_apply().ends(1).says(words).says("nothing was changed");
+            let sql = "SELECT rolname FROM pg_roles WHERE rolname ~ '^(la_|tenantry_lacking)' UNION ALL SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant'";
+            assert_eq!(fleet.ask(sql), "");
+            assert!(!fleet.secret_file("la-one").exists());
+        };
+        refused("ALTER ROLE \"lacking\" CREATEROLE");
+        fleet.execute("ALTER ROLE lacking CREATEROLE");
+        refused(&format!("GRANT CREATE ON DATABASE \"{database}\" TO \"lacking\""));
+        fleet.execute(&format!(
+            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT, CREATE ON DATABASE {database} TO lacking"
+        ));
+        refused(&format!("GRANT CONNECT ON DATABASE \"{database}\" TO"));
+        fleet.execute(&format!("GRANT CONNECT ON DATABASE {database} TO PUBLIC"));
+        fleet.applies_and_settles();
+    }
+}

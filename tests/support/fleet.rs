@@ -1,0 +1,223 @@
+//! A project as a user has it: a directory with tenants.toml and migrations, a database, and the tenantry command.
+#![allow(dead_code)] // Each test binary uses a part.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::postgres_server::{TestDatabase, Version, database_of};
+
+pub const BOTH: [Version; 2] = [Version::Installed, Version::V18];
+
+/// A bit of everything that a migration makes: a table, an identity, a serial, a type, a view, a function, a sequence.
+pub const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        "V1__create_users.sql",
+        "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text NOT NULL UNIQUE);\n",
+    ),
+    (
+        "V2__create_projects.sql",
+        "CREATE TYPE mood AS ENUM ('calm', 'busy');\nCREATE SEQUENCE tickets;\n\
+         CREATE TABLE projects (id serial PRIMARY KEY, owner bigint REFERENCES users, mood mood NOT NULL DEFAULT 'calm');\n\
+         CREATE VIEW busy AS SELECT * FROM projects WHERE mood = 'busy';\n\
+         CREATE FUNCTION user_count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM users';\n",
+    ),
+];
+
+pub struct Fleet {
+    dir: TempDir,
+    pub database: TestDatabase,
+    /// What --database-url says.
+    pub url: String,
+    /// What stands in tenants.toml before `[tenants]`.
+    pub head: String,
+    pub env: BTreeMap<String, String>,
+}
+
+/// How a run of the command ended.
+#[derive(Debug)]
+pub struct Run {
+    args: Vec<String>,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Self {
+        let (stdout, stderr) = (end(&self.stdout), end(&self.stderr));
+        assert_eq!(self.code, code, "tenantry {}\n{stdout}\n{stderr}", self.args.join(" "));
+        self
+    }
+
+    /// On stdout or stderr.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        let heard = self.stdout.contains(words) || self.stderr.contains(words);
+        assert!(heard, "{words:?} is not in:\n{}\n{}", end(&self.stdout), end(&self.stderr));
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
+    }
+}
+
+impl Fleet {
+    /// Roles are the cluster's and a server serves a whole test binary: each test names its tenants as no other does.
+    pub fn new(version: Version, name: &str) -> Self {
+        Self::on(database_of(version, name))
+    }
+
+    pub fn on(database: TestDatabase) -> Self {
+        let fleet = Self {
+            dir: tempfile::tempdir().unwrap(),
+            url: database.url.clone(),
+            database,
+            head: "[defaults]\non_remove = \"drop\"\n".into(),
+            env: BTreeMap::new(),
+        };
+        fs::create_dir(fleet.path("migrations")).unwrap();
+        fleet
+    }
+
+    /// With the usual migrations.
+    pub fn usual(version: Version, name: &str) -> Self {
+        let fleet = Self::new(version, name);
+        MIGRATIONS.iter().for_each(|(file, sql)| fleet.migration(file, sql));
+        fleet
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes tenants.toml: the head, and these lines of `[tenants]`.
+    pub fn declare(&self, tenants: &str) {
+        fs::write(self.path("tenants.toml"), format!("{}\n[tenants]\n{tenants}\n", self.head)).unwrap();
+    }
+
+    pub fn migration(&self, file: &str, sql: &str) {
+        fs::write(self.path("migrations").join(file), sql).unwrap();
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
+        // Nothing of the developer's own: no PG*, no VAULT_*, no ~/.pgpass.
+        command.env_clear().env("HOME", self.path("home")).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("TENANTRY_DATABASE_URL", &self.url).envs(&self.env);
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Run {
+        let output = self.command(args).output().unwrap();
+        Run {
+            args: args.iter().map(ToString::to_string).collect(),
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    pub fn try_apply(&self) -> Run {
+        self.run(&["apply", "-y", "-v"])
+    }
+
+    #[track_caller]
+    pub fn apply(&self) -> Run {
+        self.try_apply().ends(0)
+    }
+
+    /// Nothing is left to do, and every tenant works and reaches no other.
+    #[track_caller]
+    pub fn settled(&self) {
+        self.run(&["plan", "--detailed-exitcode", "-v"]).ends(0);
+        self.run(&["verify"]).ends(0);
+    }
+
+    #[track_caller]
+    pub fn applies_and_settles(&self) {
+        self.apply();
+        self.settled();
+    }
+
+    /// Nothing of what was to be made is there: role, schema, secret, row.
+    #[track_caller]
+    pub fn assert_no_trace_of(&self, tenant: &str) {
+        let sql = format!(
+            "SELECT rolname::text FROM pg_roles WHERE rolname IN ('{tenant}_user', '{tenant}_owner') \
+             UNION ALL SELECT nspname::text FROM pg_namespace WHERE nspname = 'tenant_{tenant}'"
+        );
+        assert_eq!(self.ask(&sql), "", "of {tenant}");
+        if self.ask("SELECT to_regclass('tenantry.tenants')::text") != "-" {
+            let rows = format!(
+                "SELECT tenant FROM tenantry.tenants WHERE tenant = '{tenant}' \
+                 UNION ALL SELECT tenant FROM tenantry.audit_log WHERE tenant = '{tenant}'"
+            );
+            assert_eq!(self.ask(&rows), "", "of {tenant}");
+        }
+        assert!(!self.secret_file(tenant).exists(), "a secret of {tenant}");
+    }
+
+    pub fn secret_file(&self, tenant: &str) -> PathBuf {
+        self.path(&format!(".tenantry/secrets/tenants/{tenant}.json"))
+    }
+
+    #[track_caller]
+    pub fn secret(&self, tenant: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.secret_file(tenant)).unwrap()).unwrap()
+    }
+
+    /// A session as the tenant's own program has it: the secret's url and nothing else.
+    #[track_caller]
+    pub fn log_in(&self, tenant: &str) -> postgres::Client {
+        log_in(&self.secret(tenant))
+    }
+
+    pub fn execute(&self, sql: &str) {
+        self.database.execute(sql);
+    }
+
+    /// The superuser's answer: rows by "; ", columns by ", ", NULL as "-".
+    #[track_caller]
+    pub fn ask(&self, sql: &str) -> String {
+        ask(&mut self.database.client(), sql)
+    }
+}
+
+/// Enough to see why.
+fn end(text: &str) -> &str {
+    let from = text.char_indices().rev().nth(2500).map_or(0, |(at, _)| at);
+    &text[from..]
+}
+
+#[track_caller]
+pub fn log_in(secret: &Value) -> postgres::Client {
+    postgres::Client::connect(secret["url"].as_str().unwrap(), postgres::NoTls).unwrap()
+}
+
+#[track_caller]
+pub fn ask(client: &mut postgres::Client, sql: &str) -> String {
+    let messages = client.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let rows = messages.iter().filter_map(|message| match message {
+        postgres::SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|n| row.get(n).unwrap_or("-")).collect::<Vec<_>>().join(", "))
+        }
+        _ => None,
+    });
+    rows.collect::<Vec<_>>().join("; ")
+}
+
+/// The SQLSTATE of what is refused.
+#[track_caller]
+pub fn refused(client: &mut postgres::Client, sql: &str) -> String {
+    let error = client.batch_execute(sql).expect_err(sql);
+    error.code().unwrap_or_else(|| panic!("{sql}: {error:?}")).code().to_owned()
+}

@@ -1,0 +1,231 @@
+//! The same lives with their secrets in a real OpenBao: KV version 2 and 1, AppRole, and what goes wrong.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/openbao.rs"]
+mod openbao;
+#[path = "support/postgres.rs"]
+mod postgres_server;
+
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use fleet::{BOTH, Fleet, ask, log_in};
+use openbao::OpenBao;
+use postgres_server::Version;
+use serde_json::{Value, json};
+
+const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "99"];
+
+/// What README asks for, and no more.
+const POLICY: &str = "path \"secret/data/tenants/*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\"] }
+path \"secret/metadata/tenants/*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }
+path \"secret/detailed-metadata/tenants/*\" { capabilities = [\"list\"] }";
+
+fn fleet_with(version: Version, name: &str, bao: &OpenBao, more: &str) -> Fleet {
+    let mut fleet = Fleet::usual(version, name);
+    fleet.head.push_str(&format!("[secrets]\nstore = \"vault\"\n[vault]\naddress = \"{}\"\n{more}\n", bao.address));
+    fleet.env.insert("VAULT_TOKEN".into(), bao.token.clone());
+    fleet
+}
+
+fn kv2(bao: &OpenBao, tenant: &str) -> Value {
+    bao.api("GET", &format!("secret/data/tenants/{tenant}"), Value::Null)["data"]["data"].clone()
+}
+
+#[test]
+fn a_life_with_kv_version_2_and_approle() {
+    let bao = OpenBao::dev();
+    bao.policy("tenantry", POLICY);
+    bao.api("POST", "sys/auth/approle", json!({"type": "approle"}));
+    bao.api("POST", "auth/approle/role/tenantry", json!({"token_policies": ["tenantry"], "token_ttl": "60s"}));
+    let role = bao.api("GET", "auth/approle/role/tenantry/role-id", Value::Null)["data"]["role_id"].clone();
+    let secret = bao.api("POST", "auth/approle/role/tenantry/secret-id", json!({}))["data"]["secret_id"].clone();
+    let auth = format!("auth = {{ method = \"approle\", role_id = {role}, secret_id = \"${{SECRET_ID}}\" }}");
+    for version in BOTH {
+        let mut fleet = fleet_with(version, "kv2", &bao, &auth);
+        fleet.env = [("SECRET_ID".to_owned(), secret.as_str().unwrap().to_owned())].into();
+        fleet.declare("k2-one = {}\nk2-two = { access = \"owner\" }");
+        fleet.applies_and_settles();
+        let one = kv2(&bao, "k2-one");
+        let keys: Vec<_> = one.as_object().unwrap().keys().cloned().collect();
+        let mut promised = ["tenant", "username", "password", "schema", "host", "port", "database", "url"];
+        promised.sort_unstable();
+        let mut sorted = keys.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, promised);
+        let metadata = bao.api("GET", "secret/metadata/tenants/k2-one", Value::Null)["data"]["custom_metadata"].clone();
+        assert_eq!(metadata, json!({"managed_by": "tenantry", "tenant": "k2-one", "database": fleet.database.name}));
+        assert_eq!(ask(&mut log_in(&one), "SELECT current_schema()"), "tenant_k2_one");
+        // Unchanged tenants get no new versions.
+        fleet.declare("k2-one = { connection_limit = 5 }\nk2-two = { access = \"owner\", username = \"k2 two\" }");
+        fleet.applies_and_settles();
+        let current = |tenant: &str| {
+            bao.api("GET", &format!("secret/metadata/tenants/{tenant}"), Value::Null)["data"]["current_version"].clone()
+        };
+        assert_eq!((current("k2-one"), current("k2-two")), (json!(1), json!(2)));
+        // Somebody else rotates.
+        let mut changed = one.clone();
+        changed["password"] = json!("theirs");
+        changed["url"] = json!(
+            one["url"]
+                .as_str()
+                .unwrap()
+                .split_once("_user:")
+                .map(|(head, tail)| format!("{head}_user:theirs@{}", tail.split_once('@').unwrap().1))
+                .unwrap()
+        );
+        bao.api("POST", "secret/data/tenants/k2-one", json!({"data": changed}));
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(2);
+        fleet.applies_and_settles();
+        assert_eq!(kv2(&bao, "k2-one")["password"], "theirs");
+        // Somebody deletes the newest version: it is made again.
+        bao.api("DELETE", "secret/data/tenants/k2-one", Value::Null);
+        fleet.applies_and_settles();
+        // A secret of somebody else's.
+        bao.api("POST", "secret/data/tenants/k2-three", json!({"data": {"api_key": "x"}}));
+        fleet.declare("k2-one = {}\nk2-three = {}");
+        fleet.run(&REMOVE).ends(1).says("somebody else's");
+        assert_eq!(kv2(&bao, "k2-three"), json!({"api_key": "x"}));
+        fleet.declare("k2-one = {}");
+        fleet.settled();
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        fleet.settled();
+        assert_eq!(bao.try_api("GET", "secret/metadata/tenants/k2-one", &Value::Null).unwrap().0, 404);
+        bao.api("DELETE", "secret/metadata/tenants/k2-three", Value::Null);
+    }
+}
+
+#[test]
+fn a_life_with_kv_version_1() {
+    let bao = OpenBao::dev();
+    bao.api("POST", "sys/mounts/old", json!({"type": "kv", "options": {"version": "1"}}));
+    let read = |tenant: &str| bao.api("GET", &format!("old/tenants/{tenant}"), Value::Null)["data"].clone();
+    for version in BOTH {
+        let mut fleet = fleet_with(version, "kv1", &bao, "mount = \"old\"");
+        fleet.declare("k1-one = {}\nk1-two = { password_from = \"given for good\" }");
+        fleet.applies_and_settles();
+        let one = read("k1-one");
+        assert_eq!(ask(&mut log_in(&one), "SELECT current_schema()"), "tenant_k1_one");
+        fleet.declare("k1-one = { schema = \"k1 renamed\" }\nk1-two = {}");
+        fleet.applies_and_settles();
+        assert_eq!(read("k1-one")["password"], one["password"]);
+        assert_ne!(read("k1-two")["password"], "given for good");
+        bao.api("DELETE", "old/tenants/k1-one", Value::Null);
+        fleet.applies_and_settles();
+        fleet.head = fleet.head.replace("[vault]", "path = \"moved/{tenant}\"\n[vault]");
+        fleet.declare("k1-one = { schema = \"k1 renamed\" }\nk1-two = {}");
+        fleet.applies_and_settles();
+        assert_eq!(bao.try_api("GET", "old/tenants/k1-one", &Value::Null).unwrap().0, 404);
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        fleet.settled();
+        assert_eq!(bao.try_api("GET", "old/moved/k1-one", &Value::Null).unwrap().0, 404);
+    }
+}
+
+#[test]
+fn a_store_that_is_not_ready_is_found_out_before_postgresql_is_touched() {
+    let mut bao = OpenBao::durable(None);
+    let fleet = |more: &str| {
+        let fleet = fleet_with(Version::V18, "not_ready", &bao, more);
+        fleet.declare("nr-one = {}");
+        fleet
+    };
+    let untouched = |fleet: &Fleet, words: &str| {
+        fleet.try_apply().ends(1).says(words);
+        fleet.run(&["plan", "--detailed-exitcode"]).code
+    };
+    let nothing = |fleet: &Fleet| {
+        let sql = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant' UNION ALL SELECT rolname FROM pg_roles WHERE rolname ~ '^(nr_|tenantry_not_ready)'";
+        assert_eq!(fleet.ask(sql), "");
+    };
+    let wrong = fleet("mount = \"nowhere\"");
+    assert_eq!(untouched(&wrong, "mount \"nowhere\""), 1);
+    nothing(&wrong);
+    let mut forbidden = fleet("");
+    let read_only = POLICY.replace("\"create\", ", "").replace("\"update\", ", "");
+    forbidden.env.insert("VAULT_TOKEN".into(), bao.token_with("read-only", &read_only, json!({})));
+    assert_eq!(untouched(&forbidden, "does not allow to"), 2, "a plan needs to read only");
+    nothing(&forbidden);
+    forbidden.env.insert("VAULT_TOKEN".into(), "no-such-token".into());
+    assert_eq!(untouched(&forbidden, "not one of this server"), 1);
+    forbidden.env.remove("VAULT_TOKEN");
+    assert_eq!(untouched(&forbidden, "no token"), 1);
+    let ready = fleet("");
+    bao.seal();
+    assert_eq!(untouched(&ready, "is sealed"), 1);
+    bao.kill();
+    assert_eq!(untouched(&ready, "cannot reach"), 1);
+    nothing(&ready);
+    bao.start();
+    bao.unseal();
+    ready.applies_and_settles();
+}
+
+/// Starts an apply of fifty and lets something happen once a few are done. The rest of the fifty must be whole or not there.
+fn fifty(version: Version, name: &str, bao: &OpenBao, token: &str, happens: impl FnOnce()) -> Fleet {
+    let mut fleet = fleet_with(version, name, bao, "");
+    fleet.env.insert("VAULT_TOKEN".into(), token.into());
+    fleet.declare(&(0..50).map(|n| format!("{name}-{n} = {{}}\n")).collect::<String>());
+    let mut command = fleet.command(&["apply", "-y", "--parallelism", "3", "--format", "json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    let done = |fleet: &Fleet| {
+        fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^tenant_'").parse::<i32>().unwrap()
+    };
+    while done(&fleet) < 5 {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        sleep(Duration::from_millis(5));
+    }
+    happens();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["summary"]["failed"].as_u64().unwrap() > 0, "{told}");
+    let mut whole = 0;
+    for tenant in report["tenants"].as_array().unwrap() {
+        let key = tenant["tenant"].as_str().unwrap();
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM pg_roles WHERE rolname IN ('{0}_user', '{0}_owner')), \
+             (SELECT count(*) FROM pg_namespace WHERE nspname = 'tenant_{0}'), (SELECT count(*) FROM tenantry.tenants WHERE tenant = '{key}')",
+            key.replace('-', "_")
+        );
+        let there = fleet.ask(&sql);
+        if tenant["outcome"] == "applied" {
+            whole += 1;
+            assert_eq!(there, "2, 1, 1", "{key}");
+        } else {
+            assert_eq!(there, "0, 0, 0", "{key}: {tenant}");
+            assert!(tenant["error"]["message"].as_str().unwrap().contains("secret"), "{tenant}");
+        }
+    }
+    assert!(whole >= 5 && whole < 50, "{whole} of 50");
+    fleet
+}
+
+#[test]
+fn a_token_revoked_in_the_middle_leaves_nothing_half_made() {
+    let bao = OpenBao::dev();
+    for (version, name) in [(Version::Installed, "rv15"), (Version::V18, "rv18")] {
+        let token = bao.token_with("tenantry", POLICY, json!({}));
+        let mut fleet =
+            fifty(version, name, &bao, &token, || drop(bao.api("POST", "auth/token/revoke", json!({"token": token}))));
+        fleet.env.insert("VAULT_TOKEN".into(), bao.token.clone());
+        fleet.applies_and_settles();
+    }
+}
+
+#[test]
+fn a_store_sealed_in_the_middle_leaves_nothing_half_made() {
+    let bao = OpenBao::durable(None);
+    for (version, name) in [(Version::Installed, "sl15"), (Version::V18, "sl18")] {
+        let fleet = fifty(version, name, &bao, &bao.token, || bao.seal());
+        bao.unseal();
+        fleet.applies_and_settles();
+    }
+}
