@@ -28,6 +28,7 @@ use crate::database::Target;
 use crate::error::Error;
 use crate::model::{Desired, Server};
 use crate::plan::{Plan, Stage, TenantPlan};
+use crate::registry;
 use crate::secrets::SecretStore;
 
 /// What carrying a plan out needs.
@@ -51,6 +52,7 @@ impl Apply<'_> {
     /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
         shared::run(client, self, plan, Stage::Before)?;
+        registry::settle(client)?;
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
         let mut outcomes = self.tenants(&work);

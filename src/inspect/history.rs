@@ -5,16 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use postgres::{Client, Row, Transaction};
 
 use super::database::acl;
+use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
 use crate::error::{Doing, Error};
 use crate::model::{Access, Applied, Desired, History, Observed, State, ident, qualified};
 
 /// One transaction locks at most this many histories: a long one would exhaust the lock table.
 const CHUNK: usize = 200;
 
+/// A schema, the role that should own its history, and what the tenant may do there.
+type Place = (String, String, Access);
+
 pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observed) -> Result<(), Error> {
     let table = &desired.migrations.table;
     // Unregistered schemas are not ours to look into.
-    let registered: Vec<(String, String, Access)> = observed
+    let registered: Vec<Place> = observed
         .registry
         .iter()
         .flat_map(|registry| registry.tenants.values())
@@ -22,17 +26,46 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
         .map(|row| (row.schema.clone(), row.owner.clone(), row.access))
         .collect();
     for chunk in registered.chunks(CHUNK) {
-        let mut transaction =
-            client.build_transaction().read_only(true).start().doing("starting to read the refinery histories")?;
-        let histories = read_chunk(&mut transaction, table, chunk)?;
-        transaction.commit().doing("reading the refinery histories")?;
-        for (schema, history) in histories {
+        for (schema, history) in chunk_or_each(client, table, chunk)? {
             if let Some(found) = observed.schemas.get_mut(&schema) {
                 found.history = history;
             }
         }
     }
     Ok(())
+}
+
+/// A chunk at once; one by one when a tenant that owns its history holds it locked, so that only that one is blocked.
+fn chunk_or_each(client: &mut Client, table: &str, chunk: &[Place]) -> Result<BTreeMap<String, History>, Error> {
+    match in_transaction(client, table, chunk) {
+        Err(error) if is_locked(&error) => {}
+        other => return other,
+    }
+    let mut histories = BTreeMap::new();
+    for one in chunk {
+        match in_transaction(client, table, std::slice::from_ref(one)) {
+            Ok(found) => histories.extend(found),
+            Err(error) if is_locked(&error) => {
+                let why = "somebody holds it locked (look at pg_locks); plan again when they are done";
+                histories.insert(one.0.clone(), History::Untrusted(why.into()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(histories)
+}
+
+fn in_transaction(client: &mut Client, table: &str, chunk: &[Place]) -> Result<BTreeMap<String, History>, Error> {
+    let starting = "starting to read the refinery histories";
+    let mut transaction = client.build_transaction().read_only(true).start().doing(starting)?;
+    transaction.batch_execute(LOCK_TIMEOUT).doing(starting)?;
+    let histories = read_chunk(&mut transaction, table, chunk)?;
+    transaction.commit().doing("reading the refinery histories")?;
+    Ok(histories)
+}
+
+fn is_locked(error: &Error) -> bool {
+    matches!(error, Error::Database { source, .. } if source.sqlstate() == Some(LOCK_NOT_AVAILABLE))
 }
 
 /// One tenant's history, inside a transaction that is about to write it.
@@ -52,7 +85,7 @@ pub(crate) fn history_of(
 fn read_chunk(
     transaction: &mut Transaction<'_>,
     table: &str,
-    chunk: &[(String, String, Access)],
+    chunk: &[Place],
 ) -> Result<BTreeMap<String, History>, Error> {
     let owners: BTreeMap<&str, &str> =
         chunk.iter().map(|(schema, owner, _)| (schema.as_str(), owner.as_str())).collect();

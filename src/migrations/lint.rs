@@ -93,6 +93,9 @@ fn escapes(statement: &Statement) -> Option<&'static str> {
         ["SET", rest @ ..] | ["RESET", rest @ ..] if rest.iter().any(|w| w.starts_with("ROLE")) => {
             Some("SET ROLE is refused by PostgreSQL when the migration runs for a tenant")
         }
+        ["GRANT" | "REVOKE", ..] | ["ALTER", "DEFAULT", "PRIVILEGES", ..] => {
+            Some("changes privileges: those are as access says, and the next apply makes them so again")
+        }
         ["SET", rest @ ..] if rest.iter().any(|w| w.starts_with("SEARCH_PATH")) => {
             Some("sets search_path: what follows may land outside the tenant's schema")
         }
@@ -133,9 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn what_may_leave_the_schema_is_a_warning() {
-        let file = MigrationFile::parse("V1__x.sql", "SET search_path = x;\nCREATE TABLE public.t ();").unwrap();
-        assert_eq!(file.warnings.iter().map(|w| w.line).collect::<Vec<_>>(), [1, 2]);
+    fn what_may_leave_the_schema_or_the_plan_is_a_warning() {
+        let sql = "SET search_path = x;\nCREATE TABLE public.t ();\nGRANT SELECT ON t TO reporting;";
+        let file = MigrationFile::parse("V1__x.sql", sql).unwrap();
+        assert_eq!(file.warnings.iter().map(|w| w.line).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]
