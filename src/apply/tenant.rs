@@ -103,7 +103,7 @@ pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPla
     }
 }
 
-fn clean(client: &mut Client) -> Result<(), DatabaseError> {
+pub(super) fn clean(client: &mut Client) -> Result<(), DatabaseError> {
     client.batch_execute("DISCARD ALL")?;
     session::prepare(client)
 }
@@ -165,7 +165,6 @@ impl Job<'_> {
 
     /// The changes in the plan's order. Returns the versions that must wait until after COMMIT.
     fn changes(&self, transaction: &mut Transaction<'_>, password: Option<&SecretString>) -> Result<Vec<i32>, Ended> {
-        let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut late = Vec::new();
         for change in &self.plan.changes {
             match &change.step {
@@ -175,13 +174,12 @@ impl Job<'_> {
                     let (now, after) = concurrently::split(&self.apply.desired.migrations, versions);
                     late = after;
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
-                    migrate::run(self, transaction, &batch).map_err(|error| {
-                        let retry = if is_retryable(error.sqlstate.as_deref()) { Retry::Yes } else { Retry::No };
-                        Ended::Failed(error, retry)
-                    })?;
-                    let roles = [self.plan.owner.as_str(), self.plan.username.as_str()];
-                    let major = self.apply.server.major();
-                    fence::nothing_is_deferred(transaction, major, schema, &roles).map_err(rolled_back)?;
+                    migrate::run(self, transaction, &batch)
+                        .and_then(|()| fence::nothing_is_deferred(transaction))
+                        .map_err(|error| {
+                            let retry = if is_retryable(error.sqlstate.as_deref()) { Retry::Yes } else { Retry::No };
+                            Ended::Failed(error, retry)
+                        })?;
                 }
                 Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
             }

@@ -59,6 +59,9 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
         .isolation_level(IsolationLevel::RepeatableRead)
         .start()
         .doing("starting to read the catalogs")?;
+    // Sizes wait for whoever locked a table: a tenant may, for ever.
+    let timeout = format!("SET LOCAL lock_timeout = '{}ms'", desired.lock_timeout.as_millis());
+    transaction.batch_execute(&timeout).doing("setting lock_timeout")?;
     let mut observed = database::read(&mut transaction, target, desired)?;
     if observed.registry.is_some() {
         let registry = registry::read(&mut transaction)?;
