@@ -51,8 +51,14 @@ fn a_life_under_an_admin_who_may_make_roles_and_schemas_only() {
             access.into_iter().enumerate().map(line).collect::<String>()
         };
         settles(&all(["full", "owner", "readwrite", "readonly"], ""));
-        fleet.log_in("kp-0").batch_execute("INSERT INTO users (email) VALUES ('kept'); CREATE TABLE mine (id int)").unwrap();
-        settles(&all(["full", "owner", "readwrite", "readonly"], ", connection_limit = 4, settings = { work_mem = \"6MB\" }"));
+        fleet
+            .log_in("kp-0")
+            .batch_execute("INSERT INTO users (email) VALUES ('kept'); CREATE TABLE mine (id int)")
+            .unwrap();
+        settles(&all(
+            ["full", "owner", "readwrite", "readonly"],
+            ", connection_limit = 4, settings = { work_mem = \"6MB\" }",
+        ));
         fleet.migration("V3__more.sql", "CREATE TABLE more (id int);\nALTER TABLE users ADD COLUMN name text;");
         settles(&all(["full", "owner", "readwrite", "readonly"], ""));
         for turn in [
@@ -127,7 +133,9 @@ fn what_is_not_the_admins_to_close_is_told_with_its_sql_and_its_owner_can() {
         fleet.apply().says("REVOKE ALL ON SCHEMA public FROM PUBLIC").says("REVOKE TEMPORARY ON DATABASE");
         fleet.run(&["verify"]).ends(2).says("public");
         let database = &fleet.database.name;
-        fleet.execute(&format!("REVOKE ALL ON SCHEMA public FROM PUBLIC; REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC"));
+        fleet.execute(&format!(
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC; REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC"
+        ));
         fleet.settled();
     }
 }
@@ -159,7 +167,9 @@ fn a_right_that_is_missing_is_named_before_anything_changes() {
         refused("ALTER ROLE \"lacking\" CREATEROLE");
         fleet.execute("ALTER ROLE lacking CREATEROLE");
         refused(&format!("GRANT CREATE ON DATABASE \"{database}\" TO \"lacking\""));
-        fleet.execute(&format!("REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT, CREATE ON DATABASE {database} TO lacking"));
+        fleet.execute(&format!(
+            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT, CREATE ON DATABASE {database} TO lacking"
+        ));
         refused(&format!("GRANT CONNECT ON DATABASE \"{database}\" TO"));
         fleet.execute(&format!("GRANT CONNECT ON DATABASE {database} TO PUBLIC"));
         fleet.applies_and_settles();

@@ -22,7 +22,9 @@ fn exit_codes_are_as_promised() {
     let fleet = Fleet::usual(Version::V18, "codes");
     fleet.declare("ec-one = {}");
     let code = |args: &[&str]| fleet.run(args).code;
-    for usage in [&["plan", "--no-such-flag"][..], &["frobnicate"], &["apply", "--allow-removals", "many"], &["show"], &[]] {
+    for usage in
+        [&["plan", "--no-such-flag"][..], &["frobnicate"], &["apply", "--allow-removals", "many"], &["show"], &[]]
+    {
         assert_eq!(code(usage), 64, "{usage:?}");
     }
     assert_eq!(code(&["--help"]), 0);
@@ -69,7 +71,8 @@ fn apply_asks_and_takes_no_answer_from_a_pipe() {
     let fleet = Fleet::usual(Version::V18, "asks");
     fleet.declare("as-one = {}");
     fleet.run(&["apply"]).ends(1).says("stdin is no terminal").says("--auto-approve");
-    let mut child = fleet.command(&["apply"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        fleet.command(&["apply"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // The pipe may be closed before the answer is read; that is as good.
     let _ = child.stdin.take().unwrap().write_all(b"yes\n");
     assert_eq!(child.wait().unwrap().code(), Some(1));
@@ -87,9 +90,17 @@ fn a_second_apply_is_refused_and_told_who_is_at_work() {
         fleet.declare("lo-one = {}");
         let mut holder = fleet.database.client();
         let key = i64::from_be_bytes(*b"tenantry");
-        holder.batch_execute(&format!("SET application_name = 'the first apply'; SELECT pg_advisory_lock({key})")).unwrap();
+        holder
+            .batch_execute(&format!("SET application_name = 'the first apply'; SELECT pg_advisory_lock({key})"))
+            .unwrap();
         let year = holder.query_one("SELECT to_char(now(), 'YYYY-MM-DD')", &[]).unwrap().get::<_, String>(0);
-        fleet.try_apply().ends(1).says("another apply is at work").says("postgres from 127.0.0.1").says("the first apply").says(&format!("since {year}"));
+        fleet
+            .try_apply()
+            .ends(1)
+            .says("another apply is at work")
+            .says("postgres from 127.0.0.1")
+            .says("the first apply")
+            .says(&format!("since {year}"));
         fleet.run(&["plan"]).ends(0);
         // A lock of another database's is none of ours.
         Fleet::usual(version, "free").run(&["plan", "-c", "none.toml"]).ends(1);
@@ -176,7 +187,8 @@ fn an_interrupted_apply_finishes_what_it_began_and_the_next_goes_on() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let (applied, skipped) = (report["summary"]["applied"].as_u64().unwrap(), report["summary"]["skipped"].as_u64().unwrap());
+        let (applied, skipped) =
+            (report["summary"]["applied"].as_u64().unwrap(), report["summary"]["skipped"].as_u64().unwrap());
         assert!(applied >= 3 && skipped > 0 && applied + skipped == 40, "{report}");
         let counts = format!(
             "SELECT (SELECT count(*) FROM tenantry.tenants), (SELECT count(*) FROM pg_namespace WHERE nspname ~ '^tenant_'), \
@@ -198,7 +210,9 @@ fn a_killed_apply_leaves_nothing_that_the_next_does_not_mend() {
             let mut command = fleet.command(&["apply", "-y", "-q", "--parallelism", "4"]);
             let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             let begun = Instant::now();
-            while fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^tenant_'").parse::<i32>().unwrap() < enough {
+            while fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^tenant_'").parse::<i32>().unwrap()
+                < enough
+            {
                 assert!(begun.elapsed() < Duration::from_secs(60));
                 sleep(Duration::from_millis(3));
             }
@@ -237,7 +251,9 @@ fn what_only_looks_changes_nothing() {
         assert!(!fleet.path(".tenantry").exists());
         fleet.applies_and_settles();
         looks(0);
-        fleet.declare("pl-one = { schema = \"renamed\", access = \"owner\" }\npl-two = { connection_limit = 2 }\npl-four = {}");
+        fleet.declare(
+            "pl-one = { schema = \"renamed\", access = \"owner\" }\npl-two = { connection_limit = 2 }\npl-four = {}",
+        );
         looks(2);
         let dump = || {
             let program = fleet.database.server.binaries().program("pg_dump");

@@ -31,7 +31,11 @@ fn every_access_gives_what_it_says_and_no_more() {
             ("a-full", vec![insert, create, "TRUNCATE projects", "SELECT nextval('tickets')"], vec![alter]),
             ("a-own", vec![insert, create, alter, "DROP VIEW busy"], vec![]),
             ("a-rw", vec![insert, "SELECT user_count()"], vec![create, alter, "TRUNCATE projects"]),
-            ("a-ro", vec!["SELECT * FROM busy", "SELECT user_count()"], vec![insert, create, "SELECT nextval('tickets')"]),
+            (
+                "a-ro",
+                vec!["SELECT * FROM busy", "SELECT user_count()"],
+                vec![insert, create, "SELECT nextval('tickets')"],
+            ),
         ] {
             let mut client = fleet.log_in(tenant);
             for sql in allowed {
@@ -42,7 +46,8 @@ fn every_access_gives_what_it_says_and_no_more() {
             }
             if tenant != "a-own" {
                 assert_eq!(refused(&mut client, "DELETE FROM refinery_schema_history"), "42501");
-                let trigger = "CREATE TRIGGER t BEFORE INSERT ON users EXECUTE FUNCTION suppress_redundant_updates_trigger()";
+                let trigger =
+                    "CREATE TRIGGER t BEFORE INSERT ON users EXECUTE FUNCTION suppress_redundant_updates_trigger()";
                 assert_eq!(refused(&mut client, trigger), "42501");
             }
             assert_eq!(ask(&mut client, "SELECT count(*) FROM refinery_schema_history"), "2");
@@ -59,7 +64,9 @@ fn the_secret_has_eight_keys_and_its_url_lands_in_the_schema() {
     for version in BOTH {
         let mut fleet = Fleet::usual(version, "secret");
         fleet.head.push_str("[passwords]\nlength = 64\n");
-        fleet.declare("s-keys = { connection_limit = 7, settings = { statement_timeout = \"30s\", work_mem = \"5MB\" } }");
+        fleet.declare(
+            "s-keys = { connection_limit = 7, settings = { statement_timeout = \"30s\", work_mem = \"5MB\" } }",
+        );
         fleet.applies_and_settles();
         let file = fleet.secret_file("s-keys");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -72,7 +79,8 @@ fn the_secret_has_eight_keys_and_its_url_lands_in_the_schema() {
         assert_eq!(secret["port"], fleet.database.server.port());
         assert_eq!(secret["database"], fleet.database.name.as_str());
         assert_eq!(secret["password"].as_str().unwrap().len(), 64);
-        let sql = "SELECT current_user, current_schema(), current_setting('statement_timeout'), current_setting('work_mem')";
+        let sql =
+            "SELECT current_user, current_schema(), current_setting('statement_timeout'), current_setting('work_mem')";
         assert_eq!(ask(&mut fleet.log_in("s-keys"), sql), "s_keys_user, tenant_s_keys, 30s, 5MB");
         // libpq reads the same url.
         let psql = fleet.database.server.binaries().program("psql");
@@ -103,14 +111,19 @@ fn no_password_reaches_postgresql_or_the_terminal() {
             let secret = fleet.secret(tenant);
             let password = secret["password"].as_str().unwrap();
             let encoded = secret["url"].as_str().unwrap().split(['@', ':']).nth(2).unwrap().to_owned();
-            for (place, text) in [("the log", &log), ("stdout", &run.stdout), ("stderr", &run.stderr), ("show", &shown)] {
+            for (place, text) in [("the log", &log), ("stdout", &run.stdout), ("stderr", &run.stderr), ("show", &shown)]
+            {
                 assert!(!text.contains(password) && !text.contains(&encoded), "the password is in {place}");
             }
             // No verifier of it on the terminal either.
             assert!(![&run.stdout, &run.stderr].iter().any(|text| text.contains("SCRAM-SHA-256$4096")));
-            let verifiers = format!("SELECT left(rolpassword, 19) FROM pg_authid WHERE rolname = '{}'", secret["username"].as_str().unwrap());
+            let verifiers = format!(
+                "SELECT left(rolpassword, 19) FROM pg_authid WHERE rolname = '{}'",
+                secret["username"].as_str().unwrap()
+            );
             assert_eq!(fleet.ask(&verifiers), "SCRAM-SHA-256$4096:");
-            let registry = fleet.ask("SELECT t::text FROM tenantry.tenants t; SELECT a::text FROM tenantry.audit_log a");
+            let registry =
+                fleet.ask("SELECT t::text FROM tenantry.tenants t; SELECT a::text FROM tenantry.audit_log a");
             assert!(!registry.contains(password) && !registry.contains("SCRAM"), "{registry}");
         }
         assert_eq!(fleet.secret("q-given")["password"], given);
@@ -131,7 +144,8 @@ fn the_registry_remembers_the_tenant_and_the_audit_log_the_change() {
     let sql = "SELECT session_username, tenant, verb, jsonb_array_length(changes) > 5, xmin::text = transaction_id::xid::text \
                FROM tenantry.audit_log WHERE verb <> 'database'";
     assert_eq!(fleet.ask(sql), "postgres, r-one, create, t, t");
-    let kinds = fleet.ask("SELECT DISTINCT c ->> 'kind' FROM tenantry.audit_log, jsonb_array_elements(changes) c ORDER BY 1");
+    let kinds =
+        fleet.ask("SELECT DISTINCT c ->> 'kind' FROM tenantry.audit_log, jsonb_array_elements(changes) c ORDER BY 1");
     for kind in ["create_role", "create_owner", "create_schema", "grant_schema", "migrate", "write_secret"] {
         assert!(kinds.contains(kind), "{kind} in {kinds}");
     }
@@ -150,7 +164,9 @@ fn any_name_that_postgresql_can_quote_works_from_end_to_end() {
             for (n, name) in names.iter().enumerate() {
                 let owner = format!("{n} {}", name.chars().take(20).collect::<String>());
                 let [schema, username, owner] = [*name, name, &owner].map(|name| serde_json::json!(name).to_string());
-                text.push_str(&format!("[tenants.n{n}]\nschema = {schema}\nusername = {username}\nowner = {owner}\n{suffix}\n"));
+                text.push_str(&format!(
+                    "[tenants.n{n}]\nschema = {schema}\nusername = {username}\nowner = {owner}\n{suffix}\n"
+                ));
             }
             text
         };
@@ -187,8 +203,13 @@ fn a_name_of_64_bytes_is_refused_before_anything_happens() {
 fn what_tenants_share_is_theirs_to_use() {
     for version in BOTH {
         let mut fleet = Fleet::usual(version, "shared");
-        fleet.head.insert_str(0, "[database]\nshared_schemas = [\"extensions\", \"lookup\"]\nextensions = [\"pg_trgm\"]\n");
-        fleet.migration("V3__similar.sql", "CREATE EXTENSION IF NOT EXISTS pg_trgm;\nCREATE INDEX ON users USING gin (email gin_trgm_ops);");
+        fleet
+            .head
+            .insert_str(0, "[database]\nshared_schemas = [\"extensions\", \"lookup\"]\nextensions = [\"pg_trgm\"]\n");
+        fleet.migration(
+            "V3__similar.sql",
+            "CREATE EXTENSION IF NOT EXISTS pg_trgm;\nCREATE INDEX ON users USING gin (email gin_trgm_ops);",
+        );
         fleet.declare("sh-one = {}\nsh-two = { access = \"readonly\" }");
         fleet.applies_and_settles();
         let sql = "SELECT similarity('acme', 'acne') > 0, current_setting('search_path')";
@@ -216,6 +237,9 @@ fn one_owner_role_may_own_for_many() {
         fleet.declare("");
         fleet.run(&["apply", "-y", "--allow-removals", "2"]).ends(0);
         fleet.settled();
-        assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname = 'the_one_owner' OR rolname LIKE 'o\\_%'"), "");
+        assert_eq!(
+            fleet.ask("SELECT rolname FROM pg_roles WHERE rolname = 'the_one_owner' OR rolname LIKE 'o\\_%'"),
+            ""
+        );
     }
 }

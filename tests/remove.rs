@@ -27,7 +27,10 @@ fn drop_leaves_nothing() {
         fleet.run(&["plan"]).ends(0).says("4 to remove").says("deletes");
         fleet.run(&REMOVE).ends(0);
         fleet.settled();
-        assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^rd_' ORDER BY 1"), "rd_stays_owner; rd_stays_user");
+        assert_eq!(
+            fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^rd_' ORDER BY 1"),
+            "rd_stays_owner; rd_stays_user"
+        );
         assert_eq!(fleet.ask("SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant_rd'"), "tenant_rd_stays");
         assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants"), "rd-stays");
         assert_eq!(fleet.ask("SELECT count(*) FROM tenantry.audit_log WHERE verb = 'remove'"), "4");
@@ -198,8 +201,15 @@ fn a_tombstone_remembers_a_secret_that_could_not_be_deleted() {
         let secret = bao.api("GET", "secret/data/tenants/ts-one", serde_json::Value::Null)["data"]["data"].clone();
         log_in(&secret);
         fleet.declare("");
-        fleet.run(&REMOVE).ends(1).says("deleting the secret at tenants/ts-one").says("the next apply deletes the secret");
-        assert_eq!(fleet.ask("SELECT tenant, state FROM tenantry.tenants ORDER BY 1"), "ts-one, removed; ts-two, retained");
+        fleet
+            .run(&REMOVE)
+            .ends(1)
+            .says("deleting the secret at tenants/ts-one")
+            .says("the next apply deletes the secret");
+        assert_eq!(
+            fleet.ask("SELECT tenant, state FROM tenantry.tenants ORDER BY 1"),
+            "ts-one, removed; ts-two, retained"
+        );
         assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^ts_one'"), "");
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("ts-one").says("ts-two");
         fleet.env.insert("VAULT_TOKEN".into(), openbao::ROOT_TOKEN.into());

@@ -18,7 +18,8 @@ use fleet::{BOTH, Fleet, ask, refused};
 fn a_connection_limit_is_set_changed_and_lifted() {
     for version in BOTH {
         let fleet = Fleet::usual(version, "limit");
-        for (declared, limit) in [("", "-1"), ("connection_limit = 1", "1"), ("connection_limit = 2", "2"), ("", "-1")] {
+        for (declared, limit) in [("", "-1"), ("connection_limit = 1", "1"), ("connection_limit = 2", "2"), ("", "-1")]
+        {
             fleet.declare(&format!("cl-one = {{ {declared} }}"));
             fleet.applies_and_settles();
             assert_eq!(fleet.ask("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'cl_one_user'"), limit);
@@ -80,7 +81,9 @@ fn renames_keep_the_data_and_the_password_and_are_told_to_clients() {
                 assert_eq!(fleet.secret(&tenant)["password"], password, "{names}");
                 assert_eq!(ask(&mut fleet.log_in(&tenant), "SELECT email FROM users"), "kept", "{names}");
             }
-            let left = format!("SELECT rolname FROM pg_roles WHERE rolname ~* '^rn' AND rolname ~ '{access}' AND rolname !~ '^rn_{access}_(user|owner)$'");
+            let left = format!(
+                "SELECT rolname FROM pg_roles WHERE rolname ~* '^rn' AND rolname ~ '{access}' AND rolname !~ '^rn_{access}_(user|owner)$'"
+            );
             assert_eq!(fleet.ask(&left), "");
             fleet.declare("");
             fleet.run(&["apply", "-y", "--allow-removals", "1"]).ends(0);
@@ -124,7 +127,10 @@ fn pending_migrations_are_applied_with_the_declared_privileges() {
         let fleet = Fleet::usual(version, "pending");
         fleet.declare("pm-full = {}\npm-own = { access = \"owner\" }\npm-rw = { access = \"readwrite\" }\npm-ro = { access = \"readonly\" }");
         fleet.applies_and_settles();
-        fleet.migration("V3__add.sql", "ALTER TABLE users ADD COLUMN name text;\nCREATE TABLE notes (id serial, body text);");
+        fleet.migration(
+            "V3__add.sql",
+            "ALTER TABLE users ADD COLUMN name text;\nCREATE TABLE notes (id serial, body text);",
+        );
         fleet.migration("V5__later.sql", "CREATE TABLE later (id int);");
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2);
         fleet.applies_and_settles();
@@ -132,7 +138,10 @@ fn pending_migrations_are_applied_with_the_declared_privileges() {
             fleet.log_in(tenant).batch_execute("INSERT INTO notes (body) VALUES ('x')").unwrap();
         }
         assert_eq!(refused(&mut fleet.log_in("pm-ro"), "INSERT INTO notes (body) VALUES ('x')"), "42501");
-        assert_eq!(fleet.ask("SELECT DISTINCT relowner::regrole FROM pg_class WHERE oid = 'tenant_pm_full.notes'::regclass"), "pm_full_owner");
+        assert_eq!(
+            fleet.ask("SELECT DISTINCT relowner::regrole FROM pg_class WHERE oid = 'tenant_pm_full.notes'::regclass"),
+            "pm_full_owner"
+        );
         fleet.migration("V4__between.sql", "SELECT 1;");
         fleet.try_apply().ends(1).says("out of order");
         std::fs::rename(fleet.path("migrations/V4__between.sql"), fleet.path("migrations/U4__between.sql")).unwrap();
@@ -152,7 +161,10 @@ fn a_later_migration_that_fails_leaves_the_tenant_as_it_was() {
         fleet.migration("V4__check.sql", "SELECT 1;\nALTER TABLE users\n  ADD CHECK (email <> '');");
         let run = fleet.try_apply().ends(1).says("lm-bad").says("V4__check.sql:2").says("23514");
         assert!(run.stdout.contains("1 applied"), "{}", run.stdout);
-        assert_eq!(fleet.ask("SELECT to_regclass('tenant_lm_bad.fine')::text, to_regclass('tenant_lm_one.fine')::text"), "-, tenant_lm_one.fine");
+        assert_eq!(
+            fleet.ask("SELECT to_regclass('tenant_lm_bad.fine')::text, to_regclass('tenant_lm_one.fine')::text"),
+            "-, tenant_lm_one.fine"
+        );
         assert_eq!(fleet.ask("SELECT t::text FROM tenantry.tenants t WHERE tenant = 'lm-bad'"), before);
         fleet.run(&["verify"]).ends(0);
         fleet.log_in("lm-bad").batch_execute("DELETE FROM users").unwrap();

@@ -62,12 +62,21 @@ fn a_life_with_kv_version_2_and_approle() {
         // Unchanged tenants get no new versions.
         fleet.declare("k2-one = { connection_limit = 5 }\nk2-two = { access = \"owner\", username = \"k2 two\" }");
         fleet.applies_and_settles();
-        let current = |tenant: &str| bao.api("GET", &format!("secret/metadata/tenants/{tenant}"), Value::Null)["data"]["current_version"].clone();
+        let current = |tenant: &str| {
+            bao.api("GET", &format!("secret/metadata/tenants/{tenant}"), Value::Null)["data"]["current_version"].clone()
+        };
         assert_eq!((current("k2-one"), current("k2-two")), (json!(1), json!(2)));
         // Somebody else rotates.
         let mut changed = one.clone();
         changed["password"] = json!("theirs");
-        changed["url"] = json!(one["url"].as_str().unwrap().split_once("_user:").map(|(head, tail)| format!("{head}_user:theirs@{}", tail.split_once('@').unwrap().1)).unwrap());
+        changed["url"] = json!(
+            one["url"]
+                .as_str()
+                .unwrap()
+                .split_once("_user:")
+                .map(|(head, tail)| format!("{head}_user:theirs@{}", tail.split_once('@').unwrap().1))
+                .unwrap()
+        );
         bao.api("POST", "secret/data/tenants/k2-one", json!({"data": changed}));
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2);
         fleet.applies_and_settles();
@@ -165,7 +174,9 @@ fn fifty(version: Version, name: &str, bao: &OpenBao, token: &str, happens: impl
     let mut command = fleet.command(&["apply", "-y", "--parallelism", "3", "--format", "json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
-    let done = |fleet: &Fleet| fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^tenant_'").parse::<i32>().unwrap();
+    let done = |fleet: &Fleet| {
+        fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^tenant_'").parse::<i32>().unwrap()
+    };
     while done(&fleet) < 5 {
         assert!(begun.elapsed() < Duration::from_secs(60));
         sleep(Duration::from_millis(5));
@@ -202,7 +213,8 @@ fn a_token_revoked_in_the_middle_leaves_nothing_half_made() {
     let bao = OpenBao::dev();
     for (version, name) in [(Version::Installed, "rv15"), (Version::V18, "rv18")] {
         let token = bao.token_with("tenantry", POLICY, json!({}));
-        let mut fleet = fifty(version, name, &bao, &token, || drop(bao.api("POST", "auth/token/revoke", json!({"token": token}))));
+        let mut fleet =
+            fifty(version, name, &bao, &token, || drop(bao.api("POST", "auth/token/revoke", json!({"token": token}))));
         fleet.env.insert("VAULT_TOKEN".into(), bao.token.clone());
         fleet.applies_and_settles();
     }

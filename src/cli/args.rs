@@ -128,6 +128,9 @@ pub struct ApplyArgs {
 
 #[derive(Debug, Args)]
 pub struct DriftArgs {
+    /// Write a page for people to this file: one HTML file that loads nothing
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
     /// Write Prometheus metrics to this file, atomically
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,

@@ -8,15 +8,19 @@ use super::args::{DriftArgs, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{plan, session};
+use super::{list, plan, session};
 use crate::error::Doing;
+use crate::inspect::Sizes;
 use crate::model::{Observed, State};
 use crate::render;
 
 pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, Failure> {
     let start = Instant::now();
     let mut session = session::connect(global)?;
-    let (observed, plan) = session.plan()?;
+    // A report says how large each tenant is, and a size is a look at files.
+    let sizes = if args.report.is_some() { Sizes::All } else { Sizes::Removed };
+    let observed = session.observe(sizes)?;
+    let plan = session.diff(&observed);
     out.print(&plan::rendered(&plan, out))?;
     if let Some(path) = &args.metrics {
         let now = jiff::Timestamp::now();
@@ -26,6 +30,12 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
             oldest_password_age_seconds: oldest_password(&observed).map(|at| now.duration_since(at).as_secs()),
         };
         write_atomically(path, &render::metrics::text(&plan, &run))?;
+    }
+    if let Some(path) = &args.report {
+        let fleet = list::rows(&mut session, &observed)?;
+        let taken_at = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let report = render::html::Report { plan: &plan, fleet: &fleet, taken_at: &taken_at };
+        write_atomically(path, &render::html::report(&report))?;
     }
     Ok(if plan.is_empty() { Exit::Ok } else { Exit::Changes })
 }

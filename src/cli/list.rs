@@ -23,7 +23,7 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn rows(session: &mut session::Session, observed: &Observed) -> Result<Vec<ListRow>, Failure> {
+pub fn rows(session: &mut session::Session, observed: &Observed) -> Result<Vec<ListRow>, Failure> {
     let desired = &session.project.desired;
     let registered = observed.registry.iter().flat_map(|registry| &registry.tenants);
     let keys: BTreeSet<TenantKey> = desired.tenants.keys().chain(registered.map(|(key, _)| key)).cloned().collect();

@@ -82,9 +82,12 @@ impl Session {
 
     pub fn plan(&mut self) -> Result<(Observed, Plan), Failure> {
         let observed = self.observe(Sizes::Removed)?;
-        let filter = &self.filter;
-        let plan = plan::diff(&self.project.desired, &observed, &|key| filter.selects(key));
+        let plan = self.diff(&observed);
         Ok((observed, plan))
+    }
+
+    pub fn diff(&self, observed: &Observed) -> Plan {
+        plan::diff(&self.project.desired, observed, &|key| self.filter.selects(key))
     }
 
     pub fn selects(&self, key: &TenantKey) -> bool {

@@ -17,7 +17,6 @@ pub use diff::{diff, group_role};
 pub use document::{Document, Summary};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
-#[cfg(feature = "cli")]
 pub(crate) use removal::size;
 pub use saved::{ReadError, Saved, Stale, digest};
 

@@ -174,13 +174,12 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
 }
 
 /// DROP OWNED is there for grants and default privileges. It would also drop what the role owns elsewhere, such as a
-/// schema that somebody renamed by hand: then it is not our business, and the whole removal is rolled back. Default
-/// privileges count as owned, and any tenant may set its own: they go with the role.
+/// schema that somebody renamed by hand: then it is not our business, and the whole removal is rolled back.
 pub(super) fn drop_role(role: &str) -> Vec<String> {
     let guard = do_block(&format!(
         "SELECT pg_catalog.string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO o FROM pg_catalog.pg_shdepend d\n\
-         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o'\n\
-         AND d.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database());\n\
+         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o' AND d.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass\n\
+         AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database());\n\
          IF o IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = '2BP01', MESSAGE = 'the role owns more than its schema: ' || o,\n\
          HINT = 'give it to another owner first: ALTER … OWNER TO'; END IF;",
         literal(&ident(role))

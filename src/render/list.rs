@@ -63,8 +63,7 @@ pub fn text(rows: &[ListRow]) -> String {
 }
 
 /// Seconds for a person: the largest unit that says something.
-#[cfg(feature = "cli")]
-fn age(seconds: i64) -> String {
+pub(super) fn age(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),

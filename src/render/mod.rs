@@ -4,6 +4,7 @@
 
 pub(crate) mod escape;
 mod group;
+pub mod html;
 mod inline;
 pub mod json;
 pub mod list;

@@ -29,8 +29,10 @@ fn a_plan_as_json() {
     let database = json!({"host": "127.0.0.1", "port": fleet.database.server.port(), "name": fleet.database.name, "system_identifier": identifier});
     assert_eq!(plan["database"], database);
     assert_eq!(plan["summary"], json!({"create": 1, "update": 1, "remove": 1, "unchanged": 1, "blocked": 1}));
-    let of = |key: &str| plan["tenants"].as_array().unwrap().iter().find(|tenant| tenant["tenant"] == key).unwrap().clone();
-    let names: Vec<_> = plan["tenants"].as_array().unwrap().iter().map(|tenant| tenant["tenant"].as_str().unwrap()).collect();
+    let of =
+        |key: &str| plan["tenants"].as_array().unwrap().iter().find(|tenant| tenant["tenant"] == key).unwrap().clone();
+    let names: Vec<_> =
+        plan["tenants"].as_array().unwrap().iter().map(|tenant| tenant["tenant"].as_str().unwrap()).collect();
     assert_eq!(names, ["pj-bad", "pj-gone", "pj-new", "pj-other", "pj-same"]);
     let all = ["tenant", "verb", "schema", "username", "owner", "changes", "hazards"];
     for (key, verb) in [("pj-new", "create"), ("pj-other", "update"), ("pj-gone", "remove"), ("pj-same", "unchanged")] {
@@ -46,7 +48,13 @@ fn a_plan_as_json() {
                 "sql": ["ALTER ROLE \"pj_other_user\" CONNECTION LIMIT 3"]}])
     );
     assert_eq!(of("pj-new")["changes"][0]["before"], Value::Null);
-    let create = of("pj-new")["changes"].as_array().unwrap().iter().find(|change| change["kind"] == "create_role").unwrap().clone();
+    let create = of("pj-new")["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|change| change["kind"] == "create_role")
+        .unwrap()
+        .clone();
     assert_eq!(create["sql"][0], "CREATE ROLE \"pj_new_user\" LOGIN CONNECTION LIMIT -1 PASSWORD 'SCRAM-SHA-256$…'");
     keys(&of("pj-gone")["hazards"][0], &["kind", "detail"]);
     assert_eq!(of("pj-gone")["hazards"][0]["kind"], "deletes_data");
@@ -62,7 +70,8 @@ fn a_plan_for_a_new_database_lists_what_tenants_share() {
     let fleet = Fleet::usual(Version::V18, "new_json");
     fleet.declare("nj-one = {}");
     let plan = fleet.run(&["plan", "--format", "json"]).ends(0).json();
-    let actions: Vec<_> = plan["database_changes"].as_array().unwrap().iter().map(|change| change["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> =
+        plan["database_changes"].as_array().unwrap().iter().map(|change| change["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["create_registry", "create_group", "close_public_schema", "revoke_temp"]);
     keys(&plan["database_changes"][1], &["action", "detail", "sql"]);
 }
@@ -72,7 +81,10 @@ fn a_report_as_json() {
     let fleet = Fleet::usual(Version::V18, "apply_json");
     fleet.declare("aj-one = {}");
     fleet.apply();
-    fleet.migration("V3__x.sql", "SELECT 1;\nDO $$ BEGIN IF current_schema() LIKE '%bad' THEN RAISE 'no' USING HINT = 'try'; END IF; END $$;");
+    fleet.migration(
+        "V3__x.sql",
+        "SELECT 1;\nDO $$ BEGIN IF current_schema() LIKE '%bad' THEN RAISE 'no' USING HINT = 'try'; END IF; END $$;",
+    );
     fleet.execute("CREATE SCHEMA tenant_aj_blocked");
     fleet.declare("aj-one = {}\naj-bad = {}\naj-blocked = {}");
     let run = fleet.run(&["apply", "-y", "--format", "json"]).ends(1);
@@ -81,8 +93,12 @@ fn a_report_as_json() {
     assert_eq!(report["format_version"], "1");
     assert_eq!(report["summary"], json!({"applied": 1, "unchanged": 0, "failed": 1, "skipped": 1, "unknown": 0}));
     let tenants = report["tenants"].as_array().unwrap();
-    let told: Vec<_> = tenants.iter().map(|t| [&t["tenant"], &t["verb"], &t["outcome"]].map(|v| v.as_str().unwrap())).collect();
-    assert_eq!(told, [["aj-bad", "create", "failed"], ["aj-blocked", "blocked", "skipped"], ["aj-one", "update", "applied"]]);
+    let told: Vec<_> =
+        tenants.iter().map(|t| [&t["tenant"], &t["verb"], &t["outcome"]].map(|v| v.as_str().unwrap())).collect();
+    assert_eq!(
+        told,
+        [["aj-bad", "create", "failed"], ["aj-blocked", "blocked", "skipped"], ["aj-one", "update", "applied"]]
+    );
     for tenant in tenants {
         keys(tenant, &["tenant", "verb", "outcome", "error", "duration_ms"]);
         assert!(tenant["duration_ms"].is_u64());
@@ -93,7 +109,10 @@ fn a_report_as_json() {
     fleet.execute("DROP SCHEMA tenant_aj_blocked");
     fleet.declare("aj-one = {}");
     let report = fleet.run(&["apply", "-y", "--format", "json"]).ends(0).json();
-    assert_eq!(report, json!({"format_version": "1", "summary": {"applied": 0, "unchanged": 1, "failed": 0, "skipped": 0, "unknown": 0}, "tenants": []}));
+    assert_eq!(
+        report,
+        json!({"format_version": "1", "summary": {"applied": 0, "unchanged": 1, "failed": 0, "skipped": 0, "unknown": 0}, "tenants": []})
+    );
 }
 
 #[test]
@@ -108,7 +127,8 @@ fn the_fleet_and_the_proof_as_json() {
     let rows = list.as_array().unwrap();
     let columns = ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"];
     rows.iter().for_each(|row| keys(row, &columns));
-    let states: Vec<_> = rows.iter().map(|row| (row["tenant"].as_str().unwrap(), row["state"].as_str().unwrap())).collect();
+    let states: Vec<_> =
+        rows.iter().map(|row| (row["tenant"].as_str().unwrap(), row["state"].as_str().unwrap())).collect();
     assert_eq!(states, [("lj-kept", "retained"), ("lj-new", "absent"), ("lj-one", "active")]);
     assert_eq!((&rows[2]["migration"], &rows[2]["connections"]), (&json!(2), &json!(1)));
     assert!(rows[2]["size"].as_i64().unwrap() > 0 && rows[2]["secret_age"].as_i64().unwrap() < 600);

@@ -17,7 +17,9 @@ fn a_migration_that_fails_for_one_tenant_leaves_nothing_of_it_and_the_others_are
         let fleet = Fleet::usual(version, "failing");
         fleet.migration(
             "V3__data.sql",
-            &fails_with("RAISE EXCEPTION 'no such plan: %', 7 USING ERRCODE = 'TN001', HINT = 'buy one', DETAIL = 'sold out'"),
+            &fails_with(
+                "RAISE EXCEPTION 'no such plan: %', 7 USING ERRCODE = 'TN001', HINT = 'buy one', DETAIL = 'sold out'",
+            ),
         );
         fleet.declare("f-one = {}\nf-bad = {}\nf-two = { access = \"owner\" }");
         let run = fleet.try_apply().ends(1);
@@ -48,12 +50,18 @@ fn every_kind_of_failure_names_the_file_and_the_line() {
     for version in BOTH {
         let fleet = Fleet::usual(version, "kinds");
         fleet.declare("k-bad = {}");
-        let function = "CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN 1 / 0;\nEND $$;\n\nSELECT g();";
+        let function =
+            "CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN 1 / 0;\nEND $$;\n\nSELECT g();";
         let nested = "DO $$\nBEGIN\n  EXECUTE 'SELECT nope';\nEND $$;";
         for (sql, place, sqlstate, message) in [
             ("CREATE TABLE ok (id int);\n\nCREATE TABEL bad (id int);\n", "V3__bad.sql:3", "42601", "syntax error"),
             ("SELECT 1;\nSELECT\n  nope\nFROM users;", "V3__bad.sql:3", "42703", "nope"),
-            ("INSERT INTO users (email) VALUES ('a');\nINSERT INTO users (email)\nVALUES ('a');", "V3__bad.sql:2", "23505", "duplicate key"),
+            (
+                "INSERT INTO users (email) VALUES ('a');\nINSERT INTO users (email)\nVALUES ('a');",
+                "V3__bad.sql:2",
+                "23505",
+                "duplicate key",
+            ),
             (function, "V3__bad.sql:6", "22012", "division by zero"),
             (nested, "V3__bad.sql:1", "42703", "nope"),
             ("\n\nCREATE TABLE users (id int);", "V3__bad.sql:3", "42P07", "already exists"),

@@ -14,7 +14,10 @@ fn the_history_is_one_that_refinery_itself_would_have_written() {
         let rows = fleet
             .database
             .client()
-            .query("SELECT version, name, checksum, applied_on FROM tenant_h_one.refinery_schema_history ORDER BY version", &[])
+            .query(
+                "SELECT version, name, checksum, applied_on FROM tenant_h_one.refinery_schema_history ORDER BY version",
+                &[],
+            )
             .unwrap();
         assert_eq!(rows.len(), 2);
         for (row, (file, sql)) in rows.iter().zip(MIGRATIONS) {
@@ -36,7 +39,10 @@ fn a_tenant_of_four_hundred_tables_fits_one_transaction() {
         fleet.migration("V1__tables.sql", &(0..400).map(table).collect::<String>());
         fleet.declare("m-big = {}");
         fleet.applies_and_settles();
-        assert_eq!(ask(&mut fleet.log_in("m-big"), "SELECT count(*) FROM pg_tables WHERE schemaname = 'tenant_m_big'"), "401");
+        assert_eq!(
+            ask(&mut fleet.log_in("m-big"), "SELECT count(*) FROM pg_tables WHERE schemaname = 'tenant_m_big'"),
+            "401"
+        );
         fleet.declare("m-big = { access = \"readonly\" }");
         fleet.applies_and_settles();
         fleet.declare("");
@@ -60,7 +66,10 @@ fn a_project_without_a_migration_yet_works() {
 fn files_from_windows_work_and_keep_their_checksums() {
     for version in BOTH {
         let fleet = Fleet::new(version, "windows");
-        fleet.migration("V1__crlf.sql", "-- a comment\r\nCREATE TABLE a (\r\n  id int\r\n);\r\nINSERT INTO a VALUES (1);\r\n");
+        fleet.migration(
+            "V1__crlf.sql",
+            "-- a comment\r\nCREATE TABLE a (\r\n  id int\r\n);\r\nINSERT INTO a VALUES (1);\r\n",
+        );
         fleet.migration("V2__bom.sql", "\u{feff}CREATE TABLE b (id int);\r\n");
         fleet.migration("V3__empty.sql", "");
         fleet.migration("V4__comment.sql", "-- nothing yet\r\n");
@@ -103,7 +112,8 @@ fn what_migrations_may_hold_is_what_postgresql_takes() {
     }
 }
 
-const LATE: &str = "-- tenantry: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS users_email ON users (email);\n";
+const LATE: &str =
+    "-- tenantry: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS users_email ON users (email);\n";
 
 #[test]
 fn a_concurrent_index_is_made_outside_the_transaction_and_recorded() {
@@ -116,7 +126,10 @@ fn a_concurrent_index_is_made_outside_the_transaction_and_recorded() {
         fleet.applies_and_settles();
         assert_eq!(fleet.ask("SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indexrelid WHERE relname = 'users_email' AND indisvalid"), "2");
         assert_eq!(fleet.ask("SELECT count(*) FROM tenant_c_one.refinery_schema_history"), "3");
-        assert_eq!(fleet.ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'tenant_c_one.users_email'::regclass"), "c_one_owner");
+        assert_eq!(
+            fleet.ask("SELECT relowner::regrole FROM pg_class WHERE oid = 'tenant_c_one.users_email'::regclass"),
+            "c_one_owner"
+        );
     }
 }
 
@@ -124,17 +137,26 @@ fn a_concurrent_index_is_made_outside_the_transaction_and_recorded() {
 fn a_concurrent_index_that_failed_is_dropped_and_tried_again() {
     for version in BOTH {
         let fleet = Fleet::new(version, "again");
-        fleet.migration("V1__users.sql", "CREATE TABLE users (email text);\nINSERT INTO users VALUES ('twice'), ('twice');");
+        fleet.migration(
+            "V1__users.sql",
+            "CREATE TABLE users (email text);\nINSERT INTO users VALUES ('twice'), ('twice');",
+        );
         fleet.migration("V2__index.sql", LATE);
         fleet.migration("V3__after.sql", "CREATE TABLE after (id int);");
         fleet.declare("i-one = {}");
         fleet.try_apply().ends(1).says("V2__index.sql:2").says("23505").says("i-one");
-        assert_eq!(fleet.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'tenant_i_one.users_email'::regclass"), "f");
+        assert_eq!(
+            fleet.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'tenant_i_one.users_email'::regclass"),
+            "f"
+        );
         assert_eq!(fleet.ask("SELECT string_agg(version::text, ',') FROM tenant_i_one.refinery_schema_history"), "1");
         fleet.try_apply().ends(1).says("23505");
         fleet.log_in("i-one").batch_execute("DELETE FROM users WHERE ctid = (SELECT min(ctid) FROM users)").unwrap();
         fleet.applies_and_settles();
-        assert_eq!(fleet.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'tenant_i_one.users_email'::regclass"), "t");
+        assert_eq!(
+            fleet.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'tenant_i_one.users_email'::regclass"),
+            "t"
+        );
     }
 }
 

@@ -11,7 +11,8 @@ fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// What the username holds on the table: as PostgreSQL sees it, by grant or as owner.
 fn privileges(fleet: &Fleet, user: &str, table: &str) -> String {
     let words = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
-    let asked = words.map(|word| format!("CASE WHEN has_table_privilege('{user}', '{table}', '{word}') THEN '{}' END", &word[..3]));
+    let asked = words
+        .map(|word| format!("CASE WHEN has_table_privilege('{user}', '{table}', '{word}') THEN '{}' END", &word[..3]));
     fleet.ask(&format!("SELECT concat_ws(' ', {})", asked.join(", ")))
 }
 
@@ -20,7 +21,9 @@ fn every_access_becomes_every_other_and_may_do_what_it_says() {
     for version in BOTH {
         let fleet = Fleet::usual(version, "directions");
         let declare = |of: fn((&'static str, &'static str)) -> &'static str| {
-            let line = |pair: (&'static str, &'static str)| format!("{}-{} = {{ access = \"{}\" }}\n", pair.0, pair.1, of(pair));
+            let line = |pair: (&'static str, &'static str)| {
+                format!("{}-{} = {{ access = \"{}\" }}\n", pair.0, pair.1, of(pair))
+            };
             fleet.declare(&pairs().map(line).collect::<String>());
         };
         declare(|(from, _)| from);
@@ -45,10 +48,18 @@ fn every_access_becomes_every_other_and_may_do_what_it_says() {
                 _ => "SEL",
             };
             for table in ["users", "projects", "busy", "more"] {
-                assert_eq!(privileges(&fleet, &user, &format!("{schema}.{table}")), expected, "{from} to {to}: {table}");
+                assert_eq!(
+                    privileges(&fleet, &user, &format!("{schema}.{table}")),
+                    expected,
+                    "{from} to {to}: {table}"
+                );
             }
             let history = if to == "owner" { expected } else { "SEL" };
-            assert_eq!(privileges(&fleet, &user, &format!("{schema}.refinery_schema_history")), history, "{from} to {to}");
+            assert_eq!(
+                privileges(&fleet, &user, &format!("{schema}.refinery_schema_history")),
+                history,
+                "{from} to {to}"
+            );
             let mut client = fleet.log_in(&format!("{from}-{to}"));
             assert_eq!(ask(&mut client, "SELECT email, user_count() FROM users"), "kept, 1");
             if ["full", "owner"].contains(&from) {
@@ -61,10 +72,14 @@ fn every_access_becomes_every_other_and_may_do_what_it_says() {
                 assert_eq!(refused(&mut client, "ALTER TABLE users ADD COLUMN x int"), "42501");
             }
             let owner = if to == "owner" { user } else { format!("{from}_{to}_owner") };
-            assert_eq!(fleet.ask(&format!("SELECT nspowner::regrole FROM pg_namespace WHERE nspname = '{schema}'")), owner);
+            assert_eq!(
+                fleet.ask(&format!("SELECT nspowner::regrole FROM pg_namespace WHERE nspname = '{schema}'")),
+                owner
+            );
         }
         // No role is left that has nothing to own.
-        let owners = "SELECT count(*) FROM pg_roles WHERE rolname ~ '_owner_owner$|^(full|readwrite|readonly)_owner_owner$'";
+        let owners =
+            "SELECT count(*) FROM pg_roles WHERE rolname ~ '_owner_owner$|^(full|readwrite|readonly)_owner_owner$'";
         assert_eq!(fleet.ask(owners), "0");
         // And all the way back.
         declare(|(from, _)| from);

@@ -10,7 +10,9 @@ fn a_role_dropped_by_hand_is_made_again_with_the_delivered_password() {
         fleet.applies_and_settles();
         let before = fleet.secret("dr-full");
         fleet.log_in("dr-full").batch_execute("INSERT INTO users (email) VALUES ('kept')").unwrap();
-        fleet.execute("DROP OWNED BY dr_full_user; DROP ROLE dr_full_user; DROP OWNED BY dr_rw_user; DROP ROLE dr_rw_user");
+        fleet.execute(
+            "DROP OWNED BY dr_full_user; DROP ROLE dr_full_user; DROP OWNED BY dr_rw_user; DROP ROLE dr_rw_user",
+        );
         fleet.applies_and_settles();
         assert_eq!(fleet.secret("dr-full"), before);
         assert_eq!(ask(&mut fleet.log_in("dr-full"), "SELECT email FROM users"), "kept");
@@ -26,7 +28,9 @@ fn an_owner_role_dropped_by_hand_blocks_until_the_history_is_its_own_again() {
             fleet.applies_and_settles();
             fleet.execute(&format!("REASSIGN OWNED BY {owner} TO postgres; DROP OWNED BY {owner}; DROP ROLE {owner}"));
             let schema = format!("tenant_{}", tenant.replace('-', "_"));
-            let hint = format!("CREATE ROLE \"{owner}\" NOLOGIN; ALTER TABLE \"{schema}\".\"refinery_schema_history\" OWNER TO \"{owner}\"");
+            let hint = format!(
+                "CREATE ROLE \"{owner}\" NOLOGIN; ALTER TABLE \"{schema}\".\"refinery_schema_history\" OWNER TO \"{owner}\""
+            );
             fleet.try_apply().ends(1).says("it belongs to \"postgres\"").says(&hint);
             fleet.execute(&hint);
             fleet.applies_and_settles();
@@ -51,7 +55,12 @@ fn objects_made_by_the_admin_by_hand_get_the_owner_and_the_privileges() {
         fleet.applies_and_settles();
         let sql = "SELECT count(*), (SELECT hand_f()) FROM hand, hand_m, hand_v";
         assert_eq!(ask(&mut fleet.log_in("ob-one"), sql), "0, 1");
-        assert_eq!(fleet.ask("SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'tenant_ob_one'::regnamespace"), "ob_one_owner");
+        assert_eq!(
+            fleet.ask(
+                "SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'tenant_ob_one'::regnamespace"
+            ),
+            "ob_one_owner"
+        );
     }
 }
 
@@ -105,7 +114,9 @@ fn a_schema_dropped_by_hand_is_made_again_empty_and_the_plan_says_so() {
         let fleet = Fleet::usual(version, "dropped_schema");
         fleet.declare("ds-one = {}\nds-own = { access = \"owner\" }\nds-ro = { access = \"readonly\" }");
         fleet.applies_and_settles();
-        fleet.execute("DROP SCHEMA tenant_ds_one CASCADE; DROP SCHEMA tenant_ds_own CASCADE; DROP SCHEMA tenant_ds_ro CASCADE");
+        fleet.execute(
+            "DROP SCHEMA tenant_ds_one CASCADE; DROP SCHEMA tenant_ds_own CASCADE; DROP SCHEMA tenant_ds_ro CASCADE",
+        );
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("is gone");
         fleet.applies_and_settles();
         assert_eq!(ask(&mut fleet.log_in("ds-one"), "SELECT count(*) FROM users"), "0");

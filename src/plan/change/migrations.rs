@@ -55,19 +55,6 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     Ok(())
 }
 
-/// What brings the history back under the tenant's owner, when that is what it lacks.
-fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
-    let owner = draft.tenant.owner();
-    let look = "look at what stands there";
-    if !why.starts_with("it belongs to") {
-        return format!("{look}, put the history table back as it was, and plan again");
-    }
-    let exists = draft.look.observed.roles.contains_key(owner);
-    let create = if exists { String::new() } else { format!("CREATE ROLE {} NOLOGIN; ", ident(owner)) };
-    let table = qualified(&draft.tenant.schema, &draft.look.desired.migrations.table);
-    format!("{look}; if it is this tenant's history: {create}ALTER TABLE {table} OWNER TO {}", ident(owner))
-}
-
 /// What the owner has in the schema came from migrations; without their history they run again from the first.
 fn lost_history(draft: &mut Draft<'_>, history: &History) {
     let owner = draft.tenant.owner();
@@ -82,6 +69,19 @@ fn lost_history(draft: &mut Draft<'_>, history: &History) {
             format!("history {table} is gone while the schema holds {objects} objects: every migration runs again, from the first"),
         );
     }
+}
+
+/// What brings the history back under the tenant's owner, when that is what it lacks.
+fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
+    let owner = draft.tenant.owner();
+    let look = "look at what stands there";
+    if !why.starts_with("it belongs to") {
+        return format!("{look}, put the history table back as it was, and plan again");
+    }
+    let exists = draft.look.observed.roles.contains_key(owner);
+    let create = if exists { String::new() } else { format!("CREATE ROLE {} NOLOGIN; ", ident(owner)) };
+    let table = qualified(&draft.tenant.schema, &draft.look.desired.migrations.table);
+    format!("{look}; if it is this tenant's history: {create}ALTER TABLE {table} OWNER TO {}", ident(owner))
 }
 
 /// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.

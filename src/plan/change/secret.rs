@@ -31,12 +31,12 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         }
         Some(state @ SecretState::Ours { version, .. }) => Some(Secret { version, state }),
     };
-    // A role that is made now, or woken up, has no password anybody knows.
+    let active = draft.registered.filter(|row| row.state == State::Active);
+    // A role that is made now, or woken up, has no password anybody knows: who put it to sleep may have made it anew.
     let awake = draft.current.role.as_ref().is_some_and(|role| role.can_login);
-    let registered = draft.registered.filter(|row| awake && row.state == State::Active);
+    let registered = active.filter(|_| awake);
     // The password of record goes along, whether or not the role is still there.
-    let moved = draft
-        .registered
+    let moved = active
         .filter(|row| row.secret.version.is_some())
         .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
     let wanted = fields(draft);
@@ -65,7 +65,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             // Taken along to the new path, if the old one is in the same store and still there.
             Some(row) if row.secret.store == store => match look.observed.secrets.get(&row.secret.path) {
                 Some(SecretState::Ours { version, .. }) => {
-                    let why = if awake { "" } else { "as the secret store has it" };
+                    let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
+                    let why = if in_step { "" } else { "as the secret store has it" };
                     (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, why)
                 }
                 _ => (Password::Generated, true, "newly generated"),
