@@ -161,5 +161,6 @@ pub struct SandboxArgs {
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
+    /// The shell
     pub shell: clap_complete::Shell,
 }

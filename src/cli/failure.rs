@@ -3,11 +3,15 @@
 use std::fmt;
 use std::io::Write;
 
-use miette::{Diagnostic, LabeledSpan, MietteDiagnostic, NamedSource, Report, Severity};
+use miette::{
+    Diagnostic, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents, Report, Severity, SourceCode,
+    SourceSpan, SpanContents,
+};
 use owo_colors::OwoColorize;
 
 use super::args::{Format, Global};
 use super::exit::Exit;
+use super::validate::count;
 use crate::config::ConfigError;
 use crate::error::Error;
 
@@ -54,12 +58,11 @@ impl Failure {
             return;
         }
         if global.format == Format::Json {
-            let mut error = serde_json::json!({ "error": { "message": self.to_string(), "hint": self.hint() } });
-            if let Self::Error(Error::Config(config)) = self {
-                error["error"]["message"] = format!("{} faults in {}", config.faults.len(), config.path).into();
-                error["error"]["faults"] = faults_json(config);
+            let mut error = serde_json::json!({ "message": self.to_string(), "hint": self.hint() });
+            if let Some(faults) = self.faults() {
+                error["faults"] = faults;
             }
-            let _ = writeln!(stderr, "{error}");
+            let _ = writeln!(stderr, "{}", serde_json::json!({ "error": error }));
             return;
         }
         if let Self::Error(Error::Config(error)) = self
@@ -68,14 +71,40 @@ impl Failure {
             print_faults(&mut stderr, error);
             return;
         }
-        let _ = writeln!(stderr, "{}: {self}", "error".red().bold());
-        if let Some(hint) = self.hint() {
-            let _ = writeln!(stderr, " {}: {hint}", "hint".cyan().bold());
+        if let Self::Error(Error::Migrations(faults)) = self {
+            for fault in faults {
+                print_one(&mut stderr, &fault.to_string(), fault.hint.as_deref());
+            }
+            return;
+        }
+        print_one(&mut stderr, &self.to_string(), self.hint().as_deref());
+    }
+
+    /// The faults of a file one by one, for a program that shows each in its place.
+    fn faults(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::Error(Error::Config(error)) if !error.source.is_empty() => {
+                let faults = error.faults.iter().map(|fault| {
+                    let (line, column) = fault.span.as_ref().map(|span| error.line_column(span.start)).unzip();
+                    serde_json::json!({ "file": error.path, "line": line, "column": column, "message": fault.message, "hint": fault.hint })
+                });
+                Some(faults.collect())
+            }
+            Self::Error(Error::Migrations(faults)) => {
+                let faults = faults.iter().map(|fault| {
+                    serde_json::json!({ "file": fault.file, "line": fault.line, "message": fault.message, "hint": fault.hint })
+                });
+                Some(faults.collect())
+            }
+            _ => None,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Error(Error::Config(error)) if error.source.is_empty() => {
+                error.faults.first().and_then(|fault| fault.hint.clone())
+            }
             Self::Error(error) => error.hint(),
             Self::Refused { hint, .. } => Some(hint.clone()),
             Self::BrokenPipe | Self::Stdout(_) => None,
@@ -86,6 +115,13 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Error(Error::Config(error)) if !error.source.is_empty() => {
+                write!(f, "{} in {}", count(error.faults.len(), "fault"), error.path)
+            }
+            Self::Error(Error::Config(error)) => {
+                let message = error.faults.first().map_or("", |fault| fault.message.as_str());
+                write!(f, "{}: {message}", error.path)
+            }
             Self::Error(error) => {
                 write!(f, "{error}")?;
                 let mut cause = std::error::Error::source(error);
@@ -102,18 +138,11 @@ impl fmt::Display for Failure {
     }
 }
 
-fn faults_json(config: &ConfigError) -> serde_json::Value {
-    let fault = |fault: &crate::config::Fault| {
-        let place = fault.span.as_ref().map(|span| config.line_column(span.start));
-        serde_json::json!({
-            "file": config.path,
-            "line": place.map(|(line, _)| line),
-            "column": place.map(|(_, column)| column),
-            "message": fault.message,
-            "hint": fault.hint,
-        })
-    };
-    config.faults.iter().map(fault).collect()
+fn print_one(stderr: &mut impl Write, message: &str, hint: Option<&str>) {
+    let _ = writeln!(stderr, "{}: {message}", "error".red().bold());
+    if let Some(hint) = hint {
+        let _ = writeln!(stderr, " {}: {hint}", "hint".cyan().bold());
+    }
 }
 
 /// Every fault of a configuration with its line, as miette draws it, and their number at the end.
@@ -130,17 +159,44 @@ fn print_faults(stderr: &mut impl Write, error: &ConfigError) {
             diagnostic = diagnostic.with_label(LabeledSpan::underline(span.clone()));
         }
         diagnostic.message = format!("{place}: {}", diagnostic.message);
-        let report = Report::new(diagnostic).with_source_code(NamedSource::new(&error.path, error.source.clone()));
+        let source = WholeLines { name: error.path.clone(), text: error.source.clone() };
+        let report = Report::new(diagnostic).with_source_code(source);
         let _ = writeln!(stderr, "{}", Shown(&report));
     }
-    let count = error.faults.len();
-    let _ = writeln!(
-        stderr,
-        "{}: {count} {} in {}",
-        "error".red().bold(),
-        if count == 1 { "fault" } else { "faults" },
-        error.path
-    );
+    let _ = writeln!(stderr, "{}: {} in {}", "error".red().bold(), count(error.faults.len(), "fault"), error.path);
+}
+
+/// A fault's whole line, and no line around it: miette shows either the span alone or neighbouring lines too.
+struct WholeLines {
+    name: String,
+    text: String,
+}
+
+impl SourceCode for WholeLines {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let place = self.text.read_span(span, before, after)?;
+        let inside = place.span();
+        let start = self.text[..inside.offset()].rfind('\n').map_or(0, |at| at + 1);
+        let rest = &self.text[inside.offset() + inside.len()..];
+        let end = self.text.len() - rest.len() + rest.find('\n').unwrap_or(rest.len());
+        let lines = self.text.read_span(&(start..end).into(), 0, 0)?;
+        let (data, all) = (lines.data(), *lines.span());
+        // The column of the fault itself, which stands in the frame's head.
+        let contents = MietteSpanContents::new_named(
+            self.name.clone(),
+            data,
+            all,
+            place.line(),
+            place.column(),
+            lines.line_count(),
+        );
+        Ok(Box::new(contents))
+    }
 }
 
 /// Drawn without miette's own terminal detection: anstream decides about colours.
@@ -151,7 +207,7 @@ impl fmt::Display for Shown<'_> {
         let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode())
             .with_links(false)
             .with_width(100)
-            .with_context_lines(1);
+            .with_context_lines(0);
         let diagnostic: &dyn Diagnostic = self.0.as_ref();
         handler.render_report(f, diagnostic)
     }

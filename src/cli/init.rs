@@ -42,6 +42,7 @@ pub fn run(global: &Global, args: &InitArgs, out: &mut Output) -> Result<Exit, F
     let ignore = ignore.join(".gitignore");
     if !ignore.exists() {
         write_new(&ignore, IGNORE)?;
+        out.print(&format!("wrote {}\n", ignore.display()))?;
     }
     out.note("next: edit it, then tenantry validate, then tenantry plan");
     Ok(Exit::Ok)

@@ -37,6 +37,10 @@ impl Progress {
     }
 
     pub fn tenant_ended(&self, outcome: &TenantOutcome) {
+        // After an interrupt the rest of the fleet would be a screenful; the report counts them.
+        if outcome.outcome == Outcome::Skipped {
+            return;
+        }
         let error = outcome.error.as_ref().map(|error| error.message.as_str());
         self.one_more(
             outcome.tenant.as_str(),

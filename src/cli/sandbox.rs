@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{Format, Global, SandboxArgs};
 use super::exit::Exit;
@@ -18,11 +18,25 @@ use crate::project::{Project, environment};
 use crate::render;
 use crate::sandbox::{SandboxError, Server};
 
+/// Set by Ctrl-C, which must not end the process before the server and the secrets are deleted.
+static STOP: AtomicBool = AtomicBool::new(false);
+
 pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let result = inside(global, args, out);
+    if STOP.load(Ordering::Relaxed) {
+        out.note("sandbox: interrupted; everything is deleted");
+        return Ok(Exit::Interrupted);
+    }
+    result
+}
+
+fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit, Failure> {
     // Credentials of production have no business here: a variable that is not set gets a stand-in.
     let env = |name: &str| environment(name).or_else(|| Some(format!("sandbox-{name}")));
     let mut project = Project::load(&global.config, &env)?;
-    let files = tempfile::tempdir().doing("making a directory for the secrets")?;
+    let files =
+        tempfile::Builder::new().prefix("tenantry-sandbox-").tempdir().doing("making a directory for the secrets")?;
     if !args.configured_store {
         project = project.with_secrets_in(Some(files.path().join("secrets")));
     }
@@ -64,7 +78,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
         desired: &session.project.desired,
         server: &observed.server,
         parallelism: session::parallelism(global),
-        stop: &AtomicBool::new(false),
+        stop: &STOP,
         progress: &|outcome| progress.tenant_ended(outcome),
     }
     .run(&mut session.client, &first);
@@ -75,6 +89,10 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     }
     if !report.is_success() {
         return Ok(Exit::Failed);
+    }
+    // An interrupt after the last tenant began fails none of them.
+    if report.interrupted {
+        return Ok(Exit::Interrupted);
     }
     let observed = session.observe(Sizes::Removed)?;
     let verdicts = verify::verify(global, session, &observed, &[], out)?;

@@ -85,8 +85,8 @@ impl fmt::Display for ConfigError {
                     let text = self.line(line);
                     let width = span.len().clamp(1, text.chars().count().saturating_sub(column - 1).max(1));
                     let gutter = line.to_string().len();
-                    let (pad, marks) = (" ".repeat(column - 1), "^".repeat(width));
-                    write!(f, "\n{line} | {text}\n{:gutter$} | {pad}{marks}", "")?;
+                    let (indent, carets) = (column - 1, "^".repeat(width));
+                    write!(f, "\n{line} | {text}\n{:gutter$} | {:indent$}{carets}", "", "")?;
                 }
                 None => write!(f, "{}: {}", self.path, fault.message)?,
             }
@@ -105,3 +105,15 @@ impl fmt::Debug for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_fault_is_shown_with_its_line_and_carets_under_it() {
+        let source = "[tenants]\nacme = { acces = \"full\" }\n";
+        let error = crate::config::parse("t.toml", source, &|_| None).unwrap_err();
+        let shown = "t.toml:2:10: unknown key \"acces\"\n\
+                     2 | acme = { acces = \"full\" }\n  |          ^^^^^\n  hint: did you mean \"access\"?";
+        assert_eq!(error.to_string(), shown);
+    }
+}

@@ -4,7 +4,7 @@ use super::Statement;
 
 /// A migration file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}{}: {message}", .line.map(|l| format!(":{l}")).unwrap_or_default())]
+#[error("{file}{} {message}", .line.map(|l| format!(":{l}")).unwrap_or_default())]
 pub struct MigrationFault {
     pub file: String,
     /// From 1.
@@ -116,7 +116,7 @@ mod tests {
         for command in ["COMMIT", "BEGIN", "ROLLBACK", "START TRANSACTION", "END", "SAVEPOINT a"] {
             let found = faults(&format!("CREATE TABLE t ();\n{command};"));
             assert!(
-                found.len() == 1 && found[0].starts_with("V1__x.sql:2: holds a transaction"),
+                found.len() == 1 && found[0].starts_with("V1__x.sql:2 holds a transaction"),
                 "{command}: {found:?}"
             );
         }

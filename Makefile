@@ -1,0 +1,31 @@
+# What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is heeded.
+.DEFAULT_GOAL := help
+.PHONY: help build demo test fmt lint check snapshots clean
+
+help: ## Show this
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: ## Build the release binary
+	@scripts/build.sh
+
+demo: ## Try tenants.toml on a throw-away PostgreSQL; VAULT=1: with an OpenBao; KEEP=1: wait before cleaning up
+	@scripts/demo.sh
+
+test: ## Format, lints, and all tests, with real PostgreSQL and OpenBao
+	@scripts/test.sh
+
+fmt: ## Format the code
+	cargo fmt
+
+lint: ## Clippy, warnings being errors
+	cargo clippy --locked --all-targets -- -D warnings
+
+check: ## Whether it compiles, also as the pure core
+	cargo check --locked --all-targets
+	cargo check --locked --lib --no-default-features
+
+snapshots: ## Write anew what the tests compare with: the README's tour, docs/commands.md, the JSON schema, tests/snapshots
+	@scripts/snapshots.sh
+
+clean: ## Delete what was built
+	cargo clean

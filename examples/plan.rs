@@ -1,0 +1,57 @@
+//! The library in one page: load a project, connect, look, plan, print; with `--apply`, carry the plan out.
+//!
+//! ```sh
+//! cargo run --example plan -- tenants.toml postgresql://postgres@localhost/app
+//! cargo run --example plan -- tenants.toml postgresql://postgres@localhost/app --apply
+//! ```
+//!
+//! Without a URL the database is found as by the command: TENANTRY_DATABASE_URL, `[database].url`, PG* variables.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use tenantry::apply::{Apply, Lock, check_admin};
+use tenantry::inspect::{self, Sizes};
+use tenantry::plan::{self, Plan};
+use tenantry::project::{Project, environment};
+use tenantry::render::{self, Style};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let apply = args.iter().position(|arg| arg == "--apply").map(|at| args.remove(at)).is_some();
+    let file = args.first().map_or("tenants.toml", String::as_str);
+    print!("{}", run(Path::new(file), args.get(1).map(String::as_str), apply)?);
+    Ok(())
+}
+
+/// Returns what was planned and, when asked to apply it, how that went.
+pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dyn Error>> {
+    let project = Project::load(file, &environment)?;
+    let target = project.target(url)?;
+    let store = project.store()?;
+    store.preflight()?;
+    let mut client = target.connect_admin()?;
+
+    // Held until the session ends: nobody else changes tenants between our look and our work.
+    let _lock = if apply { Some(Lock::take(&mut client)?) } else { None };
+    let observed = inspect::observe(&mut client, &target, store.as_ref(), &project.desired, Sizes::Removed)?;
+    let plan: Plan = plan::diff(&project.desired, &observed, &|_tenant| true);
+    let mut text = render::text::plan(&plan, &Style::default());
+
+    if apply {
+        check_admin(&observed, &plan)?;
+        let report = Apply {
+            target: &target,
+            store: store.as_ref(),
+            desired: &project.desired,
+            server: &observed.server,
+            parallelism: 4,
+            stop: &AtomicBool::new(false),
+            progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),
+        }
+        .run(&mut client, &plan)?;
+        text.push_str(&render::report::text(&report, &plan, &Style::default()));
+    }
+    Ok(text)
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Everything CI holds a change to: format, lints, the pure core, all tests with real servers. Ends with "N passed, N failed".
+set -uo pipefail
+root=$(cd -- "$(dirname -- "$0")/.." && pwd)
+here=$root/scripts
+. "$here/needs.sh"
+cd "$root" || exit 1
+
+need_rust clippy rustfmt
+# The real servers. An installed PostgreSQL goes first on the PATH, for psql and for those who look for postgres there.
+bindir=$("$here/postgres.sh") || exit 1
+"$here/postgres18.sh" >/dev/null || exit 1
+"$here/openbao.sh" >/dev/null || exit 1
+export PATH=$bindir:$PATH
+
+# Tests mostly wait for servers, so there may be more of them than cores; each binary has servers of its own.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
+# The caller's own database and Vault have no business here.
+for name in "${!PG@}" "${!VAULT_@}" "${!BAO_@}" TENANTRY_DATABASE_URL TENANTRY_SECRETS_DIR; do unset "$name"; done
+
+broken=()
+step() {
+  echo "== $*"
+  "$@" || broken+=("$*")
+}
+step cargo fmt --check
+step cargo clippy --locked --all-targets -- -D warnings
+step cargo check --locked --lib --no-default-features
+
+echo "== cargo test"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cargo test --locked --no-fail-fast 2>&1 | tee "$log"
+code=${PIPESTATUS[0]}
+
+for command in ${broken[@]+"${broken[@]}"}; do echo "failed: $command"; done
+if [ "$code" != 0 ]; then
+  echo "failed: cargo test ended with $code"
+elif [ "${#broken[@]}" != 0 ]; then
+  code=1
+fi
+# One line a test binary: "test result: ok. 3 passed; 0 failed; 0 ignored; …".
+awk '/^test result: / { passed += $4; failed += $6 } END { printf "%d passed, %d failed\n", passed, failed }' "$log"
+exit "$code"

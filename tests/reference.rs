@@ -1,0 +1,168 @@
+//! docs/commands.md and docs/tenants.schema.json are made from the code. `make snapshots` writes them anew.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/snapshot.rs"]
+mod snapshot;
+
+use std::fmt::Write;
+use std::fs;
+
+use clap::{Arg, ArgAction, Command, CommandFactory};
+use serde_json::Value;
+use snapshot::{assert_is, root};
+
+const MARK: &str = "<!-- From here on made from the code by tests/reference.rs: make snapshots -->\n";
+
+#[test]
+fn the_reference_says_what_help_says() {
+    let path = "docs/commands.md";
+    let written = fs::read_to_string(root().join(path)).unwrap();
+    let by_hand = written.split(MARK).next().unwrap();
+    let mut cli = tenantry::cli::Cli::command();
+    cli.build();
+    let mut text = format!("{by_hand}{MARK}\n## Global options\n\n");
+    options(&mut text, cli.get_arguments().filter(|arg| arg.is_global_set()));
+    for command in cli.get_subcommands().filter(|command| command.get_name() != "help") {
+        section(&mut text, command);
+    }
+    assert_is(&text, path);
+}
+
+fn section(text: &mut String, command: &Command) {
+    let about = command.get_about().unwrap_or_default().to_string();
+    let arguments: Vec<_> = command.get_positionals().collect();
+    let own: Vec<_> = command
+        .get_arguments()
+        .filter(|arg| !arg.is_positional() && !arg.is_global_set() && arg.get_id() != "help")
+        .collect();
+    let mut usage = format!("tenantry {}", command.get_name());
+    if !own.is_empty() {
+        usage.push_str(" [OPTIONS]");
+    }
+    for arg in &arguments {
+        let last = if arg.is_last_set() { "-- " } else { "" };
+        let name = arg.get_value_names().map_or_else(|| arg.get_id().to_string(), |names| names.join(" "));
+        let many = if matches!(arg.get_action(), ArgAction::Append) { "…" } else { "" };
+        let _ = match arg.is_required_set() {
+            true => write!(usage, " {last}<{name}>{many}"),
+            false => write!(usage, " [{last}{name}{many}]"),
+        };
+    }
+    let _ = write!(text, "\n## tenantry {}\n\n{about}.\n\n```\n{usage}\n```\n", command.get_name());
+    if !arguments.is_empty() || !own.is_empty() {
+        text.push('\n');
+        options(text, arguments.into_iter().chain(own));
+    }
+}
+
+fn options<'a>(text: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
+    text.push_str("| | |\n|---|---|\n");
+    for arg in arguments {
+        let _ = writeln!(text, "| {} | {} |", name(arg), help(arg));
+    }
+}
+
+fn name(arg: &Arg) -> String {
+    let value = match arg.get_action() {
+        ArgAction::Set | ArgAction::Append => {
+            arg.get_value_names().map(|names| format!(" {}", names.join(" "))).unwrap_or_default()
+        }
+        _ => String::new(),
+    };
+    if arg.is_positional() {
+        return format!("`{}`", value.trim());
+    }
+    let long = arg.get_long().map(|long| format!("`--{long}{value}`"));
+    let short = arg.get_short().map(|short| format!("`-{short}`"));
+    short.into_iter().chain(long).collect::<Vec<_>>().join(", ")
+}
+
+fn help(arg: &Arg) -> String {
+    let mut help = arg.get_help().unwrap_or_default().to_string();
+    let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+    let values: Vec<_> = arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+    if takes_value && !values.is_empty() {
+        let _ = write!(help, ": {}", values.join(", "));
+    }
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    if takes_value && !defaults.is_empty() {
+        let _ = write!(help, "; default `{}`", defaults.join(" "));
+    }
+    help.replace('|', "\\|")
+}
+
+#[test]
+fn the_json_schema_is_the_codes_own() {
+    let schema = tenantry::config::json_schema();
+    assert_is(&format!("{schema:#}\n"), "docs/tenants.schema.json");
+}
+
+/// Every tenants.toml of the repository, and every key there is, by the schema an editor would use.
+#[test]
+fn what_tenantry_takes_the_schema_takes_and_what_it_refuses_the_schema_refuses() {
+    let mut files = vec!["tenants.toml", "src/cli/templates/tenants.toml", "tests/every_key.toml"];
+    files.push("examples/per-tenant-credentials/tenants.toml");
+    for file in files {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        let parsed = tenantry::config::parse(file, &text, &|name| Some(format!("value of {name}")));
+        assert!(parsed.is_ok(), "{file}: {:?}", parsed.err());
+        assert_eq!(faults(&text), None, "{file}");
+    }
+    for wrong in [
+        "[tenants]\nacme = { acces = \"full\" }\n",
+        "[database]\npublic_schema = \"revoked\"\n",
+        "[passwords]\nlength = 8\n",
+        "[tenant]\n",
+        "[tenants]\nacme = 3\n",
+    ] {
+        assert!(tenantry::config::parse("t.toml", wrong, &|_| None).is_err(), "{wrong}");
+        assert!(faults(wrong).is_some(), "{wrong}");
+    }
+}
+
+/// What is commented out in the file of `tenantry init` must be right too, once it is not.
+#[test]
+fn the_commented_keys_of_the_template_are_valid() {
+    let template = fs::read_to_string(root().join("src/cli/templates/tenants.toml")).unwrap();
+    let key = regex::Regex::new(r"(?m)^# (\[\w+(?:\.\w+)?\]|\w+ = )").unwrap();
+    let uncommented = key.replace_all(&template, "$1");
+    assert!(!uncommented.contains("# length"), "{uncommented}");
+    let parsed = tenantry::config::parse("t.toml", &uncommented, &|_| Some(String::new()));
+    assert!(parsed.is_ok(), "{:?}", parsed.err());
+    assert_eq!(faults(&uncommented), None);
+}
+
+fn faults(text: &str) -> Option<String> {
+    let value: Value = toml::from_str(text).unwrap();
+    let mut schemas = boon::Schemas::new();
+    let mut compiler = boon::Compiler::new();
+    compiler.add_resource("tenants.schema.json", tenantry::config::json_schema()).unwrap();
+    let index = compiler.compile("tenants.schema.json", &mut schemas).unwrap();
+    schemas.validate(&value, index).err().map(|error| error.to_string())
+}
+
+/// Every key of the interface must be in the example of every key, and in the documentation.
+#[test]
+fn every_key_of_the_schema_is_documented_and_tried() {
+    let documentation = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let every: Value = toml::from_str(&fs::read_to_string(root().join("tests/every_key.toml")).unwrap()).unwrap();
+    let schema = tenantry::config::json_schema();
+    let mut keys = Vec::new();
+    for (section, value) in schema["properties"].as_object().unwrap() {
+        let definition = value["$ref"].as_str().or(value["additionalProperties"]["$ref"].as_str()).unwrap();
+        let definition = schema.pointer(definition.trim_start_matches('#')).unwrap();
+        keys.extend(definition["properties"].as_object().unwrap().keys().map(|key| (section.as_str(), key.as_str())));
+    }
+    assert!(keys.len() > 30, "{keys:?}");
+    for (section, key) in keys {
+        assert!(
+            documentation.contains(&format!("`{key}`")),
+            "docs/configuration.md does not mention {key} of [{section}]"
+        );
+        let tried = match section {
+            "tenants" => every["tenants"].as_object().unwrap().values().any(|tenant| tenant.get(key).is_some()),
+            section => every[section].get(key).is_some(),
+        };
+        assert!(tried, "tests/every_key.toml lacks {key} of [{section}]");
+    }
+}
