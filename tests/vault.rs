@@ -204,7 +204,7 @@ fn fifty(version: Version, name: &str, bao: &OpenBao, token: &str, happens: impl
             assert!(tenant["error"]["message"].as_str().unwrap().contains("secret"), "{tenant}");
         }
     }
-    assert!(whole >= 5 && whole < 50, "{whole} of 50");
+    assert!((5..50).contains(&whole), "{whole} of 50");
     fleet
 }
 
