@@ -64,6 +64,7 @@ fn outside(
     }
     // Settings, temporary tables, cursors: nothing of what a migration left in the session is to meet these statements.
     super::tenant::clean(client).map_err(|error| database_error(&file.file, &error))?;
+    client.batch_execute(&job.session_lock_timeout()).map_err(failed)?;
     let (take, give) = job.borrowed();
     let path = migrate::search_path(job, schema);
     client.batch_execute(&take).map_err(failed)?;

@@ -60,6 +60,7 @@ fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
     let report = Report {
         unchanged: plan.count(Verb::Unchanged),
         database_changes: 0,
+        shared_error: None,
         outcomes: outcomes.collect(),
         interrupted: false,
     };
