@@ -46,6 +46,19 @@ impl Error {
     }
 }
 
+/// The error and everything behind it, in one line.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// Says what was being done when the database or the store failed.
 pub(crate) trait Doing<T> {
     fn doing(self, what: impl Into<String>) -> Result<T, Error>;

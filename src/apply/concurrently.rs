@@ -40,20 +40,16 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
         let (take, give) = job.borrowed();
         transaction.batch_execute(&take).map_err(failed)?;
         migrate::run(job, &mut transaction, &Batch { schema, owner, versions: run, history_sql: &[], mode })?;
+        super::fence::nothing_is_deferred(&mut transaction)?;
         transaction.batch_execute(&give).map_err(failed)?;
-        super::fence::nothing_is_deferred(
-            &mut transaction,
-            job.apply.server.major(),
-            schema,
-            &[owner, &job.plan.username],
-        )?;
         transaction.commit().map_err(failed)?;
     }
     Ok(())
 }
 
-/// CREATE INDEX CONCURRENTLY runs index expressions as the table's owner in a security-restricted operation, so no code
-/// of the tenant's runs with our rights (manual, "CREATE INDEX"; CVE-2022-1552).
+/// Under SET ROLE, which code of the tenant's could undo: so none may run but where PostgreSQL confines it. Building an
+/// index evaluates expressions as the table's owner in a security-restricted operation, since the releases that mend
+/// CVE-2022-1552. Parsing evaluates only what a type reads from a literal: see `migrations::lint`.
 fn outside(
     client: &mut Client,
     job: &Job<'_>,
@@ -62,11 +58,17 @@ fn outside(
     file: &MigrationFile,
 ) -> Result<(), TenantError> {
     let failed = |error: postgres::Error| database_error(&file.file, &error.into());
-    drop_invalid(client, schema, file).map_err(failed)?;
+    if is_unmended(job.apply.server.version_num) {
+        let message = format!("{}: this PostgreSQL lets index expressions act as tenantry (CVE-2022-1552)", file.file);
+        return Err(TenantError::new(message).hint("update the server to its newest minor release, and apply again"));
+    }
+    // Settings, temporary tables, cursors: nothing of what a migration left in the session is to meet these statements.
+    super::tenant::clean(client).map_err(|error| database_error(&file.file, &error))?;
+    client.batch_execute(&job.session_lock_timeout()).map_err(failed)?;
     let (take, give) = job.borrowed();
-    let path = std::iter::once(schema).chain(job.apply.desired.shared_schemas.iter().map(String::as_str));
-    let path = path.map(ident).collect::<Vec<_>>().join(", ");
+    let path = migrate::search_path(job, schema);
     client.batch_execute(&take).map_err(failed)?;
+    drop_invalid(client, schema, file).map_err(failed)?;
     client.batch_execute(&format!("SET ROLE {}; SET search_path = {path}", ident(owner))).map_err(failed)?;
     let result = file.statements.iter().try_for_each(|statement| {
         client.batch_execute(&statement.sql).map_err(|error| {
@@ -81,6 +83,11 @@ fn outside(
     crate::database::session::prepare(client).map_err(|error| database_error(&file.file, &error))?;
     client.batch_execute(&give).map_err(failed)?;
     result
+}
+
+/// 13.7 and 14.3 mend it, and whatever came later; older versions are not served.
+fn is_unmended(version_num: i32) -> bool {
+    version_num < 130_007 || (140_000..140_003).contains(&version_num)
 }
 
 /// An index that a failed try left invalid would make IF NOT EXISTS skip it for ever.
@@ -113,6 +120,12 @@ mod tests {
         let late = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);";
         let set = MigrationSet::new("h", vec![file("V1__a.sql", ""), file("V2__b.sql", late), file("V3__c.sql", "")]);
         assert_eq!(split(&set.unwrap(), &[1, 2, 3]), (vec![1], vec![2, 3]));
+    }
+
+    #[test]
+    fn servers_that_do_not_confine_index_expressions_are_known() {
+        assert!([130_006, 140_002].into_iter().all(is_unmended));
+        assert!(![130_007, 140_003, 150_000, 180_000].into_iter().any(is_unmended));
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! After a tenant's code may have run: the session is ours again, and nothing of the tenant's is left to run at COMMIT.
+//!
+//! COMMIT runs two kinds of code, both as the role of the session, which is ours: deferred triggers and the queries of
+//! cursors WITH HOLD (`CommitTransaction`: `AfterTriggerFireDeferred`, `PreCommit_Portals`). Neither may be left over.
 
 use postgres::Transaction;
 
 use super::outcome::TenantError;
 use crate::database::{DatabaseError, session};
-use crate::model::{ident, qualified};
+use crate::model::qualified;
 
-/// Undoes what code inside a migration may have SET for the rest of the transaction and of the session.
+/// Undoes what code inside a migration may have left for the rest of the transaction and of the session.
+///
+/// CLOSE ALL before all: the query of a cursor WITH HOLD runs at COMMIT, as us, on every version. DEALLOCATE ALL: its
+/// prepared statements may have the names that the driver is about to use. RESET ALL: settings.
 ///
 /// Constant ASCII text, sent as one simple query: it reads the same under any client_encoding and any
 /// standard_conforming_strings, and looks nothing up through a search_path that is not ours.
-const BACK_TO_OURS: &str = "RESET ROLE; RESET ALL";
+const BACK_TO_OURS: &str = "CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; RESET ROLE; RESET ALL";
 
 /// # Errors
 /// What PostgreSQL answered.
@@ -21,44 +27,51 @@ pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, lock_timeout: &str
     Ok(())
 }
 
-/// Up to PostgreSQL 17 deferred triggers run at COMMIT as the session's role, ours. `SET CONSTRAINTS ALL IMMEDIATE` ran
-/// them inside the fence, but one that defers itself again gets past that. A table with events pending refuses ALTER
-/// TABLE (`CheckTableNotInUse`, SQLSTATE 55006), so a no-op ALTER tells whether any are left: legitimate deferrable
-/// triggers pass, whoever owns their functions.
+/// `SET CONSTRAINTS ALL IMMEDIATE` ran the deferred triggers inside the fence, so that legitimate ones are done; one
+/// that defers itself again gets past that, and would run at COMMIT. Up to PostgreSQL 17 it runs as us. From 18 on it
+/// runs as the role that queued it (release notes 18), but a cursor WITH HOLD that it declares then runs as us.
+///
+/// A table with events pending refuses ALTER TABLE (`CheckTableNotInUse`, SQLSTATE 55006), so one that changes nothing
+/// tells whether any are left. Which triggers there are is not asked: also PostgreSQL's own can run a tenant's code (a
+/// foreign key over types with an implicit cast, an exclusion constraint on an expression), and one can change, or pass
+/// to a table of another owner or schema, once its events are queued.
+///
+/// RESET of an option that does not exist changes nothing, and of all forms of ALTER TABLE it takes the weakest lock,
+/// SHARE UPDATE EXCLUSIVE: nobody who reads or writes the table waits.
 ///
 /// # Errors
-/// Which table's trigger is left to run, or what PostgreSQL answered.
-pub(super) fn nothing_is_deferred(
-    transaction: &mut Transaction<'_>,
-    major: i32,
-    schema: &str,
-    roles: &[&str],
-) -> Result<(), TenantError> {
-    // From 18 on a deferred trigger runs as the role that queued it (release notes 18, "AFTER triggers").
-    if major >= 18 {
-        return Ok(());
-    }
-    let failed = |error: postgres::Error| super::tenant::database_error("looking for deferred triggers", &error.into());
-    let rows = transaction.query(include_str!("deferrable_tables.sql"), &[&schema, &roles]).map_err(failed)?;
-    for row in rows {
-        let (schema, table, owner, why): (String, String, String, String) =
-            (row.get("schema"), row.get("name"), row.get("owner"), row.get("why"));
-        let name = qualified(&schema, &table);
-        match transaction.batch_execute(&format!("ALTER TABLE {name} OWNER TO {}", ident(&owner))) {
-            Ok(()) => {}
-            Err(error) if error.code().is_some_and(|code| code.code() == "55006") => {
-                return Err(TenantError {
-                    message: format!(
-                        "{name} has {why} that put its work off to COMMIT, where it would run with tenantry's own rights"
-                    ),
-                    sqlstate: Some("55006".into()),
-                    hint: Some(format!(
-                        "look at what stands on {name} and drop it if it is not yours; nothing was changed"
-                    )),
-                });
-            }
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    Ok(())
+/// Which table has work left to run, or what PostgreSQL answered.
+pub(super) fn nothing_is_deferred(transaction: &mut Transaction<'_>) -> Result<(), TenantError> {
+    let doing = "looking for what is left to run at COMMIT";
+    let failed = |error: postgres::Error| super::tenant::database_error(doing, &error.into());
+    let rows = transaction.query(include_str!("written_tables.sql"), &[]).map_err(failed)?;
+    let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get("schema"), row.get("name"))).collect();
+    let ask: Vec<_> = tables
+        .iter()
+        .map(|(schema, name)| format!("ALTER TABLE {} RESET (tenantry)", qualified(schema, name)))
+        .collect();
+    let Err(error) = transaction.batch_execute(&ask.join("; ")) else { return Ok(()) };
+    let Some(answer) = error.as_db_error() else { return Err(failed(error)) };
+    // PostgreSQL names the table without its schema.
+    let named = tables.iter().filter(|(_, name)| answer.message().contains(name));
+    let named = named.map(|(schema, name)| qualified(schema, name));
+    let name = named.collect::<Vec<_>>().join(" or ");
+    let code = answer.code().code();
+    let (message, hint) = match code {
+        "55006" => (
+            format!("a trigger on {name} puts its work off to COMMIT, where it would run as tenantry"),
+            format!(
+                "look for triggers that say SET CONSTRAINTS and drop them, beginning with those on {name}; nothing was changed"
+            ),
+        ),
+        // Who is no superuser can ask this of the owner's tables only.
+        "42501" => (
+            format!(
+                "the migrations wrote to {name}, which is not their owner's: what it leaves to run at COMMIT cannot be seen"
+            ),
+            format!("look for triggers that write to {name}, or apply as a superuser; nothing was changed"),
+        ),
+        _ => return Err(failed(error)),
+    };
+    Err(TenantError { message, sqlstate: Some(code.to_owned()), hint: Some(hint) })
 }

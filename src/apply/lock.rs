@@ -41,26 +41,38 @@ impl Lock {
     fn held_by_another(client: &mut Client) -> Error {
         let holder = client.query_opt(
             "SELECT a.usename::text, coalesce(a.client_addr::text, 'a local socket'), a.application_name, \
-             pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), a.pid \
+             pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), a.pid, a.usename = current_user \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
              WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::int8 << 32) | l.objid::int8 = $1 \
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1",
             &[&KEY],
         );
-        let who = match holder {
-            Ok(Some(row)) => format!(
-                "{} from {} ({}, backend {}) since {}",
-                row.get::<_, Option<String>>(0).unwrap_or_default(),
-                row.get::<_, String>(1),
-                row.get::<_, Option<String>>(2).unwrap_or_default(),
-                row.get::<_, i32>(4),
-                row.get::<_, Option<String>>(3).unwrap_or_default(),
-            ),
-            _ => "a session that has just ended".to_owned(),
+        let Ok(Some(row)) = holder else {
+            return Error::refused(
+                "another apply is at work on this database: a session that has just ended",
+                "wait until it is done, and run this again",
+            );
         };
+        let pid: i32 = row.get(4);
+        let user = row.get::<_, Option<String>>(0).unwrap_or_default();
+        let who = format!(
+            "{user} from {} ({}, backend {pid}) since {}",
+            row.get::<_, String>(1),
+            row.get::<_, Option<String>>(2).unwrap_or_default(),
+            row.get::<_, Option<String>>(3).unwrap_or_default(),
+        );
+        if row.get::<_, Option<bool>>(5) == Some(true) {
+            return Error::refused(
+                format!("another apply is at work on this database: {who}"),
+                "wait until it is done, and run this again",
+            );
+        }
+        // Advisory locks are anybody's to take: a tenant can, to keep its fleet from being changed.
         Error::refused(
-            format!("another apply is at work on this database: {who}"),
-            "wait until it is done, and run this again",
+            format!("the lock of apply is held by another role than ours: {who}"),
+            format!(
+                "if {user} runs no tenantry, end that session: SELECT pg_terminate_backend({pid});   and run this again"
+            ),
         )
     }
 }

@@ -160,7 +160,8 @@ impl Body {
     }
 }
 
-fn search_path(job: &Job<'_>, schema: &str) -> String {
+/// pg_temp last: otherwise it is looked into first, for tables.
+pub(super) fn search_path(job: &Job<'_>, schema: &str) -> String {
     let shared = job.apply.desired.shared_schemas.iter().map(|schema| ident(schema));
     std::iter::once(ident(schema)).chain(shared).chain(["pg_temp".to_owned()]).collect::<Vec<_>>().join(", ")
 }

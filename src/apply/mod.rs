@@ -25,9 +25,10 @@ use std::time::Instant;
 use postgres::Client;
 
 use crate::database::Target;
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::model::{Desired, Server};
-use crate::plan::{Plan, Stage, TenantPlan};
+use crate::plan::{Plan, Stage, TenantPlan, Verb};
+use crate::registry;
 use crate::secrets::SecretStore;
 
 /// What carrying a plan out needs.
@@ -51,19 +52,22 @@ impl Apply<'_> {
     /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
         shared::run(client, self, plan, Stage::Before)?;
+        registry::settle(client)?;
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
         let mut outcomes = self.tenants(&work);
         outcomes.extend(blocked.into_iter().map(TenantOutcome::blocked));
         outcomes.sort_by(|a, b| a.tenant.cmp(&b.tenant));
-        let all_went_well = outcomes.iter().all(|outcome| outcome.outcome == Outcome::Applied);
-        if all_went_well {
-            shared::run(client, self, plan, Stage::After)?;
-        }
+        // Blocked tenants are in nobody's way; one that failed may still have what would be dropped.
+        let nothing_failed = outcomes.iter().all(|o| o.outcome == Outcome::Applied || o.verb == Verb::Blocked);
+        let after = if nothing_failed { shared::run(client, self, plan, Stage::After) } else { Ok(()) };
+        let shared_error =
+            after.err().map(|error| TenantError { message: with_causes(&error), sqlstate: None, hint: error.hint() });
         let database_changes = plan.database_changes.len();
         Ok(Report {
             unchanged: unchanged.len(),
             database_changes,
+            shared_error,
             outcomes,
             interrupted: self.stop.load(Ordering::Relaxed),
         })

@@ -92,6 +92,8 @@ impl TenantOutcome {
 pub struct Report {
     pub unchanged: usize,
     pub database_changes: usize,
+    /// What went wrong with what the tenants share, once they were done.
+    pub shared_error: Option<TenantError>,
     /// Every tenant that had work or was blocked, by key.
     pub outcomes: Vec<TenantOutcome>,
     pub interrupted: bool,
@@ -106,6 +108,6 @@ impl Report {
     /// Every tenant is as declared now.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        self.outcomes.iter().all(|tenant| tenant.outcome == Outcome::Applied)
+        self.shared_error.is_none() && self.outcomes.iter().all(|tenant| tenant.outcome == Outcome::Applied)
     }
 }

@@ -1,6 +1,8 @@
 //! Ending a role's sessions.
 
-use postgres::GenericClient;
+use postgres::{Client, GenericClient};
+
+use crate::model::ident;
 
 /// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).
 const TIMEOUT: i64 = 5_000;
@@ -9,7 +11,7 @@ const TIMEOUT: i64 = 5_000;
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, postgres::Error> {
+fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, postgres::Error> {
     let rows = client.query(
         "SELECT pg_catalog.pg_terminate_backend(pid, $2) FROM pg_catalog.pg_stat_activity WHERE usename = $1::text::name",
         &[&role, &TIMEOUT],
@@ -17,15 +19,32 @@ pub(super) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, 
     Ok(rows.len())
 }
 
-/// The same by OID: a session that slipped in before the role was gone has no name any more.
+/// From here on nobody logs in as the role, and nobody is: committed at once, because a client that reconnects in a loop
+/// would else be back, with its locks, before the transaction that follows is through.
+///
+/// Says whether the role could log in until now, for [`let_in`] when that transaction comes to nothing. A process that
+/// dies in between leaves the role asleep; the next apply goes on with the removal, or wakes it up.
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn end_by_oid(client: &mut impl GenericClient, oid: u32) -> Result<(), postgres::Error> {
-    client
-        .query(
-            "SELECT pg_catalog.pg_terminate_backend(pid, $2) FROM pg_catalog.pg_stat_activity WHERE usesysid = $1",
-            &[&oid, &TIMEOUT],
-        )
-        .map(drop)
+pub(super) fn lock_out(client: &mut Client, role: &str, take_rights: &str) -> Result<bool, postgres::Error> {
+    let row =
+        client.query_opt("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
+    let Some(row) = row else { return Ok(false) };
+    let could_log_in: bool = row.get(0);
+    if could_log_in {
+        client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(role)))?;
+    }
+    // Ending sessions takes the role's rights and changes nothing, so the rights go back with a ROLLBACK.
+    let mut transaction = client.transaction()?;
+    transaction.batch_execute(take_rights)?;
+    end(&mut transaction, role)?;
+    transaction.rollback()?;
+    Ok(could_log_in)
+}
+
+/// # Errors
+/// What PostgreSQL answered.
+pub(super) fn let_in(client: &mut Client, role: &str) -> Result<(), postgres::Error> {
+    client.batch_execute(&format!("ALTER ROLE {} LOGIN", ident(role)))
 }

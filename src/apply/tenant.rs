@@ -33,6 +33,11 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// The same for the session: outside a transaction SET LOCAL means nothing.
+    pub fn session_lock_timeout(&self) -> String {
+        self.lock_timeout.replacen("SET LOCAL", "SET", 1)
+    }
+
     /// The SQL that takes the owner's rights, and that gives them back; empty for a superuser.
     pub fn borrowed(&self) -> (String, String) {
         let sql = |kind: Kind| {
@@ -103,7 +108,7 @@ pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPla
     }
 }
 
-fn clean(client: &mut Client) -> Result<(), DatabaseError> {
+pub(super) fn clean(client: &mut Client) -> Result<(), DatabaseError> {
     client.batch_execute("DISCARD ALL")?;
     session::prepare(client)
 }
@@ -133,15 +138,38 @@ impl Job<'_> {
             Some((tenant, from)) => secret::resolve(self.apply, tenant, from).map_err(rolled_back)?,
             None => None,
         };
-        let user_oid = self.ends_sessions_of().map(|role| role_oid(client, role)).transpose().map_err(of_database)?;
+        let asleep = match self.ends_sessions_of() {
+            Some(role) => sessions::lock_out(client, role, &self.borrowed().0).map_err(of_database)?.then_some(role),
+            None => None,
+        };
+        let late = match (self.transact(client, tenant.map(|(tenant, _)| tenant), password.as_ref()), asleep) {
+            (Ok(late), _) => late,
+            (Err(Ended::Failed(mut failure, retry)), Some(role)) => {
+                if let Err(error) = sessions::let_in(client, role) {
+                    failure.hint =
+                        Some(format!("{role} may not log in now ({error}); apply again goes on with the removal"));
+                }
+                return Err(Ended::Failed(failure, retry));
+            }
+            (Err(ended), _) => return Err(ended),
+        };
+        self.after_commit(client, &late)
+    }
+
+    /// The one transaction, and the secret just before its COMMIT.
+    fn transact(
+        &self,
+        client: &mut Client,
+        tenant: Option<&Tenant>,
+        password: Option<&SecretString>,
+    ) -> Result<Vec<i32>, Ended> {
+        let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut transaction = client.transaction().map_err(of_database)?;
         transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
-        let late = self.changes(&mut transaction, password.as_ref())?;
+        let late = self.changes(&mut transaction, password)?;
         self.register(&mut transaction, None).map_err(of_database)?;
         let written = match tenant {
-            Some((tenant, _)) => {
-                secret::write(self.apply, self.plan, tenant, password.as_ref()).map_err(rolled_back)?
-            }
+            Some(tenant) => secret::write(self.apply, self.plan, tenant, password).map_err(rolled_back)?,
             None => None,
         };
         let recorded = match &written {
@@ -160,30 +188,28 @@ impl Job<'_> {
         if let Err(error) = committed {
             return Err(self.came_to_nothing(error.into(), written, xid));
         }
-        self.after_commit(client, user_oid.flatten(), &late)
+        Ok(late)
     }
 
     /// The changes in the plan's order. Returns the versions that must wait until after COMMIT.
     fn changes(&self, transaction: &mut Transaction<'_>, password: Option<&SecretString>) -> Result<Vec<i32>, Ended> {
-        let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut late = Vec::new();
         for change in &self.plan.changes {
             match &change.step {
                 Step::Sql => self.statements(transaction, change, password)?,
-                Step::EndSessions { role } => drop(sessions::end(transaction, role).map_err(of_database)?),
                 Step::Migrate { versions, owner, schema, history_sql } => {
                     let (now, after) = concurrently::split(&self.apply.desired.migrations, versions);
                     late = after;
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
-                    migrate::run(self, transaction, &batch).map_err(|error| {
-                        let retry = if is_retryable(error.sqlstate.as_deref()) { Retry::Yes } else { Retry::No };
-                        Ended::Failed(error, retry)
-                    })?;
-                    let roles = [self.plan.owner.as_str(), self.plan.username.as_str()];
-                    let major = self.apply.server.major();
-                    fence::nothing_is_deferred(transaction, major, schema, &roles).map_err(rolled_back)?;
+                    migrate::run(self, transaction, &batch)
+                        .and_then(|()| fence::nothing_is_deferred(transaction))
+                        .map_err(|error| {
+                            let retry = if is_retryable(error.sqlstate.as_deref()) { Retry::Yes } else { Retry::No };
+                            Ended::Failed(error, retry)
+                        })?;
                 }
-                Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
+                // Sessions ended before the transaction began; secrets are for its end.
+                Step::EndSessions { .. } | Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
             }
         }
         Ok(late)
@@ -290,9 +316,11 @@ impl Job<'_> {
 
     /// COMMIT failed, or its answer was lost: find out which, and put the secret back when nothing was committed.
     fn came_to_nothing(&self, error: DatabaseError, written: Option<secret::Written>, xid: Option<String>) -> Ended {
-        let retry = if error.is_retryable() { Retry::Yes } else { Retry::No };
+        // Once a secret was written its version is another than the plan expects: not again.
+        let retry = if error.is_retryable() && written.is_none() { Retry::Yes } else { Retry::No };
         let mut failure = database_error("COMMIT", &error);
-        if let (true, Some(xid)) = (error.is_closed(), xid) {
+        // Whatever the answer says: a pooler may make up its own when the server is gone.
+        if let Some(xid) = xid {
             match self.status(&xid).as_deref() {
                 // It was the answer that was lost, not the transaction.
                 Some("committed") => {
@@ -330,13 +358,10 @@ impl Job<'_> {
     }
 
     /// What cannot be part of the transaction. A crash before its end is mended by the next apply.
-    fn after_commit(&self, client: &mut Client, user_oid: Option<u32>, late: &[i32]) -> Result<(), Ended> {
+    fn after_commit(&self, client: &mut Client, late: &[i32]) -> Result<(), Ended> {
         // Never tried again from the start: what is committed would be done twice.
         let failed = |error| Ended::Failed(error, Retry::No);
         let of_database = |error: postgres::Error| failed(database_error("after COMMIT", &error.into()));
-        if let Some(oid) = user_oid {
-            sessions::end_by_oid(client, oid).map_err(of_database)?;
-        }
         secret::delete(self.apply, self.plan).map_err(failed)?;
         if matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. }) {
             let mut transaction = client.transaction().map_err(of_database)?;
@@ -355,11 +380,6 @@ fn of_database(error: postgres::Error) -> Ended {
 
 fn is_retryable(sqlstate: Option<&str>) -> bool {
     matches!(sqlstate, Some("55P03" | "40P01" | "40001"))
-}
-
-fn role_oid(client: &mut Client, role: &str) -> Result<Option<u32>, postgres::Error> {
-    let row = client.query_opt("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
-    Ok(row.map(|row| row.get(0)))
 }
 
 /// To ask after a COMMIT whose answer was lost (manual, `pg_xact_status`).

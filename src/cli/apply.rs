@@ -23,6 +23,9 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     // Taken before the look, so that what is shown is what is there until it is applied.
     let _lock = Lock::take(&mut session.client)?;
     let saved = args.plan.as_deref().map(saved::read).transpose()?;
+    if let Some(saved) = &saved {
+        session.retarget(saved.targets())?;
+    }
     let (observed, mut plan) = session.plan()?;
     if let Some(saved) = saved {
         plan = saved::narrow(&saved, &session, &observed, plan)?;
@@ -57,6 +60,7 @@ fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
     let report = Report {
         unchanged: plan.count(Verb::Unchanged),
         database_changes: 0,
+        shared_error: None,
         outcomes: outcomes.collect(),
         interrupted: false,
     };
@@ -68,10 +72,9 @@ fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
-    let removals = plan.count(Verb::Remove);
+    let removals = plan.tenants.iter().filter(|tenant| tenant.removes()).count();
     if removals > args.allow_removals {
-        let names: Vec<_> =
-            plan.tenants.iter().filter(|t| t.verb == Verb::Remove).take(5).map(|t| t.tenant.as_str()).collect();
+        let names: Vec<_> = plan.tenants.iter().filter(|t| t.removes()).take(5).map(|t| t.tenant.as_str()).collect();
         let more = if removals > names.len() { ", …" } else { "" };
         return Err(Failure::refused(
             format!("the plan removes {removals} of the tenants ({}{more}); nothing was changed", names.join(", ")),

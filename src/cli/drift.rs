@@ -20,6 +20,7 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
     // A report says how large each tenant is, and a size is a look at files.
     let sizes = if args.report.is_some() { Sizes::All } else { Sizes::Removed };
     let observed = session.observe(sizes)?;
+    session.selects_something(&observed)?;
     let plan = session.diff(&observed);
     out.print(&plan::rendered(&plan, out))?;
     if let Some(path) = &args.metrics {

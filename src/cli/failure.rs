@@ -13,7 +13,7 @@ use super::args::{Format, Global};
 use super::exit::Exit;
 use super::validate::count;
 use crate::config::ConfigError;
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 
 /// Why a command ends before its end.
 #[derive(Debug)]
@@ -122,15 +122,7 @@ impl fmt::Display for Failure {
                 let message = error.faults.first().map_or("", |fault| fault.message.as_str());
                 write!(f, "{}: {message}", error.path)
             }
-            Self::Error(error) => {
-                write!(f, "{error}")?;
-                let mut cause = std::error::Error::source(error);
-                while let Some(error) = cause {
-                    write!(f, ": {error}")?;
-                    cause = error.source();
-                }
-                Ok(())
-            }
+            Self::Error(error) => f.write_str(&with_causes(error)),
             Self::Refused { message, .. } => f.write_str(message),
             Self::BrokenPipe => f.write_str("stdout was closed"),
             Self::Stdout(error) => write!(f, "writing to stdout: {error}"),

@@ -14,7 +14,7 @@ pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, F
     out.print(&rendered(&plan, out))?;
     if let Some(path) = &args.out {
         let project = &session.project;
-        saved::write(path, &Saved::new(&plan, &project.desired, &observed, &project.digest))?;
+        saved::write(path, &Saved::new(&plan, &project.desired, &observed, &project.digest, &global.target))?;
         out.note(&format!("saved; to carry out exactly this: tenantry apply {}", path.display()));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Ok })

@@ -83,7 +83,24 @@ impl Session {
     pub fn plan(&mut self) -> Result<(Observed, Plan), Failure> {
         let observed = self.observe(Sizes::Removed)?;
         let plan = self.diff(&observed);
+        self.selects_something(&observed)?;
         Ok((observed, plan))
+    }
+
+    /// A glob with a typing error must not pass for a fleet in sync.
+    pub fn selects_something(&self, observed: &Observed) -> Result<(), Failure> {
+        let registered = observed.registry.iter().flat_map(|registry| registry.tenants.keys());
+        let mut keys = self.project.desired.tenants.keys().chain(registered);
+        if self.filter.0.is_none() || keys.any(|key| self.selects(key)) {
+            return Ok(());
+        }
+        Err(Failure::refused("--target matches no tenant", "tenantry list shows the keys there are"))
+    }
+
+    /// Looks at these tenants from now on: a saved plan is held against a plan for the same ones.
+    pub fn retarget(&mut self, globs: &[String]) -> Result<(), Failure> {
+        self.filter = Filter::new(globs)?;
+        Ok(())
     }
 
     pub fn diff(&self, observed: &Observed) -> Plan {

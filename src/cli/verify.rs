@@ -21,6 +21,7 @@ use crate::verify::{Verdict, Verify};
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::Removed)?;
+    session.selects_something(&observed)?;
     let verdicts = verify(global, &session, &observed, &args.tenants, out)?;
     report(&verdicts, out)
 }

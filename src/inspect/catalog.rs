@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use postgres::Transaction;
+use postgres::{Client, Row, Transaction};
 
 use super::database::acl;
+use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
 use crate::error::{Doing, Error};
 use crate::model::{DefaultAcl, ObjectGroup, ObjectKind, Role, Schema};
 
@@ -55,17 +56,16 @@ pub(super) fn roles(transaction: &mut Transaction<'_>, names: &[String]) -> Resu
 pub(super) fn schemas(
     transaction: &mut Transaction<'_>,
     names: &[String],
-    sized: &[&str],
     history_table: &str,
 ) -> Result<BTreeMap<String, Schema>, Error> {
     let mut schemas = BTreeMap::new();
-    for row in transaction.query(include_str!("sql/schemas.sql"), &[&names, &sized]).doing("reading the schemas")? {
+    for row in transaction.query(include_str!("sql/schemas.sql"), &[&names]).doing("reading the schemas")? {
         let schema = Schema {
+            oid: row.get("oid"),
             owner: row.get("owner"),
             acl: acl(&row.get::<_, Vec<String>>("acl"))?,
             tables: row.get("tables"),
             relations: row.get("relations"),
-            bytes: row.get("bytes"),
             ..Schema::default()
         };
         schemas.insert(row.get("name"), schema);
@@ -111,4 +111,34 @@ pub(super) fn dependents(
         }
     }
     Ok(())
+}
+
+/// Measures these schemas. In transactions of its own, because a tenant that locks its tables must not hold us up.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(super) fn sizes(client: &mut Client, names: &[&str], schemas: &mut BTreeMap<String, Schema>) -> Result<(), Error> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let rows = match measure(client, include_str!("sql/sizes.sql"), names) {
+        Err(error) if error.code().is_some_and(|code| code.code() == LOCK_NOT_AVAILABLE) => {
+            measure(client, include_str!("sql/sizes_estimated.sql"), names)
+        }
+        other => other,
+    };
+    for row in rows.doing("measuring the schemas")? {
+        if let Some(schema) = schemas.get_mut(row.get::<_, &str>("name")) {
+            schema.bytes = row.get("bytes");
+        }
+    }
+    Ok(())
+}
+
+fn measure(client: &mut Client, query: &str, names: &[&str]) -> Result<Vec<Row>, postgres::Error> {
+    let mut transaction = client.build_transaction().read_only(true).start()?;
+    transaction.batch_execute(LOCK_TIMEOUT)?;
+    let rows = transaction.query(query, &[&names])?;
+    transaction.commit()?;
+    Ok(rows)
 }

@@ -18,6 +18,14 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             "rename that schema; tenantry keeps its own tables under this name",
         ));
     }
+    if let Some(owner) = row.get::<_, Option<String>>("strange_owner") {
+        return Err(Error::refused(
+            format!(
+                "schema tenantry belongs to {owner:?}, who is neither an administrator nor us: nothing in it is trusted"
+            ),
+            "if it is tenantry's own: ALTER SCHEMA tenantry OWNER TO the role that tenantry connects as; if not, drop or rename it",
+        ));
+    }
     let database_acl = acl(&row.get::<_, Vec<String>>("database_acl"))?;
     let public_schema = if row.get("has_public") {
         let acl = acl(&row.get::<_, Vec<String>>("public_acl"))?;

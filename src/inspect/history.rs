@@ -1,38 +1,79 @@
 //! The refinery histories: read only where reading runs no tenant's code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use postgres::binary_copy::BinaryCopyOutIter;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::Type;
 use postgres::{Client, Row, Transaction};
 
 use super::database::acl;
 use crate::error::{Doing, Error};
-use crate::model::{Access, Applied, Desired, History, Observed, State, ident, qualified};
+use crate::model::{Acl, Applied, Desired, History, Observed, State, ident, qualified};
 
 /// One transaction locks at most this many histories: a long one would exhaust the lock table.
 const CHUNK: usize = 200;
 
+/// No fleet has as many migrations; a tenant that owns its history could fill it, and our memory.
+const MOST: usize = 100_000;
+
 pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observed) -> Result<(), Error> {
-    let table = &desired.migrations.table;
     // Unregistered schemas are not ours to look into.
-    let registered: Vec<(String, String, Access)> = observed
+    let registered: Vec<(&str, &str)> = observed
         .registry
         .iter()
         .flat_map(|registry| registry.tenants.values())
         .filter(|row| row.state != State::Removed && observed.schemas.contains_key(&row.schema))
-        .map(|row| (row.schema.clone(), row.owner.clone(), row.access))
+        .map(|row| (row.schema.as_str(), row.owner.as_str()))
         .collect();
+    let mut histories = BTreeMap::new();
     for chunk in registered.chunks(CHUNK) {
-        let mut transaction =
-            client.build_transaction().read_only(true).start().doing("starting to read the refinery histories")?;
-        let histories = read_chunk(&mut transaction, table, chunk)?;
-        transaction.commit().doing("reading the refinery histories")?;
-        for (schema, history) in histories {
-            if let Some(found) = observed.schemas.get_mut(&schema) {
-                found.history = history;
+        match read_apart(client, desired, chunk) {
+            Ok(found) => histories.extend(found),
+            Err(error) if is_of_the_line(&error) => return Err(error),
+            // A tenant that holds its history locked, or changes it while we look, must not keep others from being planned.
+            Err(_) => {
+                for one in chunk {
+                    let found = read_apart(client, desired, &[*one]);
+                    histories.extend(found.or_else(|error| unreadable(error, one.0))?);
+                }
             }
         }
     }
+    for (schema, history) in histories {
+        if let Some(found) = observed.schemas.get_mut(&schema) {
+            found.history = history;
+        }
+    }
     Ok(())
+}
+
+/// A short transaction of its own.
+fn read_apart(client: &mut Client, desired: &Desired, chunk: &[(&str, &str)]) -> Result<Histories, Error> {
+    let doing = "reading the refinery histories";
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    let timeout = format!("SET LOCAL lock_timeout = '{}ms'", desired.lock_timeout.as_millis());
+    transaction.batch_execute(&timeout).doing(doing)?;
+    let histories = read_chunk(&mut transaction, &desired.migrations.table, chunk)?;
+    transaction.commit().doing(doing)?;
+    Ok(histories)
+}
+
+/// The connection is gone: that is nobody's history.
+fn is_of_the_line(error: &Error) -> bool {
+    !matches!(error, Error::Database { source, .. } if !source.is_closed())
+}
+
+fn unreadable(error: Error, schema: &str) -> Result<Histories, Error> {
+    let why = match &error {
+        _ if is_of_the_line(&error) => return Err(error),
+        Error::Database { source, .. } if source.sqlstate() == Some("55P03") => {
+            "somebody holds a lock on it for longer than lock_timeout; pg_locks says who".to_owned()
+        }
+        Error::Database { source, .. } => format!("reading it failed: {source}"),
+        other => other.to_string(),
+    };
+    Ok([(schema.to_owned(), History::Untrusted(why))].into())
 }
 
 /// One tenant's history, inside a transaction that is about to write it.
@@ -45,61 +86,83 @@ pub(crate) fn history_of(
     schema: &str,
     owner: &str,
 ) -> Result<History, Error> {
-    let one = [(schema.to_owned(), owner.to_owned(), Access::Owner)];
-    Ok(read_chunk(transaction, table, &one)?.remove(schema).unwrap_or_default())
+    Ok(read_chunk(transaction, table, &[(schema, owner)])?.remove(schema).unwrap_or_default())
 }
 
-fn read_chunk(
-    transaction: &mut Transaction<'_>,
-    table: &str,
-    chunk: &[(String, String, Access)],
-) -> Result<BTreeMap<String, History>, Error> {
-    let owners: BTreeMap<&str, &str> =
-        chunk.iter().map(|(schema, owner, _)| (schema.as_str(), owner.as_str())).collect();
-    let mut found = classify(transaction, table, &owners)?;
-    // Where the tenant owns the table it could put another in its place between the look and the read: lock, look again.
-    let own: BTreeSet<&str> = chunk.iter().filter(|c| c.2 == Access::Owner).map(|c| c.0.as_str()).collect();
+type Histories = BTreeMap<String, History>;
+
+/// The owner could put another table in its place between the look and the read: lock, look again, then read. A tenant
+/// that does not own it may hold a function that runs as the owner, left there by code that rode a migration.
+fn read_chunk(transaction: &mut Transaction<'_>, table: &str, chunk: &[(&str, &str)]) -> Result<Histories, Error> {
+    let owners: BTreeMap<&str, &str> = chunk.iter().copied().collect();
+    let found = classify(transaction, table, &owners)?;
     let to_lock: Vec<String> = found
         .iter()
-        .filter(|(schema, history)| own.contains(schema.as_str()) && matches!(history, History::Read { .. }))
+        .filter(|(_, look)| matches!(look, Look::Table { .. }))
         .map(|(schema, _)| format!("ONLY {}", qualified(schema, table)))
         .collect();
-    if !to_lock.is_empty() {
-        transaction
-            .batch_execute(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", to_lock.join(", ")))
-            .doing("locking the refinery histories")?;
-        found = classify(transaction, table, &owners)?;
+    if to_lock.is_empty() {
+        return Ok(found.into_iter().map(|(schema, look)| (schema, look.unread())).collect());
     }
-    let trusted: Vec<&String> =
-        found.iter().filter(|(_, history)| matches!(history, History::Read { .. })).map(|(schema, _)| schema).collect();
-    let mut rows: BTreeMap<String, Vec<Applied>> = BTreeMap::new();
-    if !trusted.is_empty() {
-        let selects: Vec<String> = trusted
-            .iter()
-            .enumerate()
-            .map(|(n, schema)| {
-                format!(
-                    "SELECT {n} AS n, version::int8 AS version, name, checksum FROM ONLY {}",
-                    qualified(schema, table)
-                )
-            })
-            .collect();
-        let query = format!("{} ORDER BY n, version", selects.join(" UNION ALL "));
-        for row in transaction.query(&query, &[]).doing("reading the refinery histories")? {
-            let n = usize::try_from(row.get::<_, i32>("n")).unwrap_or_default();
-            rows.entry(trusted[n].clone()).or_default().push(Applied {
-                version: row.get("version"),
-                name: row.get::<_, Option<String>>("name").unwrap_or_default(),
-                checksum: row.get::<_, Option<String>>("checksum").unwrap_or_default(),
-            });
+    transaction
+        .batch_execute(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", to_lock.join(", ")))
+        .doing("locking the refinery histories")?;
+    let mut histories = BTreeMap::new();
+    for (schema, look) in classify(transaction, table, &owners)? {
+        let history = match look {
+            Look::Distrusted(why) => History::Untrusted(why),
+            Look::Table { acl, version } => rows(transaction, &qualified(&schema, table), version)?.map_or_else(
+                || History::Untrusted(format!("it holds more than {MOST} rows")),
+                |applied| History::Read { applied, acl },
+            ),
+        };
+        histories.insert(schema, history);
+    }
+    Ok(histories)
+}
+
+/// COPY, not SELECT: planning a SELECT folds the constants in the table's index expressions, index predicates and
+/// extended statistics, which calls the functions of whoever made those, as us; and CREATE INDEX gets past our lock.
+/// COPY of a table plans nothing and refuses whatever is no table.
+fn rows(transaction: &mut Transaction<'_>, table: &str, version: Type) -> Result<Option<Vec<Applied>>, Error> {
+    let doing = || format!("reading {table}");
+    let is_long = version == Type::INT8;
+    let copy = format!("COPY {table} (version, name, checksum) TO STDOUT (FORMAT binary)");
+    let reader = transaction.copy_out(&copy).doing(doing())?;
+    let mut rows = BinaryCopyOutIter::new(reader, &[version, Type::VARCHAR, Type::VARCHAR]);
+    let mut applied = Vec::new();
+    while let Some(row) = rows.next().doing(doing())? {
+        if applied.len() == MOST {
+            return Ok(None);
+        }
+        let version = if is_long { row.try_get(0) } else { row.try_get::<i32>(0).map(i64::from) };
+        let text = |n: usize| row.try_get::<Option<String>>(n).map(Option::unwrap_or_default);
+        applied.push(Applied {
+            version: version.doing(doing())?,
+            name: text(1).doing(doing())?,
+            checksum: text(2).doing(doing())?,
+        });
+    }
+    applied.sort_by_key(|row| row.version);
+    Ok(Some(applied))
+}
+
+enum Look {
+    Distrusted(String),
+    /// Of the expected owner and refinery's form. `version`: refinery makes it int4 or int8.
+    Table {
+        acl: Acl,
+        version: Type,
+    },
+}
+
+impl Look {
+    fn unread(self) -> History {
+        match self {
+            Self::Distrusted(why) => History::Untrusted(why),
+            Self::Table { acl, .. } => History::Read { applied: Vec::new(), acl },
         }
     }
-    for (schema, history) in &mut found {
-        if let History::Read { applied, .. } = history {
-            *applied = rows.remove(schema).unwrap_or_default();
-        }
-    }
-    Ok(found)
 }
 
 /// What stands under the history's name, with no row read yet.
@@ -107,7 +170,7 @@ fn classify(
     transaction: &mut Transaction<'_>,
     table: &str,
     owners: &BTreeMap<&str, &str>,
-) -> Result<BTreeMap<String, History>, Error> {
+) -> Result<BTreeMap<String, Look>, Error> {
     let schemas: Vec<&str> = owners.keys().copied().collect();
     let rows = transaction
         .query(include_str!("sql/history_tables.sql"), &[&schemas, &table])
@@ -115,11 +178,14 @@ fn classify(
     rows.iter()
         .map(|row| {
             let schema: String = row.get("schema");
-            let history = match distrust(row, owners[schema.as_str()]) {
-                Some(why) => History::Untrusted(why),
-                None => History::Read { applied: Vec::new(), acl: acl(&row.get::<_, Vec<String>>("acl"))? },
+            let look = match distrust(row, owners[schema.as_str()]) {
+                Some(why) => Look::Distrusted(why),
+                None => Look::Table {
+                    acl: acl(&row.get::<_, Vec<String>>("acl"))?,
+                    version: if row.get("is_long") { Type::INT8 } else { Type::INT4 },
+                },
             };
-            Ok((schema, history))
+            Ok((schema, look))
         })
         .collect()
 }

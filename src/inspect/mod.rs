@@ -21,6 +21,11 @@ use crate::plan;
 use crate::registry;
 use crate::secrets::SecretStore;
 
+/// Looking waits for no tenant: one that holds a lock costs this long, and is told apart from the others.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
+/// SQLSTATE `lock_not_available`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// Which schemas to measure on disk; a size is a look at files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sizes {
@@ -54,24 +59,26 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
         .isolation_level(IsolationLevel::RepeatableRead)
         .start()
         .doing("starting to read the catalogs")?;
+    // Sizes wait for whoever locked a table: a tenant may, for ever.
+    let timeout = format!("SET LOCAL lock_timeout = '{}ms'", desired.lock_timeout.as_millis());
+    transaction.batch_execute(&timeout).doing("setting lock_timeout")?;
     let mut observed = database::read(&mut transaction, target, desired)?;
     if observed.registry.is_some() {
         let registry = registry::read(&mut transaction)?;
         observed.registry = Some(registry);
     }
     let names = Names::of(desired, &observed);
-    let sized: Vec<&str> = match sizes {
-        Sizes::All => names.schemas.iter().map(String::as_str).collect(),
-        Sizes::Removed => names.removed.iter().map(String::as_str).collect(),
-    };
     observed.roles = catalog::roles(&mut transaction, &names.roles)?;
-    observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &sized, &desired.migrations.table)?;
+    observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
     if !names.removed.is_empty() {
         catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
     }
     let group = plan::group_role(&observed.database.name);
     observed.database.group = database::group(&mut transaction, &group)?;
     transaction.commit().doing("reading the catalogs")?;
+    let sized = if sizes == Sizes::All { &names.schemas } else { &names.removed };
+    let sized: Vec<&str> = sized.iter().map(String::as_str).collect();
+    catalog::sizes(client, &sized, &mut observed.schemas)?;
     Ok(observed)
 }
 

@@ -1,6 +1,6 @@
 //! What a migration may not do, and what it had better not do, found without a database.
 
-use super::Statement;
+use super::{Statement, literals};
 
 /// A migration file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,19 @@ pub(super) fn check(
                 "put it into a file of its own that begins with the line: -- tenantry: no-transaction",
             );
         }
+        if no_transaction {
+            for literal in literals::of_unsure_type(&statement.sql) {
+                fault(
+                    line,
+                    &format!(
+                        "{literal} may be read by a type of a tenant's, and nothing confines what runs outside a transaction"
+                    ),
+                    &format!(
+                        "say which type of PostgreSQL's own it is, such as {literal}::text or ::text[] or ::jsonb"
+                    ),
+                );
+            }
+        }
         if let Some(message) = escapes(statement) {
             warnings.push(MigrationWarning { file: file.into(), line: statement.line, message: message.into() });
         }
@@ -92,6 +105,9 @@ fn escapes(statement: &Statement) -> Option<&'static str> {
     match words.as_slice() {
         ["SET", rest @ ..] | ["RESET", rest @ ..] if rest.iter().any(|w| w.starts_with("ROLE")) => {
             Some("SET ROLE is refused by PostgreSQL when the migration runs for a tenant")
+        }
+        ["GRANT" | "REVOKE", ..] | ["ALTER", "DEFAULT", "PRIVILEGES", ..] => {
+            Some("changes privileges: those are as access says, and the next apply makes them so again")
         }
         ["SET", rest @ ..] if rest.iter().any(|w| w.starts_with("SEARCH_PATH")) => {
             Some("sets search_path: what follows may land outside the tenant's schema")
@@ -133,9 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn what_may_leave_the_schema_is_a_warning() {
-        let file = MigrationFile::parse("V1__x.sql", "SET search_path = x;\nCREATE TABLE public.t ();").unwrap();
-        assert_eq!(file.warnings.iter().map(|w| w.line).collect::<Vec<_>>(), [1, 2]);
+    fn what_may_leave_the_schema_or_the_plan_is_a_warning() {
+        let sql = "SET search_path = x;\nCREATE TABLE public.t ();\nGRANT SELECT ON t TO reporting;";
+        let file = MigrationFile::parse("V1__x.sql", sql).unwrap();
+        assert_eq!(file.warnings.iter().map(|w| w.line).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The team's migration files: read once, checked offline, then held against every tenant's refinery history.
 
 mod lint;
+mod literals;
 mod statements;
 
 pub use lint::{MigrationFault, MigrationWarning};

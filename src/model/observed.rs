@@ -94,6 +94,8 @@ pub struct Group {
 /// The tool's own tables.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
+    /// It was made for another cluster: a dump was restored here.
+    pub moved: bool,
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,
@@ -103,6 +105,8 @@ pub struct Registry {
 #[derive(Clone, Debug)]
 pub struct Registered {
     pub schema: String,
+    /// Tells the schema from another that somebody made under its name.
+    pub schema_oid: Option<u32>,
     pub username: String,
     pub owner: String,
     pub access: Access,
@@ -181,6 +185,7 @@ pub struct Role {
 /// A tenant's schema.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
+    pub oid: u32,
     pub owner: String,
     /// With PostgreSQL's built-in default where it was never changed.
     pub acl: Acl,

@@ -66,12 +66,14 @@ pub fn group_role(database: &str) -> String {
     if name.len() <= crate::model::MAX_NAME_BYTES {
         return name;
     }
+    // Cut, and told apart from another database whose name begins the same.
+    let digest = &super::saved::digest(database)[..8];
     let mut cut = database;
-    while "tenantry__tenants".len() + cut.len() > crate::model::MAX_NAME_BYTES {
+    while "tenantry___tenants".len() + digest.len() + cut.len() > crate::model::MAX_NAME_BYTES {
         let last = cut.char_indices().next_back().map_or(0, |(at, _)| at);
         cut = &cut[..last];
     }
-    format!("tenantry_{cut}_tenants")
+    format!("tenantry_{cut}_{digest}_tenants")
 }
 
 /// What turns `observed` into `desired`, for the tenants that `selects` takes.

@@ -330,6 +330,12 @@ impl TenantPlan {
         matches!(self.verb, Verb::Create | Verb::Update | Verb::Remove)
     }
 
+    /// Takes something away that is still there; the rest of a removal that was cut off does not.
+    #[must_use]
+    pub fn removes(&self) -> bool {
+        self.verb == Verb::Remove && self.changes.iter().any(|change| change.kind != Kind::DeleteSecret)
+    }
+
     /// The versions this plan would apply.
     #[must_use]
     pub fn pending_migrations(&self) -> &[i32] {

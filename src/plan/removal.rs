@@ -5,7 +5,9 @@ use super::change::{rights, secret};
 use super::diff::Look;
 use super::tenant::Blocked;
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
-use crate::model::{Access, OnRemove, Registered, SecretState, State, TenantKey, ident, literal};
+use crate::model::{
+    Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident, literal,
+};
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
 pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
@@ -54,6 +56,7 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
             format!("put {key} back; to remove it, set protected = false, apply, and take it out then"),
         ));
     }
+    check_row(key, row)?;
     let schema = look.observed.schemas.get(&row.schema);
     if let Some(schema) = schema.filter(|schema| schema.owner != row.owner) {
         return Err(Blocked::new(
@@ -90,6 +93,18 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
             }
             Ok((drop_all(look, key, row), hazards, Target::Removed { secret }))
         }
+    }
+}
+
+/// The registry is a table, and tables are edited: no row leads to what is never a tenant's.
+fn check_row(key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
+    let names = [check_schema_name(&row.schema), check_role_name(&row.username), check_role_name(&row.owner)];
+    match names.into_iter().find_map(Result::err) {
+        None => Ok(()),
+        Some(error) => Err(Blocked::new(
+            format!("the registry's row of {key} names what no tenant can have: a name {error}"),
+            format!("look at: SELECT * FROM tenantry.tenants WHERE tenant = '{key}'"),
+        )),
     }
 }
 
@@ -173,18 +188,40 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
     changes
 }
 
-/// DROP OWNED is there for grants and default privileges. It would also drop what the role owns elsewhere, such as a
-/// schema that somebody renamed by hand: then it is not our business, and the whole removal is rolled back.
+/// DROP OWNED is there for grants and default privileges. Large objects are no schema's and go with their role; for the
+/// rest the guard sees to it that the role owns nothing elsewhere, such as a schema that somebody renamed by hand.
 pub(super) fn drop_role(role: &str) -> Vec<String> {
-    let guard = do_block(&format!(
-        "SELECT pg_catalog.string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', ') INTO o FROM pg_catalog.pg_shdepend d\n\
+    let large = do_block(&format!(
+        "FOR o IN SELECT m.oid::text FROM pg_catalog.pg_largeobject_metadata m WHERE m.lomowner = {}::pg_catalog.regrole\n\
+         LOOP PERFORM pg_catalog.lo_unlink(o::oid); END LOOP;",
+        literal(&ident(role))
+    ));
+    vec![
+        large,
+        owns_nothing_but(role, None),
+        format!("DROP OWNED BY {}", ident(role)),
+        format!("DROP ROLE {}", ident(role)),
+    ]
+}
+
+/// Fails, and with it the whole transaction, when the role owns anything but what lies in the schema: DROP OWNED would
+/// drop it, and REASSIGN OWNED hand it over. pg_shdepend knows of databases and tablespaces too (dbid 0).
+pub(super) fn owns_nothing_but(role: &str, schema: Option<&str>) -> String {
+    let inside = schema.map_or(String::new(), |schema| {
+        // pg_identify_object quotes names where they need it, as quote_ident does.
+        let name = format!("pg_catalog.quote_ident({})", literal(schema));
+        format!(
+            "\nAND NOT EXISTS (SELECT FROM pg_catalog.pg_identify_object(d.classid, d.objid, 0) i WHERE d.dbid <> 0 AND (i.schema = {name} OR i.type = 'schema' AND i.name = {name}))"
+        )
+    });
+    do_block(&format!(
+        "SELECT pg_catalog.string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, 0), ', ') INTO o FROM pg_catalog.pg_shdepend d\n\
          WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o' AND d.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass\n\
-         AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database());\n\
+         AND d.dbid IN (0, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())){inside};\n\
          IF o IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = '2BP01', MESSAGE = 'the role owns more than its schema: ' || o,\n\
          HINT = 'give it to another owner first: ALTER … OWNER TO'; END IF;",
         literal(&ident(role))
-    ));
-    vec![guard, format!("DROP OWNED BY {}", ident(role)), format!("DROP ROLE {}", ident(role))]
+    ))
 }
 
 fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<Change> {

@@ -22,6 +22,8 @@ pub struct Saved {
     tenantry_version: String,
     /// Of `tenants.toml` and the migrations, as they were read.
     configuration: String,
+    /// `--target`, as it was given.
+    targets: Vec<String>,
     database: DatabaseIdentity,
     summary: super::Summary,
     database_changes: Vec<DatabaseChange>,
@@ -65,13 +67,14 @@ pub enum Stale {
 
 impl Saved {
     #[must_use]
-    pub fn new(plan: &Plan, desired: &Desired, observed: &Observed, configuration: &str) -> Self {
+    pub fn new(plan: &Plan, desired: &Desired, observed: &Observed, configuration: &str, targets: &[String]) -> Self {
         let look = Look::new(desired, observed);
         let work = plan.tenants.iter().filter(|tenant| tenant.has_work());
         let mut saved = Self {
             format_version: FORMAT.into(),
             tenantry_version: env!("CARGO_PKG_VERSION").into(),
             configuration: configuration.into(),
+            targets: targets.to_vec(),
             database: plan.database.clone(),
             summary: plan.summary(),
             database_changes: plan.database_changes.clone(),
@@ -102,6 +105,12 @@ impl Saved {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
+    }
+
+    /// The `--target` it was made with.
+    #[must_use]
+    pub fn targets(&self) -> &[String] {
+        &self.targets
     }
 
     /// The plan for showing; it cannot be applied, because it does not know its own steps.

@@ -90,5 +90,43 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let row = transaction.query_one(&query, &[]).doing("reading the registry's own history")?;
     let applied = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
-    Ok(Registry { pending, tenants: rows::read(transaction)? })
+    Ok(Registry { moved: is_moved(transaction)?, pending, tenants: rows::read(transaction)? })
+}
+
+/// Whether the registry was made for another cluster, as after a restore.
+///
+/// # Errors
+/// When it is a copy: the database it was made for is in this very cluster, and the roles named here serve that one.
+fn is_moved(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+    let row = transaction
+        .query_opt(include_str!("../inspect/sql/identity.sql"), &[])
+        .doing("asking whose registry this is")?;
+    let Some(row) = row else { return Ok(true) };
+    if let Some(original) = row.get::<_, Option<String>>("original") {
+        return Err(Error::refused(
+            format!(
+                "this database is a copy of {original:?} in the same cluster: the roles in its registry serve that one"
+            ),
+            "to use the copy for tenants of its own: DROP SCHEMA tenantry CASCADE in the copy, and other usernames and owners in its tenants.toml",
+        ));
+    }
+    Ok(row.get("moved"))
+}
+
+/// After a restore into another cluster the registry belongs here from the first apply on.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn settle(client: &mut postgres::Client) -> Result<(), Error> {
+    client
+        .execute(
+            "INSERT INTO tenantry.identity (system_identifier, database_oid) \
+             SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), oid FROM pg_catalog.pg_database \
+             WHERE datname = pg_catalog.current_database() \
+             ON CONFLICT (only) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid \
+             WHERE (identity.system_identifier, identity.database_oid) IS DISTINCT FROM (excluded.system_identifier, excluded.database_oid)",
+            &[],
+        )
+        .doing("noting whose registry this is")
+        .map(drop)
 }

@@ -11,14 +11,15 @@ const READ: &str = include_str!("../inspect/sql/registry.sql");
 
 const UPSERT: &str = "INSERT INTO tenantry.tenants (tenant, schema_name, username, owner, access, state, on_remove, protected, \
      password_source, secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, \
-     secret_database, password_changed_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, CASE WHEN $18 THEN pg_catalog.now() END) \
+     secret_database, password_changed_at, schema_oid) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, CASE WHEN $18 THEN pg_catalog.now() END, \
+     (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $2::text::name)) \
      ON CONFLICT (tenant) DO UPDATE SET schema_name = excluded.schema_name, username = excluded.username, owner = excluded.owner, \
      access = excluded.access, state = excluded.state, on_remove = excluded.on_remove, protected = excluded.protected, \
      password_source = excluded.password_source, secret_store = excluded.secret_store, secret_path = excluded.secret_path, \
      secret_version = excluded.secret_version, secret_username = excluded.secret_username, secret_schema = excluded.secret_schema, \
      secret_host = excluded.secret_host, secret_port = excluded.secret_port, secret_database = excluded.secret_database, \
-     updated_at = pg_catalog.now(), \
+     updated_at = pg_catalog.now(), schema_oid = excluded.schema_oid, \
      password_changed_at = coalesce(excluded.password_changed_at, tenants.password_changed_at)";
 
 /// What an apply leaves of a tenant.
@@ -64,6 +65,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantK
         };
         let registered = Registered {
             schema: row.get("schema_name"),
+            schema_oid: row.get("schema_oid"),
             username: row.get("username"),
             owner: row.get("owner"),
             access,

@@ -9,7 +9,7 @@ use super::group::Names;
 use super::page::{Page, count};
 use super::style::Tone;
 use super::{Style, text::names};
-use crate::apply::{Outcome, Report, TenantOutcome};
+use crate::apply::{Outcome, Report, TenantError, TenantOutcome};
 use crate::model::TenantKey;
 use crate::plan::{Plan, TenantPlan};
 
@@ -38,6 +38,12 @@ pub fn text(report: &Report, plan: &Plan, style: &Style) -> String {
     page.gap();
     if report.interrupted {
         page.line(0, "Interrupted: what had begun was finished or rolled back; nothing is half-made.");
+    }
+    if let Some(error) = &report.shared_error {
+        page.line(0, style.paint(Tone::Danger, &format!("failed: {}", visible(&error.message))));
+        if let Some(hint) = &error.hint {
+            page.line(0, format!("  hint: {}", visible(hint)));
+        }
     }
     if report.database_changes > 0 {
         page.line(0, format!("Database: {} applied.", count(report.database_changes, "change")));
@@ -78,6 +84,8 @@ pub fn json(report: &Report) -> String {
     struct Document<'a> {
         format_version: &'static str,
         summary: Summary,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        shared_error: Option<&'a TenantError>,
         tenants: &'a [TenantOutcome],
     }
     let summary = Summary {
@@ -87,7 +95,12 @@ pub fn json(report: &Report) -> String {
         skipped: report.count(Outcome::Skipped),
         unknown: report.count(Outcome::Unknown),
     };
-    super::json::pretty(&Document { format_version: "1", summary, tenants: &report.outcomes })
+    super::json::pretty(&Document {
+        format_version: "1",
+        summary,
+        shared_error: report.shared_error.as_ref(),
+        tenants: &report.outcomes,
+    })
 }
 
 /// Tenants that ended in the same way for the same reason, and that reason in their common words.
@@ -203,7 +216,7 @@ mod tests {
                 target: Target::None,
             })
             .collect();
-        let report = Report { unchanged: 88, database_changes: 2, outcomes, interrupted: true };
+        let report = Report { unchanged: 88, database_changes: 2, shared_error: None, outcomes, interrupted: true };
         (report, Plan { tenants, ..Plan::default() })
     }
 

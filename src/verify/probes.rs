@@ -10,6 +10,10 @@ use crate::database::{DatabaseError, Target};
 use crate::model::{Access, Tenant, TenantKey, ident, qualified};
 use crate::secrets::Found;
 
+/// A tenant may lock its tables, and put code that sleeps on their triggers. Said again before each probe: that code may
+/// also SET these for the rest of the transaction.
+const LIMITS: &str = "SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'";
+
 /// One thing tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
@@ -219,7 +223,7 @@ impl Probes<'_> {
 
     fn allowed(&mut self, transaction: &mut Transaction<'_>, what: &str, sql: &str) -> Result<(), DatabaseError> {
         let mut savepoint = transaction.transaction()?;
-        match savepoint.batch_execute(sql) {
+        match savepoint.batch_execute(&format!("{LIMITS}; {sql}")) {
             Ok(()) => {
                 savepoint.commit()?;
                 self.note(what, Ok(()));
@@ -236,7 +240,7 @@ impl Probes<'_> {
     /// 42501 (insufficient_privilege) is the only right answer: any other means that the privilege was there.
     fn refused(&mut self, transaction: &mut Transaction<'_>, what: &str, sql: &str) -> Result<(), DatabaseError> {
         let mut savepoint = transaction.transaction()?;
-        let result = savepoint.batch_execute(sql);
+        let result = savepoint.batch_execute(&format!("{LIMITS}; {sql}"));
         savepoint.rollback()?;
         let what = format!("is refused to {what}");
         match result {

@@ -8,6 +8,9 @@ use tenantry::model::{
 };
 use tenantry::plan::{group_role, object_privileges, schema_privileges};
 
+/// One is as good as another, as long as registry and catalog agree.
+const SCHEMA_OID: u32 = 16_400;
+
 /// A server of this version, with a superuser or a CREATEROLE role as admin.
 pub fn server(version_num: i32, superuser: bool) -> Server {
     Server {
@@ -107,6 +110,7 @@ fn fields(desired: &Desired, observed: &Observed, tenant: &Tenant) -> SecretFiel
 
 fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
     Registered {
+        schema_oid: Some(SCHEMA_OID),
         schema: tenant.schema.clone(),
         username: tenant.username.clone(),
         owner: tenant.owner().to_owned(),
@@ -178,6 +182,7 @@ fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {
         (!letters.is_empty()).then(|| DefaultAcl { role: owner.clone(), kind, acl: granted(letters) })
     };
     Schema {
+        oid: SCHEMA_OID,
         acl: with_admin(owned("CU").with(user.clone(), schema_privileges(tenant.access)), "U"),
         objects: if has_tables { objects.into() } else { Vec::new() },
         default_acls: ObjectKind::ALL.into_iter().filter_map(default_acl).collect(),

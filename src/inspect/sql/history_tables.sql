@@ -1,11 +1,14 @@
 -- What stands under the history's name ($2) in these schemas ($1)? Only an ordinary table of the expected owner,
 -- without row security and with refinery's columns, is read: a view or a policy would be the tenant's code, run by us.
-SELECT n.nspname::text AS schema, c.oid, c.relkind::text AS kind, r.rolname::text AS owner, c.relrowsecurity AS row_security,
+-- attgenerated: a virtual column (18) is computed when it is read.
+SELECT n.nspname::text AS schema, c.relkind::text AS kind, r.rolname::text AS owner, c.relrowsecurity AS row_security,
        coalesce(c.relacl, acldefault('r', c.relowner))::text[] AS acl,
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
        ARRAY(SELECT a.attname || ' ' || format_type(a.atttypid, NULL) FROM pg_attribute a
-             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-               AND a.attname IN ('version', 'name', 'applied_on', 'checksum') ORDER BY a.attname) AS columns
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+               AND a.attname IN ('version', 'name', 'applied_on', 'checksum') ORDER BY a.attname) AS columns,
+       EXISTS (SELECT FROM pg_attribute a
+               WHERE a.attrelid = c.oid AND a.attname = 'version' AND a.atttypid = 'int8'::regtype) AS is_long
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_roles r ON r.oid = c.relowner

@@ -1,5 +1,5 @@
 -- What did the last apply leave of each tenant?
-SELECT tenant, schema_name, username, owner, access, state, on_remove, protected, password_source,
+SELECT tenant, schema_name, schema_oid, username, owner, access, state, on_remove, protected, password_source,
        secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, secret_database,
        created_at, password_changed_at
 FROM tenantry.tenants

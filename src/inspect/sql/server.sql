@@ -13,7 +13,11 @@ SELECT current_setting('server_version_num')::int AS version_num,
        coalesce(p.nspacl, acldefault('n', p.nspowner))::text[] AS public_acl,
        to_regclass('tenantry.tenants') IS NOT NULL AS has_registry,
        -- Another schema of this name, not made by us, must not be taken for ours.
-       to_regnamespace('tenantry') IS NOT NULL AS has_tenantry_schema
+       to_regnamespace('tenantry') IS NOT NULL AS has_tenantry_schema,
+       -- Nor one that a role of no rank made: a view under our table's name would be its code, run by us.
+       (SELECT o.rolname::text FROM pg_namespace t JOIN pg_roles o ON o.oid = t.nspowner
+        WHERE t.nspname = 'tenantry' AND NOT (o.rolsuper OR o.rolcreaterole OR o.rolname = current_user OR o.oid = d.datdba)
+       ) AS strange_owner
 FROM pg_database d
 CROSS JOIN pg_roles r
 LEFT JOIN pg_namespace p ON p.nspname = 'public'

@@ -212,13 +212,13 @@ fn grant_all(draft: &Draft<'_>, kind: ObjectKind, want: &str, others: &BTreeSet<
         ObjectKind::Function => (
             "ROUTINE",
             format!(
-                "SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p WHERE p.pronamespace = {schema}::pg_catalog.regnamespace AND p.proowner = {owner}::pg_catalog.regrole"
+                "SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p WHERE p.pronamespace = {schema}::pg_catalog.regnamespace AND p.proowner = {owner}::pg_catalog.regrole AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype IN ('e','i'))"
             ),
         ),
         ObjectKind::Type => (
             "TYPE",
             format!(
-                "SELECT t.oid::pg_catalog.regtype::text FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid WHERE t.typnamespace = {schema}::pg_catalog.regnamespace AND t.typowner = {owner}::pg_catalog.regrole AND t.typtype IN ('e','d','r','c') AND (c.oid IS NULL OR c.relkind = 'c')"
+                "SELECT t.oid::pg_catalog.regtype::text FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid WHERE t.typnamespace = {schema}::pg_catalog.regnamespace AND t.typowner = {owner}::pg_catalog.regrole AND t.typtype IN ('e','d','r','c') AND (c.oid IS NULL OR c.relkind = 'c') AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e')"
             ),
         ),
     };
@@ -242,7 +242,7 @@ fn grant_all(draft: &Draft<'_>, kind: ObjectKind, want: &str, others: &BTreeSet<
 
 fn relations(schema: &str, owner: &str, kinds: &str, but: &str) -> String {
     format!(
-        "SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c WHERE c.relnamespace = {schema}::pg_catalog.regnamespace AND c.relowner = {owner}::pg_catalog.regrole AND c.relkind IN ({kinds}) AND c.relname <> {but}"
+        "SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c WHERE c.relnamespace = {schema}::pg_catalog.regnamespace AND c.relowner = {owner}::pg_catalog.regrole AND c.relkind IN ({kinds}) AND c.relname <> {but} AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')"
     )
 }
 

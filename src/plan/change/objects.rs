@@ -30,9 +30,13 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     for (from, (count, example)) in wrong {
         let objects = if count == 1 { example } else { format!("{count} objects, {example} among them") };
         draft.changes.push(
-            Change::sql(Kind::SetOwner, objects, vec![transfer(&tenant.schema, &from, owner)])
-                .before(format!("owner {from}"))
-                .after(format!("owner {owner}")),
+            Change::sql(
+                Kind::SetOwner,
+                objects,
+                vec![transfer(&tenant.schema, &from, owner, from == tenant.username || !is_former(draft, &from))],
+            )
+            .before(format!("owner {from}"))
+            .after(format!("owner {owner}")),
         );
     }
     draft.current.schema = Some(schema);
@@ -40,24 +44,43 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
 
 /// One block for all objects of a role in a schema: REASSIGN OWNED would reach into other schemas.
 ///
-/// ALTER TABLE takes views, sequences and foreign tables too; sequences of columns and types of tables follow them.
-fn transfer(schema: &str, from: &str, to: &str) -> String {
+/// ALTER TABLE takes views, sequences and foreign tables too; sequences of columns and types of tables follow them. What
+/// belongs to an extension stays its owner's. A SECURITY DEFINER routine of a tenant's is made INVOKER before it changes
+/// hands: its code would else run as the new owner from then on.
+fn transfer(schema: &str, from: &str, to: &str, disarm: bool) -> String {
+    let schema = literal(&ident(schema));
+    let (from, to) = (literal(&ident(from)), literal(&ident(to)));
+    let disarm = if disarm { disarm_routines(&schema, &from) } else { String::new() };
     do_block(&format!(
-        "FOR o IN\n\
+        "{disarm}FOR o IN\n\
          SELECT pg_catalog.format('TABLE %s', c.oid::pg_catalog.regclass) FROM pg_catalog.pg_class c\n\
          WHERE c.relnamespace = {schema}::pg_catalog.regnamespace AND c.relowner = {from}::pg_catalog.regrole AND c.relkind IN ('r','p','v','m','f','S')\n\
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a','i','e') AND c.relkind = 'S')\n\
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND (d.deptype = 'e' OR d.deptype IN ('a','i') AND c.relkind = 'S'))\n\
          UNION ALL SELECT pg_catalog.format('ROUTINE %s', p.oid::pg_catalog.regprocedure) FROM pg_catalog.pg_proc p\n\
          WHERE p.pronamespace = {schema}::pg_catalog.regnamespace AND p.proowner = {from}::pg_catalog.regrole\n\
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype IN ('e','i'))\n\
          UNION ALL SELECT pg_catalog.format('TYPE %s', t.oid::pg_catalog.regtype) FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid\n\
          WHERE t.typnamespace = {schema}::pg_catalog.regnamespace AND t.typowner = {from}::pg_catalog.regrole AND t.typtype IN ('e','d','r','c') AND (c.oid IS NULL OR c.relkind = 'c')\n\
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e')\n\
          UNION ALL SELECT pg_catalog.format('STATISTICS %s.%I', s.stxnamespace::pg_catalog.regnamespace::text, s.stxname) FROM pg_catalog.pg_statistic_ext s\n\
          WHERE s.stxnamespace = {schema}::pg_catalog.regnamespace AND s.stxowner = {from}::pg_catalog.regrole\n\
          LOOP EXECUTE pg_catalog.format('ALTER %s OWNER TO %s', o, {to}); END LOOP;",
-        schema = literal(&ident(schema)),
-        from = literal(&ident(from)),
-        to = literal(&ident(to)),
     ))
+}
+
+fn disarm_routines(schema: &str, from: &str) -> String {
+    format!(
+        "FOR o IN SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p\n\
+         WHERE p.pronamespace = {schema}::pg_catalog.regnamespace AND p.proowner = {from}::pg_catalog.regrole AND p.prosecdef\n\
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')\n\
+         LOOP EXECUTE pg_catalog.format('ALTER ROUTINE %s SECURITY INVOKER', o); END LOOP;\n"
+    )
+}
+
+/// The NOLOGIN role that owned until now: what it owns, migrations made.
+fn is_former(draft: &Draft<'_>, role: &str) -> bool {
+    draft.registered.is_some_and(|row| row.owner == role && row.access != Access::Owner)
+        || draft.current.former_owner.as_deref() == Some(role)
 }
 
 /// A DO block with a loop variable `o`, in a dollar quote that nothing in it can end: a name may hold `$tenantry$`.
@@ -75,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_name_that_holds_the_dollar_quote_does_not_end_the_block() {
-        let sql = transfer("a$tenantry$; DROP", r"b$tenantry_$\", "c");
+        let sql = transfer("a$tenantry$; DROP", r"b$tenantry_$\", "c", true);
         assert_eq!(sql.matches("$tenantry__$").count(), 2, "{sql}");
         assert!(sql.contains(r#"E'"b$tenantry_$\\"'::pg_catalog.regrole"#), "a name is one literal: {sql}");
     }

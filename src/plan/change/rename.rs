@@ -74,6 +74,7 @@ fn schema(draft: &mut Draft<'_>) -> Result<bool, Blocked> {
     match (observed.schemas.get(have), observed.schemas.get(want)) {
         (_, Some(_)) if draft.registered.is_none() || have != want => Err(taken(draft, "schema", want)),
         (Some(found), _) => {
+            is_still_ours(draft, have, found)?;
             draft.current = Current { schema: Some(found.clone()), ..Current::default() };
             if have == want {
                 return Ok(false);
@@ -91,6 +92,23 @@ fn schema(draft: &mut Draft<'_>) -> Result<bool, Blocked> {
         }
         (None, _) => Ok(false),
     }
+}
+
+/// A schema that was dropped and made anew by somebody else has our name and another OID; one whose owner was only
+/// changed by hand has not.
+fn is_still_ours(draft: &Draft<'_>, name: &str, found: &Schema) -> Result<(), Blocked> {
+    let Some(row) = draft.registered else { return Ok(()) };
+    let known_owner = found.owner == row.owner || found.owner == draft.tenant.owner();
+    if known_owner || row.schema_oid == Some(found.oid) {
+        return Ok(());
+    }
+    Err(Blocked::new(
+        format!(
+            "schema {name:?} is not the one that was registered: it belongs to {:?}, not to {:?}",
+            found.owner, row.owner
+        ),
+        format!("if it is this tenant's all the same: ALTER SCHEMA {} OWNER TO {}", ident(name), ident(&row.owner)),
+    ))
 }
 
 type Renamed = Option<(String, String)>;
@@ -178,9 +196,23 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
             format!("{what} {name:?} already serves this tenant in another way"),
             format!("set another {what} for {key}, apply, and change it back"),
         ),
+        None if what == "role" && other_fleet(draft, name).is_some() => Blocked::new(
+            format!(
+                "role {name:?} serves tenants of another database in this cluster (it is a member of {})",
+                other_fleet(draft, name).unwrap_or_default()
+            ),
+            "roles are the cluster's: set another username and owner, such as [defaults] username = \"staging_{tenant}_user\"",
+        ),
         None => Blocked::new(
             format!("{what} {name:?} exists and is not under management"),
             format!("take it over with: tenantry adopt {key}   or set another name in tenants.toml"),
         ),
     }
+}
+
+/// The group role of another database that this role is in.
+fn other_fleet<'a>(draft: &Draft<'a>, role: &str) -> Option<&'a str> {
+    let role = draft.look.observed.roles.get(role)?;
+    let mut groups = role.member_of.iter().map(String::as_str);
+    groups.find(|group| group.starts_with("tenantry_") && group.ends_with("_tenants") && **group != *draft.look.group)
 }

@@ -1,6 +1,7 @@
 //! The tenant's login role and its NOLOGIN owner role: their existence, attributes and password.
 
 use crate::model::{Access, Role, ident};
+use crate::plan::removal;
 use crate::plan::tenant::Draft;
 use crate::plan::{Change, ELIDED_VERIFIER, HazardKind, Kind, Sql};
 
@@ -17,8 +18,12 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
 fn former_owner(draft: &mut Draft<'_>) {
     let Some(former) = draft.current.former_owner.clone().filter(|_| draft.drops_former_owner()) else { return };
     let (from, to) = (ident(&former), ident(draft.tenant.owner()));
-    let sql =
-        vec![format!("REASSIGN OWNED BY {from} TO {to}"), format!("DROP OWNED BY {from}"), format!("DROP ROLE {from}")];
+    let sql = vec![
+        removal::owns_nothing_but(&former, Some(&draft.tenant.schema)),
+        format!("REASSIGN OWNED BY {from} TO {to}"),
+        format!("DROP OWNED BY {from}"),
+        format!("DROP ROLE {from}"),
+    ];
     draft.changes.push(Change::sql(Kind::DropOwner, format!("role {former}"), sql).before("NOLOGIN"));
 }
 

@@ -2,15 +2,24 @@
 //!
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
-use crate::model::{PasswordSource, Registered, RegisteredSecret, SecretFields, SecretState, State};
+use crate::model::{PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields, SecretState, State};
 use crate::plan::change::role;
 use crate::plan::tenant::{Blocked, Draft};
-use crate::plan::{Change, Kind, Password, Step};
+use crate::plan::{Change, HazardKind, Kind, Password, Step};
 
 /// What a look at the store says of a tenant's path.
 struct Secret<'a> {
     version: &'a str,
     state: &'a SecretState,
+}
+
+impl<'a> Secret<'a> {
+    fn contents(&self) -> Option<&'a SecretContents> {
+        match self.state {
+            SecretState::Ours { contents, .. } => contents.as_ref(),
+            SecretState::Foreign(_) => None,
+        }
+    }
 }
 
 /// Plans the secret and the password; says where apply takes the password from, and the version there is.
@@ -40,6 +49,18 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         .filter(|row| row.secret.version.is_some())
         .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
     let wanted = fields(draft);
+    // A tenant we know nothing of, and a secret for it that leads elsewhere: another cluster's, of the same names.
+    if let (None, Some(SecretContents { fields, .. })) = (draft.registered, found.as_ref().and_then(Secret::contents))
+        && (&fields.host, fields.port) != (&wanted.host, wanted.port)
+    {
+        return Err(Blocked::new(
+            format!(
+                "the secret at {} is somebody else's: it leads to {}:{}",
+                tenant.secret_path, fields.host, fields.port
+            ),
+            "set another [secrets] path or [vault] mount for this cluster; tenantry overwrites nothing it did not write",
+        ));
+    }
     let here = (store, tenant.secret_path.as_str());
     // What the last apply wrote here, whether or not the role is still there.
     let remembered = draft
@@ -92,6 +113,17 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         if registered.is_some() && matches!(password, Password::Given | Password::Generated) {
             role::warn_of_new_password(draft);
         }
+    }
+    if let Some(known) = registered.map(|row| &row.secret.fields).filter(|_| write)
+        && (&known.host, known.port) != (&wanted.host, wanted.port)
+    {
+        draft.hazard(
+            HazardKind::ChangesCredentials,
+            format!(
+                "the secret will lead to {}:{} and no longer to {}:{}; if that is only how this run gets there (a tunnel), set [database] advertise",
+                wanted.host, wanted.port, known.host, known.port
+            ),
+        );
     }
     if write {
         let before = found.as_ref().map(|secret| words(remembered.map(|known| &known.fields), secret));

@@ -6,6 +6,9 @@ use crate::model::{ident, literal};
 use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
 
+/// Parameters that PostgreSQL stores as a list of quoted names (GUC_LIST_QUOTE): one string would be one name.
+const LISTS: [&str; 3] = ["temp_tablespaces", "local_preload_libraries", "session_preload_libraries"];
+
 pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let tenant = draft.tenant;
     let role = draft.current.role.clone().unwrap_or_default();
@@ -25,8 +28,18 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     }
     for (parameter, value) in &tenant.settings {
         let have = role.settings.get(parameter);
-        if have != Some(value) {
-            let sql = format!("ALTER ROLE {user} SET {} = {}", parameter_name(parameter), literal(value));
+        let is_list = LISTS.contains(&parameter.as_str());
+        let same = match have {
+            Some(have) if is_list => split_identifiers(have) == split_identifiers(value),
+            have => have == Some(value),
+        };
+        if !same {
+            let literals = if is_list {
+                split_identifiers(value).iter().map(|item| literal(item)).collect::<Vec<_>>().join(", ")
+            } else {
+                literal(value)
+            };
+            let sql = format!("ALTER ROLE {user} SET {} = {literals}", parameter_name(parameter));
             push(parameter, have, Some(value.clone()), sql);
         }
     }

@@ -1,7 +1,18 @@
+-- Which database this registry was made for: a copy in the same cluster would share, and break, the original's roles.
+CREATE TABLE tenantry.identity (
+    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    system_identifier text NOT NULL,
+    database_oid oid NOT NULL
+);
+INSERT INTO tenantry.identity (system_identifier, database_oid)
+SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database();
+COMMENT ON TABLE tenantry.identity IS 'The cluster and database that the roles in tenantry.tenants belong to.';
+
 -- What the last apply left of each tenant. No password, verifier or token is ever stored here.
 CREATE TABLE tenantry.tenants (
     tenant text PRIMARY KEY,
     schema_name text NOT NULL,
+    schema_oid oid,
     username text NOT NULL,
     owner text NOT NULL,
     access text NOT NULL CHECK (access IN ('full', 'owner', 'readwrite', 'readonly')),
@@ -21,6 +32,8 @@ CREATE TABLE tenantry.tenants (
     updated_at timestamptz NOT NULL DEFAULT now(),
     password_changed_at timestamptz
 );
+CREATE UNIQUE INDEX tenants_schema_name ON tenantry.tenants (schema_name) WHERE state <> 'removed';
+CREATE UNIQUE INDEX tenants_username ON tenantry.tenants (username) WHERE state <> 'removed';
 COMMENT ON TABLE tenantry.tenants IS 'Only what is named here is ever altered or dropped by tenantry.';
 
 CREATE TABLE tenantry.audit_log (
