@@ -123,7 +123,7 @@ pub fn settle(client: &mut postgres::Client) -> Result<(), Error> {
             "INSERT INTO tenantry.identity (system_identifier, database_oid) \
              SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), oid FROM pg_catalog.pg_database \
              WHERE datname = pg_catalog.current_database() \
-             ON CONFLICT (only) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid \
+             ON CONFLICT (singleton) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid \
              WHERE (identity.system_identifier, identity.database_oid) IS DISTINCT FROM (excluded.system_identifier, excluded.database_oid)",
             &[],
         )

@@ -1,6 +1,6 @@
 -- Which database this registry was made for: a copy in the same cluster would share, and break, the original's roles.
 CREATE TABLE tenantry.identity (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     system_identifier text NOT NULL,
     database_oid oid NOT NULL
 );
