@@ -19,19 +19,21 @@ fn a_copy_of_the_database_in_its_own_cluster_is_refused() {
         fleet.declare("gc-one = {}");
         fleet.applies_and_settles();
         let name = fleet.ask("SELECT current_database()");
-        let (original, copy) = (fleet.url.clone(), fleet.url.replace(&name, &format!("{name}_copy")));
-        let mut server = postgres::Client::connect(&original.replace(&name, "postgres"), postgres::NoTls).unwrap();
+        let on = fleet.database.server;
+        let url = |database: &str| on.url(database, "postgres", on.password());
+        let mut server = postgres::Client::connect(&url("postgres"), postgres::NoTls).unwrap();
         server.batch_execute(&format!("CREATE DATABASE {name}_copy TEMPLATE {name}")).unwrap();
-        fleet.url.clone_from(&copy);
+        fleet.url = url(&format!("{name}_copy"));
         for args in [&["plan"][..], &["list"], &["apply", "-y"]] {
             fleet.run(args).ends(1).says("is a copy of").says("DROP SCHEMA tenantry");
         }
-        fleet.url = original;
+        fleet.url = url(&name);
         fleet.settled();
         // With the original gone, the copy is the database.
         server.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
         server.batch_execute(&format!("ALTER DATABASE {name}_copy RENAME TO {name}")).unwrap();
-        fleet.settled();
+        // CREATE DATABASE copies no privileges of the database itself.
+        fleet.applies_and_settles();
     }
 }
 
