@@ -137,3 +137,13 @@ fn apply_without_a_terminal_asks_for_auto_approve() {
     assert_eq!(output.status.code(), Some(1));
     assert_is(&String::from_utf8(output.stderr).unwrap(), "tests/snapshots/apply_without_terminal.txt");
 }
+
+#[test]
+fn a_fleet_without_tenants_has_nothing_to_do() {
+    let dir = initialised();
+    fs::write(dir.path().join("tenants.toml"), "[tenants]\n").unwrap();
+    let mut command = tenantry(dir.path());
+    command.env("TENANTRY_PG_BINDIR", postgres_server::binaries(postgres_server::Version::Installed).dir());
+    command.args(["sandbox", "--quiet"]);
+    assert_is(&transcript(command), "tests/snapshots/sandbox_without_tenants.txt");
+}

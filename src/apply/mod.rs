@@ -52,7 +52,10 @@ impl Apply<'_> {
     /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
         shared::run(client, self, plan, Stage::Before)?;
-        registry::settle(client)?;
+        // A plan without work, of a fleet without tenants say, makes no registry.
+        if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
+            registry::settle(client)?;
+        }
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
         let mut outcomes = self.tenants(&work);

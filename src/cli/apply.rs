@@ -42,7 +42,9 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         out.note("Nothing was changed.");
         return Ok(Exit::Failed);
     }
-    let report = carry_out(global, &mut session, &observed, &plan, out)?;
+    // A second handler in one process is an error of its own; then Ctrl-C ends the process as it always did.
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let report = carry_out(global, &mut session, &observed, &plan, &STOP, out)?;
     out.print(&match out.format {
         Format::Json => render::report::json(&report),
         _ => render::report::text(&report, &plan, &out.style()),
@@ -116,15 +118,14 @@ fn asked() -> Result<bool, Failure> {
     Ok(answer.trim() == "yes")
 }
 
-fn carry_out(
+pub fn carry_out(
     global: &Global,
     session: &mut session::Session,
     observed: &Observed,
     plan: &Plan,
+    stop: &AtomicBool,
     out: &mut Output,
 ) -> Result<Report, Failure> {
-    // A second handler in one process is an error of its own; then Ctrl-C ends the process as it always did.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     let work = plan.tenants.iter().filter(|tenant| tenant.has_work()).count();
     let progress = Progress::new("apply", work, out);
     let report = Apply {
@@ -133,7 +134,7 @@ fn carry_out(
         desired: &session.project.desired,
         server: &observed.server,
         parallelism: session::parallelism(global),
-        stop: &STOP,
+        stop,
         progress: &|outcome| progress.tenant_ended(outcome),
     }
     .run(&mut session.client, plan);

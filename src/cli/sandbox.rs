@@ -8,9 +8,8 @@ use super::args::{Format, Global, SandboxArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::progress::Progress;
-use super::{plan, session, verify};
-use crate::apply::{Apply, Lock};
+use super::{apply, plan, session, verify};
+use crate::apply::Lock;
 use crate::error::Doing;
 use crate::inspect::Sizes;
 use crate::model::StoreKind;
@@ -70,20 +69,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
         out.print(&plan::rendered(&first, out))?;
     }
     let _lock = Lock::take(&mut session.client)?;
-    let work = first.tenants.iter().filter(|tenant| tenant.has_work()).count();
-    let progress = Progress::new("apply", work, out);
-    let report = Apply {
-        target: &session.target,
-        store: session.store.as_ref(),
-        desired: &session.project.desired,
-        server: &observed.server,
-        parallelism: session::parallelism(global),
-        stop: &STOP,
-        progress: &|outcome| progress.tenant_ended(outcome),
-    }
-    .run(&mut session.client, &first);
-    progress.finish();
-    let report = report?;
+    let report = apply::carry_out(global, session, &observed, &first, &STOP, out)?;
     if out.format == Format::Text {
         out.print(&render::report::text(&report, &first, &out.style()))?;
     }
