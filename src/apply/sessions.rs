@@ -35,12 +35,20 @@ pub(super) fn lock_out(client: &mut Client, role: &str, take_rights: &str) -> Re
     if could_log_in {
         client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(role)))?;
     }
-    // Ending sessions takes the role's rights and changes nothing, so the rights go back with a ROLLBACK.
+    let ended = end_with_rights(client, role, take_rights);
+    if ended.is_err() && could_log_in {
+        // Best effort: the first error is the one to tell.
+        drop(let_in(client, role));
+    }
+    ended.map(|()| could_log_in)
+}
+
+/// Ending sessions takes the role's rights and changes nothing, so the rights go back with a ROLLBACK.
+fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result<(), postgres::Error> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(take_rights)?;
     end(&mut transaction, role)?;
-    transaction.rollback()?;
-    Ok(could_log_in)
+    transaction.rollback()
 }
 
 /// # Errors
