@@ -94,8 +94,6 @@ pub struct Group {
 /// The tool's own tables.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    /// It was made for another cluster: a dump was restored here.
-    pub moved: bool,
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,

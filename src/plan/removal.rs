@@ -3,7 +3,7 @@
 use super::change::objects::do_block;
 use super::change::{rights, secret};
 use super::diff::Look;
-use super::tenant::Blocked;
+use super::tenant::{Blocked, Work};
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
 use crate::model::{
     Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident, literal,
@@ -32,22 +32,9 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         State::Removed => Ok((secret_deletion(look, row), Vec::new(), Target::Removed { secret: row.secret.clone() })),
         State::Active => remove(look, key, row),
     };
-    match work {
-        Ok((changes, hazards, target)) => {
-            plan.changes = changes;
-            plan.hazards = hazards;
-            plan.target = target;
-        }
-        Err(blocked) => {
-            plan.verb = Verb::Blocked;
-            plan.reason = Some(blocked.reason);
-            plan.hint = blocked.hint;
-        }
-    }
+    plan.take(Verb::Remove, work);
     Some(plan)
 }
-
-type Work = (Vec<Change>, Vec<Hazard>, Target);
 
 fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Blocked> {
     if row.protected {

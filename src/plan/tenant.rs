@@ -71,24 +71,33 @@ pub(super) fn plan(look: &Look<'_>, tenant: &Tenant) -> TenantPlan {
     };
     let draft =
         Draft { look, tenant, registered, current: Current::default(), changes: Vec::new(), hazards: Vec::new() };
-    match converge(draft) {
-        Ok(None) => {}
-        Ok(Some((changes, hazards, target))) => {
-            plan.verb = if registered.is_some() { Verb::Update } else { Verb::Create };
-            plan.changes = changes;
-            plan.hazards = hazards;
-            plan.target = target;
-        }
-        Err(blocked) => {
-            plan.verb = Verb::Blocked;
-            plan.reason = Some(blocked.reason);
-            plan.hint = blocked.hint;
-        }
+    if let Some(work) = converge(draft).transpose() {
+        plan.take(if registered.is_some() { Verb::Update } else { Verb::Create }, work);
     }
     plan
 }
 
-type Work = (Vec<Change>, Vec<Hazard>, Target);
+/// What carrying a plan out takes, what to know before, and what is there afterwards.
+pub(super) type Work = (Vec<Change>, Vec<Hazard>, Target);
+
+impl TenantPlan {
+    /// The verb with its work; or blocked, and why.
+    pub(super) fn take(&mut self, verb: Verb, work: Result<Work, Blocked>) {
+        match work {
+            Ok((changes, hazards, target)) => {
+                self.verb = verb;
+                self.changes = changes;
+                self.hazards = hazards;
+                self.target = target;
+            }
+            Err(blocked) => {
+                self.verb = Verb::Blocked;
+                self.reason = Some(blocked.reason);
+                self.hint = blocked.hint;
+            }
+        }
+    }
+}
 
 fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
     rename::locate(&mut draft)?;

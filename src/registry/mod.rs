@@ -90,19 +90,19 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let row = transaction.query_one(&query, &[]).doing("reading the registry's own history")?;
     let applied = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
-    Ok(Registry { moved: is_moved(transaction)?, pending, tenants: rows::read(transaction)? })
+    refuse_copy(transaction)?;
+    Ok(Registry { pending, tenants: rows::read(transaction)? })
 }
 
-/// Whether the registry was made for another cluster, as after a restore.
+/// A registry that came with a dump from another cluster is fine; see [`settle`].
 ///
 /// # Errors
 /// When it is a copy: the database it was made for is in this very cluster, and the roles named here serve that one.
-fn is_moved(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+fn refuse_copy(transaction: &mut Transaction<'_>) -> Result<(), Error> {
     let row = transaction
         .query_opt(include_str!("../inspect/sql/identity.sql"), &[])
         .doing("asking whose registry this is")?;
-    let Some(row) = row else { return Ok(true) };
-    if let Some(original) = row.get::<_, Option<String>>("original") {
+    if let Some(original) = row.and_then(|row| row.get::<_, Option<String>>("original")) {
         return Err(Error::refused(
             format!(
                 "this database is a copy of {original:?} in the same cluster: the roles in its registry serve that one"
@@ -110,7 +110,7 @@ fn is_moved(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
             "to use the copy for tenants of its own: DROP SCHEMA tenantry CASCADE in the copy, and other usernames and owners in its tenants.toml",
         ));
     }
-    Ok(row.get("moved"))
+    Ok(())
 }
 
 /// After a restore into another cluster the registry belongs here from the first apply on.
