@@ -33,3 +33,5 @@ pub mod sandbox;
 pub mod secrets;
 #[cfg(feature = "engine")]
 pub mod verify;
+#[cfg(feature = "engine")]
+mod workers;

@@ -30,6 +30,7 @@ use crate::model::{Desired, Server};
 use crate::plan::{Plan, Stage, TenantPlan, Verb};
 use crate::registry;
 use crate::secrets::SecretStore;
+use crate::workers::lock;
 
 /// What carrying a plan out needs.
 pub struct Apply<'a> {
@@ -103,8 +104,4 @@ impl Apply<'_> {
             lock(outcomes).push(outcome);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -9,6 +9,7 @@ use crate::error::{Doing, Error};
 use crate::model::secret::{Secret, SecretHead};
 use crate::model::{Desired, Observed, Registered, SecretContents, SecretFields, SecretState, State, TenantKey};
 use crate::secrets::{Found, SecretStore};
+use crate::workers::lock;
 
 /// Requests under way at once, where secrets must be read one by one.
 const AT_ONCE: usize = 8;
@@ -102,11 +103,6 @@ fn read_each(
         }
     });
     states.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // A panic in another thread is reported by the scope; the value itself is still whole.
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Ours, or somebody else's: a secret that names another tenant or database is not ours.

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::database::Target;
 use crate::model::{Desired, Observed, PublicSchema, State, Tenant};
 use crate::secrets::SecretStore;
+use crate::workers::lock;
 
 /// What verifying needs.
 pub struct Verify<'a> {
@@ -83,10 +84,6 @@ fn neighbours<'a>(schemas: &'a [String], own: &str) -> Vec<&'a str> {
     let at = schemas.iter().position(|schema| schema == own).map_or(0, |at| at + 1);
     let others = schemas.iter().cycle().skip(at).take(schemas.len()).filter(|schema| *schema != own);
     others.take(NEIGHBOURS).map(String::as_str).collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]
