@@ -41,6 +41,12 @@ impl Error {
         }
     }
 
+    /// The connection or the store failed: not what was asked, and asking again of another tenant is of no use.
+    #[must_use]
+    pub fn is_of_the_line(&self) -> bool {
+        !matches!(self, Self::Database { source, .. } if !source.is_closed())
+    }
+
     pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Refused { message: message.into(), hint: Some(hint.into()) }
     }

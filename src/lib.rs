@@ -16,6 +16,8 @@ pub mod config;
 #[cfg(feature = "engine")]
 pub mod database;
 #[cfg(feature = "engine")]
+pub mod deep;
+#[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod inspect;
@@ -31,6 +33,7 @@ pub mod render;
 pub mod sandbox;
 #[cfg(feature = "engine")]
 pub mod secrets;
+pub mod shape;
 #[cfg(feature = "engine")]
 pub mod verify;
 #[cfg(feature = "engine")]

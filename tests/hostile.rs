@@ -18,5 +18,7 @@ mod migration;
 mod outside;
 #[path = "hostile/session.rs"]
 mod session;
+#[path = "hostile/shape.rs"]
+mod shape;
 #[path = "hostile/surroundings.rs"]
 mod surroundings;

@@ -9,6 +9,7 @@ mod migrate;
 mod outcome;
 mod password;
 mod preflight;
+mod rehearsal;
 mod secret;
 mod sessions;
 mod shared;
@@ -17,6 +18,7 @@ mod tenant;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub use preflight::check_admin;
+pub(crate) use rehearsal::rehearse;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -27,6 +27,14 @@ pub struct TenantError {
     pub hint: Option<String>,
 }
 
+impl std::fmt::Display for TenantError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.sqlstate.as_ref().map_or(Ok(()), |code| write!(f, " (SQLSTATE {code})"))?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
+    }
+}
+
 impl TenantError {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), sqlstate: None, hint: None }

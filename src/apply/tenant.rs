@@ -32,6 +32,13 @@ pub(super) struct Job<'a> {
     pub lock_timeout: String,
 }
 
+impl<'a> Job<'a> {
+    pub fn new(apply: &'a Apply<'a>, plan: &'a TenantPlan) -> Self {
+        let lock_timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
+        Self { apply, plan, lock_timeout }
+    }
+}
+
 impl Job<'_> {
     /// The same for the session: outside a transaction SET LOCAL means nothing.
     pub fn session_lock_timeout(&self) -> String {
@@ -70,22 +77,21 @@ pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError 
 type Failure = (Outcome, TenantError);
 
 /// How one try ended, when not well.
-enum Ended {
+pub(super) enum Ended {
     /// Rolled back, unless it failed in what comes after COMMIT. Worth another try when the cause was a lock.
     Failed(TenantError, Retry),
     Unknown(TenantError),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Retry {
+pub(super) enum Retry {
     Yes,
     No,
 }
 
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
 pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<(), Failure> {
-    let lock_timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
-    let job = Job { apply, plan, lock_timeout };
+    let job = Job::new(apply, plan);
     let mut attempt = 0;
     loop {
         let client = match connected(apply, slot) {
@@ -192,7 +198,11 @@ impl Job<'_> {
     }
 
     /// The changes in the plan's order. Returns the versions that must wait until after COMMIT.
-    fn changes(&self, transaction: &mut Transaction<'_>, password: Option<&SecretString>) -> Result<Vec<i32>, Ended> {
+    pub fn changes(
+        &self,
+        transaction: &mut Transaction<'_>,
+        password: Option<&SecretString>,
+    ) -> Result<Vec<i32>, Ended> {
         let mut late = Vec::new();
         for change in &self.plan.changes {
             match &change.step {

@@ -19,12 +19,13 @@ use crate::render;
 static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let mut session = session::connect(global)?;
+    let mut session = session::connect(global)?.deep(args.deep);
     // Taken before the look, so that what is shown is what is there until it is applied.
     let _lock = Lock::take(&mut session.client)?;
     let saved = args.plan.as_deref().map(saved::read).transpose()?;
     if let Some(saved) = &saved {
         session.retarget(saved.targets())?;
+        session = session.deep(saved.deep());
     }
     let (observed, mut plan) = session.plan()?;
     if let Some(saved) = saved {

@@ -105,6 +105,9 @@ pub struct InitArgs {
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// Look as drift --deep does
+    #[arg(long)]
+    pub deep: bool,
     /// Save the plan to this file, for apply FILE
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -118,6 +121,9 @@ pub struct ApplyArgs {
     /// A plan saved with plan --out: applied as saved, refused when stale
     #[arg(value_name = "PLANFILE")]
     pub plan: Option<PathBuf>,
+    /// Try each delivered password, and set anew what does not open the database
+    #[arg(long)]
+    pub deep: bool,
     /// Do not ask
     #[arg(short = 'y', long)]
     pub auto_approve: bool,
@@ -128,6 +134,9 @@ pub struct ApplyArgs {
 
 #[derive(Debug, Args)]
 pub struct DriftArgs {
+    /// Try each delivered password, and hold each schema's shape against what the migrations give
+    #[arg(long)]
+    pub deep: bool,
     /// Write a page for people to this file: one HTML file that loads nothing
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
@@ -138,6 +147,9 @@ pub struct DriftArgs {
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
+    /// Show the shape of the tenant's schema against what the migrations give
+    #[arg(long)]
+    pub shape: bool,
     /// The tenant's key, or the file of a saved plan
     #[arg(value_name = "TENANT|PLANFILE")]
     pub tenant: String,

@@ -16,12 +16,13 @@ use crate::render;
 
 pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, Failure> {
     let start = Instant::now();
-    let mut session = session::connect(global)?;
+    let mut session = session::connect(global)?.deep(args.deep);
     // A report says how large each tenant is, and a size is a look at files.
     let sizes = if args.report.is_some() { Sizes::All } else { Sizes::Removed };
     let observed = session.observe(sizes)?;
     session.selects_something(&observed)?;
-    let plan = session.diff(&observed);
+    let mut plan = session.diff(&observed);
+    plan.shape = session.shapes(&observed)?;
     out.print(&plan::rendered(&plan, out))?;
     if let Some(path) = &args.metrics {
         let now = jiff::Timestamp::now();
@@ -38,7 +39,7 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
         let report = render::html::Report { plan: &plan, fleet: &fleet, taken_at: &taken_at };
         write_atomically(path, &render::html::report(&report))?;
     }
-    Ok(if plan.is_empty() { Exit::Ok } else { Exit::Changes })
+    Ok(if plan.in_sync() { Exit::Ok } else { Exit::Changes })
 }
 
 fn oldest_password(observed: &Observed) -> Option<jiff::Timestamp> {

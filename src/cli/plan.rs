@@ -9,15 +9,19 @@ use crate::plan::{Plan, Saved};
 use crate::render;
 
 pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let mut session = session::connect(global)?;
-    let (observed, plan) = session.plan()?;
+    let mut session = session::connect(global)?.deep(args.deep);
+    let (observed, mut plan) = session.plan()?;
+    plan.shape = session.shapes(&observed)?;
     out.print(&rendered(&plan, out))?;
     if let Some(path) = &args.out {
         let project = &session.project;
-        saved::write(path, &Saved::new(&plan, &project.desired, &observed, &project.digest, &global.target))?;
+        saved::write(
+            path,
+            &Saved::new(&plan, &project.desired, &observed, &project.digest, (&global.target, args.deep)),
+        )?;
         out.note(&format!("saved; to carry out exactly this: tenantry apply {}", path.display()));
     }
-    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Ok })
+    Ok(if args.detailed_exitcode && !plan.in_sync() { Exit::Changes } else { Exit::Ok })
 }
 
 pub fn rendered(plan: &Plan, out: &Output) -> String {

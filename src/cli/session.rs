@@ -8,12 +8,14 @@ use postgres::Client;
 use super::args::Global;
 use super::failure::Failure;
 use crate::database::Target;
+use crate::deep::Deep;
 use crate::error::Doing;
 use crate::inspect::{self, Sizes};
 use crate::model::{Observed, StoreKind, TenantKey};
 use crate::plan::{self, Plan};
 use crate::project::{Project, environment};
 use crate::secrets::SecretStore;
+use crate::shape::{Report, Shape};
 
 /// A project, connected.
 pub struct Session {
@@ -22,6 +24,9 @@ pub struct Session {
     pub client: Client,
     pub store: Box<dyn SecretStore>,
     filter: Filter,
+    parallelism: usize,
+    /// `--deep`.
+    deep: bool,
 }
 
 /// `--target`.
@@ -71,13 +76,17 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
         StoreKind::Vault => "Vault",
     };
     store.preflight().doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?;
-    Ok(Session { project, target, client, store, filter })
+    Ok(Session { project, target, client, store, filter, parallelism: parallelism(global), deep: false })
 }
 
 impl Session {
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Failure> {
         let desired = &self.project.desired;
-        Ok(inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?)
+        let mut observed = inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?;
+        if self.deep {
+            observed.delivered = self.look_deep(&observed, |deep, client| deep.passwords(client))?;
+        }
+        Ok(observed)
     }
 
     pub fn plan(&mut self) -> Result<(Observed, Plan), Failure> {
@@ -85,6 +94,38 @@ impl Session {
         let plan = self.diff(&observed);
         self.selects_something(&observed)?;
         Ok((observed, plan))
+    }
+
+    /// Looks at passwords too from now on, and at shapes when asked.
+    pub fn deep(mut self, deep: bool) -> Self {
+        self.deep = deep;
+        self
+    }
+
+    /// The fleet's shapes, when `--deep` asked for them.
+    pub fn shapes(&mut self, observed: &Observed) -> Result<Option<Report>, Failure> {
+        if self.deep { self.look_deep(observed, |deep, client| deep.shapes(client)).map(Some) } else { Ok(None) }
+    }
+
+    /// One tenant's shape, and what the migrations give.
+    pub fn shape(&mut self, observed: &Observed, key: &TenantKey) -> Result<(Shape, Shape), Failure> {
+        self.look_deep(observed, |deep, client| deep.shape(client, key))
+    }
+
+    fn look_deep<T>(
+        &mut self,
+        observed: &Observed,
+        look: impl FnOnce(&Deep<'_>, &mut Client) -> Result<T, crate::error::Error>,
+    ) -> Result<T, Failure> {
+        let deep = Deep {
+            target: &self.target,
+            store: self.store.as_ref(),
+            desired: &self.project.desired,
+            observed,
+            parallelism: self.parallelism,
+            selects: &|key| self.filter.selects(key),
+        };
+        Ok(look(&deep, &mut self.client)?)
     }
 
     /// A glob with a typing error must not pass for a fleet in sync.

@@ -30,6 +30,16 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
     let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::All)?;
     let desired = &session.project.desired;
+    if args.shape {
+        let (shape, wanted) = session.shape(&observed, &key)?;
+        let shown = render::shape::tenant(&key, &shape, &wanted, &out.style());
+        out.print(&match out.format {
+            Format::Json => render::shape::json(&key, &shape, &wanted),
+            Format::Text => shown,
+            Format::Markdown => format!("```diff\n{}```\n", anstream::adapter::strip_str(&shown)),
+        })?;
+        return Ok(Exit::Ok);
+    }
     let shown = render::show::tenant(desired, &observed, &key, &out.style()).ok_or_else(unknown)?;
     out.print(&match out.format {
         Format::Json => render::json::plan(&plan::diff(desired, &observed, &|other| *other == key)),

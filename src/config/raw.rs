@@ -181,6 +181,8 @@ pub struct RawTenant {
     pub password_from: Option<String>,
     /// Refuses any plan that would remove this tenant or its data.
     pub protected: Option<bool>,
+    /// drift --deep holds what the tenant made itself against it too; default: false.
+    pub strict_shape: Option<bool>,
 }
 
 /// The value of a setting, as ALTER ROLE … SET takes it.

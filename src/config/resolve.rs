@@ -218,6 +218,7 @@ fn resolve_tenant(
         protected: own.protected.or(defaults.protected).unwrap_or(false),
         password: password.map(SecretString::from),
         secret_path: secret_path.replace("{tenant}", key.as_str()),
+        strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
     for chunk in registered.chunks(CHUNK) {
         match read_apart(client, desired, chunk) {
             Ok(found) => histories.extend(found),
-            Err(error) if is_of_the_line(&error) => return Err(error),
+            Err(error) if error.is_of_the_line() => return Err(error),
             // A tenant that holds its history locked, or changes it while we look, must not keep others from being planned.
             Err(_) => {
                 for one in chunk {
@@ -59,14 +59,9 @@ fn read_apart(client: &mut Client, desired: &Desired, chunk: &[(&str, &str)]) ->
     Ok(histories)
 }
 
-/// The connection is gone: that is nobody's history.
-fn is_of_the_line(error: &Error) -> bool {
-    !matches!(error, Error::Database { source, .. } if !source.is_closed())
-}
-
 fn unreadable(error: Error, schema: &str) -> Result<Histories, Error> {
     let why = match &error {
-        _ if is_of_the_line(&error) => return Err(error),
+        _ if error.is_of_the_line() => return Err(error),
         Error::Database { source, .. } if source.sqlstate() == Some("55P03") => {
             "somebody holds a lock on it for longer than lock_timeout; pg_locks says who".to_owned()
         }

@@ -7,6 +7,7 @@ mod catalog;
 mod database;
 mod history;
 mod secrets;
+pub(crate) mod shape;
 
 pub(crate) use history::history_of;
 

@@ -7,7 +7,7 @@ mod statements;
 pub use lint::{MigrationFault, MigrationWarning};
 pub use statements::{Statement, split};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refinery_core::{Migration, SchemaVersion};
 
@@ -87,6 +87,14 @@ impl MigrationFile {
         self.migration.prefix().to_string() == "V"
     }
 
+    fn in_transaction(&self) -> Self {
+        if !self.no_transaction {
+            return self.clone();
+        }
+        let statements = self.statements.iter().filter_map(Statement::in_transaction).collect();
+        Self { statements, no_transaction: false, ..self.clone() }
+    }
+
     /// refinery's own value, for its Runner.
     #[must_use]
     pub fn to_refinery(&self) -> Migration {
@@ -117,6 +125,14 @@ impl MigrationSet {
 
     pub fn iter(&self) -> impl Iterator<Item = &MigrationFile> {
         self.files.values()
+    }
+
+    /// These versions alone, in a form that one transaction can hold: on new tables CONCURRENTLY makes no difference.
+    #[must_use]
+    pub fn for_rehearsal(&self, versions: &BTreeSet<SchemaVersion>) -> Self {
+        let files = self.files.iter().filter(|(version, _)| versions.contains(version));
+        let files = files.map(|(version, file)| (*version, file.in_transaction()));
+        Self { table: self.table.clone(), files: files.collect() }
     }
 
     #[must_use]

@@ -11,6 +11,24 @@ pub struct Statement {
     pub line: usize,
 }
 
+impl Statement {
+    /// The statement without CONCURRENTLY; none for REINDEX, which changes no definition.
+    pub(super) fn in_transaction(&self) -> Option<Self> {
+        let parse = SourceFile::parse(&self.sql);
+        let words: Vec<_> =
+            parse.tree().syntax().descendants_with_tokens().filter_map(|node| node.into_token()).collect();
+        if words.first().is_some_and(|token| token.text().eq_ignore_ascii_case("REINDEX")) {
+            return None;
+        }
+        let mut sql = self.sql.clone();
+        if let Some(token) = words.iter().find(|token| token.text().eq_ignore_ascii_case("CONCURRENTLY")) {
+            let range = token.text_range();
+            sql.replace_range(usize::from(range.start())..usize::from(range.end()), "");
+        }
+        Some(Self { sql, line: self.line })
+    }
+}
+
 /// The statements of a file in order.
 ///
 /// A text the parser does not know comes back as one statement: PostgreSQL has the last word on what is SQL.
@@ -51,6 +69,15 @@ mod tests {
         let lines: Vec<_> = statements.iter().map(|s| s.line).collect();
         assert_eq!(lines, [2, 4, 5, 6], "{statements:#?}");
         assert!(statements[0].sql.starts_with("CREATE TABLE"));
+    }
+
+    #[test]
+    fn concurrently_goes_where_it_is_the_keyword() {
+        let in_transaction = |sql: &str| Statement { sql: sql.into(), line: 1 }.in_transaction().map(|s| s.sql);
+        let sql = "create index concurrently if not exists \"concurrently\" on t (a)";
+        assert_eq!(in_transaction(sql).unwrap(), "create index  if not exists \"concurrently\" on t (a)");
+        assert_eq!(in_transaction("DROP INDEX CONCURRENTLY i").unwrap(), "DROP INDEX  i");
+        assert_eq!(in_transaction("REINDEX TABLE CONCURRENTLY t"), None);
     }
 
     #[test]

@@ -112,6 +112,8 @@ pub struct Tenant {
     /// The admin's own password; `None`: generated.
     pub password: Option<SecretString>,
     pub secret_path: String,
+    /// What the tenant made itself counts as drift of its shape too.
+    pub strict_shape: bool,
 }
 
 impl Tenant {

@@ -17,6 +17,18 @@ pub struct Observed {
     pub schemas: BTreeMap<String, Schema>,
     /// By secret path; declared and registered ones, absent ones left out.
     pub secrets: BTreeMap<String, SecretState>,
+    /// Whether each password of record opens the database; found out by `--deep` only.
+    pub delivered: BTreeMap<TenantKey, Delivered>,
+}
+
+/// Whether the password in a tenant's secret opens the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    Opens,
+    /// It does not.
+    Refused,
+    /// It could not be found out; why.
+    Unknown(String),
 }
 
 #[derive(Clone, Debug, Default)]

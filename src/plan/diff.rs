@@ -101,5 +101,6 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         database_changes,
         hazards,
         tenants,
+        shape: None,
     }
 }

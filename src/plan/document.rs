@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::shape;
+
 use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
 
 /// How many tenants get which verb.
@@ -23,6 +25,8 @@ pub struct Document<'a> {
     pub database_changes: &'a [DatabaseChange],
     pub hazards: &'a [Hazard],
     pub tenants: &'a [TenantPlan],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<&'a shape::Report>,
 }
 
 impl Plan {
@@ -35,6 +39,7 @@ impl Plan {
             database_changes: &self.database_changes,
             hazards: &self.hazards,
             tenants: &self.tenants,
+            shape: self.shape.as_ref(),
         }
     }
 }

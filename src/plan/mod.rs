@@ -23,6 +23,7 @@ pub use saved::{ReadError, Saved, Stale, digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{RegisteredSecret, Tenant, TenantKey};
+use crate::shape;
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
 pub const ELIDED_VERIFIER: &str = "'SCRAM-SHA-256$…'";
@@ -36,6 +37,8 @@ pub struct Plan {
     pub hazards: Vec<Hazard>,
     /// Every tenant looked at, in the order of their keys.
     pub tenants: Vec<TenantPlan>,
+    /// The shapes held against the migrations, where `--deep` asked for it. No plan mends a shape.
+    pub shape: Option<shape::Report>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -354,6 +357,12 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.database_changes.is_empty() && self.tenants.iter().all(|tenant| tenant.verb == Verb::Unchanged)
+    }
+
+    /// Nothing to do, and no shape that differs.
+    #[must_use]
+    pub fn in_sync(&self) -> bool {
+        self.is_empty() && !self.shape.as_ref().is_some_and(shape::Report::differs)
     }
 
     #[must_use]

@@ -24,6 +24,8 @@ pub struct Saved {
     configuration: String,
     /// `--target`, as it was given.
     targets: Vec<String>,
+    /// `--deep`: what it found is part of the plan.
+    deep: bool,
     database: DatabaseIdentity,
     summary: super::Summary,
     database_changes: Vec<DatabaseChange>,
@@ -66,8 +68,16 @@ pub enum Stale {
 }
 
 impl Saved {
+    /// `look_at`: `--target` as it was given, and whether `--deep` was.
     #[must_use]
-    pub fn new(plan: &Plan, desired: &Desired, observed: &Observed, configuration: &str, targets: &[String]) -> Self {
+    pub fn new(
+        plan: &Plan,
+        desired: &Desired,
+        observed: &Observed,
+        configuration: &str,
+        look_at: (&[String], bool),
+    ) -> Self {
+        let (targets, deep) = look_at;
         let look = Look::new(desired, observed);
         let work = plan.tenants.iter().filter(|tenant| tenant.has_work());
         let mut saved = Self {
@@ -75,6 +85,7 @@ impl Saved {
             tenantry_version: env!("CARGO_PKG_VERSION").into(),
             configuration: configuration.into(),
             targets: targets.to_vec(),
+            deep,
             database: plan.database.clone(),
             summary: plan.summary(),
             database_changes: plan.database_changes.clone(),
@@ -113,6 +124,12 @@ impl Saved {
         &self.targets
     }
 
+    /// Whether it was made with `--deep`.
+    #[must_use]
+    pub fn deep(&self) -> bool {
+        self.deep
+    }
+
     /// The plan for showing; it cannot be applied, because it does not know its own steps.
     #[must_use]
     pub fn into_plan(self) -> Plan {
@@ -121,6 +138,7 @@ impl Saved {
             database_changes: self.database_changes,
             hazards: self.hazards,
             tenants: self.tenants,
+            shape: None,
         }
     }
 

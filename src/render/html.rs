@@ -38,6 +38,9 @@ pub fn report(report: &Report<'_>) -> String {
     totals(&mut page, report);
     versions(&mut page, report.fleet);
     differences(&mut page, report.plan);
+    if let Some(shape) = &report.plan.shape {
+        page.push_str(&super::shape::html(shape, &escape));
+    }
     oldest(&mut page, report.fleet);
     largest(&mut page, report.fleet);
     page.push_str("</main>\n</body>\n</html>\n");

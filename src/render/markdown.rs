@@ -28,6 +28,9 @@ pub fn plan(plan: &Plan) -> String {
             out.push_str(&row(block));
         }
     }
+    if let Some(report) = &plan.shape {
+        out.push_str(&super::shape::markdown(report, &escape));
+    }
     let (changes, sql) = details(plan, &blocks);
     out.push_str(&section("Changes", "diff", &changes));
     if out.chars().count() + sql.chars().count() + 200 < LIMIT {

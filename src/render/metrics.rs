@@ -30,7 +30,7 @@ pub fn text(plan: &Plan, run: &Run) -> String {
     let count = |n: usize| float(i64::try_from(n).unwrap_or(i64::MAX));
     let verbs = Verb::ALL.iter().map(|verb| (format!("{{verb=\"{}\"}}", verb.as_str()), count(plan.count(*verb))));
     family("tenants", "Tenants by what a plan would do with them.", verbs.collect());
-    family("drift", "1 when observed differs from desired, else 0.", one(if plan.is_empty() { 0.0 } else { 1.0 }));
+    family("drift", "1 when observed differs from desired, else 0.", one(if plan.in_sync() { 0.0 } else { 1.0 }));
     family("last_run_timestamp_seconds", "When the last run that finished ended, as Unix time.", one(run.ended_at));
     family("run_duration_seconds", "How long the last run took.", one(run.duration_seconds));
     let pending: usize = plan.tenants.iter().map(|tenant: &TenantPlan| tenant.pending_migrations().len()).sum();

@@ -31,6 +31,9 @@ pub fn plan(plan: &Plan, style: &Style) -> String {
         page.line(0, format!("Database: {}.", count(plan.database_changes.len(), "change")));
     }
     page.line(0, style.paint(Tone::Strong, &summary(plan)));
+    if let Some(report) = &plan.shape {
+        super::shape::text(&mut page, report, style);
+    }
     page.into_string()
 }
 

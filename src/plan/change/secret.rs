@@ -2,7 +2,9 @@
 //!
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
-use crate::model::{PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields, SecretState, State};
+use crate::model::{
+    Delivered, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields, SecretState, State,
+};
 use crate::plan::change::role;
 use crate::plan::tenant::{Blocked, Draft};
 use crate::plan::{Change, HazardKind, Kind, Password, Step};
@@ -67,6 +69,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         .registered
         .map(|row| &row.secret)
         .filter(|secret| secret.version.is_some() && (secret.store.as_str(), secret.path.as_str()) == here);
+    // A deep look tried it; without one it is taken to open the database.
+    let opens = !matches!(look.observed.delivered.get(&tenant.key), Some(Delivered::Refused));
     let stored =
         |secret: &Secret<'_>| Password::Stored { path: tenant.secret_path.clone(), version: secret.version.to_owned() };
 
@@ -74,7 +78,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         (Some(_), None) => (Password::Given, true, "as password_from gives it"),
         (Some(_), Some(secret)) => {
             let same = given_is_stored(secret);
-            let in_step = registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, here));
+            let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, here));
             let stale = !same || stale(remembered, secret, &wanted);
             if same && in_step && !stale {
                 (Password::Untouched, false, "")
@@ -99,7 +103,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             let stale = stale(remembered, secret, &wanted);
             match registered {
                 _ if was_given => (Password::Generated, true, "newly generated"),
-                Some(row) if in_step(row, PasswordSource::Generated, secret, here) => {
+                Some(row) if opens && in_step(row, PasswordSource::Generated, secret, here) => {
                     (if stale { stored(secret) } else { Password::Untouched }, stale, "")
                 }
                 Some(_) => (stored(secret), stale, "as the secret store has it"),

@@ -1,0 +1,139 @@
+//! What the migrations give: a tenant made in a scratch schema, looked at, and rolled back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+
+use postgres::Client;
+use rand::RngExt;
+
+use super::Deep;
+use crate::apply::{Apply, TenantError, rehearse};
+use crate::inspect::shape::{Subject, digests, rows};
+use crate::model::{Access, Desired, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
+use crate::plan::{self, DatabaseAction};
+use crate::shape::{Names, Shape, compare};
+
+/// The shape after some of the migrations.
+#[derive(Default)]
+pub(super) struct Reference {
+    pub names: Names,
+    pub shape: Shape,
+    /// The items that hold one of the scratch names: each tenant's is spelled otherwise.
+    pub named: Vec<String>,
+    /// Of all others.
+    pub digest: Vec<u8>,
+}
+
+impl Reference {
+    /// Whether these are the items that hold a tenant's names, all of them and no other.
+    pub(super) fn fits(&self, named: &Shape, tenant: &Names) -> bool {
+        let wanted = self.names.reference_for(&self.shape.only(&self.named), tenant, named);
+        compare(named, &wanted).0.is_empty()
+    }
+}
+
+impl Deep<'_> {
+    /// Makes the reference for these versions, by the very plan and steps of a new tenant.
+    ///
+    /// # Errors
+    /// What stood in the way: a right we lack, or a migration that fails.
+    pub(super) fn reference(&self, client: &mut Client, versions: &BTreeSet<i32>) -> Result<Reference, TenantError> {
+        let admin = &self.observed.server.admin;
+        let may = admin.superuser || admin.createrole && admin.can_create_schema;
+        if !may {
+            let message = "a scratch tenant, which is rolled back, takes the rights to make one";
+            let database = ident(&self.observed.database.name);
+            let name = ident(&admin.name);
+            return Err(TenantError::new(message)
+                .hint(format!("ALTER ROLE {name} CREATEROLE; GRANT CREATE ON DATABASE {database} TO {name}")));
+        }
+        let tenant = scratch()?;
+        let names = Names {
+            schema: tenant.schema.clone(),
+            username: tenant.username.clone(),
+            owner: tenant.owner_role.clone(),
+        };
+        let subject = [Subject {
+            schema: names.schema.clone(),
+            username: names.username.clone(),
+            owner: names.owner.clone(),
+            strict: false,
+        }];
+        let desired = Desired {
+            migrations: self.desired.migrations.for_rehearsal(versions),
+            tenants: [(tenant.key.clone(), tenant)].into(),
+            ..self.desired.clone()
+        };
+        // Of the fleet nothing; of the database all.
+        let observed = Observed {
+            server: self.observed.server.clone(),
+            database: self.observed.database.clone(),
+            registry: Some(Registry::default()),
+            ..Observed::default()
+        };
+        let plan = plan::diff(&desired, &observed, &|_| true);
+        let [tenant_plan] = plan.tenants.as_slice() else {
+            return Err(TenantError::new("the scratch tenant has no plan"));
+        };
+        let needed = plan.database_changes.iter().find(|change| {
+            use DatabaseAction::{CreateExtension, CreateGroup, CreateSharedSchema, GrantSharedSchema};
+            matches!(change.action, CreateExtension | CreateGroup | CreateSharedSchema | GrantSharedSchema)
+        });
+        if let Some(change) = needed {
+            let error = TenantError::new(format!("what tenants share is not there yet: {}", change.detail));
+            return Err(error.hint("tenantry apply, and look again"));
+        }
+        let apply = Apply {
+            target: self.target,
+            store: self.store,
+            desired: &desired,
+            server: &observed.server,
+            parallelism: 1,
+            stop: &AtomicBool::new(false),
+            progress: &|_| {},
+        };
+        let table = &desired.migrations.table;
+        rehearse(&apply, client, tenant_plan, |transaction| {
+            let shape = rows(transaction, &subject, table, None)?.remove(&names.schema).unwrap_or_default();
+            let named = named(&names, &shape);
+            let digest = digests(transaction, &subject, table, &named)?.remove(&names.schema).unwrap_or_default();
+            Ok(Reference { names, shape, named, digest: digest.digest })
+        })
+    }
+}
+
+/// A tenant whose names nobody can have guessed and taken.
+fn scratch() -> Result<Tenant, TenantError> {
+    let schema = format!("tenantry_shape_{:016x}", rand::rng().random::<u64>());
+    Ok(Tenant {
+        key: TenantKey::new(&schema).map_err(|error| TenantError::new(error.to_string()))?,
+        username: format!("{schema}_user"),
+        owner_role: format!("{schema}_owner"),
+        schema,
+        access: Access::Full,
+        connection_limit: -1,
+        settings: BTreeMap::new(),
+        on_remove: OnRemove::Drop,
+        protected: false,
+        password: None,
+        secret_path: String::new(),
+        strict_shape: false,
+    })
+}
+
+/// The titles of the items that hold a scratch name.
+fn named(names: &Names, shape: &Shape) -> Vec<String> {
+    let mut titles = Vec::new();
+    for (name, object) in &shape.objects {
+        let title = name.to_string();
+        if names.stand_in(&title) || names.stand_in(&object.definition) {
+            titles.push(title.clone());
+        }
+        for (part, found) in &object.parts {
+            if names.stand_in(&title) || names.stand_in(&part.name) || names.stand_in(&found.definition) {
+                titles.push(format!("{title} {part}"));
+            }
+        }
+    }
+    titles
+}
