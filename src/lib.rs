@@ -8,6 +8,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
+// First: a macro is known to what follows it.
+#[cfg(feature = "engine")]
+#[macro_use]
+mod failpoint;
+
 #[cfg(feature = "engine")]
 pub mod apply;
 #[cfg(feature = "cli")]

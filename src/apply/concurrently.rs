@@ -32,6 +32,7 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
         if let Some(file) = late {
             outside(client, job, schema, owner, file)?;
         }
+        fail_point!("before_late_migration_is_recorded");
         let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
         let mode = if late.is_some() { Mode::Record } else { Mode::Run };
         let mut transaction = client.transaction().map_err(failed)?;

@@ -58,6 +58,7 @@ impl Apply<'_> {
         // A plan without work, of a fleet without tenants say, makes no registry.
         if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
             registry::settle(client)?;
+            fail_point!("after_registry_settled");
         }
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
@@ -66,6 +67,7 @@ impl Apply<'_> {
         outcomes.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         // Blocked tenants are in nobody's way; one that failed may still have what would be dropped.
         let nothing_failed = outcomes.iter().all(|o| o.outcome == Outcome::Applied || o.verb == Verb::Blocked);
+        fail_point!("before_shared_after");
         let after = if nothing_failed { shared::run(client, self, plan, Stage::After) } else { Ok(()) };
         let shared_error =
             after.err().map(|error| TenantError { message: with_causes(&error), sqlstate: None, hint: error.hint() });

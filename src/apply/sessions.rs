@@ -35,6 +35,7 @@ pub(super) fn lock_out(client: &mut Client, role: &str, take_rights: &str) -> Re
     if could_log_in {
         client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(role)))?;
     }
+    fail_point!("after_locked_out");
     let ended = end_with_rights(client, role, take_rights);
     if ended.is_err() && could_log_in {
         // Best effort: the first error is the one to tell.

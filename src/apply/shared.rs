@@ -41,5 +41,8 @@ fn one(client: &mut Client, apply: &Apply<'_>, change: &DatabaseChange) -> Resul
     let detail = serde_json::json!([{ "kind": change.action, "what": change.detail }]);
     // The registry's own making comes first, so there is always somewhere to write.
     registry::append_audit(&mut transaction, "", "database", &detail).doing("writing the audit log")?;
-    transaction.commit().doing(change.detail.clone())
+    fail_point!("before_shared_commit");
+    transaction.commit().doing(change.detail.clone())?;
+    fail_point!("after_shared_commit");
+    Ok(())
 }

@@ -148,6 +148,7 @@ impl Job<'_> {
             Some(role) => sessions::lock_out(client, role, &self.borrowed().0).map_err(of_database)?.then_some(role),
             None => None,
         };
+        fail_point!("before_begin");
         let late = match (self.transact(client, tenant.map(|(tenant, _)| tenant), password.as_ref()), asleep) {
             (Ok(late), _) => late,
             (Err(Ended::Failed(mut failure, retry)), Some(role)) => {
@@ -173,16 +174,20 @@ impl Job<'_> {
         let mut transaction = client.transaction().map_err(of_database)?;
         transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
         let late = self.changes(&mut transaction, password)?;
+        fail_point!("after_changes");
         self.register(&mut transaction, None).map_err(of_database)?;
+        fail_point!("before_secret");
         let written = match tenant {
             Some(tenant) => secret::write(self.apply, self.plan, tenant, password).map_err(rolled_back)?,
             None => None,
         };
+        fail_point!("after_secret");
         let recorded = match &written {
             Some(written) => self.register(&mut transaction, Some(&written.version)),
             None => Ok(()),
         };
         let xid = recorded.and_then(|()| transaction_id(&mut transaction));
+        fail_point!("before_commit");
         let (committed, xid) = match xid {
             Ok(xid) => (transaction.commit(), Some(xid)),
             Err(error) => {
@@ -194,6 +199,7 @@ impl Job<'_> {
         if let Err(error) = committed {
             return Err(self.came_to_nothing(error.into(), written, xid));
         }
+        fail_point!("after_commit");
         Ok(late)
     }
 
@@ -373,11 +379,13 @@ impl Job<'_> {
         let failed = |error| Ended::Failed(error, Retry::No);
         let of_database = |error: postgres::Error| failed(database_error("after COMMIT", &error.into()));
         secret::delete(self.apply, self.plan).map_err(failed)?;
+        fail_point!("after_secret_deleted");
         if matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. }) {
             let mut transaction = client.transaction().map_err(of_database)?;
             registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
             transaction.commit().map_err(of_database)?;
         }
+        fail_point!("before_late_migrations");
         concurrently::run(self, client, late).map_err(failed)
     }
 }

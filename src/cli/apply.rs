@@ -45,6 +45,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     // A second handler in one process is an error of its own; then Ctrl-C ends the process as it always did.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    fail_point!("before_apply");
     let report = carry_out(global, &mut session, &observed, &plan, &STOP, out)?;
     out.print(&match out.format {
         Format::Json => render::report::json(&report),

@@ -39,6 +39,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
         }
     };
+    #[cfg(feature = "failpoints")]
+    let _failpoints = crate::failpoint::set_up();
     output::start_logging(&cli.global);
     let mut out = Output::new(&cli.global);
     let result = match &cli.command {

@@ -128,5 +128,6 @@ fn judge(head: &SecretHead, expected: &Expected<'_>, database: &str, secret: Opt
         },
         password_is_given_one: expected.given.map(|given| given.expose_secret() == secret.password.expose_secret()),
     });
-    SecretState::Ours { version: head.version.clone(), created: head.created, contents }
+    let marked = head.managed_by.as_deref() == Some(Secret::MANAGED_BY);
+    SecretState::Ours { version: head.version.clone(), created: head.created, marked, contents }
 }

@@ -1,5 +1,6 @@
 //! What a migration may not do, and what it had better not do, found without a database.
 
+use super::statements::after_concurrently;
 use super::{Statement, literals};
 
 /// A migration file that cannot be used.
@@ -57,6 +58,14 @@ pub(super) fn check(
                 line,
                 "CONCURRENTLY cannot run inside the tenant's transaction",
                 "put it into a file of its own that begins with the line: -- tenantry: no-transaction",
+            );
+        }
+        let unnamed = after_concurrently(&statement.sql).is_some_and(|(_, next)| next.eq_ignore_ascii_case("ON"));
+        if no_transaction && unnamed {
+            fault(
+                line,
+                "CREATE INDEX CONCURRENTLY without a name makes one more index each time a run is cut off",
+                "give the index a name",
             );
         }
         if no_transaction {

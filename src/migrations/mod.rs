@@ -62,6 +62,10 @@ impl MigrationFile {
         if !faults.is_empty() {
             return Err(faults);
         }
+        let statements = match no_transaction {
+            true => statements.iter().map(Statement::repeatable).collect(),
+            false => statements,
+        };
         Ok(Self { file: file.to_owned(), sql: sql.to_owned(), statements, no_transaction, warnings, migration })
     }
 

@@ -14,19 +14,48 @@ pub struct Statement {
 impl Statement {
     /// The statement without CONCURRENTLY; none for REINDEX, which changes no definition.
     pub(super) fn in_transaction(&self) -> Option<Self> {
-        let parse = SourceFile::parse(&self.sql);
-        let words: Vec<_> =
-            parse.tree().syntax().descendants_with_tokens().filter_map(|node| node.into_token()).collect();
-        if words.first().is_some_and(|token| token.text().eq_ignore_ascii_case("REINDEX")) {
+        if first_word(&self.sql).eq_ignore_ascii_case("REINDEX") {
             return None;
         }
         let mut sql = self.sql.clone();
-        if let Some(token) = words.iter().find(|token| token.text().eq_ignore_ascii_case("CONCURRENTLY")) {
-            let range = token.text_range();
-            sql.replace_range(usize::from(range.start())..usize::from(range.end()), "");
+        if let Some((keyword, _)) = after_concurrently(&sql) {
+            sql.replace_range(keyword, "");
         }
         Some(Self { sql, line: self.line })
     }
+
+    /// CREATE INDEX CONCURRENTLY with IF NOT EXISTS, DROP INDEX CONCURRENTLY with IF EXISTS: nothing records that such a
+    /// statement is done in the same moment as it is, so a run that was cut off runs it again.
+    pub(super) fn repeatable(&self) -> Self {
+        let mut sql = self.sql.clone();
+        let clause = match first_word(&sql).to_ascii_uppercase().as_str() {
+            "CREATE" => " IF NOT EXISTS",
+            "DROP" => " IF EXISTS",
+            _ => return self.clone(),
+        };
+        if let Some((keyword, next)) = after_concurrently(&sql)
+            && !next.eq_ignore_ascii_case("IF")
+        {
+            sql.insert_str(keyword.end, clause);
+        }
+        Self { sql, line: self.line }
+    }
+}
+
+fn first_word(sql: &str) -> &str {
+    sql.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default()
+}
+
+/// Where the keyword CONCURRENTLY stands, and the word after it.
+pub(super) fn after_concurrently(sql: &str) -> Option<(std::ops::Range<usize>, String)> {
+    let parse = SourceFile::parse(sql);
+    let tokens = parse.tree().syntax().descendants_with_tokens().filter_map(|node| node.into_token());
+    let mut words = tokens.filter(|token| {
+        !token.text().trim().is_empty() && !token.text().starts_with("--") && !token.text().starts_with("/*")
+    });
+    let keyword = words.find(|token| token.text().eq_ignore_ascii_case("CONCURRENTLY"))?.text_range();
+    let next = words.next().map(|token| token.text().to_owned()).unwrap_or_default();
+    Some((usize::from(keyword.start())..usize::from(keyword.end()), next))
 }
 
 /// The statements of a file in order.
@@ -78,6 +107,25 @@ mod tests {
         assert_eq!(in_transaction(sql).unwrap(), "create index  if not exists \"concurrently\" on t (a)");
         assert_eq!(in_transaction("DROP INDEX CONCURRENTLY i").unwrap(), "DROP INDEX  i");
         assert_eq!(in_transaction("REINDEX TABLE CONCURRENTLY t"), None);
+    }
+
+    #[test]
+    fn what_runs_outside_a_transaction_can_run_again() {
+        let repeatable = |sql: &str| Statement { sql: sql.into(), line: 1 }.repeatable().sql;
+        for (sql, again) in [
+            (
+                "create unique index concurrently i on t (a)",
+                "create unique index concurrently IF NOT EXISTS i on t (a)",
+            ),
+            (
+                "CREATE INDEX CONCURRENTLY if not exists i ON t (a)",
+                "CREATE INDEX CONCURRENTLY if not exists i ON t (a)",
+            ),
+            ("DROP INDEX CONCURRENTLY /* old */ i", "DROP INDEX CONCURRENTLY IF EXISTS /* old */ i"),
+            ("REINDEX TABLE CONCURRENTLY t", "REINDEX TABLE CONCURRENTLY t"),
+        ] {
+            assert_eq!(repeatable(sql), again);
+        }
     }
 
     #[test]

@@ -311,6 +311,8 @@ pub enum SecretState {
     Ours {
         version: String,
         created: Option<jiff::Timestamp>,
+        /// The store's metadata say that it is ours. Not so when a write was cut off before its metadata.
+        marked: bool,
         /// Read only when the version is not the registry's, or the password is given.
         contents: Option<SecretContents>,
     },

@@ -13,6 +13,9 @@ use zeroize::Zeroizing;
 use super::{Found, SecretError, SecretStore, components, document};
 use crate::model::secret::{Secret, SecretHead};
 
+/// What a file is called until it is whole. No tenant's secret begins with a dot.
+const TEMPORARY: &str = ".tenantry-";
+
 /// A directory of secrets. `tenants/acme` is `DIR/tenants/acme.json`.
 pub struct FileStore {
     dir: PathBuf,
@@ -123,12 +126,15 @@ impl SecretStore for FileStore {
         let write = || -> io::Result<()> {
             // In the same directory, because a rename is atomic only within one file system. Made with mode 0600, so
             // that a file which others could read is one no longer.
-            let mut temporary = NamedTempFile::new_in(dir)?;
+            sweep(dir)?;
+            let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(dir)?;
             let mut text = Zeroizing::new(serde_json::to_vec_pretty(&value)?);
             text.push(b'\n');
             temporary.write_all(&text)?;
             temporary.as_file().sync_all()?;
+            fail_point!("before_secret_file_is_renamed");
             temporary.persist(&file)?;
+            fail_point!("after_secret_file_is_renamed");
             access::sync_dir(dir)
         };
         write().map_err(failed("write", &file))?;
@@ -156,6 +162,17 @@ impl SecretStore for FileStore {
     fn locate(&self, path: &str) -> String {
         format!("file {}", self.dir.join(format!("{path}.json")).display())
     }
+}
+
+/// Deletes what a write that was cut off left here: it may hold a password. Call it under the lock, so that nobody is at it.
+fn sweep(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretError {

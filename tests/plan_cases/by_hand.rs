@@ -188,7 +188,7 @@ fn secret(observed: &mut Observed, path: &str, words: &[&str]) -> Option<()> {
             drop(observed.secrets.insert(path.into(), state));
         }
         ["is", "ours"] => {
-            let state = SecretState::Ours { version: "1".into(), created: None, contents: None };
+            let state = SecretState::Ours { version: "1".into(), created: None, marked: true, contents: None };
             drop(observed.secrets.insert(path.into(), state));
         }
         // A new version with another password, or another username too.
@@ -200,9 +200,10 @@ fn secret(observed: &mut Observed, path: &str, words: &[&str]) -> Option<()> {
             }
             let contents = Some(SecretContents { fields, password_is_given_one: None });
             drop(
-                observed
-                    .secrets
-                    .insert(path.into(), SecretState::Ours { version: "2".into(), created: None, contents }),
+                observed.secrets.insert(
+                    path.into(),
+                    SecretState::Ours { version: "2".into(), created: None, marked: true, contents },
+                ),
             );
         }
         _ => return None,

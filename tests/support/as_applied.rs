@@ -76,7 +76,7 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
             .password
             .as_ref()
             .map(|_| SecretContents { fields: fields(desired, &observed, tenant), password_is_given_one: Some(true) });
-        let secret = SecretState::Ours { version: "1".into(), created: None, contents };
+        let secret = SecretState::Ours { version: "1".into(), created: None, marked: true, contents };
         observed.secrets.insert(tenant.secret_path.clone(), secret);
     }
     observed.registry = Some(registry);

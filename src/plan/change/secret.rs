@@ -189,6 +189,8 @@ fn given_is_stored(secret: &Secret<'_>) -> bool {
 /// The secret's words are not what they should be: read, or else as the registry remembers them.
 fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFields) -> bool {
     match (secret.state, row) {
+        // Written anew, it gets its metadata.
+        (SecretState::Ours { marked: false, .. }, _) => true,
         (SecretState::Ours { contents: Some(contents), .. }, _) => contents.fields != *wanted,
         (_, Some(row)) => row.fields != *wanted,
         (_, None) => true,

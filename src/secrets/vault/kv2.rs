@@ -225,6 +225,7 @@ impl VaultStore {
     }
 
     fn describe(&self, path: &str, secret: &Secret, written: SecretVersionMetadata) -> Result<SecretHead, SecretError> {
+        fail_point!("before_secret_metadata");
         let custom = self.set_custom(path, secret, written.custom_metadata)?;
         Ok(head(written.version, &written.created_time, Some(custom)))
     }
