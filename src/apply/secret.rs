@@ -7,7 +7,7 @@ use super::outcome::TenantError;
 use super::password;
 use crate::database::SslMode;
 use crate::model::secret::Secret;
-use crate::model::{RegisteredSecret, SecretFields, Tenant};
+use crate::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
 use crate::plan::{Password, Step, TenantPlan};
 use crate::secrets::{Found, SecretError};
 
@@ -119,10 +119,25 @@ pub(super) fn delete(apply: &Apply<'_>, plan: &TenantPlan) -> Result<(), TenantE
     Ok(())
 }
 
+/// The secrets that [`delete`] deletes.
+pub(super) fn to_delete(apply: &Apply<'_>, plan: &TenantPlan) -> Vec<FormerSecret> {
+    let step = |step: &Step| match step {
+        Step::DeleteSecret { path, expected: Some(version) } => Some(FormerSecret {
+            store: apply.desired.secrets.store.as_str().to_owned(),
+            place: apply.desired.secrets.place(),
+            path: path.clone(),
+            version: version.clone(),
+        }),
+        _ => None,
+    };
+    plan.changes.iter().filter_map(|change| step(&change.step)).collect()
+}
+
 /// What the registry remembers of the secret.
 pub(super) fn registered(apply: &Apply<'_>, tenant: &Tenant, version: Option<String>) -> RegisteredSecret {
     RegisteredSecret {
         store: apply.desired.secrets.store.as_str().to_owned(),
+        place: Some(apply.desired.secrets.place()),
         path: tenant.secret_path.clone(),
         version,
         fields: fields(apply, tenant),

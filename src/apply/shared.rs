@@ -20,6 +20,11 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
             attempt += 1;
         }
     }
+    if stage == Stage::Before {
+        // Committed before the tenants that leave them are: a run that is cut off in between leaves no role for good.
+        let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
+        registry::leave_owners(client, &late.collect::<Vec<_>>())?;
+    }
     Ok(())
 }
 

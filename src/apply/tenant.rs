@@ -302,6 +302,9 @@ impl Job<'_> {
         secret_version: Option<String>,
     ) -> Result<(), postgres::Error> {
         let secret = secret::registered(self.apply, tenant, secret_version);
+        for former in secret::to_delete(self.apply, self.plan) {
+            registry::leave_secret(transaction, &tenant.key, &former)?;
+        }
         let changes = &self.plan.changes;
         registry::upsert(
             transaction,
@@ -380,9 +383,13 @@ impl Job<'_> {
         let of_database = |error: postgres::Error| failed(database_error("after COMMIT", &error.into()));
         secret::delete(self.apply, self.plan).map_err(failed)?;
         fail_point!("after_secret_deleted");
-        if matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. }) {
+        let is_gone = matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. });
+        if is_gone || !secret::to_delete(self.apply, self.plan).is_empty() {
             let mut transaction = client.transaction().map_err(of_database)?;
-            registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
+            if is_gone {
+                registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
+            }
+            registry::forget_former_secrets(&mut transaction, &self.plan.tenant).map_err(of_database)?;
             transaction.commit().map_err(of_database)?;
         }
         fail_point!("before_late_migrations");

@@ -95,6 +95,8 @@ impl Names {
         let mut roles = BTreeSet::new();
         let mut schemas = BTreeSet::new();
         let mut removed = Vec::new();
+        let registry = observed.registry.iter();
+        roles.extend(registry.flat_map(|registry| registry.former_owners.iter().cloned()));
         for tenant in desired.tenants.values() {
             roles.extend([tenant.username.clone(), tenant.owner_role.clone()]);
             schemas.insert(tenant.schema.clone());

@@ -52,6 +52,14 @@ fn expected<'a>(desired: &'a Desired, observed: &'a Observed) -> BTreeMap<&'a st
     let store = desired.secrets.store.as_str();
     // A retained tenant has none, unless deleting it failed: then the registry still knows its version.
     let has_secret = |row: &Registered| row.state != State::Retained || row.secret.version.is_some();
+    // First, so that a path which is in use again is judged for whom it serves.
+    let place = desired.secrets.place();
+    for (tenant, row) in rows.clone() {
+        for former in row.former_secrets.iter().filter(|former| former.store == store && former.place == place) {
+            let path = former.path.as_str();
+            expected.insert(path, Expected { tenant, path, registered: None, given: None });
+        }
+    }
     for (tenant, row) in rows.filter(|(_, row)| row.secret.store == store && has_secret(row)) {
         let path = row.secret.path.as_str();
         expected.insert(path, Expected { tenant, path, registered: Some(row), given: None });

@@ -58,6 +58,21 @@ pub struct SecretsPolicy {
     pub vault: VaultConfig,
 }
 
+impl SecretsPolicy {
+    /// Where versions count, as it is configured: the directory, or the namespace and the mount. Not an address: that of a
+    /// tunnel leads to the same place.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.store {
+            StoreKind::File => self.dir.display().to_string(),
+            StoreKind::Vault => {
+                let part = |text: &Option<String>| text.clone().unwrap_or_default();
+                format!("{}/{}", part(&self.vault.namespace), part(&self.vault.mount))
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {

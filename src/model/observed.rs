@@ -109,6 +109,8 @@ pub struct Registry {
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,
+    /// Owner roles that were shared, to be dropped once no tenant has them.
+    pub former_owners: BTreeSet<String>,
 }
 
 /// A row of `tenantry.tenants`: what the last apply left.
@@ -127,12 +129,25 @@ pub struct Registered {
     pub password_source: PasswordSource,
     pub created_at: jiff::Timestamp,
     pub password_changed_at: Option<jiff::Timestamp>,
+    /// Secrets the tenant had at other paths, not deleted yet.
+    pub former_secrets: Vec<FormerSecret>,
+}
+
+/// A secret that is to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FormerSecret {
+    pub store: String,
+    pub place: String,
+    pub path: String,
+    pub version: String,
 }
 
 /// The secret as it was written last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegisteredSecret {
     pub store: String,
+    /// See [`crate::model::SecretsPolicy::place`]; `None`: not noted.
+    pub place: Option<String>,
     pub path: String,
     /// `None`: not delivered yet, or deleted.
     pub version: Option<String>,

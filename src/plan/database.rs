@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::diff::Look;
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb};
-use crate::model::{Access, PublicSchema, State, ident};
+use crate::model::{Access, PublicSchema, State, ident, literal};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
     let mut changes = Vec::new();
@@ -26,6 +26,7 @@ fn change(action: DatabaseAction, detail: impl Into<String>, sql: Vec<String>) -
         detail: detail.into(),
         sql: sql.into_iter().map(Into::into).collect(),
         stage: Stage::Before,
+        drops: None,
     }
 }
 
@@ -177,12 +178,27 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
                 leaves && !declared(key)
             });
         if last_goes {
-            // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
-            let sql = vec![format!("DROP ROLE {}", ident(owner))];
-            let mut drop =
-                change(DatabaseAction::DropSharedOwner, format!("role {owner}, whose last tenants leave it"), sql);
-            drop.stage = Stage::After;
-            changes.push(drop);
+            changes.push(drop_shared_owner(owner, "whose last tenants leave it"));
         }
     }
+    let former = look.observed.registry.iter().flat_map(|registry| &registry.former_owners);
+    let unused = former.filter(|role| {
+        // Not one that somebody made since under the same name.
+        let found = look.observed.roles.get(*role);
+        let is_ours = found.is_some_and(|role| !role.can_login && role.member_of.contains(&look.group));
+        is_ours && !look.owners.contains_key(role.as_str())
+    });
+    changes.extend(unused.map(|role| drop_shared_owner(role, "whose last tenants left it")));
+}
+
+fn drop_shared_owner(owner: &str, why: &str) -> DatabaseChange {
+    // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
+    let sql = vec![
+        format!("DROP ROLE {}", ident(owner)),
+        format!("DELETE FROM tenantry.former_owners WHERE role = {}", literal(owner)),
+    ];
+    let mut drop = change(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}"), sql);
+    drop.stage = Stage::After;
+    drop.drops = Some(owner.to_owned());
+    drop
 }

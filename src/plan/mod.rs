@@ -57,6 +57,9 @@ pub struct DatabaseChange {
     pub sql: Vec<Sql>,
     #[serde(skip)]
     pub stage: Stage,
+    /// The role that is dropped, for the registry to remember until it is.
+    #[serde(skip)]
+    pub drops: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -212,14 +212,13 @@ pub(super) fn owns_nothing_but(role: &str, schema: Option<&str>) -> String {
 }
 
 fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<Change> {
-    if row.secret.store != look.desired.secrets.store.as_str() {
-        return Vec::new();
+    let mut changes = secret::former(look, row);
+    let is_here = row.secret.store == look.desired.secrets.store.as_str();
+    // Somebody else's is left alone; an absent one needs nothing.
+    if let Some(SecretState::Ours { version, .. }) = look.observed.secrets.get(&row.secret.path).filter(|_| is_here) {
+        changes.push(secret::deletion(&row.secret.path, Some(version.clone())));
     }
-    match look.observed.secrets.get(&row.secret.path) {
-        Some(SecretState::Ours { version, .. }) => vec![secret::deletion(&row.secret.path, Some(version.clone()))],
-        // Somebody else's is left alone; an absent one needs nothing.
-        Some(SecretState::Foreign(_)) | None => Vec::new(),
-    }
+    changes
 }
 
 fn count(n: i64, noun: &str) -> String {

@@ -2,7 +2,7 @@
 
 mod rows;
 
-pub use rows::{Row, append_audit, secret_is_gone, upsert};
+pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, secret_is_gone, upsert};
 
 use postgres::Transaction;
 use refinery_core::Migration;
@@ -91,7 +91,12 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let applied = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     refuse_copy(transaction)?;
-    Ok(Registry { pending, tenants: rows::read(transaction)? })
+    let mut registry = Registry { pending, tenants: rows::read(transaction)?, ..Registry::default() };
+    // One of an older form has none of these yet.
+    if pending == 0 {
+        rows::read_leftovers(transaction, &mut registry)?;
+    }
+    Ok(registry)
 }
 
 /// A registry that came with a dump from another cluster is fine; see [`settle`].
@@ -111,6 +116,18 @@ fn refuse_copy(transaction: &mut Transaction<'_>) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Remembers roles that are about to lose their last tenants, until they are dropped.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn leave_owners(client: &mut postgres::Client, roles: &[&str]) -> Result<(), Error> {
+    if roles.is_empty() {
+        return Ok(());
+    }
+    let insert = "INSERT INTO tenantry.former_owners (role) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING";
+    client.execute(insert, &[&roles]).doing("noting the owner roles to drop").map(drop)
 }
 
 /// After a restore into another cluster the registry belongs here from the first apply on.

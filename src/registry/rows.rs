@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use postgres::Transaction;
 
 use crate::error::{Doing, Error};
-use crate::model::{Access, OnRemove, PasswordSource, Registered, RegisteredSecret, SecretFields, State, TenantKey};
+use crate::model::{
+    Access, FormerSecret, OnRemove, PasswordSource, Registered, RegisteredSecret, Registry, SecretFields, State,
+    TenantKey,
+};
 
 const READ: &str = include_str!("../inspect/sql/registry.sql");
 
 const UPSERT: &str = "INSERT INTO tenantry.tenants (tenant, schema_name, username, owner, access, state, on_remove, protected, \
      password_source, secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, \
-     secret_database, password_changed_at, schema_oid) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, CASE WHEN $18 THEN pg_catalog.now() END, \
+     secret_database, secret_place, password_changed_at, schema_oid) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, CASE WHEN $19 THEN pg_catalog.now() END, \
      (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $2::text::name)) \
      ON CONFLICT (tenant) DO UPDATE SET schema_name = excluded.schema_name, username = excluded.username, owner = excluded.owner, \
      access = excluded.access, state = excluded.state, on_remove = excluded.on_remove, protected = excluded.protected, \
      password_source = excluded.password_source, secret_store = excluded.secret_store, secret_path = excluded.secret_path, \
      secret_version = excluded.secret_version, secret_username = excluded.secret_username, secret_schema = excluded.secret_schema, \
-     secret_host = excluded.secret_host, secret_port = excluded.secret_port, secret_database = excluded.secret_database, \
+     secret_host = excluded.secret_host, secret_port = excluded.secret_port, secret_database = excluded.secret_database, secret_place = excluded.secret_place, \
      updated_at = pg_catalog.now(), schema_oid = excluded.schema_oid, \
      password_changed_at = coalesce(excluded.password_changed_at, tenants.password_changed_at)";
 
@@ -74,6 +77,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantK
             protected: row.get("protected"),
             secret: RegisteredSecret {
                 store: row.get("secret_store"),
+                place: row.get("secret_place"),
                 path: row.get("secret_path"),
                 version: row.get("secret_version"),
                 fields: SecretFields {
@@ -87,6 +91,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantK
             password_source,
             created_at: row.get("created_at"),
             password_changed_at: row.get("password_changed_at"),
+            former_secrets: Vec::new(),
         };
         tenants.insert(key, registered);
     }
@@ -117,6 +122,7 @@ pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), po
             &secret.fields.host,
             &i32::from(secret.fields.port),
             &secret.fields.database,
+            &secret.place,
             &row.password_changed,
         ],
     )?;
@@ -136,6 +142,52 @@ pub fn secret_is_gone(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> 
             &[&tenant],
         )
         .map(drop)
+}
+
+/// What earlier applies left to be done, if they were cut off.
+pub(super) fn read_leftovers(transaction: &mut Transaction<'_>, registry: &mut Registry) -> Result<(), Error> {
+    let query =
+        "SELECT tenant, store, place, path, version FROM tenantry.former_secrets ORDER BY tenant, store, place, path";
+    for row in transaction.query(query, &[]).doing("reading tenantry.former_secrets")? {
+        let tenant = TenantKey::new(row.get::<_, String>("tenant")).ok();
+        if let Some(registered) = tenant.and_then(|tenant| registry.tenants.get_mut(&tenant)) {
+            registered.former_secrets.push(FormerSecret {
+                store: row.get("store"),
+                place: row.get("place"),
+                path: row.get("path"),
+                version: row.get("version"),
+            });
+        }
+    }
+    let rows = transaction.query("SELECT role FROM tenantry.former_owners ORDER BY role", &[]);
+    registry.former_owners = rows.doing("reading tenantry.former_owners")?.iter().map(|row| row.get("role")).collect();
+    Ok(())
+}
+
+/// In the transaction that gives the tenant another secret: this one is to be deleted.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn leave_secret(
+    transaction: &mut Transaction<'_>,
+    tenant: &TenantKey,
+    secret: &FormerSecret,
+) -> Result<(), postgres::Error> {
+    transaction
+        .execute(
+            "INSERT INTO tenantry.former_secrets (tenant, store, place, path, version) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (store, place, path) DO UPDATE SET tenant = excluded.tenant, version = excluded.version",
+            &[&tenant.as_str(), &secret.store, &secret.place, &secret.path, &secret.version],
+        )
+        .map(drop)
+}
+
+/// Once they are deleted.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn forget_former_secrets(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> Result<(), postgres::Error> {
+    transaction.execute("DELETE FROM tenantry.former_secrets WHERE tenant = $1", &[&tenant.as_str()]).map(drop)
 }
 
 /// One line of the audit log, in the transaction it tells of.

@@ -120,6 +120,7 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
         protected: tenant.protected,
         secret: RegisteredSecret {
             store: desired.secrets.store.as_str().into(),
+            place: Some(desired.secrets.place()),
             path: tenant.secret_path.clone(),
             version: Some("1".into()),
             fields: fields(desired, observed, tenant),
@@ -127,6 +128,7 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
         password_source: tenant.password_source(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
         password_changed_at: Some(jiff::Timestamp::UNIX_EPOCH),
+        former_secrets: Vec::new(),
     }
 }
 

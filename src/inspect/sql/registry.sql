@@ -1,6 +1,8 @@
 -- What did the last apply leave of each tenant?
 SELECT tenant, schema_name, schema_oid, username, owner, access, state, on_remove, protected, password_source,
        secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, secret_database,
-       created_at, password_changed_at
-FROM tenantry.tenants
+       created_at, password_changed_at,
+       -- Not there yet in a registry of an older form, which is read before it is upgraded.
+       to_jsonb(t) ->> 'secret_place' AS secret_place
+FROM tenantry.tenants t
 ORDER BY tenant

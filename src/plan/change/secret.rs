@@ -3,9 +3,11 @@
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
 use crate::model::{
-    Delivered, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields, SecretState, State,
+    Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields, SecretState,
+    State,
 };
 use crate::plan::change::role;
+use crate::plan::diff::Look;
 use crate::plan::tenant::{Blocked, Draft};
 use crate::plan::{Change, HazardKind, Kind, Password, Step};
 
@@ -63,12 +65,11 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             "set another [secrets] path or [vault] mount for this cluster; tenantry overwrites nothing it did not write",
         ));
     }
-    let here = (store, tenant.secret_path.as_str());
+    let place = look.desired.secrets.place();
+    let here = Place { store, place: &place, path: &tenant.secret_path };
     // What the last apply wrote here, whether or not the role is still there.
-    let remembered = draft
-        .registered
-        .map(|row| &row.secret)
-        .filter(|secret| secret.version.is_some() && (secret.store.as_str(), secret.path.as_str()) == here);
+    let remembered =
+        draft.registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && here.is_of(secret));
     // A deep look tried it; without one it is taken to open the database.
     let opens = !matches!(look.observed.delivered.get(&tenant.key), Some(Delivered::Refused));
     let stored =
@@ -78,7 +79,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         (Some(_), None) => (Password::Given, true, "as password_from gives it"),
         (Some(_), Some(secret)) => {
             let same = given_is_stored(secret);
-            let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, here));
+            let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, &here));
             let stale = !same || stale(remembered, secret, &wanted);
             if same && in_step && !stale {
                 (Password::Untouched, false, "")
@@ -103,7 +104,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             let stale = stale(remembered, secret, &wanted);
             match registered {
                 _ if was_given => (Password::Generated, true, "newly generated"),
-                Some(row) if opens && in_step(row, PasswordSource::Generated, secret, here) => {
+                Some(row) if opens && in_step(row, PasswordSource::Generated, secret, &here) => {
                     (if stale { stored(secret) } else { Password::Untouched }, stale, "")
                 }
                 Some(_) => (stored(secret), stale, "as the secret store has it"),
@@ -143,6 +144,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     if let Some(row) = moved.filter(|row| row.secret.store == store) {
         delete(draft, &row.secret);
     }
+    let formers = draft.registered.map(|row| former(draft.look, row)).unwrap_or_default();
+    draft.changes.extend(formers);
     Ok((password, found.map(|secret| secret.version.to_owned())))
 }
 
@@ -151,6 +154,25 @@ fn delete(draft: &mut Draft<'_>, secret: &RegisteredSecret) {
     if let Some(SecretState::Ours { version, .. }) = draft.look.observed.secrets.get(&secret.path) {
         draft.changes.push(deletion(&secret.path, Some(version.clone())));
     }
+}
+
+/// Deletes what earlier applies, cut off after COMMIT, left at other paths: ours still, and nobody's again.
+pub(in crate::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<Change> {
+    let policy = &look.desired.secrets;
+    let here = |former: &&FormerSecret| former.store == policy.store.as_str() && former.place == policy.place();
+    let is_used = |path: &str| {
+        look.desired.tenants.values().any(|tenant| tenant.secret_path == path)
+            || look.registered().any(|(_, row)| row.secret.path == path)
+    };
+    let formers = row.former_secrets.iter().filter(here).filter(|former| !is_used(&former.path));
+    formers
+        .filter_map(|former| match look.observed.secrets.get(&former.path) {
+            Some(SecretState::Ours { version, .. }) if *version == former.version => {
+                Some(deletion(&former.path, Some(version.clone())))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 pub(in crate::plan) fn deletion(path: &str, expected: Option<String>) -> Change {
@@ -172,11 +194,23 @@ pub(in crate::plan) fn fields(draft: &Draft<'_>) -> SecretFields {
     }
 }
 
+/// Where a secret's versions count.
+struct Place<'a> {
+    store: &'a str,
+    place: &'a str,
+    path: &'a str,
+}
+
+impl Place<'_> {
+    fn is_of(&self, secret: &RegisteredSecret) -> bool {
+        let same = secret.place.as_deref().is_none_or(|place| place == self.place);
+        secret.store == self.store && same && secret.path == self.path
+    }
+}
+
 /// PostgreSQL holds the password of the secret's current version. Another store counts its versions for itself.
-fn in_step(row: &Registered, want: PasswordSource, secret: &Secret<'_>, (store, path): (&str, &str)) -> bool {
-    let known = &row.secret;
-    let same_place = known.store == store && known.path == path;
-    row.password_source == want && same_place && known.version.as_deref() == Some(secret.version)
+fn in_step(row: &Registered, want: PasswordSource, secret: &Secret<'_>, here: &Place<'_>) -> bool {
+    row.password_source == want && here.is_of(&row.secret) && row.secret.version.as_deref() == Some(secret.version)
 }
 
 fn given_is_stored(secret: &Secret<'_>) -> bool {
