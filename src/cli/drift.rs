@@ -1,15 +1,14 @@
 //! `drift`: the plan as an alarm. Read-only, for scheduled jobs.
 
-use std::io::Write;
-use std::path::Path;
 use std::time::Instant;
 
 use super::args::{DriftArgs, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
+use super::session::Session;
+use super::write::{Readable, atomically};
 use super::{list, plan, session};
-use crate::error::Doing;
 use crate::inspect::Sizes;
 use crate::model::{Observed, State};
 use crate::render;
@@ -28,36 +27,24 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
         let run = render::metrics::Run {
             ended_at: now.as_millisecond() as f64 / 1000.0,
             duration_seconds: start.elapsed().as_secs_f64(),
-            oldest_password_age_seconds: oldest_password(&observed).map(|at| now.duration_since(at).as_secs()),
+            oldest_password_age_seconds: oldest_password(&session, &observed)
+                .map(|at| now.duration_since(at).as_secs()),
         };
-        write_atomically(path, &render::metrics::text(&plan, &run))?;
+        atomically(path, &render::metrics::text(&plan, &run), Readable::ByAll)?;
     }
     if let Some(path) = &args.report {
         let fleet = list::rows(&mut session, &observed)?;
         let taken_at = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
         let report = render::html::Report { plan: &plan, fleet: &fleet, taken_at: &taken_at };
-        write_atomically(path, &render::html::report(&report))?;
+        atomically(path, &render::html::report(&report), Readable::ByAll)?;
     }
     Ok(if plan.is_empty() { Exit::Ok } else { Exit::Changes })
 }
 
-fn oldest_password(observed: &Observed) -> Option<jiff::Timestamp> {
-    let rows = observed.registry.iter().flat_map(|registry| registry.tenants.values());
-    rows.filter(|row| row.state == State::Active).filter_map(|row| row.password_changed_at).min()
-}
-
-/// Whoever scrapes the file sees the old run or the new one, never half of one.
-fn write_atomically(path: &Path, text: &str) -> Result<(), Failure> {
-    let doing = || format!("writing {}", path.display());
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".tenantry-").tempfile_in(dir).doing(doing())?;
-    file.write_all(text.as_bytes()).doing(doing())?;
-    // node_exporter reads as another user.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).doing(doing())?;
-    }
-    file.persist(path).map_err(|error| error.error).doing(doing())?;
-    Ok(())
+/// Of the tenants looked at.
+fn oldest_password(session: &Session, observed: &Observed) -> Option<jiff::Timestamp> {
+    let rows = observed.registry.iter().flat_map(|registry| &registry.tenants);
+    rows.filter(|(key, row)| row.state == State::Active && session.selects(key))
+        .filter_map(|(_, row)| row.password_changed_at)
+        .min()
 }
