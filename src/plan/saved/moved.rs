@@ -23,6 +23,9 @@ pub(super) fn moved(
     if !now.has_work() {
         return Some("there is nothing to do any more".into());
     }
+    if saved.verb != now.verb {
+        return Some(format!("the file says {}, and now it is {}", saved.verb.as_str(), now.verb.as_str()));
+    }
     let (saved, now) = (without_sizes(saved), without_sizes(now));
     let shown = |plan: &TenantPlan| serde_json::to_value(plan).unwrap_or_default();
     if shown(&saved) != shown(&now) {
@@ -51,13 +54,7 @@ pub(super) fn difference(before: Vec<String>, after: Vec<String>) -> String {
 
 /// What a person reads of a tenant's plan.
 fn lines(plan: &TenantPlan) -> Vec<String> {
-    let names = format!(
-        "{} tenant: schema {}, username {}, owner {}",
-        plan.verb.as_str(),
-        plan.schema,
-        plan.username,
-        plan.owner
-    );
+    let names = format!("schema {}, username {}, owner {}", plan.schema, plan.username, plan.owner);
     let changes = plan.changes.iter().map(|change| {
         let sides: Vec<&str> = [&change.before, &change.after].into_iter().flatten().map(String::as_str).collect();
         format!("{} {}", change.what, sides.join(" → ")).trim_end().to_owned()
