@@ -8,6 +8,7 @@ mod moved;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -20,8 +21,9 @@ use moved::{Parts, difference, moved, parts};
 const FORMAT: &str = "1";
 
 /// The file. Holds no secret: a plan has none, and the digests are of what a plan may show.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SavedPlan")]
 pub struct Saved {
     format_version: String,
     tenantry_version: String,
