@@ -22,29 +22,29 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
     session.selects_something(&observed)?;
     let plan = session.diff(&observed);
     out.print(&plan::rendered(&plan, out))?;
+    let now = jiff::Timestamp::now();
+    let passwords = password_ages(&session, &observed, now);
     if let Some(path) = &args.metrics {
-        let now = jiff::Timestamp::now();
         let run = render::metrics::Run {
             ended_at: now.as_millisecond() as f64 / 1000.0,
             duration_seconds: start.elapsed().as_secs_f64(),
-            oldest_password_age_seconds: oldest_password(&session, &observed)
-                .map(|at| now.duration_since(at).as_secs()),
+            oldest_password_age_seconds: passwords.iter().map(|(_, age)| *age).max(),
         };
         atomically(path, &render::metrics::text(&plan, &run), Readable::ByAll)?;
     }
     if let Some(path) = &args.report {
         let fleet = list::rows(&mut session, &observed)?;
-        let taken_at = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
-        let report = render::html::Report { plan: &plan, fleet: &fleet, taken_at: &taken_at };
+        let taken_at = now.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let report = render::html::Report { plan: &plan, fleet: &fleet, passwords: &passwords, taken_at: &taken_at };
         atomically(path, &render::html::report(&report), Readable::ByAll)?;
     }
     Ok(if plan.is_empty() { Exit::Ok } else { Exit::Changes })
 }
 
-/// Of the tenants looked at.
-fn oldest_password(session: &Session, observed: &Observed) -> Option<jiff::Timestamp> {
+/// Seconds since the password of each tenant looked at was changed, where the registry knows.
+fn password_ages<'a>(session: &Session, observed: &'a Observed, now: jiff::Timestamp) -> Vec<(&'a str, i64)> {
     let rows = observed.registry.iter().flat_map(|registry| &registry.tenants);
     rows.filter(|(key, row)| row.state == State::Active && session.selects(key))
-        .filter_map(|(_, row)| row.password_changed_at)
-        .min()
+        .filter_map(|(key, row)| Some((key.as_str(), now.duration_since(row.password_changed_at?).as_secs())))
+        .collect()
 }
