@@ -9,13 +9,13 @@ use crate::render::page::count;
 use crate::render::text::names;
 
 /// Kinds of difference on the page. Whoever has more reads them in `tenantry plan`.
-const BLOCKS: usize = 100;
+const BLOCKS: usize = 50;
 /// More than these stand folded.
 const OPEN: usize = 12;
 /// Tenants of one kind of difference that are named.
 const NAMED: usize = 500;
 
-/// Tenants with the same difference stand together; what needs a person most comes first.
+/// Tenants with the same difference stand together; what needs a person most comes first, then what most tenants share.
 pub(super) fn differences(page: &mut String, plan: &Plan) {
     if plan.is_empty() {
         return;
@@ -33,7 +33,8 @@ pub(super) fn differences(page: &mut String, plan: &Plan) {
     }
     let mut blocks = blocks(plan, false);
     let urgency = [Verb::Blocked, Verb::Remove, Verb::Update, Verb::Create, Verb::Unchanged];
-    blocks.sort_by_key(|block| urgency.iter().position(|verb| *verb == block.verb));
+    let most = |block: &Block<'_>| std::cmp::Reverse(block.members.len());
+    blocks.sort_by_key(|block| (urgency.iter().position(|verb| *verb == block.verb), most(block)));
     for block in blocks.iter().take(BLOCKS) {
         difference(page, block, blocks.len() <= OPEN);
     }
@@ -54,10 +55,10 @@ fn difference(page: &mut String, block: &Block<'_>, open: bool) {
     let who = names(keys(), members, "…");
     let who = if members == 1 { who } else { format!("{members} tenants: {who}") };
     let verb = block.verb.as_str();
+    let (unfolded, gist) = if open { (" open", String::new()) } else { ("", gist(block)) };
     let _ = writeln!(
         page,
-        "<details{}><summary><span class=\"verb {verb}\">{verb}</span> {}</summary>\n<ul>",
-        if open { " open" } else { "" },
+        "<details{unfolded}><summary><span class=\"verb {verb}\">{verb}</span> {}{gist}</summary>\n<ul>",
         escape(&who)
     );
     for words in [&block.shape.reason, &block.shape.hint].into_iter().flatten() {
@@ -86,4 +87,15 @@ fn difference(page: &mut String, block: &Block<'_>, open: bool) {
         let _ = writeln!(page, "<p class=\"names\">{}{more}</p>", escape(&all.join(", ")));
     }
     page.push_str("</details>\n");
+}
+
+/// What it is about, for those who do not unfold it.
+fn gist(block: &Block<'_>) -> String {
+    let first = match (&block.shape.reason, block.shape.changes.as_slice()) {
+        (Some(reason), _) => escape(reason),
+        (None, [only]) => escape(&only.what),
+        (None, [first, more @ ..]) => format!("{}, and {} more", escape(&first.what), more.len()),
+        (None, []) => return String::new(),
+    };
+    format!(" <span class=\"gist\">{first}</span>")
 }
