@@ -12,7 +12,6 @@ mod tampered;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::Command;
 
 use fleet::{BOTH, Fleet};
 use postgres_server::{Version, database_on};
@@ -84,12 +83,8 @@ fn the_file_is_the_owners_alone_and_holds_no_secret() {
     fs::write(fleet.path("plan.json"), "what was there before").unwrap();
     fs::set_permissions(fleet.path("plan.json"), fs::Permissions::from_mode(0o644)).unwrap();
     for umask in ["000", "077"] {
-        let command = format!("umask {umask} && exec \"$0\" plan --out plan.json --quiet");
-        let mut shell = Command::new("sh");
-        let template = fleet.command(&[]);
-        shell.args(["-c", &command, env!("CARGO_BIN_EXE_tenantry")]).current_dir(fleet.path("")).env_clear();
-        shell.envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let output = shell.output().unwrap();
+        let script = format!("umask {umask} && exec \"$0\" plan --out plan.json --quiet");
+        let output = fleet.program("sh").args(["-c", &script, env!("CARGO_BIN_EXE_tenantry")]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         assert_eq!(mode(&fleet, "plan.json"), 0o600, "umask {umask}");
     }

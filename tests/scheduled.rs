@@ -14,7 +14,6 @@ mod prometheus;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::process::Command;
 
 use fleet::{BOTH, Fleet};
 use postgres_server::Version;
@@ -27,18 +26,6 @@ fn samples(fleet: &Fleet, file: &str) -> BTreeMap<String, f64> {
         .map(|line| line.rsplit_once(' ').unwrap())
         .map(|(name, value)| (name.into(), value.parse().unwrap()))
         .collect()
-}
-
-/// Runs the command in a shell, after `first`.
-fn shell(fleet: &Fleet, first: &str, args: &str) -> std::process::Output {
-    let template = fleet.command(&[]);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{first} && exec \"$0\" {args}"), env!("CARGO_BIN_EXE_tenantry")]);
-    shell
-        .current_dir(fleet.path(""))
-        .env_clear()
-        .envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.output().unwrap()
 }
 
 #[test]
@@ -132,7 +119,8 @@ fn the_files_are_replaced_whole_and_only_by_runs_that_finish() {
     fs::set_permissions(fleet.path("out.prom"), fs::Permissions::from_mode(0o600)).unwrap();
     let before = fs::metadata(fleet.path("out.prom")).unwrap().ino();
     let reader = fs::File::open(fleet.path("out.prom")).unwrap();
-    let output = shell(&fleet, "umask 077", "drift --metrics out.prom --report page.html");
+    let script = "umask 077 && exec \"$0\" drift --metrics out.prom --report page.html";
+    let output = fleet.program("sh").args(["-c", script, env!("CARGO_BIN_EXE_tenantry")]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert_eq!(std::io::read_to_string(reader).unwrap(), "from an earlier run\n");
     assert_ne!(fs::metadata(fleet.path("out.prom")).unwrap().ino(), before);

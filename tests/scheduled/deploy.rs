@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -23,11 +23,7 @@ fn run(fleet: &Fleet, shell: &[&str], script: &str, env: &[(&str, &str)]) -> Out
     let mut path = std::ffi::OsString::from(bin);
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap());
-    let mut command = Command::new(shell[0]);
-    let template = fleet.command(&[]);
-    command.args(&shell[1..]).arg(script).current_dir(fleet.path("")).env_clear();
-    command.envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.env("PATH", path).envs(env.iter().copied()).output().unwrap()
+    fleet.program(shell[0]).args(&shell[1..]).arg(script).env("PATH", path).envs(env.iter().copied()).output().unwrap()
 }
 
 #[track_caller]
