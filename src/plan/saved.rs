@@ -165,10 +165,13 @@ impl Saved {
         if self.configuration != configuration {
             stale.push(Stale::Configuration);
         }
-        if self.database_changes != now.database_changes {
-            let details = |changes: &[DatabaseChange]| changes.iter().map(|change| change.detail.clone()).collect();
-            let what = difference(details(&self.database_changes), details(&now.database_changes));
-            stale.push(Stale::Shared { what });
+        if self.database_changes != now.database_changes || self.hazards != now.hazards {
+            let lines = |changes: &[DatabaseChange], hazards: &[Hazard]| {
+                let details = changes.iter().map(|change| &change.detail);
+                details.chain(hazards.iter().map(|hazard| &hazard.detail)).cloned().collect()
+            };
+            let before = lines(&self.database_changes, &self.hazards);
+            stale.push(Stale::Shared { what: difference(before, lines(&now.database_changes, &now.hazards)) });
         }
         let look = Look::new(desired, observed);
         let current: BTreeMap<&TenantKey, &TenantPlan> =

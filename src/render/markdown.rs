@@ -16,7 +16,7 @@ const LONG: usize = 20;
 /// More rows or hazards than this are counted: a comment of thousands of lines is read by nobody.
 const ROWS: usize = 100;
 
-const CUT: &str = "\n_The rest is cut: a comment holds 65,536 characters. `tenantry plan` shows all of it._\n";
+const CUT: &str = "\n_The rest is cut: a comment holds 65,536 characters. `tenantry plan -v` shows all of it._\n";
 
 #[must_use]
 pub fn plan(plan: &Plan) -> String {

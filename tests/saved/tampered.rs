@@ -23,9 +23,9 @@ fn with_digest(mut plan: Value) -> Value {
 
 fn fleet_with_a_plan(name: &str, key: &str) -> (Fleet, Value) {
     let fleet = Fleet::usual(Version::V18, name);
+    fleet.execute("CREATE TABLE public.canary (id int)");
     fleet.declare(&format!("{key}-one = {{}}\n{key}-two = {{}}"));
     fleet.apply();
-    fleet.execute("CREATE TABLE public.canary (id int)");
     fleet.declare(&format!(
         "{key}-one = {{ connection_limit = 4 }}\n{key}-two = {{ connection_limit = 5 }}\n{key}-new = {{}}"
     ));
@@ -36,12 +36,16 @@ fn fleet_with_a_plan(name: &str, key: &str) -> (Fleet, Value) {
 type Edit = fn(&mut Value);
 
 /// What somebody who wants another plan to be carried out, or another one to be seen, would try.
-const EDITS: [(&str, Edit); 9] = [
+const EDITS: [(&str, Edit); 10] = [
     ("a statement", |plan| plan["tenants"][1]["changes"][0]["sql"] = json!(["DROP TABLE public.canary"])),
     ("a statement more", |plan| {
         plan["tenants"][0]["changes"][0]["sql"].as_array_mut().unwrap().push(json!("DROP TABLE public.canary"));
     }),
     ("words", |plan| plan["tenants"][1]["changes"][0]["after"] = json!("connection limit 400")),
+    ("a danger less", |plan| {
+        assert!(!plan["hazards"].as_array().unwrap().is_empty(), "of the table in schema public");
+        plan["hazards"] = json!([]);
+    }),
     ("a verb", |plan| plan["tenants"][1]["verb"] = json!("remove")),
     ("a name", |plan| plan["tenants"][1]["username"] = json!("postgres")),
     ("a hazard less", |plan| plan["tenants"][0]["hazards"] = json!([{"kind": "data_lost", "detail": "nothing"}])),
