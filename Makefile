@@ -24,7 +24,7 @@ check: ## Whether it compiles, also as the pure core
 	cargo check --locked --all-targets
 	cargo check --locked --lib --no-default-features
 
-snapshots: ## Write anew what the tests compare with: the README's tour, docs/commands.md, the JSON schema, tests/snapshots
+snapshots: ## Write anew what the tests compare with: the README's tour, docs/commands.md, the JSON schemas, tests/snapshots
 	@scripts/snapshots.sh
 
 clean: ## Delete what was built

@@ -25,12 +25,21 @@ need_rust() { # The further tools of the toolchain that are wanted, such as: nee
 }
 
 need_cc() {
-  if command -v cc >/dev/null; then return; fi
+  need_program cc "gcc libc6-dev" "a C compiler (cc)" "sudo apt-get install gcc libc6-dev   (dnf install gcc; xcode-select --install)"
+}
+
+need_curl() { # What examples/deploy pushes metrics with.
+  need_program curl "curl ca-certificates" "curl" "sudo apt-get install curl"
+}
+
+need_program() { # its name, Debian's packages, what it is, and what to type
+  if command -v "$1" >/dev/null; then return; fi
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "installing a C compiler with apt-get" >&2
-    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends gcc libc6-dev; } >&2
+    echo "installing $3 with apt-get" >&2
+    # shellcheck disable=SC2086 # Several packages.
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $2; } >&2
   else
-    missing "a C compiler (cc) is missing" "type: sudo apt-get install gcc libc6-dev   (dnf install gcc; xcode-select --install)"
+    missing "$3 is missing" "type: $4"
   fi
 }
 

@@ -7,10 +7,12 @@ here=$root/scripts
 cd "$root" || exit 1
 
 need_rust clippy rustfmt
+need_curl
 # The real servers. An installed PostgreSQL goes first on the PATH, for psql and for those who look for postgres there.
 bindir=$("$here/postgres.sh") || exit 1
 "$here/postgres18.sh" >/dev/null || exit 1
 "$here/openbao.sh" >/dev/null || exit 1
+"$here/promtool.sh" >/dev/null || exit 1
 export PATH=$bindir:$PATH
 
 # Tests mostly wait for servers, so there may be more of them than cores; each binary has servers of its own.

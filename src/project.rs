@@ -110,7 +110,8 @@ impl Project {
     }
 }
 
-/// Every `.sql` file of the directory and below, as refinery finds them; a `.sql` file refinery would skip is a fault.
+/// Every `.sql` file of the directory and below, as refinery finds them, but for hidden directories; a `.sql` file refinery
+/// would skip is a fault.
 fn read_migrations(dir: &Path, table: &str) -> Result<MigrationSet, Error> {
     let mut paths = Vec::new();
     if !dir.exists() {
@@ -150,8 +151,12 @@ fn find_sql(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
     for entry in std::fs::read_dir(dir).doing(format!("reading {}", dir.display()))? {
         let entry = entry.doing(format!("reading {}", dir.display()))?;
         let path = entry.path();
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
         if entry.file_type().doing(format!("reading {}", path.display()))?.is_dir() {
-            find_sql(&path, paths)?;
+            // A mounted ConfigMap has its files twice: as links, and in a hidden directory with a date for a name.
+            if !hidden {
+                find_sql(&path, paths)?;
+            }
         } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
             paths.push(path);
         }

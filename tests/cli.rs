@@ -7,6 +7,8 @@ mod documents;
 mod fleet;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "support/schema.rs"]
+mod schema;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};

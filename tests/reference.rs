@@ -1,4 +1,4 @@
-//! docs/commands.md and docs/tenants.schema.json are made from the code. `make snapshots` writes them anew.
+//! docs/commands.md and docs/*.schema.json are made from the code. `make snapshots` writes them anew.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/snapshot.rs"]
@@ -92,9 +92,15 @@ fn help(arg: &Arg) -> String {
 }
 
 #[test]
-fn the_json_schema_is_the_codes_own() {
-    let schema = tenantry::config::json_schema();
-    assert_is(&format!("{schema:#}\n"), "docs/tenants.schema.json");
+fn the_json_schemas_are_the_codes_own() {
+    for (schema, path) in [
+        (tenantry::config::json_schema(), "docs/tenants.schema.json"),
+        (tenantry::render::schema::plan(), "docs/plan.schema.json"),
+        (tenantry::render::schema::report(), "docs/report.schema.json"),
+        (tenantry::render::schema::list(), "docs/list.schema.json"),
+    ] {
+        assert_is(&format!("{schema:#}\n"), path);
+    }
 }
 
 /// Every tenants.toml of the repository, and every key there is, by the schema an editor would use.

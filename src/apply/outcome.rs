@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::TenantKey;
 use crate::plan::{TenantPlan, Verb};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Applied,
@@ -20,7 +21,7 @@ pub enum Outcome {
 }
 
 /// What a person needs of a failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TenantError {
     pub message: String,
     pub sqlstate: Option<String>,
@@ -46,14 +47,14 @@ impl TenantError {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TenantOutcome {
     pub tenant: TenantKey,
     pub verb: Verb,
     pub outcome: Outcome,
     pub error: Option<TenantError>,
-    #[serde(serialize_with = "milliseconds")]
-    #[serde(rename = "duration_ms")]
+    #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
+    #[schemars(with = "u64")]
     pub duration: Duration,
 }
 

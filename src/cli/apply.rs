@@ -19,10 +19,16 @@ use crate::render;
 static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let saved = args.plan.as_deref().map(saved::read).transpose()?;
+    if saved.is_some() && !global.target.is_empty() {
+        return Err(Failure::refused(
+            "a saved plan is for the tenants it was made for, and takes no --target",
+            "leave --target out, or save a plan of those tenants: tenantry plan --target GLOB --out FILE",
+        ));
+    }
     let mut session = session::connect(global)?.deep(args.deep);
     // Taken before the look, so that what is shown is what is there until it is applied.
     let _lock = Lock::take(&mut session.client)?;
-    let saved = args.plan.as_deref().map(saved::read).transpose()?;
     if let Some(saved) = &saved {
         session.retarget(saved.targets())?;
         session = session.deep(saved.deep());
@@ -80,9 +86,10 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
     if removals > args.allow_removals {
         let names: Vec<_> = plan.tenants.iter().filter(|t| t.removes()).take(5).map(|t| t.tenant.as_str()).collect();
         let more = if removals > names.len() { ", …" } else { "" };
+        let file = args.plan.as_ref().map(|file| format!("{} ", file.display())).unwrap_or_default();
         return Err(Failure::refused(
             format!("the plan removes {removals} of the tenants ({}{more}); nothing was changed", names.join(", ")),
-            format!("if that is meant: tenantry apply --allow-removals {removals}"),
+            format!("if that is meant: tenantry apply {file}--allow-removals {removals}"),
         ));
     }
     Ok(())

@@ -11,13 +11,13 @@ mod list;
 mod output;
 mod plan;
 mod progress;
-
 mod sandbox;
 mod saved;
 mod session;
 mod show;
 mod validate;
 mod verify;
+mod write;
 
 pub use args::Cli;
 pub use exit::Exit;

@@ -1,28 +1,23 @@
 //! Saved plans on disk: `plan --out FILE`, `apply FILE`, `show FILE`.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::failure::Failure;
 use super::session::Session;
+use super::write::{Readable, atomically};
 use crate::error::Doing;
 use crate::model::Observed;
 use crate::plan::{Plan, Saved, Stale};
+use crate::render::escape::visible;
 
-/// 0600: a plan holds no secret, and still says more of a fleet than everybody should read.
+/// A plan holds no secret, and still says more of a fleet than everybody should read.
 pub fn write(path: &Path, saved: &Saved) -> Result<(), Failure> {
-    let doing = || format!("writing {}", path.display());
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".tenantry-plan-").tempfile_in(dir).doing(doing())?;
-    file.write_all(saved.to_json().as_bytes()).doing(doing())?;
-    file.as_file().sync_all().doing(doing())?;
-    file.persist(path).map_err(|error| error.error).doing(doing())?;
-    Ok(())
+    atomically(path, &saved.to_json(), Readable::ByOwner)
 }
 
 pub fn read(path: &Path) -> Result<Saved, Failure> {
-    let text = std::fs::read_to_string(path).doing(format!("reading {}", path.display()))?;
-    Saved::parse(&text).map_err(|error| {
+    let bytes = std::fs::read(path).doing(format!("reading {}", path.display()))?;
+    Saved::parse(&bytes).map_err(|error| {
         Failure::refused(
             format!("{}: {error}; nothing was changed", path.display()),
             "save it again: tenantry plan --out FILE",
@@ -45,10 +40,12 @@ pub fn narrow(saved: &Saved, session: &Session, observed: &Observed, now: Plan) 
 }
 
 fn words(stale: &Stale) -> String {
-    match stale {
+    // What the file says may be anybody's.
+    visible(&match stale {
         Stale::Database { saved, now } => format!("it was made for database {saved}; this is {now}"),
-        Stale::Configuration => "tenants.toml or the migrations changed".into(),
-        Stale::Shared => "what the tenants share changed".into(),
+        Stale::Configuration => "tenants.toml or the migrations changed".to_owned(),
+        Stale::Shared { what } => format!("what the tenants share: {what}"),
         Stale::Tenant { tenant, what } => format!("tenant {tenant}: {what}"),
-    }
+    })
+    .into_owned()
 }

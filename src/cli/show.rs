@@ -13,8 +13,13 @@ use crate::{plan, render};
 
 pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
     let unknown = || {
+        let file = if args.tenant.contains(['.', '/']) {
+            format!(", and there is no file {}", args.tenant)
+        } else {
+            String::new()
+        };
         Failure::refused(
-            format!("tenant {:?} is neither in {} nor registered", args.tenant, global.config.display()),
+            format!("tenant {:?} is neither in {} nor registered{file}", args.tenant, global.config.display()),
             "tenantry list shows the tenants there are",
         )
     };

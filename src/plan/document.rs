@@ -1,5 +1,6 @@
 //! The plan as `--format json` prints it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::shape;
@@ -7,7 +8,7 @@ use crate::shape;
 use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
 
 /// How many tenants get which verb.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     pub create: usize,
     pub update: usize,
@@ -16,8 +17,9 @@ pub struct Summary {
     pub blocked: usize,
 }
 
-/// The JSON document, format version 1.
-#[derive(Debug, Serialize)]
+/// What apply would do, as `--format json` prints it; format version 1.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "A plan of tenantry's")]
 pub struct Document<'a> {
     pub format_version: &'static str,
     pub database: &'a DatabaseIdentity,

@@ -20,7 +20,8 @@ pub use privileges::{object_privileges, schema_privileges};
 pub(crate) use removal::size;
 pub use saved::{ReadError, Saved, Stale, digest};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{RegisteredSecret, Tenant, TenantKey};
 use crate::shape;
@@ -41,7 +42,7 @@ pub struct Plan {
     pub shape: Option<shape::Report>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseIdentity {
     pub host: String,
     pub port: u16,
@@ -50,7 +51,7 @@ pub struct DatabaseIdentity {
 }
 
 /// A change of what tenants share. Run serially: concurrent GRANTs on one object fail with XX000.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseChange {
     pub action: DatabaseAction,
     pub detail: String,
@@ -62,7 +63,7 @@ pub struct DatabaseChange {
     pub drops: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DatabaseAction {
     CreateRegistry,
@@ -86,8 +87,10 @@ pub enum Stage {
     After,
 }
 
-/// One statement: shown as it is sent, but for the verifier.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One statement: shown as it is sent, but for the verifier. One that is read back is for showing: its verifier is elided
+/// for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "String", into = "String")]
 pub struct Sql {
     text: String,
     with_verifier: bool,
@@ -126,20 +129,13 @@ impl From<String> for Sql {
     }
 }
 
-impl<'de> Deserialize<'de> for Sql {
-    /// As shown: a statement read back is for showing, and its verifier is elided for good.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
+impl From<Sql> for String {
+    fn from(sql: Sql) -> Self {
+        sql.text
     }
 }
 
-impl Serialize for Sql {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
     Create,
@@ -166,7 +162,7 @@ impl Verb {
 }
 
 /// What happens to one tenant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TenantPlan {
     pub tenant: TenantKey,
     pub verb: Verb,
@@ -214,7 +210,7 @@ pub enum Password {
 }
 
 /// One change of one tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     pub kind: Kind,
     /// The thing changed, such as "role acme_user".
@@ -256,7 +252,7 @@ impl Change {
 }
 
 /// The kinds of change, in the order they are carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     EndSessions,
@@ -305,13 +301,13 @@ pub enum Step {
 }
 
 /// Something about a plan that a person should know before saying yes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hazard {
     pub kind: HazardKind,
     pub detail: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HazardKind {
     DeletesData,

@@ -1,22 +1,29 @@
 //! A plan in a file: `plan --out FILE`, `apply FILE`, `show FILE`.
 //!
 //! The file is bound to the cluster, the database, the configuration and what was observed of each tenant it touches.
-//! Apply looks again and plans again; it goes on only when that comes to the very plan that was saved.
+//! Apply looks again and plans again; it goes on only when that comes to the very plan that was saved, and carries out
+//! its own: no statement of the file is ever run.
+
+mod moved;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::diff::Look;
 use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
 use crate::model::{Desired, Observed, TenantKey};
+use moved::{Parts, difference, moved, parts};
 
 const FORMAT: &str = "1";
 
 /// The file. Holds no secret: a plan has none, and the digests are of what a plan may show.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SavedPlan")]
 pub struct Saved {
     format_version: String,
     tenantry_version: String,
@@ -31,19 +38,23 @@ pub struct Saved {
     database_changes: Vec<DatabaseChange>,
     hazards: Vec<Hazard>,
     tenants: Vec<TenantPlan>,
-    /// What was observed of each tenant with work, as a digest.
-    observed: BTreeMap<TenantKey, String>,
-    /// Of everything above: tells a file that was cut off or edited. It is no signature: what a plan may do is decided
-    /// by planning again.
+    /// What was observed of each tenant with work: a digest of each part, by the part's name.
+    observed: BTreeMap<TenantKey, Parts>,
+    /// Of everything above: tells a file that was edited or damaged. It is no signature, and need not be one: apply runs
+    /// the statements of the plan it makes itself, and none from the file.
     digest: String,
 }
 
 /// Why a file is no saved plan of ours.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    #[error("it is not a saved plan: {0}")]
+    #[error("it is not a saved plan, or a part of one only: {0}")]
     NotAPlan(String),
-    #[error("it was saved by tenantry {0}, and this is {this}", this = env!("CARGO_PKG_VERSION"))]
+    #[error("it is what --format json prints, and not a saved plan")]
+    Document,
+    #[error("it is of format {0:?}, and this tenantry reads {FORMAT:?}")]
+    OtherFormat(String),
+    #[error("it was saved by tenantry {0:?}, and this is {this:?}", this = env!("CARGO_PKG_VERSION"))]
     OtherVersion(String),
     #[error("it was changed since it was saved")]
     Changed,
@@ -58,8 +69,10 @@ pub enum Stale {
         now: String,
     },
     Configuration,
-    /// What tenants share moved.
-    Shared,
+    /// What tenants share moved, and how.
+    Shared {
+        what: String,
+    },
     /// This tenant moved, and how.
     Tenant {
         tenant: TenantKey,
@@ -91,24 +104,32 @@ impl Saved {
             database_changes: plan.database_changes.clone(),
             hazards: plan.hazards.clone(),
             tenants: plan.tenants.clone(),
-            observed: work.map(|tenant| (tenant.tenant.clone(), fingerprint(&look, tenant))).collect(),
+            observed: work.map(|tenant| (tenant.tenant.clone(), parts(&look, tenant))).collect(),
             digest: String::new(),
         };
-        saved.digest = saved.digest_of_the_rest();
+        saved.digest = digest_without_itself(&mut serde_json::to_value(&saved).unwrap_or_default());
         saved
     }
 
     /// # Errors
-    /// When the text is no plan that this version saved.
-    pub fn parse(text: &str) -> Result<Self, ReadError> {
-        let saved: Self = serde_json::from_str(text).map_err(|error| ReadError::NotAPlan(error.to_string()))?;
-        if saved.tenantry_version != env!("CARGO_PKG_VERSION") || saved.format_version != FORMAT {
-            return Err(ReadError::OtherVersion(saved.tenantry_version));
+    /// When this is no plan that this version saved, byte for byte but for white space.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ReadError> {
+        let not_a_plan = |error: serde_json::Error| ReadError::NotAPlan(error.to_string());
+        let mut value: Value = serde_json::from_slice(bytes).map_err(not_a_plan)?;
+        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        match (text(&value, "format_version"), text(&value, "tenantry_version")) {
+            (None, _) => return Err(ReadError::NotAPlan("there is no format_version".into())),
+            (Some(_), None) => return Err(ReadError::Document),
+            (Some(format), _) if format != FORMAT => return Err(ReadError::OtherFormat(format)),
+            (_, Some(version)) if version != env!("CARGO_PKG_VERSION") => return Err(ReadError::OtherVersion(version)),
+            _ => {}
         }
-        if saved.digest != saved.digest_of_the_rest() {
+        let said = text(&value, "digest");
+        if said != Some(digest_without_itself(&mut value)) {
             return Err(ReadError::Changed);
         }
-        Ok(saved)
+        // Once more as its own type, which takes no field twice.
+        serde_json::from_slice(bytes).map_err(not_a_plan)
     }
 
     #[must_use]
@@ -162,85 +183,42 @@ impl Saved {
         if self.configuration != configuration {
             stale.push(Stale::Configuration);
         }
-        if self.database_changes != now.database_changes {
-            stale.push(Stale::Shared);
+        // As shown: what a file does not hold cannot differ.
+        let shown = |changes: &[DatabaseChange]| serde_json::to_value(changes).unwrap_or_default();
+        if shown(&self.database_changes) != shown(&now.database_changes) || self.hazards != now.hazards {
+            let lines = |changes: &[DatabaseChange], hazards: &[Hazard]| {
+                let details = changes.iter().map(|change| &change.detail);
+                details.chain(hazards.iter().map(|hazard| &hazard.detail)).cloned().collect()
+            };
+            let before = lines(&self.database_changes, &self.hazards);
+            stale.push(Stale::Shared { what: difference(before, lines(&now.database_changes, &now.hazards)) });
         }
         let look = Look::new(desired, observed);
         let current: BTreeMap<&TenantKey, &TenantPlan> =
             now.tenants.iter().map(|tenant| (&tenant.tenant, tenant)).collect();
         for saved in self.tenants.iter().filter(|tenant| tenant.has_work()) {
-            if let Some(what) =
-                moved(saved, current.get(&saved.tenant).copied(), self.observed.get(&saved.tenant), &look)
-            {
+            let now = current.get(&saved.tenant).copied();
+            if let Some(what) = moved(saved, now, self.observed.get(&saved.tenant), &look) {
                 stale.push(Stale::Tenant { tenant: saved.tenant.clone(), what });
             }
         }
         if !stale.is_empty() {
             return Err(stale);
         }
-        let tenants = now.tenants.into_iter().filter(|tenant| self.observed.contains_key(&tenant.tenant)).collect();
-        Ok(Plan { tenants, ..now })
-    }
-
-    fn digest_of_the_rest(&self) -> String {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        if let Some(object) = value.as_object_mut() {
-            object.remove("digest");
-        }
-        digest(&value.to_string())
+        // Those without work in both are still counted and told; one that got work since is none of this plan's.
+        let before: BTreeMap<&TenantKey, &TenantPlan> =
+            self.tenants.iter().map(|saved| (&saved.tenant, saved)).collect();
+        let same = |now: &TenantPlan| before.get(&now.tenant).is_some_and(|saved| saved.verb == now.verb);
+        Ok(Plan { tenants: now.tenants.into_iter().filter(same).collect(), ..now })
     }
 }
 
-/// What moved, in a few words; `None` when nothing did.
-fn moved(saved: &TenantPlan, now: Option<&TenantPlan>, observed: Option<&String>, look: &Look<'_>) -> Option<String> {
-    let Some(now) = now else { return Some("it is neither declared nor registered any more".into()) };
-    if !now.has_work() {
-        let state = if now.reason.is_some() { "it is blocked now" } else { "there is nothing to do any more" };
-        return Some(state.into());
+/// Of the file as it is written: a field that is not ours is a change too.
+fn digest_without_itself(file: &mut Value) -> String {
+    if let Some(object) = file.as_object_mut() {
+        object.shift_remove("digest");
     }
-    let shown = |plan: &TenantPlan| serde_json::to_value(plan).unwrap_or_default();
-    if shown(saved) != shown(now) {
-        let lines = |plan: &TenantPlan| -> Vec<String> {
-            let words = |text: &Option<String>| text.clone().unwrap_or_default();
-            plan.changes.iter().map(|c| format!("{}: {} → {}", c.what, words(&c.before), words(&c.after))).collect()
-        };
-        let (before, after) = (lines(saved), lines(now));
-        let gone = before.iter().find(|line| !after.contains(line)).map(|line| format!("no longer {line}"));
-        let new = after.iter().find(|line| !before.contains(line)).map(|line| format!("now {line}"));
-        let parts: Vec<String> = [gone, new].into_iter().flatten().collect();
-        return Some(if parts.is_empty() { "its statements differ".into() } else { parts.join("; ") });
-    }
-    (observed != Some(&fingerprint(look, now))).then(|| "its roles, schema or secret moved".into())
-}
-
-/// All that was observed of a tenant. Sizes change by themselves and are left out.
-fn fingerprint(look: &Look<'_>, plan: &TenantPlan) -> String {
-    let observed = look.observed;
-    let row = look.registered_tenant(&plan.tenant);
-    let names = |now: &str, before: Option<&String>| {
-        [Some(now.to_owned()), before.cloned()].into_iter().flatten().collect::<Vec<_>>()
-    };
-    let roles: Vec<_> = names(&plan.username, row.map(|r| &r.username))
-        .into_iter()
-        .chain(names(&plan.owner, row.map(|r| &r.owner)))
-        .map(|name| observed.roles.get(&name))
-        .collect();
-    let schemas: Vec<_> = names(&plan.schema, row.map(|r| &r.schema))
-        .into_iter()
-        .map(|name| {
-            observed.schemas.get(&name).cloned().map(|mut schema| {
-                schema.bytes = 0;
-                schema
-            })
-        })
-        .collect();
-    let path = look.desired.tenants.get(&plan.tenant).map(|tenant| tenant.secret_path.clone());
-    let secrets: Vec<_> = [path, row.map(|row| row.secret.path.clone())]
-        .into_iter()
-        .flatten()
-        .map(|path| observed.secrets.get(&path))
-        .collect();
-    digest(&format!("{row:?}{roles:?}{schemas:?}{secrets:?}"))
+    digest(&file.to_string())
 }
 
 /// SHA-256 in hexadecimal.

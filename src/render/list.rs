@@ -1,9 +1,10 @@
 //! The fleet, a row a tenant.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One tenant, as `list` shows it. The names of the fields are those of the columns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ListRow {
     pub tenant: String,
     pub schema: String,

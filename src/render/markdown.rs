@@ -2,17 +2,21 @@
 
 use super::escape::{visible, visible_lines};
 use super::group::{Block, blocks, hazard_word};
+use super::page::count;
 use super::text::{change_tone, names, summary};
 use crate::model::TenantKey;
 use crate::plan::{HazardKind, Plan, Sql};
 
-/// GitHub refuses comments above 65,536 characters.
-const LIMIT: usize = 65_536;
+/// GitHub refuses comments above 65,536 characters; some are left to whoever puts a line of its own around the plan.
+const LIMIT: usize = 65_000;
 
 /// More lines than this are folded away.
 const LONG: usize = 20;
 
-const CUT: &str = "\n_The rest is cut: a comment holds 65,536 characters. See `tenantry plan` for all of it._\n";
+/// More rows or hazards than this are counted: a comment of thousands of lines is read by nobody.
+const ROWS: usize = 100;
+
+const CUT: &str = "\n_The rest is cut: a comment holds 65,536 characters. `tenantry plan -v` shows all of it._\n";
 
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
@@ -22,21 +26,32 @@ pub fn plan(plan: &Plan) -> String {
         out.push_str("\nNo changes. PostgreSQL and the secret store match `tenants.toml`.\n");
     }
     out.push_str(&hazards(plan, &blocks));
-    if !blocks.is_empty() {
-        out.push_str("\n| | tenants | changes |\n|---|---|---|\n");
-        for block in &blocks {
-            out.push_str(&row(block));
-        }
-    }
+    out.push_str(&table(&blocks));
     if let Some(report) = &plan.shape {
         out.push_str(&super::shape::markdown(report, &escape));
     }
+    let mut out = cut(out);
     let (changes, sql) = details(plan, &blocks);
-    out.push_str(&section("Changes", "diff", &changes));
-    if out.chars().count() + sql.chars().count() + 200 < LIMIT {
-        out.push_str(&section("SQL", "sql", &sql));
+    let left = |out: &String| LIMIT.saturating_sub(out.chars().count());
+    // Room to say that there is no room for the SQL.
+    let changes = section("Changes", "diff", &changes, left(&out).saturating_sub(2 * CUT.len()));
+    out.push_str(&changes);
+    let sql = section("SQL", "sql", &sql, left(&out));
+    out.push_str(&sql);
+    out
+}
+
+fn table(blocks: &[Block<'_>]) -> String {
+    if blocks.is_empty() {
+        return String::new();
     }
-    cut(out)
+    let mut out = "\n| | tenants | changes |\n|---|---|---|\n".to_owned();
+    blocks.iter().take(ROWS).for_each(|block| out.push_str(&row(block)));
+    if let Some(rest) = blocks.get(ROWS..).filter(|rest| !rest.is_empty()) {
+        let tenants: usize = rest.iter().map(|block| block.members.len()).sum();
+        out.push_str(&format!("| | and {} more | each with changes of its own |\n", count(tenants, "tenant")));
+    }
+    out
 }
 
 /// What a reviewer must not miss is never folded.
@@ -55,8 +70,13 @@ fn hazards(plan: &Plan, blocks: &[Block<'_>]) -> String {
             lines.push(line(&word, "and", &detail));
         }
         if let Some(reason) = &block.shape.reason {
-            lines.push(line("blocked", &who, reason));
+            let hint = block.shape.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+            lines.push(line("blocked", &who, &format!("{reason}{hint}")));
         }
+    }
+    if lines.len() > ROWS {
+        let more = lines.split_off(ROWS).len();
+        lines.push(format!("- and **{more} more hazards**\n"));
     }
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
@@ -125,33 +145,42 @@ fn details(plan: &Plan, blocks: &[Block<'_>]) -> (String, String) {
     (changes, sql)
 }
 
-/// A fenced block, folded when long. The fence is longer than any run of backticks inside.
-fn section(title: &str, language: &str, text: &str) -> String {
+/// A fenced block, folded when long, in so many characters. The fence is longer than any run of backticks inside.
+fn section(title: &str, language: &str, text: &str, left: usize) -> String {
     if text.is_empty() {
         return String::new();
     }
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
-    // Cut inside the fence, so that it is closed whatever happens.
-    let mut text = text;
-    if let Some((at, _)) = text.char_indices().nth(LIMIT / 2) {
-        text = &text[..text[..at].rfind('\n').map_or(at, |end| end + 1)];
+    let frame = 2 * fence.len() + 100;
+    // Cut inside the fence, so that it is closed, and say so.
+    let room = left.saturating_sub(frame + CUT.len());
+    let whole = text.chars().count() + frame <= left;
+    let shown = if whole { text } else { first_lines(text, room) };
+    let rest = if whole { String::new() } else { CUT.replace("The rest", &format!("{title}: the rest")) };
+    if shown.is_empty() {
+        return if left > rest.len() { rest } else { String::new() };
     }
-    let block = format!("{fence}{language}\n{text}{fence}\n");
-    if text.lines().count() > LONG {
-        format!("\n<details><summary>{title}</summary>\n\n{block}\n</details>\n")
+    let block = format!("{fence}{language}\n{shown}{fence}\n");
+    if shown.lines().count() > LONG {
+        format!("\n<details><summary>{title}</summary>\n\n{block}\n</details>\n{rest}")
     } else {
-        format!("\n{block}")
+        format!("\n{block}{rest}")
     }
 }
 
 fn cut(out: String) -> String {
-    if out.chars().count() <= LIMIT {
+    if out.chars().count() + 2 * CUT.len() <= LIMIT {
         return out;
     }
-    let keep = out.char_indices().nth(LIMIT - CUT.len()).map_or(out.len(), |(at, _)| at);
-    let keep = out[..keep].rfind('\n').map_or(keep, |end| end + 1);
-    format!("{}{CUT}", &out[..keep])
+    // Each section below may still say that it is cut.
+    format!("{}{CUT}", first_lines(&out, LIMIT - 4 * CUT.len()))
+}
+
+/// As many whole lines as fit into so many characters.
+fn first_lines(text: &str, room: usize) -> &str {
+    let end = text.char_indices().nth(room).map_or(text.len(), |(at, _)| at);
+    &text[..text[..end].rfind('\n').map_or(0, |at| at + 1)]
 }
 
 /// Text outside of code: nothing in a name is markup, a mention or a table's border.
@@ -201,11 +230,36 @@ mod tests {
         insta::assert_snapshot!(super::plan(&plan));
     }
 
-    #[test]
-    fn a_comment_never_exceeds_githubs_limit() {
-        let tenants: Vec<_> = (1..400).map(|n| tenant(&format!("t{n}"), n)).collect();
-        let text = super::plan(&Plan { tenants, ..Plan::default() });
+    /// What GitHub would show of it: every fold and every fence is closed.
+    #[track_caller]
+    fn is_a_whole_comment(text: &str) {
         assert!(text.chars().count() <= LIMIT, "{}", text.chars().count());
-        assert!(text.contains("The rest is cut"), "{}", &text[text.len() - 200..]);
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        let fences: Vec<_> = text.lines().filter(|line| line.starts_with("```")).collect();
+        assert!(fences.len() % 2 == 0 && fences.chunks(2).all(|pair| pair[0].starts_with(pair[1])), "{fences:?}");
+    }
+
+    #[test]
+    fn a_comment_never_exceeds_githubs_limit_and_says_what_is_cut() {
+        // Each with changes of its own.
+        let tenants: Vec<_> = (1..200).map(|n| tenant(&format!("t{n}"), n)).collect();
+        let text = super::plan(&Plan { tenants, ..Plan::default() });
+        is_a_whole_comment(&text);
+        assert!(text.contains("| | and 99 tenants more |") && text.contains("and **99 more hazards**"), "{text}");
+        assert!(text.contains("Changes: the rest is cut") && text.contains("SQL: the rest is cut"), "{text}");
+
+        let many: Vec<_> = (0..5_000).map(|n| tenant(&format!("t{n}"), 3)).collect();
+        let text = super::plan(&Plan { tenants: many, ..Plan::default() });
+        is_a_whole_comment(&text);
+        assert!(text.contains("**5000**: t0, t1") && !text.contains("is cut"), "{text}");
+
+        // Hazards alone may be too many words.
+        let mut tenants: Vec<_> = (0..200).map(|n| tenant(&format!("t{n}"), 1)).collect();
+        for (n, tenant) in tenants.iter_mut().enumerate() {
+            tenant.hazards[0].detail = format!("{n} {}", "long ".repeat(500));
+        }
+        let text = super::plan(&Plan { tenants, ..Plan::default() });
+        is_a_whole_comment(&text);
+        assert!(text.contains("\n_The rest is cut: a comment holds 65,536 characters."), "{text}");
     }
 }

@@ -13,6 +13,7 @@ pub mod metrics;
 mod page;
 #[cfg(feature = "engine")]
 pub mod report;
+pub mod schema;
 pub mod shape;
 pub mod show;
 mod style;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::escape::visible;
@@ -69,26 +70,33 @@ pub fn summary(report: &Report) -> String {
     )
 }
 
+/// How an apply went, as `--format json` prints it; format version 1.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "A report of tenantry's")]
+pub(super) struct Document<'a> {
+    format_version: &'static str,
+    summary: Counts,
+    /// What went wrong with what the tenants share, once they were done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_error: Option<&'a TenantError>,
+    /// Every tenant that had work or was blocked, by key.
+    tenants: &'a [TenantOutcome],
+}
+
+/// Tenants by how it went.
+#[derive(Serialize, JsonSchema)]
+struct Counts {
+    applied: usize,
+    unchanged: usize,
+    failed: usize,
+    skipped: usize,
+    unknown: usize,
+}
+
 /// The document of `apply --format json`.
 #[must_use]
 pub fn json(report: &Report) -> String {
-    #[derive(Serialize)]
-    struct Summary {
-        applied: usize,
-        unchanged: usize,
-        failed: usize,
-        skipped: usize,
-        unknown: usize,
-    }
-    #[derive(Serialize)]
-    struct Document<'a> {
-        format_version: &'static str,
-        summary: Summary,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        shared_error: Option<&'a TenantError>,
-        tenants: &'a [TenantOutcome],
-    }
-    let summary = Summary {
+    let summary = Counts {
         applied: report.count(Outcome::Applied),
         unchanged: report.unchanged,
         failed: report.count(Outcome::Failed),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
 use crate::postgres_server::Version;
+use crate::schema::assert_fits;
 
 /// These keys, in this order, and no others.
 #[track_caller]
@@ -63,6 +64,16 @@ fn a_plan_as_json() {
     let shown = fleet.run(&["show", "pj-other", "--format", "json"]).ends(0).json();
     assert_eq!(shown["tenants"], json!([of("pj-other")]));
     keys(&shown, &["format_version", "database", "summary", "database_changes", "hazards", "tenants"]);
+    fleet.run(&["plan", "--out", "plan.json"]).ends(0);
+    let saved: Value = serde_json::from_slice(&std::fs::read(fleet.path("plan.json")).unwrap()).unwrap();
+    assert_fits(&saved, "plan.schema.json#/$defs/SavedPlan");
+    let drift = fleet.run(&["drift", "--format", "json"]).ends(2).json();
+    let of_the_file = fleet.run(&["show", "plan.json", "--format", "json"]).ends(0).json();
+    for document in [&plan, &shown, &drift, &of_the_file] {
+        assert_fits(document, "plan.schema.json");
+    }
+    let refused = std::panic::catch_unwind(|| assert_fits(&json!({"format_version": "1"}), "plan.schema.json"));
+    assert!(refused.is_err(), "the schema takes anything");
 }
 
 #[test]
@@ -74,6 +85,7 @@ fn a_plan_for_a_new_database_lists_what_tenants_share() {
         plan["database_changes"].as_array().unwrap().iter().map(|change| change["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["create_registry", "create_group", "close_public_schema", "revoke_temp"]);
     keys(&plan["database_changes"][1], &["action", "detail", "sql"]);
+    assert_fits(&plan, "plan.schema.json");
 }
 
 #[test]
@@ -106,6 +118,7 @@ fn a_report_as_json() {
     keys(&tenants[0]["error"], &["message", "sqlstate", "hint"]);
     assert_eq!((&tenants[0]["error"]["sqlstate"], &tenants[0]["error"]["hint"]), (&json!("P0001"), &json!("try")));
     assert_eq!(tenants[2]["error"], Value::Null);
+    assert_fits(&report, "report.schema.json");
     fleet.execute("DROP SCHEMA tenant_aj_blocked");
     fleet.declare("aj-one = {}");
     let report = fleet.run(&["apply", "-y", "--format", "json"]).ends(0).json();
@@ -133,6 +146,7 @@ fn the_fleet_and_the_proof_as_json() {
     assert_eq!((&rows[2]["migration"], &rows[2]["connections"]), (&json!(2), &json!(1)));
     assert!(rows[2]["size"].as_i64().unwrap() > 0 && rows[2]["secret_age"].as_i64().unwrap() < 600);
     assert_eq!((&rows[1]["migration"], &rows[1]["secret_age"]), (&Value::Null, &Value::Null));
+    assert_fits(&list, "list.schema.json");
     let table = fleet.run(&["list"]).ends(0).stdout;
     assert!(columns.iter().all(|column| table.lines().next().unwrap().contains(column)), "{table}");
 

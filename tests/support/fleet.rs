@@ -108,8 +108,15 @@ impl Fleet {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
-        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
+        let mut command = self.program(env!("CARGO_BIN_EXE_tenantry"));
+        command.args(args);
+        command
+    }
+
+    /// Another program in the place of tenantry, such as a shell that runs it.
+    pub fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
         // Nothing of the developer's own: no PG*, no VAULT_*, no ~/.pgpass.
         command.env_clear().env("HOME", self.path("home")).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TENANTRY_DATABASE_URL", &self.url).envs(&self.env);
