@@ -7,9 +7,9 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
 use postgres::{Client, Row, Transaction};
 
-use super::database::acl;
+use super::database::{acl, columns};
 use crate::error::{Doing, Error};
-use crate::model::{Acl, Applied, Desired, History, Observed, State, ident, qualified};
+use crate::model::{Acl, Applied, Column, Desired, History, Observed, State, ident, qualified};
 
 /// One transaction locks at most this many histories: a long one would exhaust the lock table.
 const CHUNK: usize = 200;
@@ -111,10 +111,11 @@ fn read_chunk(transaction: &mut Transaction<'_>, table: &str, chunk: &[(&str, &s
     for (schema, look) in classify(transaction, table, &owners)? {
         let history = match look {
             Look::Distrusted(why) => History::Untrusted(why),
-            Look::Table { acl, version } => rows(transaction, &qualified(&schema, table), version)?.map_or_else(
-                || History::Untrusted(format!("it holds more than {MOST} rows")),
-                |applied| History::Read { applied, acl },
-            ),
+            Look::Table { acl, columns, version } => rows(transaction, &qualified(&schema, table), version)?
+                .map_or_else(
+                    || History::Untrusted(format!("it holds more than {MOST} rows")),
+                    |applied| History::Read { applied, acl, columns },
+                ),
         };
         histories.insert(schema, history);
     }
@@ -152,6 +153,7 @@ enum Look {
     /// Of the expected owner and refinery's form. `version`: refinery makes it int4 or int8.
     Table {
         acl: Acl,
+        columns: Vec<Column>,
         version: Type,
     },
 }
@@ -160,7 +162,7 @@ impl Look {
     fn unread(self) -> History {
         match self {
             Self::Distrusted(why) => History::Untrusted(why),
-            Self::Table { acl, .. } => History::Read { applied: Vec::new(), acl },
+            Self::Table { acl, columns, .. } => History::Read { applied: Vec::new(), acl, columns },
         }
     }
 }
@@ -181,7 +183,8 @@ fn classify(
             let look = match distrust(row, owners[schema.as_str()]) {
                 Some(why) => Look::Distrusted(why),
                 None => Look::Table {
-                    acl: acl(&row.get::<_, Vec<String>>("acl"))?,
+                    acl: acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?,
+                    columns: columns(row.get("grants_on"), row.get("column_items"), row.get("owner"))?,
                     version: if row.get("is_long") { Type::INT8 } else { Type::INT4 },
                 },
             };

@@ -29,9 +29,25 @@ pub struct Server {
     pub host: String,
     pub port: u16,
     pub admin: Admin,
+    /// The owner of schema tenantry; `None`: that is not there yet.
+    pub keeper: Option<Keeper>,
+}
+
+/// The role that applies: it owns the registry. Whoever only looks is another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keeper {
+    pub name: String,
+    pub superuser: bool,
 }
 
 impl Server {
+    /// The registry's owner, or who will be.
+    #[must_use]
+    pub fn keeper(&self) -> Keeper {
+        let admin = || Keeper { name: self.admin.name.clone(), superuser: self.admin.superuser };
+        self.keeper.clone().unwrap_or_else(admin)
+    }
+
     /// The major version, such as 15.
     #[must_use]
     pub fn major(&self) -> i32 {
@@ -64,7 +80,7 @@ pub struct Database {
     pub extensions: BTreeMap<String, String>,
     /// Those of the shared schemas that exist.
     pub shared_schemas: BTreeMap<String, SharedSchema>,
-    /// The group role's rights, when it exists.
+    /// The group role, when it exists.
     pub group: Option<Group>,
 }
 
@@ -80,14 +96,14 @@ pub struct PublicState {
 
 #[derive(Clone, Debug, Default)]
 pub struct SharedSchema {
-    pub owner: String,
     /// The group role, or PUBLIC, has USAGE already.
     pub group_has_usage: bool,
 }
 
+/// The NOLOGIN role that every tenant joins.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
-    pub can_login: bool,
+    pub role: Role,
     pub has_connect: bool,
 }
 
@@ -173,11 +189,89 @@ pub struct Role {
     /// `ALTER ROLE … IN DATABASE … SET`, for this database.
     pub database_settings: BTreeMap<String, String>,
     /// The roles this one is a member of.
-    pub member_of: BTreeSet<String>,
+    pub member_of: BTreeSet<Membership>,
     /// The members of this role; the admin's automatic membership left out.
-    pub members: BTreeSet<String>,
+    pub members: BTreeSet<Membership>,
     /// We may use this role's rights already: no need to borrow them.
     pub admin_is_member: bool,
+    /// `ALTER DEFAULT PRIVILEGES FOR ROLE` without IN SCHEMA.
+    pub default_acls: Vec<GlobalDefaultAcl>,
+    /// What it was granted, and owns, outside of the tenants' schemas.
+    pub outside: Vec<Outside>,
+}
+
+impl Role {
+    /// A member of that role, by whomever's grant and with whatever options.
+    #[must_use]
+    pub fn is_member_of(&self, role: &str) -> bool {
+        self.member_of.iter().any(|membership| membership.role == role)
+    }
+}
+
+/// A row of `pg_auth_members`, seen from one of its ends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Membership {
+    /// The role at the other end.
+    pub role: String,
+    /// May pass the membership on.
+    pub admin: bool,
+    /// The member has the role's privileges without SET ROLE. Up to PostgreSQL 15 the member's own INHERIT decides.
+    pub inherit: bool,
+    /// From PostgreSQL 16 on: the grantor, when a plain REVOKE of ours would not reach it.
+    pub grantor: Option<String>,
+}
+
+impl Membership {
+    /// As a plain `GRANT` of ours makes it.
+    #[must_use]
+    pub fn plain(role: impl Into<String>) -> Self {
+        Self { role: role.into(), admin: false, inherit: true, grantor: None }
+    }
+}
+
+/// Default privileges of a role in every schema. Such an entry stands instead of the built-in default, where one of a
+/// schema's is added to it (manual, "ALTER DEFAULT PRIVILEGES").
+#[derive(Clone, Debug)]
+pub struct GlobalDefaultAcl {
+    /// As the statement spells it: TABLES, SCHEMAS.
+    pub plural: &'static str,
+    pub acl: Acl,
+    /// What it would be without the entry.
+    pub builtin: Acl,
+}
+
+/// Something outside of the tenants' schemas that a role owns or was granted (`pg_shdepend`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// As `pg_identify_object` says it: "table", "foreign-data wrapper".
+    pub kind: String,
+    /// Qualified, and quoted where it must be.
+    pub identity: String,
+    /// The schema it lies in.
+    pub schema: Option<String>,
+    pub held: Holding,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    Owned,
+    /// Privileges in words, on the whole of it or on a column.
+    Granted {
+        column: Option<String>,
+        privileges: String,
+        /// `None`: the object's owner.
+        grantor: Option<String>,
+        owner: String,
+        /// A REVOKE of ours counts: we have the rights of whoever granted.
+        ours: bool,
+    },
+    /// Privileges on what a role will make; `plural` as ALTER DEFAULT PRIVILEGES spells it.
+    Future {
+        of: String,
+        plural: String,
+        privileges: String,
+        ours: bool,
+    },
 }
 
 /// A tenant's schema.
@@ -209,12 +303,15 @@ pub enum ObjectKind {
     Sequence,
     Function,
     Type,
+    /// What has an owner and no privileges: collations, operators and their classes, text search objects, statistics.
+    Other,
 }
 
 impl ObjectKind {
+    /// Those that have privileges.
     pub const ALL: [Self; 4] = [Self::Table, Self::Sequence, Self::Function, Self::Type];
 
-    /// The letter of `pg_default_acl.defaclobjtype`.
+    /// The letter of `pg_default_acl.defaclobjtype`, where it has one.
     #[must_use]
     pub fn letter(self) -> char {
         match self {
@@ -222,12 +319,13 @@ impl ObjectKind {
             Self::Sequence => 'S',
             Self::Function => 'f',
             Self::Type => 'T',
+            Self::Other => 'o',
         }
     }
 
     #[must_use]
     pub fn from_letter(letter: char) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.letter() == letter)
+        Self::ALL.into_iter().chain([Self::Other]).find(|kind| kind.letter() == letter)
     }
 
     /// The plural of `ALTER DEFAULT PRIVILEGES`.
@@ -238,6 +336,7 @@ impl ObjectKind {
             Self::Sequence => "SEQUENCES",
             Self::Function => "FUNCTIONS",
             Self::Type => "TYPES",
+            Self::Other => "OTHERS",
         }
     }
 }
@@ -249,9 +348,18 @@ pub struct ObjectGroup {
     pub owner: String,
     /// With the built-in default where it was never changed.
     pub acl: Acl,
+    /// The columns that have privileges of their own, in their order.
+    pub columns: Vec<Column>,
     pub count: i64,
     /// The first few names.
     pub examples: Vec<String>,
+}
+
+/// A column with privileges of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub acl: Acl,
 }
 
 /// A row of `pg_default_acl` in a tenant's schema.
@@ -271,7 +379,7 @@ pub enum History {
     /// What stands in its place cannot be read without running the tenant's code.
     Untrusted(String),
     /// Its rows in version order, and what roles hold on it.
-    Read { applied: Vec<Applied>, acl: Acl },
+    Read { applied: Vec<Applied>, acl: Acl, columns: Vec<Column> },
 }
 
 impl History {

@@ -7,11 +7,14 @@ mod change;
 mod database;
 mod diff;
 mod document;
+mod group;
 mod privileges;
 mod removal;
 mod saved;
 mod tenant;
 
+pub(crate) use change::acl::held;
+pub(crate) use change::membership::words as membership_in_words;
 pub(crate) use change::settings::split_identifiers;
 pub use diff::{diff, group_role};
 pub use document::{Document, Summary};
@@ -62,6 +65,9 @@ pub enum DatabaseAction {
     CreateRegistry,
     UpgradeRegistry,
     CreateGroup,
+    AlterGroup,
+    RevokeMembership,
+    RevokeFromGroup,
     GrantConnect,
     CreateSharedSchema,
     GrantSharedSchema,
@@ -174,8 +180,19 @@ pub struct TenantPlan {
     /// What a person types next, when blocked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What is left as it is, and a person should know; no reason for a plan.
+    #[serde(default)]
+    pub notes: Vec<Note>,
     #[serde(skip)]
     pub target: Target,
+}
+
+/// Something that is there beside what is declared, and stays.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Note {
+    /// The thing, such as "schema tenant_acme".
+    pub what: String,
+    pub detail: String,
 }
 
 /// What apply leaves behind of a tenant.
@@ -271,6 +288,7 @@ pub enum Kind {
     DefaultPrivileges,
     GrantObjects,
     GrantHistory,
+    RevokeOutside,
     SetSettings,
     DropSchema,
     DropRole,
@@ -316,6 +334,8 @@ pub enum HazardKind {
     SharedOwner,
     PublicSchemaOpen,
     PublicSchemaClosed,
+    /// The role that every tenant joins has more than it should, and it is not ours to take.
+    GroupRole,
     /// A schema that should be there is not; its data is not brought back.
     DataLost,
     /// The transaction may not fit PostgreSQL's lock table.

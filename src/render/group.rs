@@ -158,6 +158,7 @@ mod tests {
             hazards: Vec::new(),
             reason: None,
             hint: None,
+            notes: Vec::new(),
             target: Target::None,
         }
     }

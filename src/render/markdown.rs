@@ -188,6 +188,7 @@ mod tests {
             hazards: vec![Hazard { kind: HazardKind::DataLost, detail: format!("schema tenant_{key} is gone") }],
             reason: None,
             hint: None,
+            notes: Vec::new(),
             target: Target::None,
         }
     }

@@ -66,10 +66,12 @@ fn database(page: &mut Page, plan: &Plan, style: Style) {
 
 fn database_tone(action: DatabaseAction) -> Tone {
     match action {
-        DatabaseAction::UpgradeRegistry => Tone::Update,
-        DatabaseAction::ClosePublicSchema | DatabaseAction::RevokeTemp | DatabaseAction::DropSharedOwner => {
-            Tone::Remove
-        }
+        DatabaseAction::UpgradeRegistry | DatabaseAction::AlterGroup => Tone::Update,
+        DatabaseAction::RevokeMembership
+        | DatabaseAction::RevokeFromGroup
+        | DatabaseAction::ClosePublicSchema
+        | DatabaseAction::RevokeTemp
+        | DatabaseAction::DropSharedOwner => Tone::Remove,
         DatabaseAction::CreateRegistry
         | DatabaseAction::CreateGroup
         | DatabaseAction::GrantConnect

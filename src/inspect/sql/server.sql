@@ -11,15 +11,18 @@ SELECT current_setting('server_version_num')::int AS version_num,
        coalesce(d.datacl, acldefault('d', d.datdba))::text[] AS database_acl,
        p.oid IS NOT NULL AS has_public,
        coalesce(p.nspacl, acldefault('n', p.nspowner))::text[] AS public_acl,
-       to_regclass('tenantry.tenants') IS NOT NULL AS has_registry,
+       -- Not by to_regclass: it fails where we have no USAGE on the schema.
+       EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = k.oid AND c.relname = 'tenants') AS has_registry,
        -- Another schema of this name, not made by us, must not be taken for ours.
-       to_regnamespace('tenantry') IS NOT NULL AS has_tenantry_schema,
+       k.oid IS NOT NULL AS has_tenantry_schema,
+       keeper.rolname::text AS keeper, keeper.rolsuper AS keeper_is_superuser,
        -- Nor one that a role of no rank made: a view under our table's name would be its code, run by us.
-       (SELECT o.rolname::text FROM pg_namespace t JOIN pg_roles o ON o.oid = t.nspowner
-        WHERE t.nspname = 'tenantry' AND NOT (o.rolsuper OR o.rolcreaterole OR o.rolname = current_user OR o.oid = d.datdba)
-       ) AS strange_owner
+       CASE WHEN NOT (keeper.rolsuper OR keeper.rolcreaterole OR keeper.rolname = current_user OR keeper.oid = d.datdba)
+            THEN keeper.rolname::text END AS strange_owner
 FROM pg_database d
 CROSS JOIN pg_roles r
 LEFT JOIN pg_namespace p ON p.nspname = 'public'
+LEFT JOIN pg_namespace k ON k.nspname = 'tenantry'
+LEFT JOIN pg_roles keeper ON keeper.oid = k.nspowner
 WHERE d.datname = current_database() AND r.rolname = current_user
 ORDER BY d.datname
