@@ -70,7 +70,11 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
         StoreKind::File => "the secret store",
         StoreKind::Vault => "Vault",
     };
-    store.preflight().doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?;
+    match store.preflight() {
+        // Whoever only looks is told so with the plan; whoever writes is refused then.
+        Err(error) if error.is_denied() => {}
+        other => other.doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?,
+    }
     Ok(Session { project, target, client, store, filter })
 }
 

@@ -9,7 +9,11 @@ use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
 use crate::error::{Doing, Error};
 use crate::model::{DefaultAcl, GlobalDefaultAcl, Holding, Membership, ObjectGroup, ObjectKind, Outside, Role, Schema};
 
-pub(super) fn roles(transaction: &mut Transaction<'_>, names: &[String]) -> Result<BTreeMap<String, Role>, Error> {
+pub(super) fn roles(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+    admin: &str,
+) -> Result<BTreeMap<String, Role>, Error> {
     let mut roles = BTreeMap::new();
     for row in transaction.query(include_str!("sql/roles.sql"), &[&names]).doing("reading the roles")? {
         let powers = [
@@ -37,7 +41,7 @@ pub(super) fn roles(transaction: &mut Transaction<'_>, names: &[String]) -> Resu
             settings.insert(parameter.to_ascii_lowercase(), value.to_owned());
         }
     }
-    for row in transaction.query(include_str!("sql/memberships.sql"), &[&names]).doing("reading memberships")? {
+    for row in transaction.query(include_str!("sql/memberships.sql"), &[&names, &admin]).doing("reading memberships")? {
         let (name, member): (String, String) = (row.get("role"), row.get("member"));
         let seen_from = |role: &str| Membership {
             role: role.to_owned(),
@@ -135,9 +139,10 @@ pub(super) fn outside(
     transaction: &mut Transaction<'_>,
     roles: &mut BTreeMap<String, Role>,
     schemas: &[String],
+    admin: &str,
 ) -> Result<(), Error> {
     let names: Vec<String> = roles.keys().cloned().collect();
-    let rows = transaction.query(include_str!("sql/outside.sql"), &[&names, &schemas]);
+    let rows = transaction.query(include_str!("sql/outside.sql"), &[&names, &schemas, &admin]);
     for row in rows.doing("looking for what the roles have outside of their schemas")? {
         let held = match row.get::<_, Option<String>>("plural") {
             _ if row.get("owned") => Holding::Owned,

@@ -7,7 +7,7 @@ use postgres::Transaction;
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{
-    Acl, Admin, Column, Database, Desired, Keeper, Observed, PublicState, Registry, Server, SharedSchema,
+    Acl, Admin, Column, Database, Desired, Keeper, Observed, PublicState, Registry, Server, SharedSchema, ident,
 };
 use crate::plan;
 
@@ -26,6 +26,14 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
                 "schema tenantry belongs to {owner:?}, who is neither an administrator nor us: nothing in it is trusted"
             ),
             "if it is tenantry's own: ALTER SCHEMA tenantry OWNER TO the role that tenantry connects as; if not, drop or rename it",
+        ));
+    }
+    if has_registry && row.get::<_, Option<bool>>("registry_is_readable") != Some(true) {
+        let reader = row.get::<_, Option<String>>("reader").unwrap_or_else(|| row.get("admin"));
+        let to = ident(&reader);
+        return Err(Error::refused(
+            format!("{reader} may not read tenantry's own tables, which say what tenants there are"),
+            format!("GRANT USAGE ON SCHEMA tenantry TO {to}; GRANT SELECT ON ALL TABLES IN SCHEMA tenantry TO {to};"),
         ));
     }
     // The owners are of no interest here: what PUBLIC holds is asked, whoever granted it.
@@ -58,6 +66,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
                 owns_database: row.get("owns_database"),
                 owns_public: row.get("owns_public"),
             },
+            reader: row.get("reader"),
             keeper: row
                 .get::<_, Option<String>>("keeper")
                 .map(|name| Keeper { name, superuser: row.get("keeper_is_superuser") }),

@@ -47,7 +47,7 @@ pub fn observe(
 ) -> Result<Observed, Error> {
     let mut observed = catalogs(client, target, desired, sizes)?;
     history::read(client, desired, &mut observed)?;
-    observed.secrets = secrets::read(store, desired, &observed)?;
+    secrets::read(store, desired, &mut observed)?;
     Ok(observed)
 }
 
@@ -69,10 +69,11 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     }
     let names = Names::of(desired, &observed);
     let group = plan::group_role(&observed.database.name);
-    observed.roles = catalog::roles(&mut transaction, &[names.roles.as_slice(), &[group.clone()]].concat())?;
+    let admin = observed.server.admin.name.clone();
+    observed.roles = catalog::roles(&mut transaction, &[names.roles.as_slice(), &[group.clone()]].concat(), &admin)?;
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
     catalog::default_acls(&mut transaction, &mut observed.roles, &mut observed.schemas)?;
-    catalog::outside(&mut transaction, &mut observed.roles, &names.planned)?;
+    catalog::outside(&mut transaction, &mut observed.roles, &names.planned, &admin)?;
     if !names.removed.is_empty() {
         catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
     }
@@ -132,6 +133,9 @@ impl Names {
 /// # Errors
 /// What PostgreSQL answered.
 pub fn connections(client: &mut Client, roles: &[String]) -> Result<BTreeMap<String, i64>, Error> {
-    let rows = client.query(include_str!("sql/connections.sql"), &[&roles]).doing("counting connections")?;
+    let doing = "counting connections";
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    let rows = transaction.query(include_str!("sql/connections.sql"), &[&roles]).doing(doing)?;
+    transaction.commit().doing(doing)?;
     Ok(rows.iter().map(|row| (row.get("role"), row.get("connections"))).collect())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Access, Acl, OnRemove, PasswordSource, TenantKey};
 
 /// What one look found.
@@ -17,6 +19,17 @@ pub struct Observed {
     pub schemas: BTreeMap<String, Schema>,
     /// By secret path; declared and registered ones, absent ones left out.
     pub secrets: BTreeMap<String, SecretState>,
+    /// What we may not look at. It is as it was, as far as a plan goes.
+    pub unseen: Vec<Unseen>,
+}
+
+/// Something that could not be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// Such as "the secrets".
+    pub what: String,
+    /// What to type so that it can be.
+    pub hint: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -29,6 +42,8 @@ pub struct Server {
     pub host: String,
     pub port: u16,
     pub admin: Admin,
+    /// The role of the session, when that may only look: then `admin` is the keeper, for whom the plan is made.
+    pub reader: Option<String>,
     /// The owner of schema tenantry; `None`: that is not there yet.
     pub keeper: Option<Keeper>,
 }
@@ -55,7 +70,7 @@ impl Server {
     }
 }
 
-/// The role we are connected as.
+/// The role that applies: the one we are connected as, unless that is a reader.
 #[derive(Clone, Debug, Default)]
 pub struct Admin {
     pub name: String,
@@ -378,6 +393,8 @@ pub enum History {
     Absent,
     /// What stands in its place cannot be read without running the tenant's code.
     Untrusted(String),
+    /// We may not read its rows.
+    Unseen { acl: Acl, columns: Vec<Column> },
     /// Its rows in version order, and what roles hold on it.
     Read { applied: Vec<Applied>, acl: Acl, columns: Vec<Column> },
 }
@@ -412,6 +429,8 @@ pub enum SecretState {
     },
     /// Somebody else's; why we think so.
     Foreign(String),
+    /// We may not read it.
+    Unseen,
 }
 
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
+use crate::model::Unseen;
 
 /// How many tenants get which verb.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,7 @@ pub struct Document<'a> {
     pub summary: Summary,
     pub database_changes: &'a [DatabaseChange],
     pub hazards: &'a [Hazard],
+    pub unseen: &'a [Unseen],
     pub tenants: &'a [TenantPlan],
 }
 
@@ -34,6 +36,7 @@ impl Plan {
             summary: self.summary(),
             database_changes: &self.database_changes,
             hazards: &self.hazards,
+            unseen: &self.unseen,
             tenants: &self.tenants,
         }
     }

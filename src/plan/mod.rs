@@ -25,7 +25,7 @@ pub use saved::{ReadError, Saved, Stale, digest};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{RegisteredSecret, Tenant, TenantKey};
+use crate::model::{RegisteredSecret, Tenant, TenantKey, Unseen};
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
 pub const ELIDED_VERIFIER: &str = "'SCRAM-SHA-256$…'";
@@ -37,6 +37,8 @@ pub struct Plan {
     pub database_changes: Vec<DatabaseChange>,
     /// What is true of the database as a whole and dangerous.
     pub hazards: Vec<Hazard>,
+    /// What we may not look at, and so says nothing here.
+    pub unseen: Vec<Unseen>,
     /// Every tenant looked at, in the order of their keys.
     pub tenants: Vec<TenantPlan>,
 }

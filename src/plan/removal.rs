@@ -219,7 +219,7 @@ fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<Change> {
     match look.observed.secrets.get(&row.secret.path) {
         Some(SecretState::Ours { version, .. }) => vec![secret::deletion(&row.secret.path, Some(version.clone()))],
         // Somebody else's is left alone; an absent one needs nothing.
-        Some(SecretState::Foreign(_)) | None => Vec::new(),
+        Some(SecretState::Foreign(_) | SecretState::Unseen) | None => Vec::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::diff::Look;
 use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
-use crate::model::{Desired, Observed, TenantKey};
+use crate::model::{Desired, Observed, TenantKey, Unseen};
 
 const FORMAT: &str = "1";
 
@@ -28,6 +28,7 @@ pub struct Saved {
     summary: super::Summary,
     database_changes: Vec<DatabaseChange>,
     hazards: Vec<Hazard>,
+    unseen: Vec<Unseen>,
     tenants: Vec<TenantPlan>,
     /// What was observed of each tenant with work, as a digest.
     observed: BTreeMap<TenantKey, String>,
@@ -79,6 +80,7 @@ impl Saved {
             summary: plan.summary(),
             database_changes: plan.database_changes.clone(),
             hazards: plan.hazards.clone(),
+            unseen: plan.unseen.clone(),
             tenants: plan.tenants.clone(),
             observed: work.map(|tenant| (tenant.tenant.clone(), fingerprint(&look, tenant))).collect(),
             digest: String::new(),
@@ -120,6 +122,7 @@ impl Saved {
             database: self.database,
             database_changes: self.database_changes,
             hazards: self.hazards,
+            unseen: self.unseen,
             tenants: self.tenants,
         }
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::escape::visible;
-use super::group::{Block, blocks};
+use super::group::{Block, blocks, notes as notes_of};
 use super::list::{ListRow, age};
-use super::text::names;
+use super::text::{names, no_changes};
 use crate::plan::{Plan, Verb, size};
 
 const STYLE: &str = include_str!("report.css");
@@ -38,6 +38,7 @@ pub fn report(report: &Report<'_>) -> String {
     totals(&mut page, report);
     versions(&mut page, report.fleet);
     differences(&mut page, report.plan);
+    notes(&mut page, report.plan);
     oldest(&mut page, report.fleet);
     largest(&mut page, report.fleet);
     page.push_str("</main>\n</body>\n</html>\n");
@@ -47,6 +48,7 @@ pub fn report(report: &Report<'_>) -> String {
 fn verdict(page: &mut String, plan: &Plan) {
     let differing = plan.tenants.iter().filter(|tenant| tenant.verb != Verb::Unchanged).count();
     let (class, words) = match (differing, plan.database_changes.len()) {
+        (0, 0) if !plan.unseen.is_empty() => ("drift", no_changes(plan).to_owned()),
         (0, 0) => ("ok", "In sync: PostgreSQL and the secret store match what is declared.".to_owned()),
         (0, shared) => ("drift", format!("Drift: {shared} changes to what the tenants share.")),
         (n, _) => ("drift", format!("Drift: {n} of {} tenants differ from what is declared.", plan.tenants.len())),
@@ -54,6 +56,10 @@ fn verdict(page: &mut String, plan: &Plan) {
     let _ = writeln!(page, "<p class=\"verdict {class}\">{words}</p>");
     for hazard in &plan.hazards {
         let _ = writeln!(page, "<p class=\"hazard\">{}</p>", escape(&hazard.detail));
+    }
+    for unseen in &plan.unseen {
+        let hint = unseen.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let _ = writeln!(page, "<p class=\"hazard\">{}</p>", escape(&format!("Could not see {}{hint}", unseen.what)));
     }
 }
 
@@ -151,6 +157,23 @@ fn difference(page: &mut String, block: &Block<'_>) {
         let _ = writeln!(page, "<li class=\"hazard\">{}</li>", escape(detail));
     }
     page.push_str("</ul></details>\n");
+}
+
+/// What is there beside what is declared, and stays.
+fn notes(page: &mut String, plan: &Plan) {
+    let notes = notes_of(plan, false);
+    if notes.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Beside what is declared, and left as it is</h2>\n<ul>\n");
+    for note in notes.iter().take(ROWS) {
+        let who = names(note.members.iter().copied(), note.members.len(), "…");
+        let _ = writeln!(page, "<li>{}: {}: {}</li>", escape(&who), escape(&note.what), escape(&note.detail));
+    }
+    if notes.len() > ROWS {
+        let _ = writeln!(page, "<li>and {} more</li>", notes.len() - ROWS);
+    }
+    page.push_str("</ul>\n");
 }
 
 fn oldest(page: &mut String, fleet: &[ListRow]) {

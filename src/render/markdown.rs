@@ -1,8 +1,8 @@
 //! The plan for a pull request's comment.
 
 use super::escape::{visible, visible_lines};
-use super::group::{Block, blocks, hazard_word};
-use super::text::{change_tone, names, summary};
+use super::group::{Block, blocks, hazard_word, notes as notes_of};
+use super::text::{change_tone, names, no_changes, summary};
 use crate::model::TenantKey;
 use crate::plan::{HazardKind, Plan, Sql};
 
@@ -19,8 +19,9 @@ pub fn plan(plan: &Plan) -> String {
     let blocks = blocks(plan, false);
     let mut out = format!("### {}\n", escape(&summary(plan)));
     if plan.is_empty() {
-        out.push_str("\nNo changes. PostgreSQL and the secret store match `tenants.toml`.\n");
+        out.push_str(&format!("\n{}\n", no_changes(plan).replace("tenants.toml", "`tenants.toml`")));
     }
+    out.push_str(&unseen(plan));
     out.push_str(&hazards(plan, &blocks));
     if !blocks.is_empty() {
         out.push_str("\n| | tenants | changes |\n|---|---|---|\n");
@@ -28,6 +29,7 @@ pub fn plan(plan: &Plan) -> String {
             out.push_str(&row(block));
         }
     }
+    out.push_str(&notes(plan));
     let (changes, sql) = details(plan, &blocks);
     out.push_str(&section("Changes", "diff", &changes));
     if out.chars().count() + sql.chars().count() + 200 < LIMIT {
@@ -56,6 +58,34 @@ fn hazards(plan: &Plan, blocks: &[Block<'_>]) -> String {
         }
     }
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
+}
+
+fn unseen(plan: &Plan) -> String {
+    let lines: String = plan
+        .unseen
+        .iter()
+        .map(|unseen| {
+            let hint = unseen.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            line("could not see", "", &format!("{}{hint}", unseen.what))
+        })
+        .collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
+}
+
+/// What is there beside what is declared, and stays.
+fn notes(plan: &Plan) -> String {
+    let notes = notes_of(plan, false);
+    let lines: String = notes
+        .iter()
+        .take(LONG)
+        .map(|note| {
+            let who = names(note.members.iter().copied(), note.members.len(), "…");
+            line("left as it is", &format!("{who}:"), &format!("{}: {}", note.what, note.detail))
+        })
+        .collect();
+    let more = notes.len().saturating_sub(LONG);
+    let more = if more > 0 { format!("- and {more} more\n") } else { String::new() };
+    if lines.is_empty() { lines } else { format!("\n{lines}{more}") }
 }
 
 fn line(word: &str, who: &str, detail: &str) -> String {

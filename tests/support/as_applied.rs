@@ -26,6 +26,7 @@ pub fn server(version_num: i32, superuser: bool) -> Server {
             owns_database: true,
             owns_public: superuser,
         },
+        reader: None,
         keeper: None,
     }
 }

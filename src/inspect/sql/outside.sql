@@ -1,5 +1,5 @@
 -- What do these roles ($1) own, or hold privileges on, outside of these schemas ($2), in this database or in all of the
--- cluster? pg_shdepend knows without looking at every object (manual, pg_shdepend: 'o' owner, 'a' in an ACL).
+-- cluster, and which of those privileges could we ($3) revoke? pg_shdepend knows without looking at every object (manual, pg_shdepend: 'o' owner, 'a' in an ACL).
 -- Left out: large objects and temporary objects, which any role may make for itself; user mappings; default privileges
 -- of the roles themselves, and those that a tenant set for what it makes.
 WITH role AS (
@@ -50,7 +50,7 @@ WITH role AS (
 )
 SELECT e.rolname::text AS role, e.nspname::text AS schema, i.type AS kind, i.identity, e.deptype = 'o' AS owned,
        a.attname::text AS column, o.rolname::text AS owner, nullif(g.rolname, o.rolname)::text AS grantor,
-       coalesce(pg_has_role(coalesce(g.oid, o.oid), 'USAGE'), false) AS ours,
+       coalesce(pg_has_role($3::text::name, coalesce(g.oid, o.oid), 'USAGE'), false) AS ours,
        CASE e.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES'
             WHEN 'n' THEN 'SCHEMAS' WHEN 'L' THEN 'LARGE OBJECTS' END AS plural,
        coalesce(string_agg(DISTINCT x.privilege_type, ', ' ORDER BY x.privilege_type), 'SET or ALTER SYSTEM') AS privileges

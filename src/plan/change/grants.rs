@@ -13,7 +13,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let schema = draft.current.schema.clone().unwrap_or_default();
     on_schema(draft, &schema.acl);
     object_grants::diff(draft, &schema);
-    if let History::Read { acl, columns, .. } = &schema.history {
+    if let History::Read { acl, columns, .. } | History::Unseen { acl, columns } = &schema.history {
         history(draft, acl, columns);
     }
 }

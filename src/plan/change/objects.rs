@@ -31,7 +31,9 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     }
     kept.into_iter().for_each(|(objects, owner)| draft.note(objects, format!("owner {owner}")));
     // The history is left out of the groups; it follows the owner the registry knows.
-    if let (History::Read { acl, columns, .. }, Some(former)) = (&mut schema.history, &draft.current.former_owner) {
+    if let (History::Read { acl, columns, .. } | History::Unseen { acl, columns }, Some(former)) =
+        (&mut schema.history, &draft.current.former_owner)
+    {
         wrong.entry(former.clone()).or_insert((0, draft.look.desired.migrations.table.clone())).0 += 1;
         *acl = acl.handed_over(former, owner);
         columns.iter_mut().for_each(|column| column.acl = column.acl.handed_over(former, owner));

@@ -1,6 +1,6 @@
 //! Finding a tenant's schema and roles, under the name they have or a name they are to lose; renames in place.
 
-use crate::model::{Access, Registered, Role, Schema, ident};
+use crate::model::{Access, History, Registered, Role, Schema, ident};
 use crate::plan::tenant::{Blocked, Current, Draft};
 use crate::plan::{Change, HazardKind, Kind};
 
@@ -63,7 +63,7 @@ fn apply_names(schema: &mut Schema, new_name: &dyn Fn(&str) -> Option<String>) {
         rename(&mut default.role);
         default.acl = default.acl.renamed(new_name);
     }
-    if let crate::model::History::Read { acl, columns, .. } = &mut schema.history {
+    if let History::Read { acl, columns, .. } | History::Unseen { acl, columns } = &mut schema.history {
         *acl = acl.renamed(new_name);
         columns.iter_mut().for_each(|column| column.acl = column.acl.renamed(new_name));
     }

@@ -97,6 +97,7 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
     let table = one_line(&desired.migrations.table);
     match &schema.history {
         History::Absent => {}
+        History::Unseen { .. } => page.line(2, format!("history {table}: not read, we may not")),
         History::Untrusted(why) => page.line(2, format!("history {table}: not read, {}", one_line(why))),
         History::Read { acl, columns: found, .. } => {
             page.line(2, format!("history {table}: {}", holders(acl, whose.owner, "")));
@@ -198,6 +199,7 @@ fn secret(
     let Some(state) = observed.secrets.get(path) else { return };
     page.line(0, format!("secret {} in {store}", one_line(path)));
     let (version, contents) = match state {
+        SecretState::Unseen => return page.line(2, "not read, we may not"),
         SecretState::Foreign(why) => return page.line(2, format!("somebody else's: {}", one_line(why))),
         SecretState::Ours { version, contents, .. } => (version, contents),
     };
