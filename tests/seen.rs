@@ -384,3 +384,48 @@ fn attributes_settings_and_owners_are_seen_one_by_one() {
         );
     }
 }
+
+#[test]
+fn additive_mode_keeps_what_was_added_and_adds_what_is_missing() {
+    for version in BOTH {
+        let mut fleet = fleet_of(version, "additive");
+        fleet.head.push_str("mode = \"additive\"\n");
+        fleet.declare("ad-one = {}\nad-two = {}");
+        fleet.execute("CREATE ROLE ad_reports");
+        fleet.applies_and_settles();
+        let extras = "GRANT USAGE ON SCHEMA tenant_ad_one TO ad_reports; GRANT SELECT ON ALL TABLES IN SCHEMA tenant_ad_one TO ad_reports; \
+            GRANT SELECT (email) ON tenant_ad_two.users TO ad_reports; GRANT pg_monitor TO ad_one_user; ALTER ROLE ad_one_user CREATEDB SET work_mem = '1GB'";
+        let extras = extras.replace(" SET work_mem", "; ALTER ROLE ad_one_user SET work_mem");
+        fleet.execute(&extras);
+        for format in ["text", "markdown", "json"] {
+            let drift = fleet.run(&["drift", "--format", format]).ends(0);
+            for words in ["ad_reports: USAGE", "member of pg", "CREATEDB", "ad_reports: SELECT on column email"] {
+                let words = if format == "markdown" { words.replace('_', "\\_") } else { words.to_owned() };
+                assert!(drift.stdout.contains(&words), "{format}: {words}\n{}", drift.stdout);
+            }
+        }
+        fleet.run(&["show", "ad-one"]).ends(0).says("note: schema tenant_ad_one  ad_reports: USAGE");
+        fleet.execute(
+            "REVOKE SELECT ON tenant_ad_one.users FROM ad_one_user; GRANT UPDATE ON tenant_ad_one.refinery_schema_history TO ad_reports; \
+             ALTER ROLE ad_one_user SET search_path = public; ALTER ROLE ad_one_user NOINHERIT",
+        );
+        fleet.run(&["drift"]).ends(2);
+        fleet.apply();
+        fleet.run(&["drift"]).ends(0);
+        let held = "SELECT has_table_privilege('ad_reports', 'tenant_ad_one.users', 'SELECT'), has_table_privilege('ad_one_user', 'tenant_ad_one.users', 'SELECT'), \
+            has_table_privilege('ad_reports', 'tenant_ad_one.refinery_schema_history', 'SELECT'), has_table_privilege('ad_reports', 'tenant_ad_one.refinery_schema_history', 'UPDATE'), \
+            has_column_privilege('ad_reports', 'tenant_ad_two.users', 'email', 'SELECT'), pg_has_role('ad_one_user', 'pg_monitor', 'MEMBER'), rolcreatedb, rolinherit \
+            FROM pg_roles WHERE rolname = 'ad_one_user'";
+        assert_eq!(fleet.ask(held), "t, t, t, f, t, t, t, t");
+        // What the former access gave goes with it, and what others were given stays.
+        fleet.declare("ad-one = { access = \"readonly\" }\nad-two = {}");
+        fleet.apply();
+        fleet.run(&["drift"]).ends(0);
+        let held = "SELECT has_table_privilege('ad_reports', 'tenant_ad_one.users', 'SELECT'), has_table_privilege('ad_one_user', 'tenant_ad_one.users', 'INSERT')";
+        assert_eq!(fleet.ask(held), "t, f");
+        fleet.head = fleet.head.replace("additive\"\n", "authoritative\"\n");
+        fleet.declare("ad-one = {}\nad-two = {}");
+        fleet.applies_and_settles();
+        assert_eq!(fleet.ask("SELECT has_table_privilege('ad_reports', 'tenant_ad_one.users', 'SELECT')"), "f");
+    }
+}

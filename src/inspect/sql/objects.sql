@@ -2,7 +2,8 @@
 -- what belongs to extensions, and the types that tables and arrays bring along. The constructor functions of a range
 -- type belong to the bootstrap superuser whoever makes the type, and to the type by an internal dependency: left out.
 -- columns[n] has the ACL item column_items[n]. Kind 'o' has an owner and no ACL.
-WITH tenant AS (
+-- NOT MATERIALIZED: a materialized list is joined in nested loops, in time that grows with its square.
+WITH tenant AS NOT MATERIALIZED (
     SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY ($1::text[]::name[])
 ), member AS (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
