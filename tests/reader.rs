@@ -53,7 +53,7 @@ fn a_reader_is_told_what_it_lacks_and_sees_what_the_keeper_would_do() {
             fleet.run(&["drift", "--format", "markdown"]).ends(0).says("could not see");
             let document = fleet.run(&["drift", "--format", "json"]).ends(0).json();
             assert!(document["unseen"][0]["what"].as_str().unwrap().starts_with("which migrations"), "{document}");
-            fleet.run(&["list"]).ends(0).says(unseen);
+            fleet.run(&["list"]).ends(0).says(unseen).says(&format!("GRANT pg_read_all_data TO \"{reader}\";"));
             fleet.run(&["show", "rd-one"]).ends(0).says(unseen);
             fleet.run(&["drift", "--report", "report.html"]).ends(0);
             let report = std::fs::read_to_string(fleet.path("report.html")).unwrap();

@@ -9,7 +9,7 @@ use postgres::{Client, Row, Transaction};
 
 use super::database::{acl, columns};
 use crate::error::{Doing, Error};
-use crate::model::{Acl, Applied, Column, Desired, History, Observed, State, Unseen, ident, qualified};
+use crate::model::{Acl, Applied, Column, Desired, History, Observed, Server, State, Unseen, ident, qualified};
 
 /// One transaction locks at most this many histories: a long one would exhaust the lock table.
 const CHUNK: usize = 200;
@@ -40,7 +40,7 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
             }
         }
     }
-    observed.unseen.extend(unseen(&histories, desired));
+    observed.unseen.extend(unseen(&histories, &observed.server));
     for (schema, history) in histories {
         if let Some(found) = observed.schemas.get_mut(&schema) {
             found.history = history;
@@ -49,19 +49,17 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
     Ok(())
 }
 
-/// What a reader would have to be granted, for one of them.
-fn unseen(histories: &Histories, desired: &Desired) -> Option<Unseen> {
+/// What the role of the session would have to be granted.
+fn unseen(histories: &Histories, server: &Server) -> Option<Unseen> {
+    let reader = server.reader.as_ref().unwrap_or(&server.admin.name);
     let hidden = histories.iter().filter(|(_, history)| matches!(history, History::Unseen { .. }));
     let schemas: Vec<&str> = hidden.map(|(schema, _)| schema.as_str()).collect();
     let first = schemas.first()?;
     let more = if schemas.len() > 1 { format!(" and {} more", schemas.len() - 1) } else { String::new() };
     Some(Unseen {
         what: format!("which migrations were applied: the history in schema {first}{more}"),
-        hint: Some(format!(
-            "GRANT pg_read_all_data TO our role, or GRANT USAGE ON SCHEMA {} and SELECT ON {}",
-            ident(first),
-            qualified(first, &desired.migrations.table)
-        )),
+        // Grants on the tables themselves would be somebody's that a plan takes away.
+        hint: Some(format!("GRANT pg_read_all_data TO {};", ident(reader))),
     })
 }
 

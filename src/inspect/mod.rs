@@ -70,7 +70,8 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let names = Names::of(desired, &observed);
     let group = plan::group_role(&observed.database.name);
     let admin = observed.server.admin.name.clone();
-    observed.roles = catalog::roles(&mut transaction, &[names.roles.as_slice(), &[group.clone()]].concat(), &admin)?;
+    observed.roles =
+        catalog::roles(&mut transaction, &[names.roles.as_slice(), std::slice::from_ref(&group)].concat(), &admin)?;
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
     catalog::default_acls(&mut transaction, &mut observed.roles, &mut observed.schemas)?;
     catalog::outside(&mut transaction, &mut observed.roles, &names.planned, &admin)?;

@@ -177,14 +177,13 @@ pub struct TenantPlan {
     pub owner: String,
     pub changes: Vec<Change>,
     pub hazards: Vec<Hazard>,
+    /// What is left as it is, and a person should know; no reason for a plan.
+    pub notes: Vec<Note>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What a person types next, when blocked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// What is left as it is, and a person should know; no reason for a plan.
-    #[serde(default)]
-    pub notes: Vec<Note>,
     #[serde(skip)]
     pub target: Target,
 }

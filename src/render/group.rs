@@ -61,7 +61,7 @@ pub(super) struct NoteBlock<'a> {
 
 /// What is left as it is; the same of many tenants together, unless each is to stand on its own.
 pub(super) fn notes(plan: &Plan, each_on_its_own: bool) -> Vec<NoteBlock<'_>> {
-    let mut groups: BTreeMap<(String, String, Option<&TenantKey>), Vec<(&TenantKey, &Note)>> = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<(&TenantKey, &Note)>> = BTreeMap::new();
     for tenant in &plan.tenants {
         let names = if each_on_its_own { Names::none() } else { Names::of(tenant) };
         for note in &tenant.notes {

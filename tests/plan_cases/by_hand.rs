@@ -83,7 +83,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["public", rest @ ..] => public(observed, rest)?,
         ["shared", "schema", name, "exists"] => {
             let shared = SharedSchema { group_has_usage: false };
-            drop(observed.database.shared_schemas.insert((*name).into(), shared));
+            _ = observed.database.shared_schemas.insert((*name).into(), shared);
         }
         ["database", "without", "connect"] => {
             observed.database.public_has_connect = false;
