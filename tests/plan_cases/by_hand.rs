@@ -1,10 +1,11 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Acl, Applied, Column, DefaultAcl, Entry, GlobalDefaultAcl, Grantee, Group, History, Holding, Keeper, Membership,
-    ObjectGroup, ObjectKind, Observed, Outside, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema,
-    State, TenantKey,
+    Acl, Applied, Column, DefaultAcl, Entry, Grantee, Group, History, Keeper, ObjectGroup, ObjectKind, Observed,
+    PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State, TenantKey,
 };
+
+use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
 
 /// Changes the observed state as each line says.
 pub fn carry_out(commands: &str, observed: &mut Observed) {
@@ -117,27 +118,6 @@ fn drop_role(observed: &mut Observed, name: &str) -> Option<()> {
     Some(())
 }
 
-fn alter_role(role: &mut Role, words: &[&str]) -> Option<()> {
-    match words {
-        [power @ ("superuser" | "createdb" | "createrole" | "replication" | "bypassrls")] => {
-            let known = ["SUPERUSER", "CREATEDB", "CREATEROLE", "REPLICATION", "BYPASSRLS"];
-            role.powers.extend(known.into_iter().filter(|known| known.eq_ignore_ascii_case(power)));
-        }
-        ["login"] => role.can_login = true,
-        ["nologin"] => role.can_login = false,
-        ["noinherit"] => role.inherit = false,
-        ["connection", "limit", limit] => role.connection_limit = limit.parse().ok()?,
-        ["valid", "until", until @ ..] => role.valid_until = Some(until.join(" ")),
-        ["set", parameter, "=", value @ ..] => drop(role.settings.insert((*parameter).into(), value.join(" "))),
-        ["in", "database", "set", parameter, "=", value @ ..] => {
-            drop(role.database_settings.insert((*parameter).into(), value.join(" ")));
-        }
-        ["is", "the", "admin's"] => role.admin_is_member = true,
-        _ => return None,
-    }
-    Some(())
-}
-
 /// `LETTERS on schema NAME to ROLE`, `… on tables of SCHEMA …`, `… on future tables of SCHEMA …`, `… on history of SCHEMA …`,
 /// `… on column NAME of tables of SCHEMA …`; each possibly with `with option` and `by GRANTOR`.
 fn acl(observed: &mut Observed, grant: bool, words: &[&str]) -> Option<()> {
@@ -192,14 +172,14 @@ fn acl(observed: &mut Observed, grant: bool, words: &[&str]) -> Option<()> {
     Some(())
 }
 
-struct How<'a> {
-    grant: bool,
-    option: bool,
-    by: Option<&'a str>,
+pub struct How<'a> {
+    pub grant: bool,
+    pub option: bool,
+    pub by: Option<&'a str>,
 }
 
 impl How<'_> {
-    fn change(&self, acl: &Acl, letters: &str, role: &str) -> Acl {
+    pub fn change(&self, acl: &Acl, letters: &str, role: &str) -> Acl {
         let grantee = if role == "PUBLIC" { Grantee::Public } else { Grantee::Role(role.to_owned()) };
         let changed = acl.entries().fold(Acl::default(), |changed, entry| {
             let keeps = |c: &char| self.grant || *entry.grantee != grantee || !letters.contains(*c);
@@ -211,90 +191,6 @@ impl How<'_> {
         let grantable = if self.option { letters.to_owned() } else { String::new() };
         changed.with_entry(&Entry { grantee: &grantee, grantor: self.by, privileges: letters.to_owned(), grantable })
     }
-}
-
-/// `with admin`, `without inherit`, `by GRANTOR`.
-fn membership(observed: &mut Observed, role: &str, member: &str, how: &[&str]) -> Option<()> {
-    let group = tenantry::plan::group_role(&observed.database.name);
-    let seen_from = |other: &str| {
-        let mut membership = Membership::plain(other);
-        match how {
-            [] => {}
-            ["with", "admin"] => membership.admin = true,
-            ["without", "inherit"] => membership.inherit = false,
-            ["by", grantor] => membership.grantor = Some((*grantor).into()),
-            _ => return None,
-        }
-        Some(membership)
-    };
-    let (of_member, of_role) = (seen_from(role)?, seen_from(member)?);
-    let mut known = false;
-    if let Some(member) = observed.roles.get_mut(member) {
-        known = true;
-        member.member_of.retain(|membership| membership.role != role);
-        member.member_of.insert(of_member.clone());
-    }
-    if member == group {
-        known = observed.database.group.as_mut()?.role.member_of.insert(of_member);
-    }
-    if let Some(role) = observed.roles.get_mut(role) {
-        known = true;
-        role.members.insert(of_role.clone());
-    }
-    if role == group {
-        known = observed.database.group.as_mut()?.role.members.insert(of_role);
-    }
-    known.then_some(())
-}
-
-fn group(observed: &mut Observed, words: &[&str]) -> Option<()> {
-    let group = observed.database.group.as_mut()?;
-    match words {
-        ["outside", rest @ ..] => outside(&mut group.role, rest)?,
-        words => alter_role(&mut group.role, words)?,
-    }
-    Some(())
-}
-
-/// `owns KIND IDENTITY`, `PRIVILEGE on KIND IDENTITY of OWNER [in SCHEMA] [by GRANTOR] [not ours]`.
-fn outside(role: &mut Role, words: &[&str]) -> Option<()> {
-    let (words, ours) = match words {
-        [words @ .., "not", "ours"] => (words, false),
-        words => (words, true),
-    };
-    let (words, grantor) = match words {
-        [words @ .., "by", grantor] => (words, Some((*grantor).to_owned())),
-        words => (words, None),
-    };
-    let (words, schema) = match words {
-        [words @ .., "in", schema] => (words, Some((*schema).to_owned())),
-        words => (words, None),
-    };
-    let (kind, identity, held) = match words {
-        ["owns", kind, identity] => (kind, identity, Holding::Owned),
-        [privileges, "on", kind, identity, "of", owner] => {
-            let (privileges, owner) = ((*privileges).replace(',', ", "), (*owner).to_owned());
-            (kind, identity, Holding::Granted { column: None, privileges, grantor, owner, ours })
-        }
-        _ => return None,
-    };
-    role.outside.push(Outside { kind: (*kind).into(), identity: (*identity).into(), schema, held });
-    Some(())
-}
-
-/// `LETTERS to ROLE`: added to what PostgreSQL gives by itself; `LETTERS from PUBLIC`: taken from it.
-fn every_schema(role: &mut Role, name: &str, kind: &str, words: &[&str]) -> Option<()> {
-    let (plural, owners, publics) = match kind {
-        "tables" => ("TABLES", "Dadrtwx", ""),
-        "functions" => ("FUNCTIONS", "X", "X"),
-        _ => return None,
-    };
-    let builtin = Acl::default().with(Grantee::Role(name.into()), owners).with(Grantee::Public, publics);
-    let [letters, word @ ("to" | "from"), grantee] = words else { return None };
-    let how = How { grant: *word == "to", option: false, by: None };
-    let acl = how.change(&builtin, letters, grantee);
-    role.default_acls.push(GlobalDefaultAcl { plural, acl, builtin });
-    Some(())
 }
 
 fn owned_by(schema: &mut Schema, owner: &str) {
