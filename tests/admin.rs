@@ -175,3 +175,35 @@ fn a_right_that_is_missing_is_named_before_anything_changes() {
         fleet.applies_and_settles();
     }
 }
+
+#[test]
+fn what_such_an_admin_may_put_right_is_and_the_rest_is_told_with_who_can() {
+    for version in BOTH {
+        let fleet = fleet_of(version, "mender", "CREATEROLE", KEEP);
+        grant_create(&fleet, "mender");
+        fleet.declare("mn-one = {}\nmn-two = { access = \"owner\" }");
+        fleet.execute("CREATE ROLE mn_bob; CREATE TABLE public.mn_prices (a int)");
+        fleet.applies_and_settles();
+        for drift in [
+            "GRANT SELECT (email) ON tenant_mn_one.users TO mn_bob",
+            "GRANT USAGE ON SCHEMA tenant_mn_one TO mn_bob; GRANT SELECT ON tenant_mn_one.users TO mn_bob WITH GRANT OPTION; SET ROLE mn_bob; \
+             GRANT SELECT (email) ON tenant_mn_one.users TO mn_two_user",
+            "GRANT UPDATE (email) ON tenant_mn_two.users TO mn_bob",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE mn_one_owner GRANT SELECT ON TABLES TO mn_bob",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE mn_two_user GRANT SELECT ON TABLES TO mn_bob",
+            "SET ROLE mender; CREATE SCHEMA mn_ours; GRANT USAGE ON SCHEMA mn_ours TO mn_one_user",
+        ] {
+            fleet.execute(drift);
+            assert_eq!(fleet.run(&["drift"]).code, 2, "{drift}");
+            fleet.applies_and_settles();
+            assert_eq!(held(&fleet, "mender"), "", "after {drift}");
+        }
+        fleet.execute("GRANT SELECT ON public.mn_prices TO mn_one_user");
+        fleet.run(&["drift"]).ends(0).says("not ours to revoke, postgres can: REVOKE ALL ON TABLE public.mn_prices");
+        fleet.execute("REVOKE SELECT ON public.mn_prices FROM mn_one_user");
+        fleet.settled();
+        // The superuser's plan leaves what the registry's owner needs.
+        let url = fleet.database.url.clone();
+        fleet.run(&["plan", "--detailed-exitcode", "--database-url", &url]).ends(0);
+    }
+}

@@ -4,6 +4,8 @@
 
 #[path = "plan_cases/by_hand.rs"]
 mod by_hand;
+#[path = "plan_cases/by_hand_roles.rs"]
+mod by_hand_roles;
 #[path = "plan_cases/case.rs"]
 mod case;
 #[path = "support/as_applied.rs"]

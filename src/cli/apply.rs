@@ -34,6 +34,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         session = session.deep(saved.deep());
     }
     let (observed, mut plan) = session.plan()?;
+    must_see_everything(&observed)?;
     if let Some(saved) = saved {
         plan = saved::narrow(&saved, &session, &observed, plan)?;
     }
@@ -62,6 +63,20 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         (false, true) => Exit::Ok,
         (false, false) => Exit::Failed,
     })
+}
+
+/// What was not seen is not known to be as declared.
+fn must_see_everything(observed: &Observed) -> Result<(), Failure> {
+    if let Some(reader) = &observed.server.reader {
+        let keeper = &observed.server.admin.name;
+        return Err(Failure::refused(
+            format!("{reader} is neither a superuser nor CREATEROLE: it may plan, and not apply; nothing was changed"),
+            format!("connect as {keeper}, which owns the registry"),
+        ));
+    }
+    let Some(unseen) = observed.unseen.first() else { return Ok(()) };
+    let hint = unseen.hint.clone().unwrap_or_else(|| "connect as a role that may".into());
+    Err(Failure::refused(format!("could not see {}; nothing was changed", unseen.what), hint))
 }
 
 fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {

@@ -20,6 +20,12 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         Format::Json => render::list::json(&rows),
         Format::Text | Format::Markdown => render::list::text(&rows),
     })?;
+    for unseen in &observed.unseen {
+        out.note(&format!("could not see {}", unseen.what));
+        if let Some(hint) = &unseen.hint {
+            out.note(&format!(" hint: {hint}"));
+        }
+    }
     Ok(Exit::Ok)
 }
 

@@ -75,7 +75,11 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
         StoreKind::File => "the secret store",
         StoreKind::Vault => "Vault",
     };
-    store.preflight().doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?;
+    match store.preflight() {
+        // Whoever only looks is told so with the plan; whoever writes is refused then.
+        Err(error) if error.is_denied() => {}
+        other => other.doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?,
+    }
     Ok(Session { project, target, client, store, filter, parallelism: parallelism(global), deep: false })
 }
 
@@ -84,7 +88,9 @@ impl Session {
         let desired = &self.project.desired;
         let mut observed = inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?;
         if self.deep {
-            observed.delivered = self.look_deep(&observed, |deep, client| deep.passwords(client))?;
+            let (delivered, unseen) = self.look_deep(&observed, |deep, client| deep.passwords(client))?;
+            observed.delivered = delivered;
+            observed.unseen.extend(unseen);
         }
         Ok(observed)
     }

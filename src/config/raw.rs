@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::{Access, Advertise, Charset, OnRemove, PublicSchema, StoreKind};
+use crate::model::{Access, Advertise, Charset, Mode, OnRemove, PublicSchema, StoreKind};
 
 /// The tenants of one PostgreSQL database, each with a schema, a role, its migrations and its secret.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -175,6 +175,8 @@ pub struct RawTenant {
     pub connection_limit: Option<i64>,
     /// ALTER ROLE … SET, by parameter name; search_path is the tool's.
     pub settings: BTreeMap<String, RawSetting>,
+    /// "authoritative": what was added by hand is taken away (default); "additive": it stays and is noted.
+    pub mode: Option<Mode>,
     /// What happens when the tenant is no longer declared; default: "archive".
     pub on_remove: Option<OnRemove>,
     /// The admin's own password, such as "${ACME_PASSWORD}"; absent: generated.

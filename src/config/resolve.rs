@@ -214,6 +214,7 @@ fn resolve_tenant(
         access,
         connection_limit,
         settings,
+        mode: own.mode.or(defaults.mode).unwrap_or_default(),
         on_remove: own.on_remove.or(defaults.on_remove).unwrap_or_default(),
         protected: own.protected.or(defaults.protected).unwrap_or(false),
         password: password.map(SecretString::from),

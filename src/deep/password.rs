@@ -12,20 +12,23 @@ use sha2::Sha256;
 
 use super::Deep;
 use crate::error::{Doing, Error};
-use crate::model::{Delivered, SecretState, Tenant, TenantKey};
+use crate::model::{Delivered, SecretState, Tenant, TenantKey, Unseen};
 use crate::secrets::Found;
 use crate::workers::lock;
+
+/// Tenants that are named where something is said of many.
+const NAMED: usize = 3;
 
 /// What PostgreSQL keeps of the passwords, by role; none for a role without one.
 type Verifiers = BTreeMap<String, Option<SecretString>>;
 
 impl Deep<'_> {
-    /// Whether each tenant's password of record opens the database. Tenants without a secret of ours are left out: the
-    /// plan says what is the matter with them.
+    /// Whether each tenant's password of record opens the database, and what of that could not be found out. Tenants
+    /// without a secret of ours are left out: the plan says what is the matter with them.
     ///
     /// # Errors
     /// What PostgreSQL answered. A secret that cannot be read, or a login that fails otherwise, is in the result.
-    pub fn passwords(&self, client: &mut Client) -> Result<BTreeMap<TenantKey, Delivered>, Error> {
+    pub fn passwords(&self, client: &mut Client) -> Result<(BTreeMap<TenantKey, Delivered>, Vec<Unseen>), Error> {
         let observed = self.observed;
         let is_ours = |tenant: &Tenant| {
             matches!(observed.secrets.get(&tenant.secret_path), Some(SecretState::Ours { .. }))
@@ -34,7 +37,7 @@ impl Deep<'_> {
         let tenants: Vec<&Tenant> = self.tenants().map(|(tenant, _)| tenant).filter(|tenant| is_ours(tenant)).collect();
         let verifiers = verifiers(client, &tenants)?;
         let queue = Mutex::new(tenants.iter());
-        let found = Mutex::new(BTreeMap::new());
+        let found = Mutex::new((BTreeMap::new(), BTreeMap::<String, Vec<&TenantKey>>::new()));
         std::thread::scope(|scope| {
             for _ in 0..self.parallelism.clamp(1, tenants.len().max(1)) {
                 scope.spawn(|| {
@@ -42,26 +45,31 @@ impl Deep<'_> {
                         let next = lock(&queue).next();
                         let Some(tenant) = next else { return };
                         let delivered = self.password(tenant, verifiers.as_ref());
-                        lock(&found).insert(tenant.key.clone(), delivered);
+                        let mut found = lock(&found);
+                        match delivered {
+                            Ok(delivered) => drop(found.0.insert(tenant.key.clone(), delivered)),
+                            Err(why) => found.1.entry(why).or_default().push(&tenant.key),
+                        }
                     }
                 });
             }
         });
-        Ok(found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+        let (delivered, unknown) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok((delivered, unknown.into_iter().map(|(why, tenants)| unseen(&why, tenants)).collect()))
     }
 
-    fn password(&self, tenant: &Tenant, verifiers: Option<&Verifiers>) -> Delivered {
+    fn password(&self, tenant: &Tenant, verifiers: Option<&Verifiers>) -> Result<Delivered, String> {
         let password = match self.store.read(&tenant.secret_path) {
             Ok(Found::Readable(_, secret)) => secret.password,
             // It was there a moment ago.
-            Ok(_) => return Delivered::Unknown("its secret changed while we looked".into()),
-            Err(error) => return Delivered::Unknown(format!("reading its secret: {error}")),
+            Ok(_) => return Err("its secret changed while we looked".into()),
+            Err(error) => return Err(format!("reading its secret: {error}")),
         };
         match verifiers.and_then(|verifiers| verifiers.get(&tenant.username)) {
-            Some(None) => return Delivered::Refused,
+            Some(None) => return Ok(Delivered::Refused),
             Some(Some(verifier)) => {
                 if let Some(fits) = fits(verifier.expose_secret(), password.expose_secret()) {
-                    return if fits { Delivered::Opens } else { Delivered::Refused };
+                    return Ok(if fits { Delivered::Opens } else { Delivered::Refused });
                 }
             }
             None => {}
@@ -69,17 +77,25 @@ impl Deep<'_> {
         self.log_in(tenant, password)
     }
 
-    fn log_in(&self, tenant: &Tenant, password: SecretString) -> Delivered {
+    fn log_in(&self, tenant: &Tenant, password: SecretString) -> Result<Delivered, String> {
         let Err(error) = self.target.with_credentials(&tenant.username, password).connect() else {
-            return Delivered::Opens;
+            return Ok(Delivered::Opens);
         };
         match error.sqlstate() {
-            Some("28P01") => Delivered::Refused,
+            Some("28P01") => Ok(Delivered::Refused),
             // Too many connections for the role, or no right to connect: both come after the password.
-            Some("53300" | "42501") => Delivered::Opens,
-            _ => Delivered::Unknown(format!("logging in: {}", crate::error::with_causes(&error))),
+            Some("53300" | "42501") => Ok(Delivered::Opens),
+            _ => Err(format!("logging in: {}", crate::error::with_causes(&error))),
         }
     }
+}
+
+fn unseen(why: &str, mut tenants: Vec<&TenantKey>) -> Unseen {
+    tenants.sort();
+    let names: Vec<&str> = tenants.iter().take(NAMED).map(|tenant| tenant.as_str()).collect();
+    let more = if tenants.len() > NAMED { ", …" } else { "" };
+    let what = format!("whether {} passwords open the database ({}{more}): {why}", tenants.len(), names.join(", "));
+    Unseen { what, hint: None }
 }
 
 /// `None`: we may not read them.

@@ -9,7 +9,7 @@ use rand::RngExt;
 use super::Deep;
 use crate::apply::{Apply, TenantError, rehearse};
 use crate::inspect::shape::{Subject, digests, rows};
-use crate::model::{Access, Desired, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
+use crate::model::{Access, Desired, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
 use crate::plan::{self, DatabaseAction};
 use crate::shape::{Names, Shape, compare};
 
@@ -38,15 +38,7 @@ impl Deep<'_> {
     /// # Errors
     /// What stood in the way: a right we lack, or a migration that fails.
     pub(super) fn reference(&self, client: &mut Client, versions: &BTreeSet<i32>) -> Result<Reference, TenantError> {
-        let admin = &self.observed.server.admin;
-        let may = admin.superuser || admin.createrole && admin.can_create_schema;
-        if !may {
-            let message = "a scratch tenant, which is rolled back, takes the rights to make one";
-            let database = ident(&self.observed.database.name);
-            let name = ident(&admin.name);
-            return Err(TenantError::new(message)
-                .hint(format!("ALTER ROLE {name} CREATEROLE; GRANT CREATE ON DATABASE {database} TO {name}")));
-        }
+        self.may_make_one()?;
         let tenant = scratch()?;
         let names = Names {
             schema: tenant.schema.clone(),
@@ -102,6 +94,22 @@ impl Deep<'_> {
     }
 }
 
+impl Deep<'_> {
+    fn may_make_one(&self) -> Result<(), TenantError> {
+        let server = &self.observed.server;
+        let error = TenantError::new("a scratch tenant, which is rolled back, takes the rights to make one");
+        if let Some(reader) = &server.reader {
+            return Err(error.hint(format!("{reader} may only look; look as the role that applies")));
+        }
+        let admin = &server.admin;
+        if admin.superuser || admin.createrole && admin.can_create_schema {
+            return Ok(());
+        }
+        let (name, database) = (ident(&admin.name), ident(&self.observed.database.name));
+        Err(error.hint(format!("ALTER ROLE {name} CREATEROLE; GRANT CREATE ON DATABASE {database} TO {name}")))
+    }
+}
+
 /// A tenant whose names nobody can have guessed and taken.
 fn scratch() -> Result<Tenant, TenantError> {
     let schema = format!("tenantry_shape_{:016x}", rand::rng().random::<u64>());
@@ -115,6 +123,7 @@ fn scratch() -> Result<Tenant, TenantError> {
         settings: BTreeMap::new(),
         on_remove: OnRemove::Drop,
         protected: false,
+        mode: Mode::default(),
         password: None,
         secret_path: String::new(),
         strict_shape: false,

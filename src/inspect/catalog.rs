@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use postgres::{Client, Row, Transaction};
 
-use super::database::acl;
+use super::database::{acl, columns};
 use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
 use crate::error::{Doing, Error};
-use crate::model::{DefaultAcl, ObjectGroup, ObjectKind, Role, Schema};
+use crate::model::{DefaultAcl, GlobalDefaultAcl, Holding, Membership, ObjectGroup, ObjectKind, Outside, Role, Schema};
 
-pub(super) fn roles(transaction: &mut Transaction<'_>, names: &[String]) -> Result<BTreeMap<String, Role>, Error> {
+pub(super) fn roles(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+    admin: &str,
+) -> Result<BTreeMap<String, Role>, Error> {
     let mut roles = BTreeMap::new();
     for row in transaction.query(include_str!("sql/roles.sql"), &[&names]).doing("reading the roles")? {
         let powers = [
@@ -37,17 +41,23 @@ pub(super) fn roles(transaction: &mut Transaction<'_>, names: &[String]) -> Resu
             settings.insert(parameter.to_ascii_lowercase(), value.to_owned());
         }
     }
-    for row in transaction.query(include_str!("sql/memberships.sql"), &[&names]).doing("reading memberships")? {
+    for row in transaction.query(include_str!("sql/memberships.sql"), &[&names, &admin]).doing("reading memberships")? {
         let (name, member): (String, String) = (row.get("role"), row.get("member"));
+        let seen_from = |role: &str| Membership {
+            role: role.to_owned(),
+            admin: row.get("admin_option"),
+            inherit: row.get("inherits"),
+            grantor: row.get("grantor"),
+        };
         if let Some(role) = roles.get_mut(&name) {
             if row.get("is_admin") {
                 role.admin_is_member |= row.get::<_, bool>("usable");
             } else if row.get("counts") {
-                role.members.insert(member.clone());
+                role.members.insert(seen_from(&member));
             }
         }
         if let Some(role) = roles.get_mut(&member) {
-            role.member_of.insert(name);
+            role.member_of.insert(seen_from(&name));
         }
     }
     Ok(roles)
@@ -63,7 +73,7 @@ pub(super) fn schemas(
         let schema = Schema {
             oid: row.get("oid"),
             owner: row.get("owner"),
-            acl: acl(&row.get::<_, Vec<String>>("acl"))?,
+            acl: acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?,
             tables: row.get("tables"),
             relations: row.get("relations"),
             ..Schema::default()
@@ -79,23 +89,83 @@ pub(super) fn schemas(
         schema.objects.push(ObjectGroup {
             kind,
             owner: row.get("owner"),
-            acl: acl(&row.get::<_, Vec<String>>("acl"))?,
+            acl: acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?,
+            columns: columns(row.get("columns"), row.get("column_items"), row.get("owner"))?,
             count: row.get("count"),
             examples: row.get("examples"),
         });
     }
-    let rows = transaction.query(include_str!("sql/default_acls.sql"), &[&names]);
-    for row in rows.doing("reading default privileges")? {
-        let (Some(schema), Some(kind)) = (schemas.get_mut(row.get::<_, &str>("schema")), kind(row.get("kind"))) else {
-            continue;
-        };
-        schema.default_acls.push(DefaultAcl {
-            role: row.get("role"),
-            kind,
-            acl: acl(&row.get::<_, Vec<String>>("acl"))?,
-        });
-    }
     Ok(schemas)
+}
+
+/// Default privileges: in the schemas, whoever's; in every schema, the roles'.
+pub(super) fn default_acls(
+    transaction: &mut Transaction<'_>,
+    roles: &mut BTreeMap<String, Role>,
+    schemas: &mut BTreeMap<String, Schema>,
+) -> Result<(), Error> {
+    let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<String>>();
+    let (schema_names, role_names) = (names(schemas.keys().collect()), names(roles.keys().collect()));
+    let rows = transaction.query(include_str!("sql/default_acls.sql"), &[&schema_names, &role_names]);
+    for row in rows.doing("reading default privileges")? {
+        let (role, letter): (String, &str) = (row.get("role"), row.get("kind"));
+        let acl = acl(&row.get::<_, Vec<String>>("acl"), &role)?;
+        let kind = letter.chars().next().and_then(ObjectKind::from_letter);
+        match row.get::<_, Option<&str>>("schema") {
+            Some(schema) => {
+                if let (Some(schema), Some(kind)) = (schemas.get_mut(schema), kind) {
+                    schema.default_acls.push(DefaultAcl { role, kind, acl });
+                }
+            }
+            None => {
+                let plural = match (letter, kind) {
+                    ("n", _) => "SCHEMAS",
+                    ("L", _) => "LARGE OBJECTS",
+                    (_, Some(kind)) => kind.plural(),
+                    _ => continue,
+                };
+                let builtin = super::database::acl(&row.get::<_, Vec<String>>("builtin"), &role)?;
+                if let Some(role) = roles.get_mut(&role) {
+                    role.default_acls.push(GlobalDefaultAcl { plural, acl, builtin });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the roles have outside of these schemas.
+pub(super) fn outside(
+    transaction: &mut Transaction<'_>,
+    roles: &mut BTreeMap<String, Role>,
+    schemas: &[String],
+    admin: &str,
+) -> Result<(), Error> {
+    let names: Vec<String> = roles.keys().cloned().collect();
+    let rows = transaction.query(include_str!("sql/outside.sql"), &[&names, &schemas, &admin]);
+    for row in rows.doing("looking for what the roles have outside of their schemas")? {
+        let held = match row.get::<_, Option<String>>("plural") {
+            _ if row.get("owned") => Holding::Owned,
+            Some(plural) => Holding::Future {
+                of: row.get::<_, Option<String>>("owner").unwrap_or_default(),
+                plural,
+                privileges: row.get("privileges"),
+                ours: row.get("ours"),
+            },
+            None => Holding::Granted {
+                column: row.get("column"),
+                privileges: row.get("privileges"),
+                grantor: row.get("grantor"),
+                owner: row.get::<_, Option<String>>("owner").unwrap_or_default(),
+                ours: row.get("ours"),
+            },
+        };
+        let outside = Outside { kind: row.get("kind"), identity: row.get("identity"), schema: row.get("schema"), held };
+        if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
+            role.outside.push(outside);
+        }
+    }
+    Ok(())
 }
 
 /// What a removal would take along, and must not.

@@ -6,7 +6,9 @@ use postgres::Transaction;
 
 use crate::database::Target;
 use crate::error::{Doing, Error};
-use crate::model::{Acl, Admin, Database, Desired, Group, Observed, PublicState, Registry, Server, SharedSchema};
+use crate::model::{
+    Acl, Admin, Column, Database, Desired, Keeper, Observed, PublicState, Registry, Server, SharedSchema, ident,
+};
 use crate::plan;
 
 pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {
@@ -26,9 +28,18 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             "if it is tenantry's own: ALTER SCHEMA tenantry OWNER TO the role that tenantry connects as; if not, drop or rename it",
         ));
     }
-    let database_acl = acl(&row.get::<_, Vec<String>>("database_acl"))?;
+    if has_registry && row.get::<_, Option<bool>>("registry_is_readable") != Some(true) {
+        let reader = row.get::<_, Option<String>>("reader").unwrap_or_else(|| row.get("admin"));
+        let to = ident(&reader);
+        return Err(Error::refused(
+            format!("{reader} may not read tenantry's own tables, which say what tenants there are"),
+            format!("GRANT USAGE ON SCHEMA tenantry TO {to}; GRANT SELECT ON ALL TABLES IN SCHEMA tenantry TO {to};"),
+        ));
+    }
+    // The owners are of no interest here: what PUBLIC holds is asked, whoever granted it.
+    let database_acl = acl(&row.get::<_, Vec<String>>("database_acl"), "")?;
     let public_schema = if row.get("has_public") {
-        let acl = acl(&row.get::<_, Vec<String>>("public_acl"))?;
+        let acl = acl(&row.get::<_, Vec<String>>("public_acl"), "")?;
         let objects =
             transaction.query_one(include_str!("sql/public_objects.sql"), &[]).doing("looking into schema public")?;
         Some(PublicState {
@@ -55,6 +66,10 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
                 owns_database: row.get("owns_database"),
                 owns_public: row.get("owns_public"),
             },
+            reader: row.get("reader"),
+            keeper: row
+                .get::<_, Option<String>>("keeper")
+                .map(|name| Keeper { name, superuser: row.get("keeper_is_superuser") }),
         },
         database: Database {
             name,
@@ -93,23 +108,35 @@ fn shared(
         .doing("reading the shared schemas")?;
     let mut schemas = BTreeMap::new();
     for row in rows {
-        let acl = acl(&row.get::<_, Vec<String>>("acl"))?;
+        let acl = acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?;
         // USAGE by PUBLIC serves as well, but for schema public, which is about to be closed.
         let name: String = row.get("name");
         let by_public = name != "public" && acl.of_public().contains('U');
         let group_has_usage = by_public || acl.of(group).contains('U');
-        schemas.insert(name, SharedSchema { owner: row.get("owner"), group_has_usage });
+        schemas.insert(name, SharedSchema { group_has_usage });
     }
     Ok(schemas)
 }
 
-pub(super) fn group(transaction: &mut Transaction<'_>, name: &str) -> Result<Option<Group>, Error> {
+pub(super) fn group_may_connect(transaction: &mut Transaction<'_>, name: &str) -> Result<bool, Error> {
     let row = transaction.query_opt(include_str!("sql/group_role.sql"), &[&name]).doing("reading the group role")?;
-    Ok(row.map(|row| Group { can_login: row.get("can_login"), has_connect: row.get("has_connect") }))
+    Ok(row.is_some_and(|row| row.get("has_connect")))
 }
 
 /// # Errors
 /// When PostgreSQL prints an ACL in a form we do not know.
-pub(super) fn acl(items: &[String]) -> Result<Acl, Error> {
-    Acl::parse(items).map_err(|error| Error::Refused { message: error.to_string(), hint: None })
+pub(super) fn acl(items: &[String], owner: &str) -> Result<Acl, Error> {
+    Acl::parse(items, owner).map_err(|error| Error::Refused { message: error.to_string(), hint: None })
+}
+
+/// The columns that have privileges of their own: `names[n]` has the ACL item `items[n]`.
+pub(super) fn columns(names: Vec<String>, items: Vec<String>, owner: &str) -> Result<Vec<Column>, Error> {
+    let mut columns: Vec<(String, Vec<String>)> = Vec::new();
+    for (name, item) in names.into_iter().zip(items) {
+        match columns.last_mut() {
+            Some((last, items)) if *last == name => items.push(item),
+            _ => columns.push((name, vec![item])),
+        }
+    }
+    columns.into_iter().map(|(name, items)| Ok(Column { acl: acl(&items, owner)?, name })).collect()
 }

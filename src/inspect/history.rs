@@ -7,9 +7,9 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
 use postgres::{Client, Row, Transaction};
 
-use super::database::acl;
+use super::database::{acl, columns};
 use crate::error::{Doing, Error};
-use crate::model::{Acl, Applied, Desired, History, Observed, State, ident, qualified};
+use crate::model::{Acl, Applied, Column, Desired, History, Observed, Server, State, Unseen, ident, qualified};
 
 /// One transaction locks at most this many histories: a long one would exhaust the lock table.
 const CHUNK: usize = 200;
@@ -40,12 +40,27 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
             }
         }
     }
+    observed.unseen.extend(unseen(&histories, &observed.server));
     for (schema, history) in histories {
         if let Some(found) = observed.schemas.get_mut(&schema) {
             found.history = history;
         }
     }
     Ok(())
+}
+
+/// What the role of the session would have to be granted.
+fn unseen(histories: &Histories, server: &Server) -> Option<Unseen> {
+    let reader = server.reader.as_ref().unwrap_or(&server.admin.name);
+    let hidden = histories.iter().filter(|(_, history)| matches!(history, History::Unseen { .. }));
+    let schemas: Vec<&str> = hidden.map(|(schema, _)| schema.as_str()).collect();
+    let first = schemas.first()?;
+    let more = if schemas.len() > 1 { format!(" and {} more", schemas.len() - 1) } else { String::new() };
+    Some(Unseen {
+        what: format!("which migrations were applied: the history in schema {first}{more}"),
+        // Grants on the tables themselves would be somebody's that a plan takes away.
+        hint: Some(format!("GRANT pg_read_all_data TO {};", ident(reader))),
+    })
 }
 
 /// A short transaction of its own.
@@ -105,11 +120,12 @@ fn read_chunk(transaction: &mut Transaction<'_>, table: &str, chunk: &[(&str, &s
     let mut histories = BTreeMap::new();
     for (schema, look) in classify(transaction, table, &owners)? {
         let history = match look {
-            Look::Distrusted(why) => History::Untrusted(why),
-            Look::Table { acl, version } => rows(transaction, &qualified(&schema, table), version)?.map_or_else(
-                || History::Untrusted(format!("it holds more than {MOST} rows")),
-                |applied| History::Read { applied, acl },
-            ),
+            look @ (Look::Distrusted(_) | Look::Unseen { .. }) => look.unread(),
+            Look::Table { acl, columns, version } => rows(transaction, &qualified(&schema, table), version)?
+                .map_or_else(
+                    || History::Untrusted(format!("it holds more than {MOST} rows")),
+                    |applied| History::Read { applied, acl, columns },
+                ),
         };
         histories.insert(schema, history);
     }
@@ -144,9 +160,15 @@ fn rows(transaction: &mut Transaction<'_>, table: &str, version: Type) -> Result
 
 enum Look {
     Distrusted(String),
+    /// We may not read it.
+    Unseen {
+        acl: Acl,
+        columns: Vec<Column>,
+    },
     /// Of the expected owner and refinery's form. `version`: refinery makes it int4 or int8.
     Table {
         acl: Acl,
+        columns: Vec<Column>,
         version: Type,
     },
 }
@@ -155,7 +177,8 @@ impl Look {
     fn unread(self) -> History {
         match self {
             Self::Distrusted(why) => History::Untrusted(why),
-            Self::Table { acl, .. } => History::Read { applied: Vec::new(), acl },
+            Self::Unseen { acl, columns } => History::Unseen { acl, columns },
+            Self::Table { acl, columns, .. } => History::Read { applied: Vec::new(), acl, columns },
         }
     }
 }
@@ -175,8 +198,13 @@ fn classify(
             let schema: String = row.get("schema");
             let look = match distrust(row, owners[schema.as_str()]) {
                 Some(why) => Look::Distrusted(why),
+                None if !row.get::<_, bool>("readable") => Look::Unseen {
+                    acl: acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?,
+                    columns: columns(row.get("grants_on"), row.get("column_items"), row.get("owner"))?,
+                },
                 None => Look::Table {
-                    acl: acl(&row.get::<_, Vec<String>>("acl"))?,
+                    acl: acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?,
+                    columns: columns(row.get("grants_on"), row.get("column_items"), row.get("owner"))?,
                     version: if row.get("is_long") { Type::INT8 } else { Type::INT4 },
                 },
             };
@@ -217,13 +245,6 @@ fn distrust(row: &Row, expected_owner: &str) -> Option<String> {
     );
     if !fits {
         return Some("its columns are not refinery's".into());
-    }
-    if !row.get::<_, bool>("readable") {
-        let schema: &str = row.get("schema");
-        return Some(format!(
-            "we may not read it; GRANT USAGE ON SCHEMA {0} and SELECT on its history to us",
-            ident(schema)
-        ));
     }
     None
 }

@@ -17,7 +17,7 @@ use postgres::{Client, IsolationLevel};
 
 use crate::database::Target;
 use crate::error::{Doing, Error};
-use crate::model::{Desired, Observed, State, TenantKey};
+use crate::model::{Desired, Group, Observed, State, TenantKey};
 use crate::plan;
 use crate::registry;
 use crate::secrets::SecretStore;
@@ -48,7 +48,7 @@ pub fn observe(
 ) -> Result<Observed, Error> {
     let mut observed = catalogs(client, target, desired, sizes)?;
     history::read(client, desired, &mut observed)?;
-    observed.secrets = secrets::read(store, desired, &observed)?;
+    secrets::read(store, desired, &mut observed)?;
     Ok(observed)
 }
 
@@ -69,13 +69,20 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
         observed.registry = Some(registry);
     }
     let names = Names::of(desired, &observed);
-    observed.roles = catalog::roles(&mut transaction, &names.roles)?;
+    let group = plan::group_role(&observed.database.name);
+    let admin = observed.server.admin.name.clone();
+    observed.roles =
+        catalog::roles(&mut transaction, &[names.roles.as_slice(), std::slice::from_ref(&group)].concat(), &admin)?;
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
+    catalog::default_acls(&mut transaction, &mut observed.roles, &mut observed.schemas)?;
+    catalog::outside(&mut transaction, &mut observed.roles, &names.planned, &admin)?;
     if !names.removed.is_empty() {
         catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
     }
-    let group = plan::group_role(&observed.database.name);
-    observed.database.group = database::group(&mut transaction, &group)?;
+    if let Some(role) = observed.roles.remove(&group) {
+        let has_connect = database::group_may_connect(&mut transaction, &group)?;
+        observed.database.group = Some(Group { role, has_connect });
+    }
     transaction.commit().doing("reading the catalogs")?;
     let sized = if sizes == Sizes::All { &names.schemas } else { &names.removed };
     let sized: Vec<&str> = sized.iter().map(String::as_str).collect();
@@ -87,6 +94,8 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
 struct Names {
     roles: Vec<String>,
     schemas: Vec<String>,
+    /// Those of them whose privileges are compared: a retained tenant's are not.
+    planned: Vec<String>,
     removed: Vec<String>,
 }
 
@@ -94,22 +103,32 @@ impl Names {
     fn of(desired: &Desired, observed: &Observed) -> Self {
         let mut roles = BTreeSet::new();
         let mut schemas = BTreeSet::new();
+        let mut planned = BTreeSet::new();
         let mut removed = Vec::new();
         let registry = observed.registry.iter();
         roles.extend(registry.flat_map(|registry| registry.former_owners.iter().cloned()));
         for tenant in desired.tenants.values() {
             roles.extend([tenant.username.clone(), tenant.owner_role.clone()]);
             schemas.insert(tenant.schema.clone());
+            planned.insert(tenant.schema.clone());
         }
         let registered = observed.registry.iter().flat_map(|registry| &registry.tenants);
         for (key, row) in registered.filter(|(_, row)| row.state != State::Removed) {
             roles.extend([row.username.clone(), row.owner.clone()]);
             schemas.insert(row.schema.clone());
+            if row.state == State::Active {
+                planned.insert(row.schema.clone());
+            }
             if !desired.tenants.contains_key::<TenantKey>(key) {
                 removed.push(row.schema.clone());
             }
         }
-        Self { roles: roles.into_iter().collect(), schemas: schemas.into_iter().collect(), removed }
+        Self {
+            roles: roles.into_iter().collect(),
+            schemas: schemas.into_iter().collect(),
+            planned: planned.into_iter().collect(),
+            removed,
+        }
     }
 }
 
@@ -118,6 +137,9 @@ impl Names {
 /// # Errors
 /// What PostgreSQL answered.
 pub fn connections(client: &mut Client, roles: &[String]) -> Result<BTreeMap<String, i64>, Error> {
-    let rows = client.query(include_str!("sql/connections.sql"), &[&roles]).doing("counting connections")?;
+    let doing = "counting connections";
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    let rows = transaction.query(include_str!("sql/connections.sql"), &[&roles]).doing(doing)?;
+    transaction.commit().doing(doing)?;
     Ok(rows.iter().map(|row| (row.get("role"), row.get("connections"))).collect())
 }

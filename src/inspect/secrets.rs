@@ -7,8 +7,10 @@ use secrecy::ExposeSecret;
 
 use crate::error::{Doing, Error};
 use crate::model::secret::{Secret, SecretHead};
-use crate::model::{Desired, Observed, Registered, SecretContents, SecretFields, SecretState, State, TenantKey};
-use crate::secrets::{Found, SecretStore};
+use crate::model::{
+    Desired, Observed, Registered, SecretContents, SecretFields, SecretState, State, TenantKey, Unseen,
+};
+use crate::secrets::{Found, SecretError, SecretStore};
 use crate::workers::lock;
 
 /// Requests under way at once, where secrets must be read one by one.
@@ -22,15 +24,34 @@ struct Expected<'a> {
     given: Option<&'a secrecy::SecretString>,
 }
 
-pub(super) fn read(
-    store: &dyn SecretStore,
-    desired: &Desired,
-    observed: &Observed,
-) -> Result<BTreeMap<String, SecretState>, Error> {
+/// What may not be read is as the last apply left it, as far as a plan goes.
+pub(super) fn read(store: &dyn SecretStore, desired: &Desired, observed: &mut Observed) -> Result<(), Error> {
     let expected = expected(desired, observed);
     let paths: Vec<String> = expected.keys().map(|path| (*path).to_owned()).collect();
-    let heads = store.heads(&paths).doing("looking at the secrets")?;
-    let database = &observed.database.name;
+    let (secrets, unseen) = match look(store, &expected, &paths, &observed.database.name) {
+        Err(Error::Secrets { source, .. }) if source.is_denied() => {
+            (paths.into_iter().map(|path| (path, SecretState::Unseen)).collect(), Some(unseen(&source)))
+        }
+        found => found?,
+    };
+    observed.secrets = secrets;
+    observed.unseen.extend(unseen);
+    Ok(())
+}
+
+fn unseen(error: &SecretError) -> Unseen {
+    Unseen { what: format!("the secrets: {error}"), hint: error.hint() }
+}
+
+type Secrets = BTreeMap<String, SecretState>;
+
+fn look(
+    store: &dyn SecretStore,
+    expected: &BTreeMap<&str, Expected<'_>>,
+    paths: &[String],
+    database: &str,
+) -> Result<(Secrets, Option<Unseen>), Error> {
+    let heads = store.heads(paths).doing("looking at the secrets")?;
     let mut states = BTreeMap::new();
     let mut to_read = Vec::new();
     for (path, head) in heads {
@@ -41,9 +62,9 @@ pub(super) fn read(
             states.insert(path, judge(&head, expected, database, None));
         }
     }
-    let found = read_each(store, &to_read, database)?;
+    let (found, unseen) = read_each(store, &to_read, database)?;
     states.extend(found);
-    Ok(states)
+    Ok((states, unseen))
 }
 
 fn expected<'a>(desired: &'a Desired, observed: &'a Observed) -> BTreeMap<&'a str, Expected<'a>> {
@@ -84,9 +105,9 @@ fn read_each(
     store: &dyn SecretStore,
     paths: &[&Expected<'_>],
     database: &str,
-) -> Result<BTreeMap<String, SecretState>, Error> {
+) -> Result<(Secrets, Option<Unseen>), Error> {
     let work = Mutex::new(paths.iter());
-    let states = Mutex::new(Ok(BTreeMap::new()));
+    let states = Mutex::new(Ok((Secrets::new(), None)));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(paths.len()) {
             scope.spawn(|| {
@@ -97,12 +118,16 @@ fn read_each(
                     let mut states = lock(&states);
                     match (result, states.as_mut()) {
                         (Ok(Found::Absent), _) | (_, Err(_)) => {}
-                        (Ok(Found::Readable(head, secret)), Ok(states)) => {
+                        (Ok(Found::Readable(head, secret)), Ok((states, _))) => {
                             let state = judge(&head, expected, database, Some(&secret));
                             states.insert(expected.path.to_owned(), state);
                         }
-                        (Ok(Found::Foreign { reason, .. }), Ok(states)) => {
+                        (Ok(Found::Foreign { reason, .. }), Ok((states, _))) => {
                             states.insert(expected.path.to_owned(), SecretState::Foreign(reason));
+                        }
+                        (Err(Error::Secrets { source, .. }), Ok((states, first))) if source.is_denied() => {
+                            states.insert(expected.path.to_owned(), SecretState::Unseen);
+                            first.get_or_insert_with(|| unseen(&source));
                         }
                         (Err(error), Ok(_)) => *states = Err(error),
                     }

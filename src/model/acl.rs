@@ -31,9 +31,29 @@ pub struct AclItem {
     pub grantor: String,
 }
 
-/// An object's ACL: what each grantee holds, whoever granted it.
+/// An object's ACL: what each grantee holds, and from whom.
+///
+/// Whatever the owner did not grant hangs on a grant option, which in the end the owner gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Acl(BTreeMap<Grantee, BTreeSet<char>>);
+pub struct Acl(BTreeMap<(Grantee, Option<String>), Held>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Held {
+    privileges: BTreeSet<char>,
+    grantable: BTreeSet<char>,
+}
+
+/// What one grantee holds from one grantor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    pub grantee: &'a Grantee,
+    /// `None`: the object's owner.
+    pub grantor: Option<&'a str>,
+    /// Sorted letters.
+    pub privileges: String,
+    /// Those of them that the grantee may pass on, sorted.
+    pub grantable: String,
+}
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no aclitem")]
@@ -86,61 +106,100 @@ fn name_until(text: &str, end: char) -> Option<(String, &str)> {
 impl Acl {
     /// # Errors
     /// When one of the texts is no `aclitem`.
-    pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self, ParseAclError> {
+    pub fn parse<S: AsRef<str>>(items: &[S], owner: &str) -> Result<Self, ParseAclError> {
         let mut acl = Self::default();
         for item in items {
-            let item: AclItem = item.as_ref().parse()?;
-            acl.0.entry(item.grantee).or_default().extend(item.privileges);
+            let AclItem { grantee, privileges, grantable, grantor } = item.as_ref().parse()?;
+            acl.add(grantee, Some(grantor).filter(|grantor| grantor != owner), &Held { privileges, grantable });
         }
         Ok(acl)
     }
 
+    /// With these letters more, granted by the owner.
     #[must_use]
-    pub fn with(mut self, grantee: Grantee, privileges: &str) -> Self {
-        if !privileges.is_empty() {
-            self.0.entry(grantee).or_default().extend(privileges.chars());
+    pub fn with(self, grantee: Grantee, privileges: &str) -> Self {
+        self.with_entry(&Entry {
+            grantee: &grantee,
+            grantor: None,
+            privileges: privileges.into(),
+            grantable: String::new(),
+        })
+    }
+
+    #[must_use]
+    pub fn with_entry(mut self, entry: &Entry<'_>) -> Self {
+        if !entry.privileges.is_empty() {
+            let held =
+                Held { privileges: entry.privileges.chars().collect(), grantable: entry.grantable.chars().collect() };
+            self.add(entry.grantee.clone(), entry.grantor.map(str::to_owned), &held);
         }
         self
     }
 
-    /// The privileges a role (not PUBLIC) was granted itself, as sorted letters.
+    fn add(&mut self, grantee: Grantee, grantor: Option<String>, held: &Held) {
+        let entry = self.0.entry((grantee, grantor)).or_default();
+        entry.privileges.extend(&held.privileges);
+        entry.grantable.extend(&held.grantable);
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The privileges a role (not PUBLIC) was granted by the owner, as sorted letters.
     #[must_use]
     pub fn of(&self, role: &str) -> String {
         self.letters(&Grantee::Role(role.to_owned()))
     }
 
+    /// Those of PUBLIC, whoever granted them: there is no right that PUBLIC has and a role has not.
     #[must_use]
     pub fn of_public(&self) -> String {
-        self.letters(&Grantee::Public)
+        let held = self.0.iter().filter(|((grantee, _), _)| *grantee == Grantee::Public);
+        held.flat_map(|(_, held)| &held.privileges).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    fn letters(&self, grantee: &Grantee) -> String {
-        self.0.get(grantee).map(|set| set.iter().collect()).unwrap_or_default()
+    /// The privileges a grantee was granted by the owner, as sorted letters.
+    #[must_use]
+    pub fn letters(&self, grantee: &Grantee) -> String {
+        self.0.get(&(grantee.clone(), None)).map(|held| held.privileges.iter().collect()).unwrap_or_default()
     }
 
     /// The ACL as it reads once roles have new names.
     #[must_use]
     pub fn renamed(&self, new_name: &dyn Fn(&str) -> Option<String>) -> Self {
-        let rename = |grantee: &Grantee| match grantee {
-            Grantee::Role(name) => Grantee::Role(new_name(name).unwrap_or_else(|| name.clone())),
-            Grantee::Public => Grantee::Public,
-        };
+        let rename = |name: &String| new_name(name).unwrap_or_else(|| name.clone());
         let mut renamed = Self::default();
-        for (grantee, set) in &self.0 {
-            renamed.0.entry(rename(grantee)).or_default().extend(set);
+        for ((grantee, grantor), held) in &self.0 {
+            let grantee = match grantee {
+                Grantee::Role(name) => Grantee::Role(rename(name)),
+                Grantee::Public => Grantee::Public,
+            };
+            renamed.add(grantee, grantor.as_ref().map(rename), held);
         }
         renamed
     }
 
-    /// The ACL after `ALTER … OWNER TO`: what the old owner held is the new owner's.
+    /// The ACL after `ALTER … OWNER TO`: what the old owner held and granted, the new owner holds and granted.
     #[must_use]
     pub fn handed_over(&self, from: &str, to: &str) -> Self {
-        self.renamed(&|name| (name == from).then(|| to.to_owned()))
+        let renamed = self.renamed(&|name| (name == from).then(|| to.to_owned()));
+        let mut acl = Self::default();
+        for ((grantee, grantor), held) in renamed.0 {
+            acl.add(grantee, grantor.filter(|grantor| grantor != to), &held);
+        }
+        acl
     }
 
-    /// Every grantee with its privileges as sorted letters.
-    pub fn entries(&self) -> impl Iterator<Item = (&Grantee, String)> {
-        self.0.iter().map(|(grantee, set)| (grantee, set.iter().collect()))
+    /// Every grantee with what it holds from each grantor.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.0.iter().map(|((grantee, grantor), held)| Entry {
+            grantee,
+            grantor: grantor.as_deref(),
+            privileges: held.privileges.iter().collect(),
+            grantable: held.grantable.iter().collect(),
+        })
     }
 }
 
@@ -161,10 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn grants_of_several_grantors_add_up() {
-        let acl = Acl::parse(&["u=r/a", "u=w/b", "=X/a"]).unwrap();
-        assert_eq!(acl.of("u"), "rw");
-        assert_eq!(acl.of_public(), "X");
-        assert_eq!(acl.of("v"), "");
+    fn grants_of_several_grantors_are_told_apart_and_change_hands_with_the_object() {
+        let acl = Acl::parse(&["u=r*/a", "u=w/b", "=X/a", "=U/u"], "a").unwrap();
+        assert_eq!((acl.of("u"), acl.of("v"), acl.of_public()), ("r".into(), String::new(), "UX".into()));
+        let by_others: Vec<_> = acl.entries().filter(|entry| entry.grantor.is_some()).collect();
+        assert_eq!(by_others.len(), 2, "{by_others:?}");
+        let handed = acl.handed_over("a", "b");
+        assert_eq!(handed.of("u"), "rw");
+        assert_eq!(handed.entries().filter_map(|entry| entry.grantor).collect::<Vec<_>>(), ["u"]);
     }
 }

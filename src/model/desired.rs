@@ -122,6 +122,7 @@ pub struct Tenant {
     pub connection_limit: i32,
     /// `ALTER ROLE … SET`, by lower-case parameter name.
     pub settings: BTreeMap<String, String>,
+    pub mode: Mode,
     pub on_remove: OnRemove,
     pub protected: bool,
     /// The admin's own password; `None`: generated.
@@ -187,6 +188,17 @@ impl Access {
             Self::Readonly => "readonly",
         }
     }
+}
+
+/// What is done about what was added by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// It is taken away.
+    #[default]
+    Authoritative,
+    /// It stays, and is noted; only what is missing is added.
+    Additive,
 }
 
 /// What happens to a tenant that is no longer declared.

@@ -6,12 +6,14 @@ mod acl;
 mod desired;
 mod name;
 mod observed;
+mod role;
 pub mod secret;
 mod sql;
 pub mod vault;
 
-pub use acl::{Acl, AclItem, Grantee, ParseAclError};
+pub use acl::{Acl, AclItem, Entry, Grantee, ParseAclError};
 pub use desired::*;
 pub use name::{MAX_NAME_BYTES, NameError, TenantKey, check_role_name, check_schema_name};
 pub use observed::*;
+pub use role::{GlobalDefaultAcl, Holding, Membership, Outside, Role};
 pub use sql::{ident, literal, qualified};

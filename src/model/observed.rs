@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Access, Acl, OnRemove, PasswordSource, TenantKey};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Access, Acl, OnRemove, PasswordSource, Role, TenantKey};
 
 /// What one look found.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,8 @@ pub struct Observed {
     pub schemas: BTreeMap<String, Schema>,
     /// By secret path; declared and registered ones, absent ones left out.
     pub secrets: BTreeMap<String, SecretState>,
+    /// What we may not look at. It is as it was, as far as a plan goes.
+    pub unseen: Vec<Unseen>,
     /// Whether each password of record opens the database; found out by `--deep` only.
     pub delivered: BTreeMap<TenantKey, Delivered>,
 }
@@ -25,10 +30,16 @@ pub struct Observed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
     Opens,
-    /// It does not.
     Refused,
-    /// It could not be found out; why.
-    Unknown(String),
+}
+
+/// Something that could not be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unseen {
+    /// Such as "the secrets".
+    pub what: String,
+    /// What to type so that it can be.
+    pub hint: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -41,9 +52,27 @@ pub struct Server {
     pub host: String,
     pub port: u16,
     pub admin: Admin,
+    /// The role of the session, when that may only look: then `admin` is the keeper, for whom the plan is made.
+    pub reader: Option<String>,
+    /// The owner of schema tenantry; `None`: that is not there yet.
+    pub keeper: Option<Keeper>,
+}
+
+/// The role that applies: it owns the registry. Whoever only looks is another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keeper {
+    pub name: String,
+    pub superuser: bool,
 }
 
 impl Server {
+    /// The registry's owner, or who will be.
+    #[must_use]
+    pub fn keeper(&self) -> Keeper {
+        let admin = || Keeper { name: self.admin.name.clone(), superuser: self.admin.superuser };
+        self.keeper.clone().unwrap_or_else(admin)
+    }
+
     /// The major version, such as 15.
     #[must_use]
     pub fn major(&self) -> i32 {
@@ -51,7 +80,7 @@ impl Server {
     }
 }
 
-/// The role we are connected as.
+/// The role that applies: the one we are connected as, unless that is a reader.
 #[derive(Clone, Debug, Default)]
 pub struct Admin {
     pub name: String,
@@ -76,7 +105,7 @@ pub struct Database {
     pub extensions: BTreeMap<String, String>,
     /// Those of the shared schemas that exist.
     pub shared_schemas: BTreeMap<String, SharedSchema>,
-    /// The group role's rights, when it exists.
+    /// The group role, when it exists.
     pub group: Option<Group>,
 }
 
@@ -92,14 +121,14 @@ pub struct PublicState {
 
 #[derive(Clone, Debug, Default)]
 pub struct SharedSchema {
-    pub owner: String,
     /// The group role, or PUBLIC, has USAGE already.
     pub group_has_usage: bool,
 }
 
+/// The NOLOGIN role that every tenant joins.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
-    pub can_login: bool,
+    pub role: Role,
     pub has_connect: bool,
 }
 
@@ -185,28 +214,6 @@ impl State {
     }
 }
 
-/// A row of `pg_roles` with what hangs on it.
-#[derive(Clone, Debug, Default)]
-pub struct Role {
-    pub can_login: bool,
-    pub inherit: bool,
-    /// Those of SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS the role has.
-    pub powers: BTreeSet<&'static str>,
-    pub connection_limit: i32,
-    /// As PostgreSQL prints it.
-    pub valid_until: Option<String>,
-    /// `ALTER ROLE … SET`, by lower-case parameter name.
-    pub settings: BTreeMap<String, String>,
-    /// `ALTER ROLE … IN DATABASE … SET`, for this database.
-    pub database_settings: BTreeMap<String, String>,
-    /// The roles this one is a member of.
-    pub member_of: BTreeSet<String>,
-    /// The members of this role; the admin's automatic membership left out.
-    pub members: BTreeSet<String>,
-    /// We may use this role's rights already: no need to borrow them.
-    pub admin_is_member: bool,
-}
-
 /// A tenant's schema.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
@@ -236,12 +243,15 @@ pub enum ObjectKind {
     Sequence,
     Function,
     Type,
+    /// What has an owner and no privileges: collations, operators and their classes, text search objects, statistics.
+    Other,
 }
 
 impl ObjectKind {
+    /// Those that have privileges.
     pub const ALL: [Self; 4] = [Self::Table, Self::Sequence, Self::Function, Self::Type];
 
-    /// The letter of `pg_default_acl.defaclobjtype`.
+    /// The letter of `pg_default_acl.defaclobjtype`, where it has one.
     #[must_use]
     pub fn letter(self) -> char {
         match self {
@@ -249,12 +259,13 @@ impl ObjectKind {
             Self::Sequence => 'S',
             Self::Function => 'f',
             Self::Type => 'T',
+            Self::Other => 'o',
         }
     }
 
     #[must_use]
     pub fn from_letter(letter: char) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.letter() == letter)
+        Self::ALL.into_iter().chain([Self::Other]).find(|kind| kind.letter() == letter)
     }
 
     /// The plural of `ALTER DEFAULT PRIVILEGES`.
@@ -265,6 +276,7 @@ impl ObjectKind {
             Self::Sequence => "SEQUENCES",
             Self::Function => "FUNCTIONS",
             Self::Type => "TYPES",
+            Self::Other => "OTHERS",
         }
     }
 }
@@ -276,9 +288,18 @@ pub struct ObjectGroup {
     pub owner: String,
     /// With the built-in default where it was never changed.
     pub acl: Acl,
+    /// The columns that have privileges of their own, in their order.
+    pub columns: Vec<Column>,
     pub count: i64,
     /// The first few names.
     pub examples: Vec<String>,
+}
+
+/// A column with privileges of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub acl: Acl,
 }
 
 /// A row of `pg_default_acl` in a tenant's schema.
@@ -297,8 +318,10 @@ pub enum History {
     Absent,
     /// What stands in its place cannot be read without running the tenant's code.
     Untrusted(String),
+    /// We may not read its rows.
+    Unseen { acl: Acl, columns: Vec<Column> },
     /// Its rows in version order, and what roles hold on it.
-    Read { applied: Vec<Applied>, acl: Acl },
+    Read { applied: Vec<Applied>, acl: Acl, columns: Vec<Column> },
 }
 
 impl History {
@@ -333,6 +356,8 @@ pub enum SecretState {
     },
     /// Somebody else's; why we think so.
     Foreign(String),
+    /// We may not read it.
+    Unseen,
 }
 
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::diff::Look;
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb};
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group};
 use crate::model::{Access, PublicSchema, State, ident, literal};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
@@ -12,7 +12,7 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChan
     let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || look.observed.registry.is_some();
     if serves_tenants && !(look.desired.tenants.is_empty() && look.observed.registry.is_none()) {
         registry(look, &mut changes);
-        group(look, &mut changes);
+        group::plan(look, &mut changes, &mut hazards);
         shared(look, &mut changes);
         public(look, &mut changes, &mut hazards);
         shared_owners(look, tenants, &mut changes);
@@ -20,7 +20,7 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChan
     (changes, hazards)
 }
 
-fn change(action: DatabaseAction, detail: impl Into<String>, sql: Vec<String>) -> DatabaseChange {
+pub(super) fn change(action: DatabaseAction, detail: impl Into<String>, sql: Vec<String>) -> DatabaseChange {
     DatabaseChange {
         action,
         detail: detail.into(),
@@ -41,25 +41,6 @@ fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
             Vec::new(),
         )),
         Some(_) => {}
-    }
-}
-
-/// Shared objects are granted once to one role that tenants join: an ACL with thousands of entries does not fit a row.
-fn group(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
-    let database = &look.observed.database;
-    let group = ident(&look.group);
-    if database.group.is_none() {
-        let detail = format!("role {} (NOLOGIN), which every tenant joins", look.group);
-        changes.push(change(DatabaseAction::CreateGroup, detail, vec![format!("CREATE ROLE {group} NOLOGIN")]));
-    }
-    let has_connect = database.public_has_connect || database.group.as_ref().is_some_and(|group| group.has_connect);
-    if !has_connect {
-        let sql = vec![format!("GRANT CONNECT ON DATABASE {} TO {group}", ident(&database.name))];
-        changes.push(change(
-            DatabaseAction::GrantConnect,
-            format!("CONNECT on {} to {}", database.name, look.group),
-            sql,
-        ));
     }
 }
 
@@ -159,7 +140,7 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
             if exists.is_none() {
                 sql.push(format!("CREATE ROLE {} NOLOGIN", ident(owner)));
             }
-            if !exists.is_some_and(|role| role.member_of.contains(&look.group)) {
+            if !exists.is_some_and(|role| role.is_member_of(&look.group)) {
                 sql.push(format!("GRANT {} TO {}", ident(&look.group), ident(owner)));
             }
             if !sql.is_empty() {
@@ -185,7 +166,7 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
     let unused = former.filter(|role| {
         // Not one that somebody made since under the same name.
         let found = look.observed.roles.get(*role);
-        let is_ours = found.is_some_and(|role| !role.can_login && role.member_of.contains(&look.group));
+        let is_ours = found.is_some_and(|role| !role.can_login && role.is_member_of(&look.group));
         is_ours && !look.owners.contains_key(role.as_str())
     });
     changes.extend(unused.map(|role| drop_shared_owner(role, "whose last tenants left it")));

@@ -100,6 +100,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         },
         database_changes,
         hazards,
+        unseen: observed.unseen.clone(),
         tenants,
         shape: None,
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::shape;
 
 use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
+use crate::model::Unseen;
 
 /// How many tenants get which verb.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +27,7 @@ pub struct Document<'a> {
     pub summary: Summary,
     pub database_changes: &'a [DatabaseChange],
     pub hazards: &'a [Hazard],
+    pub unseen: &'a [Unseen],
     pub tenants: &'a [TenantPlan],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<&'a shape::Report>,
@@ -40,6 +42,7 @@ impl Plan {
             summary: self.summary(),
             database_changes: &self.database_changes,
             hazards: &self.hazards,
+            unseen: &self.unseen,
             tenants: &self.tenants,
             shape: self.shape.as_ref(),
         }

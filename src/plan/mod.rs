@@ -7,11 +7,14 @@ mod change;
 mod database;
 mod diff;
 mod document;
+mod group;
 mod privileges;
 mod removal;
 mod saved;
 mod tenant;
 
+pub(crate) use change::acl::held;
+pub(crate) use change::membership::words as membership_in_words;
 pub(crate) use change::settings::split_identifiers;
 pub use diff::{diff, group_role};
 pub use document::{Document, Summary};
@@ -23,7 +26,7 @@ pub use saved::{ReadError, Saved, Stale, digest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RegisteredSecret, Tenant, TenantKey};
+use crate::model::{RegisteredSecret, Tenant, TenantKey, Unseen};
 use crate::shape;
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
@@ -36,6 +39,8 @@ pub struct Plan {
     pub database_changes: Vec<DatabaseChange>,
     /// What is true of the database as a whole and dangerous.
     pub hazards: Vec<Hazard>,
+    /// What we may not look at, and so says nothing here.
+    pub unseen: Vec<Unseen>,
     /// Every tenant looked at, in the order of their keys.
     pub tenants: Vec<TenantPlan>,
     /// The shapes held against the migrations, where `--deep` asked for it. No plan mends a shape.
@@ -69,6 +74,9 @@ pub enum DatabaseAction {
     CreateRegistry,
     UpgradeRegistry,
     CreateGroup,
+    AlterGroup,
+    RevokeMembership,
+    RevokeFromGroup,
     GrantConnect,
     CreateSharedSchema,
     GrantSharedSchema,
@@ -171,6 +179,8 @@ pub struct TenantPlan {
     pub owner: String,
     pub changes: Vec<Change>,
     pub hazards: Vec<Hazard>,
+    /// What is left as it is, and a person should know; no reason for a plan.
+    pub notes: Vec<Note>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What a person types next, when blocked.
@@ -178,6 +188,14 @@ pub struct TenantPlan {
     pub hint: Option<String>,
     #[serde(skip)]
     pub target: Target,
+}
+
+/// Something that is there beside what is declared, and stays.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Note {
+    /// The thing, such as "schema tenant_acme".
+    pub what: String,
+    pub detail: String,
 }
 
 /// What apply leaves behind of a tenant.
@@ -273,6 +291,7 @@ pub enum Kind {
     DefaultPrivileges,
     GrantObjects,
     GrantHistory,
+    RevokeOutside,
     SetSettings,
     DropSchema,
     DropRole,
@@ -318,6 +337,8 @@ pub enum HazardKind {
     SharedOwner,
     PublicSchemaOpen,
     PublicSchemaClosed,
+    /// The role that every tenant joins has more than it should, and it is not ours to take.
+    GroupRole,
     /// A schema that should be there is not; its data is not brought back.
     DataLost,
     /// The transaction may not fit PostgreSQL's lock table.

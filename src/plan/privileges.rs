@@ -29,6 +29,7 @@ pub fn object_privileges(access: Access, kind: ObjectKind, major: i32) -> &'stat
         (Access::Readonly, ObjectKind::Sequence) => "r",
         (_, ObjectKind::Function) => "X",
         (_, ObjectKind::Type) => "U",
+        (_, ObjectKind::Other) => "",
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         hazards: Vec::new(),
         reason: None,
         hint: None,
+        notes: Vec::new(),
         target: Target::None,
     };
     let work = match row.state {

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::diff::Look;
 use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
-use crate::model::{Desired, Observed, TenantKey};
+use crate::model::{Desired, Observed, TenantKey, Unseen};
 use moved::{Parts, difference, moved, parts};
 
 const FORMAT: &str = "1";
@@ -37,6 +37,7 @@ pub struct Saved {
     summary: super::Summary,
     database_changes: Vec<DatabaseChange>,
     hazards: Vec<Hazard>,
+    unseen: Vec<Unseen>,
     tenants: Vec<TenantPlan>,
     /// What was observed of each tenant with work: a digest of each part, by the part's name.
     observed: BTreeMap<TenantKey, Parts>,
@@ -103,6 +104,7 @@ impl Saved {
             summary: plan.summary(),
             database_changes: plan.database_changes.clone(),
             hazards: plan.hazards.clone(),
+            unseen: plan.unseen.clone(),
             tenants: plan.tenants.clone(),
             observed: work.map(|tenant| (tenant.tenant.clone(), parts(&look, tenant))).collect(),
             digest: String::new(),
@@ -158,6 +160,7 @@ impl Saved {
             database: self.database,
             database_changes: self.database_changes,
             hazards: self.hazards,
+            unseen: self.unseen,
             tenants: self.tenants,
             shape: None,
         }

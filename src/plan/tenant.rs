@@ -1,9 +1,11 @@
 //! One declared tenant: from what is there to what is declared.
 
-use super::change::{grants, membership, migrations, objects, policy, rename, rights, role, schema, secret, settings};
+use super::change::{
+    defaults, grants, membership, migrations, objects, outside, policy, rename, rights, role, schema, secret, settings,
+};
 use super::diff::Look;
-use super::{Change, Hazard, HazardKind, Target, TenantPlan, Verb};
-use crate::model::{Access, Registered, Role, Schema, State, Tenant};
+use super::{Change, Hazard, HazardKind, Note, Target, TenantPlan, Verb};
+use crate::model::{Access, Grantee, Mode, Registered, Role, Schema, State, Tenant};
 
 /// Why a tenant cannot be planned, and what a person types next.
 pub(super) struct Blocked {
@@ -37,9 +39,35 @@ pub(super) struct Draft<'a> {
     pub current: Current,
     pub changes: Vec<Change>,
     pub hazards: Vec<Hazard>,
+    pub notes: Vec<Note>,
 }
 
 impl Draft<'_> {
+    /// What was added by hand stays, and is noted.
+    pub fn keeps_extras(&self) -> bool {
+        self.tenant.mode == Mode::Additive
+    }
+
+    /// What this grantee holds beyond what is declared stays. What an access gave the tenant goes with that access.
+    pub fn keeps(&self, grantee: &Grantee) -> bool {
+        let is_tenant = matches!(grantee, Grantee::Role(role) if *role == self.tenant.username);
+        let another_access = self.registered.is_some_and(|row| row.access != self.tenant.access);
+        self.keeps_extras() && !(is_tenant && another_access)
+    }
+
+    /// A change that only takes away what somebody added: made, or noted.
+    pub fn take(&mut self, change: Change) {
+        if self.keeps_extras() {
+            self.note(change.what, change.before.unwrap_or_default());
+        } else {
+            self.changes.push(change);
+        }
+    }
+
+    pub fn note(&mut self, what: impl Into<String>, detail: impl Into<String>) {
+        self.notes.push(Note { what: what.into(), detail: detail.into() });
+    }
+
     /// The role that owned until now was made for this tenant alone, and is of no use to it any more.
     pub fn drops_former_owner(&self) -> bool {
         let Some(former) = &self.current.former_owner else { return false };
@@ -67,12 +95,24 @@ pub(super) fn plan(look: &Look<'_>, tenant: &Tenant) -> TenantPlan {
         hazards: Vec::new(),
         reason: None,
         hint: None,
+        notes: Vec::new(),
         target: Target::None,
     };
-    let draft =
-        Draft { look, tenant, registered, current: Current::default(), changes: Vec::new(), hazards: Vec::new() };
-    if let Some(work) = converge(draft).transpose() {
+    let mut draft = Draft {
+        look,
+        tenant,
+        registered,
+        current: Current::default(),
+        changes: Vec::new(),
+        hazards: Vec::new(),
+        notes: Vec::new(),
+    };
+    if let Some(work) = converge(&mut draft).transpose() {
         plan.take(if registered.is_some() { Verb::Update } else { Verb::Create }, work);
+    }
+    // Of a blocked tenant not everything was compared.
+    if plan.verb != Verb::Blocked {
+        plan.notes = draft.notes;
     }
     plan
 }
@@ -99,17 +139,19 @@ impl TenantPlan {
     }
 }
 
-fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
-    rename::locate(&mut draft)?;
-    let (password, secret_version) = secret::decide(&mut draft)?;
-    role::diff(&mut draft);
-    membership::diff(&mut draft);
-    schema::diff(&mut draft);
-    objects::diff(&mut draft);
-    grants::diff(&mut draft);
-    settings::diff(&mut draft);
-    migrations::diff(&mut draft)?;
-    policy::diff(&mut draft);
+fn converge(draft: &mut Draft<'_>) -> Result<Option<Work>, Blocked> {
+    rename::locate(draft)?;
+    let (password, secret_version) = secret::decide(draft)?;
+    role::diff(draft);
+    membership::diff(draft);
+    schema::diff(draft);
+    objects::diff(draft);
+    grants::diff(draft);
+    defaults::diff(draft);
+    outside::diff(draft);
+    settings::diff(draft);
+    migrations::diff(draft)?;
+    policy::diff(draft);
     if draft.changes.is_empty() {
         return Ok(None);
     }
@@ -122,8 +164,9 @@ fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
             format!("{owner} owns for several tenants that may plant code in their schemas; what one plants runs with rights on the others' objects"),
         );
     }
-    rights::borrow(&mut draft);
-    let Draft { mut changes, hazards, tenant, .. } = draft;
+    rights::borrow(draft);
+    let (mut changes, hazards) = (std::mem::take(&mut draft.changes), std::mem::take(&mut draft.hazards));
     changes.sort_by_key(|change| change.kind);
-    Ok(Some((changes, hazards, Target::Declared { tenant: Box::new(tenant.clone()), password, secret_version })))
+    let tenant = Box::new(draft.tenant.clone());
+    Ok(Some((changes, hazards, Target::Declared { tenant, password, secret_version })))
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{Change, HazardKind, Kind, Plan, Target, TenantPlan, Verb};
+use crate::model::TenantKey;
+use crate::plan::{Change, HazardKind, Kind, Note, Plan, Target, TenantPlan, Verb};
 
 /// Tenants to which the same happens, in the order of their keys.
 pub(super) struct Block<'a> {
@@ -48,6 +49,39 @@ pub(super) fn blocks(plan: &Plan, each_on_its_own: bool) -> Vec<Block<'_>> {
         blocks.push(Block { verb, members, shape });
     }
     blocks.sort_by_key(|block| (block.verb, &block.members[0].tenant));
+    blocks
+}
+
+/// The same note of many tenants, once each one's own names are placeholders.
+pub(super) struct NoteBlock<'a> {
+    pub members: Vec<&'a TenantKey>,
+    pub what: String,
+    pub detail: String,
+}
+
+/// What is left as it is; the same of many tenants together, unless each is to stand on its own.
+pub(super) fn notes(plan: &Plan, each_on_its_own: bool) -> Vec<NoteBlock<'_>> {
+    let mut groups: BTreeMap<_, Vec<(&TenantKey, &Note)>> = BTreeMap::new();
+    for tenant in &plan.tenants {
+        let names = if each_on_its_own { Names::none() } else { Names::of(tenant) };
+        for note in &tenant.notes {
+            let alone = each_on_its_own.then_some(&tenant.tenant);
+            let key = (names.hide(&note.what), names.hide(&note.detail), alone);
+            groups.entry(key).or_default().push((&tenant.tenant, note));
+        }
+    }
+    let mut blocks: Vec<_> = groups
+        .into_iter()
+        .map(|((what, detail, _), members)| {
+            // A block of one shows real names.
+            let (what, detail) = match members.as_slice() {
+                [(_, note)] => (note.what.clone(), note.detail.clone()),
+                _ => (what, detail),
+            };
+            NoteBlock { members: members.into_iter().map(|(tenant, _)| tenant).collect(), what, detail }
+        })
+        .collect();
+    blocks.sort_by(|a, b| (a.members[0], &a.what, &a.detail).cmp(&(b.members[0], &b.what, &b.detail)));
     blocks
 }
 
@@ -145,7 +179,6 @@ fn is_name_character(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::TenantKey;
 
     fn tenant(key: &str, schema: &str, username: &str, owner: &str) -> TenantPlan {
         TenantPlan {
@@ -158,6 +191,7 @@ mod tests {
             hazards: Vec::new(),
             reason: None,
             hint: None,
+            notes: Vec::new(),
             target: Target::None,
         }
     }

@@ -11,7 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::escape::visible;
+use super::group::notes as notes_of;
 use super::list::{ListRow, age};
+use super::text::{names, no_changes};
 use crate::plan::{Plan, Verb, size};
 use differences::differences;
 
@@ -54,6 +56,7 @@ pub fn report(report: &Report<'_>) -> String {
     if let Some(shape) = &report.plan.shape {
         page.push_str(&super::shape::html(shape, &escape));
     }
+    notes(&mut page, report.plan);
     page.push_str("<div class=\"tables\">\n");
     oldest(&mut page, report.passwords);
     largest(&mut page, report.fleet);
@@ -64,6 +67,7 @@ pub fn report(report: &Report<'_>) -> String {
 fn verdict(page: &mut String, plan: &Plan) {
     let differing = plan.tenants.iter().filter(|tenant| tenant.verb != Verb::Unchanged).count();
     let (class, words) = match (differing, plan.database_changes.len()) {
+        (0, 0) if !plan.unseen.is_empty() => ("drift", no_changes(plan).to_owned()),
         (0, 0) => ("ok", "In sync: PostgreSQL and the secret store match what is declared.".to_owned()),
         (0, shared) => ("drift", format!("Drift: {shared} changes to what the tenants share.")),
         (n, _) => ("drift", format!("Drift: {n} of {} tenants differ from what is declared.", plan.tenants.len())),
@@ -71,6 +75,10 @@ fn verdict(page: &mut String, plan: &Plan) {
     let _ = writeln!(page, "<p class=\"verdict {class}\">{words}</p>");
     for hazard in &plan.hazards {
         let _ = writeln!(page, "<p class=\"hazard\">{}</p>", escape(&hazard.detail));
+    }
+    for unseen in &plan.unseen {
+        let hint = unseen.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let _ = writeln!(page, "<p class=\"hazard\">{}</p>", escape(&format!("Could not see {}{hint}", unseen.what)));
     }
 }
 
@@ -139,6 +147,23 @@ fn oldest(page: &mut String, passwords: &[(&str, i64)]) {
     table(page, "Oldest passwords", ["tenant", "age"], rows.iter().map(|(tenant, seconds)| (*tenant, age(*seconds))));
 }
 
+/// What is there beside what is declared, and stays.
+fn notes(page: &mut String, plan: &Plan) {
+    let notes = notes_of(plan, false);
+    if notes.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Beside what is declared, and left as it is</h2>\n<ul>\n");
+    for note in notes.iter().take(ROWS) {
+        let who = names(note.members.iter().copied(), note.members.len(), "…");
+        let _ = writeln!(page, "<li>{}: {}: {}</li>", escape(&who), escape(&note.what), escape(&note.detail));
+    }
+    if notes.len() > ROWS {
+        let _ = writeln!(page, "<li>and {} more</li>", notes.len() - ROWS);
+    }
+    page.push_str("</ul>\n");
+}
+
 fn largest(page: &mut String, fleet: &[ListRow]) {
     let mut rows: Vec<_> = fleet.iter().collect();
     rows.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.tenant.cmp(&b.tenant)));
@@ -204,6 +229,7 @@ mod tests {
             owner: format!("t{n:04}_owner"),
             changes: vec![Change::sql(Kind::SetSettings, words(n), Vec::new()).before("1MB").after("2MB")],
             hazards: Vec::new(),
+            notes: Vec::new(),
             reason: (n == 4_999).then(|| "the last one needs a person".into()),
             hint: None,
             target: Target::None,

@@ -1,9 +1,9 @@
 //! The plan for a pull request's comment.
 
 use super::escape::{visible, visible_lines};
-use super::group::{Block, blocks, hazard_word};
+use super::group::{Block, blocks, hazard_word, notes as notes_of};
 use super::page::count;
-use super::text::{change_tone, names, summary};
+use super::text::{change_tone, names, no_changes, summary};
 use crate::model::TenantKey;
 use crate::plan::{HazardKind, Plan, Sql};
 
@@ -23,13 +23,15 @@ pub fn plan(plan: &Plan) -> String {
     let blocks = blocks(plan, false);
     let mut out = format!("### {}\n", escape(&summary(plan)));
     if plan.is_empty() {
-        out.push_str("\nNo changes. PostgreSQL and the secret store match `tenants.toml`.\n");
+        out.push_str(&format!("\n{}\n", no_changes(plan).replace("tenants.toml", "`tenants.toml`")));
     }
+    out.push_str(&unseen(plan));
     out.push_str(&hazards(plan, &blocks));
     out.push_str(&table(&blocks));
     if let Some(report) = &plan.shape {
         out.push_str(&super::shape::markdown(report, &escape));
     }
+    out.push_str(&notes(plan));
     let mut out = cut(out);
     let (changes, sql) = details(plan, &blocks);
     let left = |out: &String| LIMIT.saturating_sub(out.chars().count());
@@ -79,6 +81,34 @@ fn hazards(plan: &Plan, blocks: &[Block<'_>]) -> String {
         lines.push(format!("- and **{more} more hazards**\n"));
     }
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
+}
+
+fn unseen(plan: &Plan) -> String {
+    let lines: String = plan
+        .unseen
+        .iter()
+        .map(|unseen| {
+            let hint = unseen.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            line("could not see", "", &format!("{}{hint}", unseen.what))
+        })
+        .collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
+}
+
+/// What is there beside what is declared, and stays.
+fn notes(plan: &Plan) -> String {
+    let notes = notes_of(plan, false);
+    let lines: String = notes
+        .iter()
+        .take(LONG)
+        .map(|note| {
+            let who = names(note.members.iter().copied(), note.members.len(), "…");
+            line("left as it is", &format!("{who}:"), &format!("{}: {}", note.what, note.detail))
+        })
+        .collect();
+    let more = notes.len().saturating_sub(LONG);
+    let more = if more > 0 { format!("- and {more} more\n") } else { String::new() };
+    if lines.is_empty() { lines } else { format!("\n{lines}{more}") }
 }
 
 fn line(word: &str, who: &str, detail: &str) -> String {
@@ -220,6 +250,7 @@ mod tests {
             hazards: vec![Hazard { kind: HazardKind::DataLost, detail: format!("schema tenant_{key} is gone") }],
             reason: None,
             hint: None,
+            notes: Vec::new(),
             target: Target::None,
         }
     }

@@ -221,6 +221,7 @@ mod tests {
                 hazards: Vec::new(),
                 reason: None,
                 hint: None,
+                notes: Vec::new(),
                 target: Target::None,
             })
             .collect();

@@ -30,6 +30,15 @@ pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &S
     }
     page.gap();
     inline::lines(&mut page, 0, &before, &after, *style);
+    let plan = crate::plan::diff(desired, observed, &|other| other == key);
+    let mut notes = plan.tenants.iter().flat_map(|tenant| &tenant.notes).peekable();
+    if notes.peek().is_some() {
+        page.gap();
+    }
+    for note in notes {
+        page.line(0, style.paint(Tone::Faint, &format!("note: {}  {}", one_line(&note.what), one_line(&note.detail))));
+    }
+    super::text::unseen(&mut page, &plan, *style);
     Some(page.into_string())
 }
 

@@ -1,6 +1,6 @@
 //! The plan for a person at a terminal: readable at five tenants and at ten thousand.
 
-use super::group::{Block, Shape, Words, blocks, hazard_word};
+use super::group::{Block, Shape, Words, blocks, hazard_word, notes as notes_of};
 use super::page::{Page, count};
 use super::style::Tone;
 use super::{Style, escape::visible, inline};
@@ -23,9 +23,11 @@ pub fn plan(plan: &Plan, style: &Style) -> String {
         page.gap();
         tenants(&mut page, &block, style);
     }
+    notes(&mut page, plan, style);
+    unseen(&mut page, plan, style);
     page.gap();
     if plan.is_empty() {
-        page.line(0, "No changes. PostgreSQL and the secret store match tenants.toml.");
+        page.line(0, no_changes(plan));
     }
     if !plan.database_changes.is_empty() {
         page.line(0, format!("Database: {}.", count(plan.database_changes.len(), "change")));
@@ -46,6 +48,47 @@ pub fn summary(plan: &Plan) -> String {
         "Plan: {} to create, {} to update, {} to remove, {} unchanged{blocked}.",
         sum.create, sum.update, sum.remove, sum.unchanged
     )
+}
+
+/// That nothing differs, as far as it could be seen.
+pub(super) fn no_changes(plan: &Plan) -> &'static str {
+    if plan.unseen.is_empty() {
+        "No changes. PostgreSQL and the secret store match tenants.toml."
+    } else {
+        "No changes in what could be seen; not everything could."
+    }
+}
+
+/// What is there beside what is declared, and stays.
+fn notes(page: &mut Page, plan: &Plan, style: Style) {
+    let notes = notes_of(plan, style.verbose);
+    if notes.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(0, style.paint(Tone::Strong, "Beside what is declared, and left as it is:"));
+    for note in notes {
+        let who = match note.members.as_slice() {
+            [one] => one.to_string(),
+            many => {
+                let more = "… (-v: each on its own)";
+                format!("{}: {}", count(many.len(), "tenant"), names(many.iter().copied(), many.len(), more))
+            }
+        };
+        page.line(2, format!("{who}: {}  {}", visible(&note.what), visible(&note.detail)));
+    }
+}
+
+pub(super) fn unseen(page: &mut Page, plan: &Plan, style: Style) {
+    if !plan.unseen.is_empty() {
+        page.gap();
+    }
+    for unseen in &plan.unseen {
+        page.line(0, style.paint(Tone::Danger, &format!("! could not see {}", visible(&unseen.what))));
+        if let Some(hint) = &unseen.hint {
+            page.line(4, format!("hint: {}", visible(hint)));
+        }
+    }
 }
 
 fn database(page: &mut Page, plan: &Plan, style: Style) {
@@ -69,10 +112,12 @@ fn database(page: &mut Page, plan: &Plan, style: Style) {
 
 fn database_tone(action: DatabaseAction) -> Tone {
     match action {
-        DatabaseAction::UpgradeRegistry => Tone::Update,
-        DatabaseAction::ClosePublicSchema | DatabaseAction::RevokeTemp | DatabaseAction::DropSharedOwner => {
-            Tone::Remove
-        }
+        DatabaseAction::UpgradeRegistry | DatabaseAction::AlterGroup => Tone::Update,
+        DatabaseAction::RevokeMembership
+        | DatabaseAction::RevokeFromGroup
+        | DatabaseAction::ClosePublicSchema
+        | DatabaseAction::RevokeTemp
+        | DatabaseAction::DropSharedOwner => Tone::Remove,
         DatabaseAction::CreateRegistry
         | DatabaseAction::CreateGroup
         | DatabaseAction::GrantConnect

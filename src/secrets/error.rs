@@ -70,6 +70,16 @@ fn conflict(expected: Option<&str>, found: Option<&str>) -> String {
 }
 
 impl SecretError {
+    /// The store is there and answers; we may not have what was asked for.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } => true,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            _ => false,
+        }
+    }
+
     /// What to type, or look at, next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -10,7 +10,7 @@ mod text;
 
 pub use compare::{Difference, DifferenceKind, compare};
 pub use names::Names;
-pub use report::{Group, OwnObjects, Report, Unseen};
+pub use report::{Group, OwnObjects, Report, UnseenShape};
 pub use text::text;
 
 use std::collections::BTreeMap;

@@ -18,7 +18,7 @@ pub struct Report {
     /// What tenants made themselves, and partitions: not held against them.
     pub made_by_tenants: Vec<OwnObjects>,
     /// Tenants whose shape could not be seen, and why.
-    pub unseen: Vec<Unseen>,
+    pub unseen: Vec<UnseenShape>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +35,7 @@ pub struct OwnObjects {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Unseen {
+pub struct UnseenShape {
     pub tenants: Vec<TenantKey>,
     pub reason: String,
 }
@@ -77,7 +77,7 @@ impl Report {
             .into_iter()
             .map(|(reason, mut tenants)| {
                 tenants.sort();
-                Unseen { tenants, reason }
+                UnseenShape { tenants, reason }
             })
             .collect();
         report

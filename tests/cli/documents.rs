@@ -23,7 +23,7 @@ fn a_plan_as_json() {
     let run = fleet.run(&["plan", "--format", "json"]).ends(0);
     assert_eq!(run.stderr, "");
     let plan = run.json();
-    keys(&plan, &["format_version", "database", "summary", "database_changes", "hazards", "tenants"]);
+    keys(&plan, &["format_version", "database", "summary", "database_changes", "hazards", "unseen", "tenants"]);
     assert_eq!(plan["format_version"], "1");
     keys(&plan["database"], &["host", "port", "name", "system_identifier"]);
     let identifier = fleet.ask("SELECT system_identifier::text FROM pg_control_system()");
@@ -35,7 +35,7 @@ fn a_plan_as_json() {
     let names: Vec<_> =
         plan["tenants"].as_array().unwrap().iter().map(|tenant| tenant["tenant"].as_str().unwrap()).collect();
     assert_eq!(names, ["pj-bad", "pj-gone", "pj-new", "pj-other", "pj-same"]);
-    let all = ["tenant", "verb", "schema", "username", "owner", "changes", "hazards"];
+    let all = ["tenant", "verb", "schema", "username", "owner", "changes", "hazards", "notes"];
     for (key, verb) in [("pj-new", "create"), ("pj-other", "update"), ("pj-gone", "remove"), ("pj-same", "unchanged")] {
         keys(&of(key), &all);
         assert_eq!(of(key)["verb"], verb);
@@ -63,7 +63,7 @@ fn a_plan_as_json() {
     assert_eq!(fleet.run(&["plan", "--format", "json"]).stdout, run.stdout);
     let shown = fleet.run(&["show", "pj-other", "--format", "json"]).ends(0).json();
     assert_eq!(shown["tenants"], json!([of("pj-other")]));
-    keys(&shown, &["format_version", "database", "summary", "database_changes", "hazards", "tenants"]);
+    keys(&shown, &["format_version", "database", "summary", "database_changes", "hazards", "unseen", "tenants"]);
     fleet.run(&["plan", "--out", "plan.json"]).ends(0);
     let saved: Value = serde_json::from_slice(&std::fs::read(fleet.path("plan.json")).unwrap()).unwrap();
     assert_fits(&saved, "plan.schema.json#/$defs/SavedPlan");

@@ -1,9 +1,11 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Applied, Grantee, Group, History, ObjectGroup, ObjectKind, Observed, PublicState, Role, Schema, SecretContents,
-    SecretState, SharedSchema, State, TenantKey,
+    Acl, Applied, Column, DefaultAcl, Entry, Grantee, Group, History, Keeper, ObjectGroup, ObjectKind, Observed,
+    PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State, TenantKey,
 };
+
+use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
 
 /// Changes the observed state as each line says.
 pub fn carry_out(commands: &str, observed: &mut Observed) {
@@ -23,7 +25,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["drop", "group"] => {
             observed.database.group.take()?;
             let group = tenantry::plan::group_role(&observed.database.name);
-            observed.roles.values_mut().for_each(|role| role.member_of.retain(|role| *role != group));
+            observed.roles.values_mut().for_each(|role| role.member_of.retain(|membership| membership.role != group));
             observed.database.shared_schemas.values_mut().for_each(|shared| shared.group_has_usage = false);
         }
         ["role", name, "exists"] => {
@@ -35,19 +37,40 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
             drop(observed.schemas.insert((*name).into(), schema));
         }
         ["alter", "role", name, rest @ ..] => alter_role(observed.roles.get_mut(*name)?, rest)?,
-        ["grant", role, "to", member] if observed.roles.contains_key(*role) => {
-            observed.roles.get_mut(*role)?.members.insert((*member).into());
-            if let Some(member) = observed.roles.get_mut(*member) {
-                member.member_of.insert((*role).into());
-            }
+        ["grant", role, "to", member, how @ ..] if !role.chars().all(char::is_uppercase) => {
+            membership(observed, role, member, how)?;
         }
-        ["grant", role, "to", member] => drop(observed.roles.get_mut(*member)?.member_of.insert((*role).into())),
+        ["group", rest @ ..] => group(observed, rest)?,
+        ["admin", "keeps", "the", "registry"] => {
+            let admin = &observed.server.admin;
+            observed.server.keeper = Some(Keeper { name: admin.name.clone(), superuser: admin.superuser });
+        }
+        ["outside", role, rest @ ..] => outside(observed.roles.get_mut(*role)?, rest)?,
+        ["future", kind, "of", role, "in", "every", "schema", rest @ ..] => {
+            every_schema(observed.roles.get_mut(*role)?, role, kind, rest)?;
+        }
+        ["future", kind, "of", role, "in", schema, "to", grantee] => {
+            let kind = ObjectKind::ALL.into_iter().find(|found| found.plural().eq_ignore_ascii_case(kind))?;
+            let acl = Acl::default().with(Grantee::Role((*grantee).into()), "r");
+            observed.schemas.get_mut(*schema)?.default_acls.push(DefaultAcl { role: (*role).into(), kind, acl });
+        }
         ["grant" | "revoke", rest @ ..] => acl(observed, words[0] == "grant", rest)?,
+        ["collation", name, "of", owner, "in", schema] => {
+            observed.schemas.get_mut(*schema)?.objects.push(ObjectGroup {
+                kind: ObjectKind::Other,
+                owner: (*owner).into(),
+                acl: Acl::default(),
+                columns: Vec::new(),
+                count: 1,
+                examples: vec![(*name).into()],
+            })
+        }
         ["owner", "of", "schema", name, "is", owner] => owned_by(observed.schemas.get_mut(*name)?, owner),
         ["table", name, "of", owner, "in", schema] => observed.schemas.get_mut(*schema)?.objects.push(ObjectGroup {
             kind: ObjectKind::Table,
             owner: (*owner).into(),
-            acl: tenantry::model::Acl::default().with(Grantee::Role((*owner).into()), "Dadrtwx"),
+            acl: Acl::default().with(Grantee::Role((*owner).into()), "Dadrtwx"),
+            columns: Vec::new(),
             count: 1,
             examples: vec![(*name).into()],
         }),
@@ -60,8 +83,8 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["new", "store", "is", "empty"] => observed.secrets.clear(),
         ["public", rest @ ..] => public(observed, rest)?,
         ["shared", "schema", name, "exists"] => {
-            let shared = SharedSchema { owner: "somebody".into(), group_has_usage: false };
-            drop(observed.database.shared_schemas.insert((*name).into(), shared));
+            let shared = SharedSchema { group_has_usage: false };
+            _ = observed.database.shared_schemas.insert((*name).into(), shared);
         }
         ["database", "without", "connect"] => {
             observed.database.public_has_connect = false;
@@ -77,10 +100,9 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
 fn drop_role(observed: &mut Observed, name: &str) -> Option<()> {
     observed.roles.remove(name)?;
     // DROP OWNED comes before DROP ROLE: the role is in no ACL any more.
-    let gone = |acl: &tenantry::model::Acl| {
-        acl.entries()
-            .filter(|(grantee, _)| grantee.to_string() != name)
-            .fold(tenantry::model::Acl::default(), |acl, (grantee, letters)| acl.with(grantee.clone(), &letters))
+    let gone = |acl: &Acl| {
+        let others = acl.entries().filter(|entry| entry.grantee.to_string() != name);
+        others.fold(Acl::default(), |acl, entry| acl.with_entry(&entry))
     };
     for schema in observed.schemas.values_mut() {
         schema.acl = gone(&schema.acl);
@@ -88,7 +110,7 @@ fn drop_role(observed: &mut Observed, name: &str) -> Option<()> {
         schema.objects.iter_mut().for_each(|group| group.acl = gone(&group.acl));
         schema.default_acls.retain(|default| default.role != name);
         schema.default_acls.iter_mut().for_each(|default| default.acl = gone(&default.acl));
-        schema.default_acls.retain(|default| default.acl.entries().next().is_some());
+        schema.default_acls.retain(|default| !default.acl.is_empty());
         if let History::Read { acl, .. } = &mut schema.history {
             *acl = gone(acl);
         }
@@ -96,37 +118,38 @@ fn drop_role(observed: &mut Observed, name: &str) -> Option<()> {
     Some(())
 }
 
-fn alter_role(role: &mut Role, words: &[&str]) -> Option<()> {
-    match words {
-        [power @ ("superuser" | "createdb" | "createrole" | "replication" | "bypassrls")] => {
-            let known = ["SUPERUSER", "CREATEDB", "CREATEROLE", "REPLICATION", "BYPASSRLS"];
-            role.powers.extend(known.into_iter().filter(|known| known.eq_ignore_ascii_case(power)));
-        }
-        ["login"] => role.can_login = true,
-        ["nologin"] => role.can_login = false,
-        ["noinherit"] => role.inherit = false,
-        ["connection", "limit", limit] => role.connection_limit = limit.parse().ok()?,
-        ["valid", "until", until @ ..] => role.valid_until = Some(until.join(" ")),
-        ["set", parameter, "=", value @ ..] => drop(role.settings.insert((*parameter).into(), value.join(" "))),
-        ["in", "database", "set", parameter, "=", value @ ..] => {
-            drop(role.database_settings.insert((*parameter).into(), value.join(" ")));
-        }
-        ["is", "the", "admin's"] => role.admin_is_member = true,
-        _ => return None,
-    }
-    Some(())
-}
-
-/// `LETTERS on schema NAME to ROLE`, `… on tables of SCHEMA …`, `… on future tables of SCHEMA …`, `… on history of SCHEMA …`.
+/// `LETTERS on schema NAME to ROLE`, `… on tables of SCHEMA …`, `… on future tables of SCHEMA …`, `… on history of SCHEMA …`,
+/// `… on column NAME of tables of SCHEMA …`; each possibly with `with option` and `by GRANTOR`.
 fn acl(observed: &mut Observed, grant: bool, words: &[&str]) -> Option<()> {
+    let (words, by) = match words {
+        [words @ .., "by", grantor] => (words, Some(*grantor)),
+        words => (words, None),
+    };
+    let (words, option) = match words {
+        [words @ .., "with", "option"] => (words, true),
+        words => (words, false),
+    };
+    let how = How { grant, option, by };
     let (letters, on, schema, role) = match words {
         [letters, "on", "schema", schema, "to" | "from", role] => (letters, "schema", schema, role),
+        [letters, "on", "column", column, "of", on, "of", schema, "to" | "from", role] => {
+            let acl = Acl::default();
+            let columns = || vec![Column { name: (*column).into(), acl: how.change(&acl, letters, role) }];
+            let schema = observed.schemas.get_mut(*schema)?;
+            if let ("history", History::Read { columns: found, .. }) = (*on, &mut schema.history) {
+                *found = columns();
+            }
+            for group in schema.objects.iter_mut().filter(|group| group.kind.plural().eq_ignore_ascii_case(on)) {
+                group.columns = columns();
+            }
+            return Some(());
+        }
         [letters, "on", "future", kind, "of", schema, "to" | "from", role] => {
             let schema = observed.schemas.get_mut(*schema)?;
             for default in
                 schema.default_acls.iter_mut().filter(|default| default.kind.plural().eq_ignore_ascii_case(kind))
             {
-                change(&mut default.acl, grant, letters, role);
+                default.acl = how.change(&default.acl, letters, role);
             }
             return Some(());
         }
@@ -135,27 +158,39 @@ fn acl(observed: &mut Observed, grant: bool, words: &[&str]) -> Option<()> {
     };
     let schema = observed.schemas.get_mut(*schema)?;
     match on {
-        "schema" => change(&mut schema.acl, grant, letters, role),
+        "schema" => schema.acl = how.change(&schema.acl, letters, role),
         "history" => match &mut schema.history {
-            History::Read { acl, .. } => change(acl, grant, letters, role),
+            History::Read { acl, .. } => *acl = how.change(acl, letters, role),
             _ => return None,
         },
         kind => {
             for group in schema.objects.iter_mut().filter(|group| group.kind.plural().eq_ignore_ascii_case(kind)) {
-                change(&mut group.acl, grant, letters, role);
+                group.acl = how.change(&group.acl, letters, role);
             }
         }
     }
     Some(())
 }
 
-fn change(acl: &mut tenantry::model::Acl, grant: bool, letters: &str, role: &str) {
-    let grantee = if role == "PUBLIC" { Grantee::Public } else { Grantee::Role(role.to_owned()) };
-    let changed = acl.entries().fold(tenantry::model::Acl::default(), |changed, (found, held)| {
-        let kept: String = held.chars().filter(|c| grant || *found != grantee || !letters.contains(*c)).collect();
-        changed.with(found.clone(), &kept)
-    });
-    *acl = if grant { changed.with(grantee, letters) } else { changed };
+pub struct How<'a> {
+    pub grant: bool,
+    pub option: bool,
+    pub by: Option<&'a str>,
+}
+
+impl How<'_> {
+    pub fn change(&self, acl: &Acl, letters: &str, role: &str) -> Acl {
+        let grantee = if role == "PUBLIC" { Grantee::Public } else { Grantee::Role(role.to_owned()) };
+        let changed = acl.entries().fold(Acl::default(), |changed, entry| {
+            let keeps = |c: &char| self.grant || *entry.grantee != grantee || !letters.contains(*c);
+            changed.with_entry(&Entry { privileges: entry.privileges.chars().filter(keeps).collect(), ..entry })
+        });
+        if !self.grant {
+            return changed;
+        }
+        let grantable = if self.option { letters.to_owned() } else { String::new() };
+        changed.with_entry(&Entry { grantee: &grantee, grantor: self.by, privileges: letters.to_owned(), grantable })
+    }
 }
 
 fn owned_by(schema: &mut Schema, owner: &str) {

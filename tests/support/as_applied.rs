@@ -2,9 +2,9 @@
 
 use secrecy::ExposeSecret;
 use tenantry::model::{
-    Access, Acl, Admin, Applied, Database, DefaultAcl, Desired, Grantee, Group, History, ObjectGroup, ObjectKind,
-    Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry, Role, Schema, SecretContents,
-    SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
+    Access, Acl, Admin, Applied, Database, DefaultAcl, Desired, Grantee, Group, History, Membership, ObjectGroup,
+    ObjectKind, Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry, Role, Schema,
+    SecretContents, SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
 };
 use tenantry::plan::{group_role, object_privileges, schema_privileges};
 
@@ -26,6 +26,8 @@ pub fn server(version_num: i32, superuser: bool) -> Server {
             owns_database: true,
             owns_public: superuser,
         },
+        reader: None,
+        keeper: None,
     }
 }
 
@@ -54,9 +56,9 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
             public.public_privileges.clear();
         }
     }
-    observed.database.group = Some(Group { can_login: false, has_connect: false });
+    observed.database.group = Some(Group::default());
     for schema in &desired.shared_schemas {
-        let shared = SharedSchema { owner: "admin".into(), group_has_usage: true };
+        let shared = SharedSchema { group_has_usage: true };
         observed.database.shared_schemas.insert(schema.clone(), shared);
     }
     for extension in &desired.extensions {
@@ -134,7 +136,8 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
 
 fn roles(desired: &Desired, observed: &Observed, tenant: &Tenant) -> (Role, Role) {
     let group = group_role(&observed.database.name);
-    let plain = Role { inherit: true, connection_limit: -1, member_of: [group].into(), ..Role::default() };
+    let plain =
+        Role { inherit: true, connection_limit: -1, member_of: [Membership::plain(group)].into(), ..Role::default() };
     let mut user = Role { can_login: true, connection_limit: tenant.connection_limit, ..plain.clone() };
     user.settings = tenant.settings.clone();
     let path: Vec<String> =
@@ -158,6 +161,7 @@ fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {
         kind,
         owner: owner.clone(),
         acl: builtin.with(user.clone(), object_privileges(tenant.access, kind, major)),
+        columns: Vec::new(),
         count,
         examples: names.iter().map(|name| (*name).to_owned()).collect(),
     };
@@ -175,7 +179,11 @@ fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {
         checksum: file.checksum(),
     };
     let history = if has_tables {
-        History::Read { applied: desired.migrations.iter().map(applied).collect(), acl: with_admin(history_acl, "r") }
+        History::Read {
+            applied: desired.migrations.iter().map(applied).collect(),
+            acl: with_admin(history_acl, "r"),
+            columns: Vec::new(),
+        }
     } else {
         History::Absent
     };

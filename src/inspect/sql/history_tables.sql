@@ -3,6 +3,11 @@
 -- attgenerated: a virtual column (18) is computed when it is read.
 SELECT n.nspname::text AS schema, c.relkind::text AS kind, r.rolname::text AS owner, c.relrowsecurity AS row_security,
        coalesce(c.relacl, acldefault('r', c.relowner))::text[] AS acl,
+       -- grants_on[n] names a column, whose ACL has the item column_items[n].
+       ARRAY(SELECT a.attname::text FROM pg_attribute a, unnest(a.attacl) WITH ORDINALITY AS u (item, n)
+             WHERE a.attrelid = c.oid AND NOT a.attisdropped ORDER BY a.attnum, n) AS grants_on,
+       ARRAY(SELECT u.item::text FROM pg_attribute a, unnest(a.attacl) WITH ORDINALITY AS u (item, n)
+             WHERE a.attrelid = c.oid AND NOT a.attisdropped ORDER BY a.attnum, n) AS column_items,
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
        ARRAY(SELECT a.attname || ' ' || format_type(a.atttypid, NULL) FROM pg_attribute a
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''

@@ -1,25 +1,34 @@
--- Which cluster and database is this, and what may we do in it?
+-- Which cluster and database is this, and what may we do in it? "We" is the role of the session, unless that is neither
+-- superuser nor CREATEROLE: it may look, and sees what the owner of the registry would do.
 SELECT current_setting('server_version_num')::int AS version_num,
        (SELECT system_identifier FROM pg_control_system())::text AS system_identifier,
        d.datname::text AS database,
        r.rolname::text AS admin,
+       nullif(me.rolname, r.rolname)::text AS reader,
+       has_schema_privilege(k.oid, 'USAGE')
+       AND (SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class c
+            WHERE c.relnamespace = k.oid AND c.relkind = 'r' AND c.relname <> 'audit_log') AS registry_is_readable,
        r.rolsuper AS superuser,
        r.rolcreaterole AS createrole,
-       has_database_privilege(d.oid, 'CREATE') AS can_create_schema,
-       r.rolsuper OR pg_has_role(d.datdba, 'USAGE') AS owns_database,
-       coalesce(r.rolsuper OR pg_has_role(p.nspowner, 'USAGE'), false) AS owns_public,
+       has_database_privilege(r.oid, d.oid, 'CREATE') AS can_create_schema,
+       r.rolsuper OR pg_has_role(r.oid, d.datdba, 'USAGE') AS owns_database,
+       coalesce(r.rolsuper OR pg_has_role(r.oid, p.nspowner, 'USAGE'), false) AS owns_public,
        coalesce(d.datacl, acldefault('d', d.datdba))::text[] AS database_acl,
        p.oid IS NOT NULL AS has_public,
        coalesce(p.nspacl, acldefault('n', p.nspowner))::text[] AS public_acl,
-       to_regclass('tenantry.tenants') IS NOT NULL AS has_registry,
+       -- Not by to_regclass: it fails where we have no USAGE on the schema.
+       EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = k.oid AND c.relname = 'tenants') AS has_registry,
        -- Another schema of this name, not made by us, must not be taken for ours.
-       to_regnamespace('tenantry') IS NOT NULL AS has_tenantry_schema,
+       k.oid IS NOT NULL AS has_tenantry_schema,
+       keeper.rolname::text AS keeper, keeper.rolsuper AS keeper_is_superuser,
        -- Nor one that a role of no rank made: a view under our table's name would be its code, run by us.
-       (SELECT o.rolname::text FROM pg_namespace t JOIN pg_roles o ON o.oid = t.nspowner
-        WHERE t.nspname = 'tenantry' AND NOT (o.rolsuper OR o.rolcreaterole OR o.rolname = current_user OR o.oid = d.datdba)
-       ) AS strange_owner
+       CASE WHEN NOT (keeper.rolsuper OR keeper.rolcreaterole OR keeper.oid = me.oid OR keeper.oid = d.datdba)
+            THEN keeper.rolname::text END AS strange_owner
 FROM pg_database d
-CROSS JOIN pg_roles r
+JOIN pg_roles me ON me.rolname = current_user
 LEFT JOIN pg_namespace p ON p.nspname = 'public'
-WHERE d.datname = current_database() AND r.rolname = current_user
+LEFT JOIN pg_namespace k ON k.nspname = 'tenantry'
+LEFT JOIN pg_roles keeper ON keeper.oid = k.nspowner
+JOIN pg_roles r ON r.oid = CASE WHEN me.rolsuper OR me.rolcreaterole THEN me.oid ELSE coalesce(keeper.oid, me.oid) END
+WHERE d.datname = current_database()
 ORDER BY d.datname

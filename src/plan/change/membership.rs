@@ -1,8 +1,6 @@
 //! Memberships: the tenant's roles are in the group role, and in nothing else; nobody is in them.
 
-use std::collections::BTreeSet;
-
-use crate::model::{Access, Role, ident};
+use crate::model::{Access, Membership, Role, ident};
 use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
 
@@ -20,24 +18,61 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
 fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
     let group = &draft.look.group;
     // A shared owner joins once, with the database's changes.
-    let shared = draft.look.is_shared_owner(name, &draft.tenant.key);
-    if !role.member_of.contains(group) && !shared {
-        let sql = vec![format!("GRANT {} TO {}", ident(group), ident(name))];
-        draft
-            .changes
-            .push(Change::sql(Kind::GrantMembership, format!("role {name}"), sql).after(format!("member of {group}")));
+    if !draft.look.is_shared_owner(name, &draft.tenant.key) {
+        join(draft, name, role);
     }
-    let ours: BTreeSet<&String> = [group].into();
-    for other in role.member_of.iter().filter(|other| !ours.contains(other)) {
-        revoke(draft, other, name, format!("role {name}"), format!("member of {other}"));
+    for membership in &role.member_of {
+        let what = format!("role {name}");
+        if membership.role != *group {
+            draft.take(revoke(membership, &membership.role, name, what));
+        } else if membership.admin {
+            let before = words(membership, group);
+            let change = Change::sql(
+                Kind::RevokeMembership,
+                what,
+                vec![revocation(membership, group, name, "ADMIN OPTION FOR ")],
+            )
+            .before(before)
+            .after(format!("member of {group}"));
+            draft.take(change);
+        }
     }
-    for member in &role.members {
-        revoke(draft, name, member, format!("role {member}"), format!("member of {name}"));
+    for membership in &role.members {
+        draft.take(revoke(membership, name, &membership.role, format!("role {}", membership.role)));
     }
 }
 
+/// A member WITH INHERIT FALSE (16 and later) cannot use what the group was granted.
+fn join(draft: &mut Draft<'_>, name: &str, role: &Role) {
+    let group = &draft.look.group;
+    let mut memberships = role.member_of.iter().filter(|membership| membership.role == *group).peekable();
+    let before = memberships.peek().map(|_| format!("member of {group} without INHERIT"));
+    if memberships.any(|membership| membership.inherit) {
+        return;
+    }
+    let with = if before.is_some() { " WITH INHERIT TRUE" } else { "" };
+    let sql = vec![format!("GRANT {} TO {}{with}", ident(group), ident(name))];
+    let mut change =
+        Change::sql(Kind::GrantMembership, format!("role {name}"), sql).after(format!("member of {group}"));
+    change.before = before;
+    draft.changes.push(change);
+}
+
+fn revoke(membership: &Membership, role: &str, member: &str, what: String) -> Change {
+    let sql = vec![revocation(membership, role, member, "")];
+    Change::sql(Kind::RevokeMembership, what, sql).before(words(membership, role))
+}
+
+/// The membership, seen from the member.
+pub(crate) fn words(membership: &Membership, role: &str) -> String {
+    let admin = if membership.admin { " WITH ADMIN OPTION" } else { "" };
+    let inherit = if membership.inherit { "" } else { ", without INHERIT" };
+    let by = membership.grantor.as_ref().map(|grantor| format!(", granted by {grantor}")).unwrap_or_default();
+    format!("member of {role}{admin}{inherit}{by}")
+}
+
 /// CASCADE takes along what the member passed on with ADMIN OPTION; without it 16 and later fail with 2BP01.
-fn revoke(draft: &mut Draft<'_>, role: &str, member: &str, what: String, before: String) {
-    let sql = vec![format!("REVOKE {} FROM {} CASCADE", ident(role), ident(member))];
-    draft.changes.push(Change::sql(Kind::RevokeMembership, what, sql).before(before));
+pub(in crate::plan) fn revocation(membership: &Membership, role: &str, member: &str, option: &str) -> String {
+    let by = membership.grantor.as_ref().map(|grantor| format!(" GRANTED BY {}", ident(grantor))).unwrap_or_default();
+    format!("REVOKE {option}{} FROM {}{by} CASCADE", ident(role), ident(member))
 }

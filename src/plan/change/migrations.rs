@@ -17,6 +17,9 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
             hint_for_untrusted(draft, why),
         ));
     }
+    if let History::Unseen { .. } = &history {
+        return Ok(());
+    }
     let pending = pending(set, history.applied())?;
     if pending.is_empty() {
         return Ok(());

@@ -1,9 +1,13 @@
 //! One file per kind of change: how it is seen, its SQL, its hazards, its words.
 
+pub(crate) mod acl;
+pub(super) mod defaults;
 pub(super) mod grants;
-pub(super) mod membership;
+pub(crate) mod membership;
 pub(super) mod migrations;
+pub(super) mod object_grants;
 pub(super) mod objects;
+pub(super) mod outside;
 pub(super) mod policy;
 pub(super) mod rename;
 pub(super) mod rights;

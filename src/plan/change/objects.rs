@@ -15,17 +15,28 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let may_own =
         |role: &str| role == owner || (role == tenant.username && tenant.access == Access::Full && !was_owner);
     let mut wrong: BTreeMap<String, (i64, String)> = BTreeMap::new();
+    let mut kept = Vec::new();
     for group in schema.objects.iter_mut().filter(|group| !may_own(&group.owner)) {
         let example = group.examples.first().cloned().unwrap_or_default();
+        let is_tenants = group.owner == tenant.username || is_former(draft, &group.owner);
+        if draft.keeps_extras() && !is_tenants {
+            kept.push((group.examples.join(", "), group.owner.clone()));
+            continue;
+        }
         wrong.entry(group.owner.clone()).or_insert((0, example)).0 += group.count;
         // What follows plans on the schema as it is once its objects have changed hands.
         group.acl = group.acl.handed_over(&group.owner, owner);
+        group.columns.iter_mut().for_each(|column| column.acl = column.acl.handed_over(&group.owner, owner));
         owner.clone_into(&mut group.owner);
     }
+    kept.into_iter().for_each(|(objects, owner)| draft.note(objects, format!("owner {owner}")));
     // The history is left out of the groups; it follows the owner the registry knows.
-    if let (History::Read { acl, .. }, Some(former)) = (&mut schema.history, &draft.current.former_owner) {
+    if let (History::Read { acl, columns, .. } | History::Unseen { acl, columns }, Some(former)) =
+        (&mut schema.history, &draft.current.former_owner)
+    {
         wrong.entry(former.clone()).or_insert((0, draft.look.desired.migrations.table.clone())).0 += 1;
         *acl = acl.handed_over(former, owner);
+        columns.iter_mut().for_each(|column| column.acl = column.acl.handed_over(former, owner));
     }
     for (from, (count, example)) in wrong {
         let objects = if count == 1 { example } else { format!("{count} objects, {example} among them") };
@@ -51,6 +62,7 @@ fn transfer(schema: &str, from: &str, to: &str, disarm: bool) -> String {
     let schema = literal(&ident(schema));
     let (from, to) = (literal(&ident(from)), literal(&ident(to)));
     let disarm = if disarm { disarm_routines(&schema, &from) } else { String::new() };
+    let others = others(&schema, &from);
     do_block(&format!(
         "{disarm}FOR o IN\n\
          SELECT pg_catalog.format('TABLE %s', c.oid::pg_catalog.regclass) FROM pg_catalog.pg_class c\n\
@@ -62,10 +74,33 @@ fn transfer(schema: &str, from: &str, to: &str, disarm: bool) -> String {
          UNION ALL SELECT pg_catalog.format('TYPE %s', t.oid::pg_catalog.regtype) FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid\n\
          WHERE t.typnamespace = {schema}::pg_catalog.regnamespace AND t.typowner = {from}::pg_catalog.regrole AND t.typtype IN ('e','d','r','c') AND (c.oid IS NULL OR c.relkind = 'c')\n\
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e')\n\
-         UNION ALL SELECT pg_catalog.format('STATISTICS %s.%I', s.stxnamespace::pg_catalog.regnamespace::text, s.stxname) FROM pg_catalog.pg_statistic_ext s\n\
-         WHERE s.stxnamespace = {schema}::pg_catalog.regnamespace AND s.stxowner = {from}::pg_catalog.regrole\n\
+         UNION ALL {others}\n\
          LOOP EXECUTE pg_catalog.format('ALTER %s OWNER TO %s', o, {to}); END LOOP;",
     ))
+}
+
+/// What has an owner and no privileges. pg_shdepend would not do: it leaves out what the bootstrap superuser owns.
+fn others(schema: &str, from: &str) -> String {
+    const CATALOGS: [(&str, &str); 8] = [
+        ("pg_collation", "coll"),
+        ("pg_conversion", "con"),
+        ("pg_operator", "opr"),
+        ("pg_opclass", "opc"),
+        ("pg_opfamily", "opf"),
+        ("pg_statistic_ext", "stx"),
+        ("pg_ts_config", "cfg"),
+        ("pg_ts_dict", "dict"),
+    ];
+    let each = CATALOGS.map(|(catalog, prefix)| {
+        format!("SELECT 'pg_catalog.{catalog}'::pg_catalog.regclass AS classid, x.oid, x.{prefix}owner AS owner, x.{prefix}namespace AS nsp FROM pg_catalog.{catalog} x")
+    });
+    format!(
+        "SELECT pg_catalog.format('%s %s', CASE i.type WHEN 'statistics object' THEN 'STATISTICS' ELSE pg_catalog.upper(i.type) END, i.identity)\n\
+         FROM ({}) x CROSS JOIN LATERAL pg_catalog.pg_identify_object(x.classid, x.oid, 0) i\n\
+         WHERE x.nsp = {schema}::pg_catalog.regnamespace AND x.owner = {from}::pg_catalog.regrole\n\
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = x.classid AND d.objid = x.oid AND d.deptype = 'e')",
+        each.join("\nUNION ALL ")
+    )
 }
 
 fn disarm_routines(schema: &str, from: &str) -> String {

@@ -1,6 +1,6 @@
 //! Finding a tenant's schema and roles, under the name they have or a name they are to lose; renames in place.
 
-use crate::model::{Access, Registered, Role, Schema, ident};
+use crate::model::{Access, History, Registered, Role, Schema, ident};
 use crate::plan::tenant::{Blocked, Current, Draft};
 use crate::plan::{Change, HazardKind, Kind};
 
@@ -57,13 +57,15 @@ fn apply_names(schema: &mut Schema, new_name: &dyn Fn(&str) -> Option<String>) {
     for group in &mut schema.objects {
         rename(&mut group.owner);
         group.acl = group.acl.renamed(new_name);
+        group.columns.iter_mut().for_each(|column| column.acl = column.acl.renamed(new_name));
     }
     for default in &mut schema.default_acls {
         rename(&mut default.role);
         default.acl = default.acl.renamed(new_name);
     }
-    if let crate::model::History::Read { acl, .. } = &mut schema.history {
+    if let History::Read { acl, columns, .. } | History::Unseen { acl, columns } = &mut schema.history {
         *acl = acl.renamed(new_name);
+        columns.iter_mut().for_each(|column| column.acl = column.acl.renamed(new_name));
     }
 }
 
@@ -213,6 +215,6 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
 /// The group role of another database that this role is in.
 fn other_fleet<'a>(draft: &Draft<'a>, role: &str) -> Option<&'a str> {
     let role = draft.look.observed.roles.get(role)?;
-    let mut groups = role.member_of.iter().map(String::as_str);
+    let mut groups = role.member_of.iter().map(|membership| membership.role.as_str());
     groups.find(|group| group.starts_with("tenantry_") && group.ends_with("_tenants") && **group != *draft.look.group)
 }

@@ -39,9 +39,8 @@ fn owner(draft: &mut Draft<'_>) {
             draft.changes.push(Change::sql(Kind::CreateOwner, format!("role {name}"), sql).after("NOLOGIN"));
         }
         Some(role) => {
-            if let Some(change) = attributes(Kind::AlterOwner, name, role, false, -1) {
-                draft.changes.push(change);
-            }
+            let role = role.clone();
+            attributes(draft, Kind::AlterOwner, name, &role, false, -1);
         }
     }
 }
@@ -62,8 +61,8 @@ fn user(draft: &mut Draft<'_>) {
             draft.changes.push(change);
         }
         Some(role) => {
-            let change = attributes(Kind::AlterRole, name, role, true, tenant.connection_limit);
-            draft.changes.extend(change);
+            let role = role.clone();
+            attributes(draft, Kind::AlterRole, name, &role, true, tenant.connection_limit);
         }
     }
 }
@@ -86,20 +85,31 @@ fn words(login: bool, limit: i32) -> String {
     if limit < 0 { login.to_owned() } else { format!("{login}, connection limit {limit}") }
 }
 
-/// `ALTER ROLE` back to what a tenant's role is: no power, INHERIT, no VALID UNTIL.
-fn attributes(kind: Kind, name: &str, role: &Role, login: bool, limit: i32) -> Option<Change> {
+/// `ALTER ROLE` back to what a tenant's role is: no power, INHERIT, no VALID UNTIL. Where extras are kept, powers are, and
+/// an owner's LOGIN.
+fn attributes(draft: &mut Draft<'_>, kind: Kind, name: &str, role: &Role, login: bool, limit: i32) {
     let mut clauses = Vec::new();
     let mut before = Vec::new();
     let mut after = Vec::new();
-    if role.can_login != login {
-        clauses.push(if login { "LOGIN" } else { "NOLOGIN" }.to_owned());
-        before.push(if login { "NOLOGIN" } else { "LOGIN" }.to_owned());
-        after.push(clauses[0].clone());
+    let mut extras: Vec<&str> = role.powers.iter().copied().collect();
+    if role.can_login && !login {
+        extras.insert(0, "LOGIN");
     }
-    for power in &role.powers {
-        clauses.push(format!("NO{power}"));
-        before.push((*power).to_owned());
-        after.push(format!("NO{power}"));
+    if login && !role.can_login {
+        clauses.push("LOGIN".to_owned());
+        before.push("NOLOGIN".to_owned());
+        after.push("LOGIN".to_owned());
+    }
+    if draft.keeps_extras() {
+        if !extras.is_empty() {
+            draft.note(format!("role {name}"), extras.join(", "));
+        }
+        extras.clear();
+    }
+    for extra in extras {
+        clauses.push(format!("NO{extra}"));
+        before.push(extra.to_owned());
+        after.push(format!("NO{extra}"));
     }
     if !role.inherit {
         clauses.push("INHERIT".into());
@@ -119,8 +129,9 @@ fn attributes(kind: Kind, name: &str, role: &Role, login: bool, limit: i32) -> O
         after.push("valid for ever".into());
     }
     if clauses.is_empty() {
-        return None;
+        return;
     }
     let sql = vec![format!("ALTER ROLE {} {}", ident(name), clauses.join(" "))];
-    Some(Change::sql(kind, format!("role {name}"), sql).before(before.join(", ")).after(after.join(", ")))
+    let change = Change::sql(kind, format!("role {name}"), sql).before(before.join(", ")).after(after.join(", "));
+    draft.changes.push(change);
 }

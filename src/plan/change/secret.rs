@@ -21,7 +21,7 @@ impl<'a> Secret<'a> {
     fn contents(&self) -> Option<&'a SecretContents> {
         match self.state {
             SecretState::Ours { contents, .. } => contents.as_ref(),
-            SecretState::Foreign(_) => None,
+            SecretState::Foreign(_) | SecretState::Unseen => None,
         }
     }
 }
@@ -36,6 +36,11 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     let store = look.desired.secrets.store.as_str();
     let found = match look.observed.secrets.get(&tenant.secret_path) {
         None => None,
+        // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
+        Some(SecretState::Unseen) => match draft.registered {
+            Some(row) => return Ok((Password::Untouched, row.secret.version.clone())),
+            None => None,
+        },
         Some(SecretState::Foreign(why)) => {
             return Err(Blocked::new(
                 format!("the secret at {} is somebody else's: {why}", tenant.secret_path),

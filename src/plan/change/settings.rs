@@ -1,6 +1,6 @@
 //! `ALTER ROLE … SET`: the declared settings and the tool's search_path, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::model::{ident, literal};
 use crate::plan::tenant::Draft;
@@ -15,11 +15,13 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let user = ident(&tenant.username);
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&draft.look.desired.shared_schemas).cloned().collect();
+    let database = &draft.look.observed.database.name;
+    let mut changes = Vec::new();
     let mut push = |parameter: &str, before: Option<&String>, after: Option<String>, sql: String| {
         let mut change = Change::sql(Kind::SetSettings, format!("setting {parameter}"), vec![sql]);
         change.before = before.cloned();
         change.after = after;
-        draft.changes.push(change);
+        changes.push(change);
     };
     let have = role.settings.get("search_path");
     if have.map(|text| split_identifiers(text)) != Some(path.clone()) {
@@ -44,23 +46,30 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
         }
     }
     let wanted: BTreeSet<&str> = tenant.settings.keys().map(String::as_str).chain(["search_path"]).collect();
-    for (parameter, value) in role.settings.iter().filter(|(name, _)| !wanted.contains(name.as_str())) {
-        push(parameter, Some(value), None, format!("ALTER ROLE {user} RESET {}", parameter_name(parameter)));
-    }
     // A setting for the role in this database goes before the role's own: it would hide what is declared.
-    reset_in_database(&role.database_settings, &user, &draft.look.observed.database.name, &mut push);
+    let (hiding, more): (Vec<_>, Vec<_>) =
+        role.database_settings.iter().partition(|(name, _)| wanted.contains(name.as_str()));
+    for (parameter, value) in hiding {
+        push(&in_this_database(parameter), Some(value), None, reset_in_database(&user, database, parameter));
+    }
+    draft.changes.append(&mut changes);
+    let mut extra = |what: String, value: &str, sql: String| {
+        draft.take(Change::sql(Kind::SetSettings, format!("setting {what}"), vec![sql]).before(value));
+    };
+    for (parameter, value) in role.settings.iter().filter(|(name, _)| !wanted.contains(name.as_str())) {
+        extra(parameter.clone(), value, format!("ALTER ROLE {user} RESET {}", parameter_name(parameter)));
+    }
+    for (parameter, value) in more {
+        extra(in_this_database(parameter), value, reset_in_database(&user, database, parameter));
+    }
 }
 
-fn reset_in_database(
-    settings: &BTreeMap<String, String>,
-    user: &str,
-    database: &str,
-    push: &mut impl FnMut(&str, Option<&String>, Option<String>, String),
-) {
-    for (parameter, value) in settings {
-        let sql = format!("ALTER ROLE {user} IN DATABASE {} RESET {}", ident(database), parameter_name(parameter));
-        push(&format!("{parameter} in this database"), Some(value), None, sql);
-    }
+fn in_this_database(parameter: &str) -> String {
+    format!("{parameter} in this database")
+}
+
+fn reset_in_database(user: &str, database: &str, parameter: &str) -> String {
+    format!("ALTER ROLE {user} IN DATABASE {} RESET {}", ident(database), parameter_name(parameter))
 }
 
 /// `a.b` is two identifiers to the grammar.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Access, Acl, Desired, Grantee, History, ObjectKind, Observed, Registered, Role, SecretState, Tenant,
+    Access, Acl, Column, Desired, Grantee, History, Holding, ObjectKind, Observed, Registered, Role, SecretState,
+    Tenant,
 };
-use crate::plan::in_words;
+use crate::plan::{held, membership_in_words};
 use crate::render::page::Page;
 
 use super::{limit, login, one_line};
@@ -73,7 +74,7 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
         let builtin = match kind {
             ObjectKind::Function => "X",
             ObjectKind::Type => "U",
-            ObjectKind::Table | ObjectKind::Sequence => "",
+            ObjectKind::Table | ObjectKind::Sequence | ObjectKind::Other => "",
         };
         let mut groups: BTreeMap<String, i64> = BTreeMap::new();
         let mut its = 0;
@@ -84,6 +85,7 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
             }
             let words = format!("{}: {}", one_line(&group.owner), holders(&group.acl, &group.owner, builtin));
             *groups.entry(words).or_default() += group.count;
+            columns(page, &group.columns, &group.examples.join(", "), &group.owner);
         }
         for (words, count) in groups {
             page.line(2, format!("{count} {plural} of {words}"));
@@ -95,8 +97,25 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
     let table = one_line(&desired.migrations.table);
     match &schema.history {
         History::Absent => {}
+        History::Unseen { .. } => page.line(2, format!("history {table}: not read, we may not")),
         History::Untrusted(why) => page.line(2, format!("history {table}: not read, {}", one_line(why))),
-        History::Read { acl, .. } => page.line(2, format!("history {table}: {}", holders(acl, whose.owner, ""))),
+        History::Read { acl, columns: found, .. } => {
+            page.line(2, format!("history {table}: {}", holders(acl, whose.owner, "")));
+            columns(page, found, &table, whose.owner);
+        }
+    }
+    let is_tenants = |owner: &str| owner == whose.owner || owner == whose.username;
+    let others = schema.objects.iter().filter(|group| group.kind == ObjectKind::Other && !is_tenants(&group.owner));
+    for group in others {
+        let names: Vec<String> = group.examples.iter().map(|name| one_line(name)).collect();
+        page.line(2, format!("{} of {}", names.join(", "), one_line(&group.owner)));
+    }
+}
+
+fn columns(page: &mut Page, columns: &[Column], of: &str, owner: &str) {
+    for column in columns {
+        let holders = holders(&column.acl, owner, "");
+        page.line(2, format!("column {} of {}: {holders}", one_line(&column.name), one_line(of)));
     }
 }
 
@@ -104,11 +123,11 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
 fn holders(acl: &Acl, owner: &str, builtin_public: &str) -> String {
     let mut holders: Vec<String> = acl
         .entries()
-        .filter(|(grantee, letters)| match grantee {
-            Grantee::Public => letters != builtin_public && !letters.is_empty(),
+        .filter(|entry| match entry.grantee {
+            Grantee::Public => entry.privileges != builtin_public && !entry.privileges.is_empty(),
             Grantee::Role(role) => role != owner,
         })
-        .map(|(grantee, letters)| format!("{}: {}", one_line(&grantee.to_string()), in_words(&letters)))
+        .map(|entry| format!("{}: {}", one_line(&entry.grantee.to_string()), one_line(&held(&entry))))
         .collect();
     holders.sort();
     if holders.is_empty() { "none".into() } else { holders.join("; ") }
@@ -127,11 +146,29 @@ fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool) {
     if let Some(until) = role.valid_until.as_deref().filter(|until| *until != "infinity") {
         page.line(2, format!("valid until {}", one_line(until)));
     }
-    for group in &role.member_of {
-        page.line(2, format!("member of {}", one_line(group)));
+    for membership in &role.member_of {
+        page.line(2, one_line(&membership_in_words(membership, &membership.role)));
     }
-    for member in &role.members {
-        page.line(2, format!("has the member {}", one_line(member)));
+    for membership in &role.members {
+        page.line(2, format!("has the member {}", one_line(&membership.role)));
+    }
+    for default in &role.default_acls {
+        let holders = holders(&default.acl, name, &default.builtin.of_public());
+        if holders != "none" {
+            page.line(2, format!("future {} in every schema: {holders}", default.plural.to_lowercase()));
+        }
+    }
+    for outside in &role.outside {
+        let object = one_line(&format!("{} {}", outside.kind, outside.identity));
+        page.line(
+            2,
+            match &outside.held {
+                Holding::Owned => format!("owns {object}"),
+                Holding::Granted { privileges, .. } | Holding::Future { privileges, .. } => {
+                    format!("{privileges} on {object}")
+                }
+            },
+        );
     }
     if with_settings {
         for (parameter, value) in &role.settings {
@@ -162,6 +199,7 @@ fn secret(
     let Some(state) = observed.secrets.get(path) else { return };
     page.line(0, format!("secret {} in {store}", one_line(path)));
     let (version, contents) = match state {
+        SecretState::Unseen => return page.line(2, "not read, we may not"),
         SecretState::Foreign(why) => return page.line(2, format!("somebody else's: {}", one_line(why))),
         SecretState::Ours { version, contents, .. } => (version, contents),
     };

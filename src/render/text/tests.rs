@@ -12,6 +12,7 @@ fn tenant(key: &str, verb: Verb) -> TenantPlan {
         hazards: Vec::new(),
         reason: None,
         hint: None,
+        notes: Vec::new(),
         target: Target::None,
     }
 }
