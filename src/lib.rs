@@ -10,6 +10,8 @@
 
 #[cfg(feature = "engine")]
 pub mod apply;
+#[cfg(feature = "engine")]
+pub mod archive;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -22,6 +24,8 @@ pub mod inspect;
 pub mod migrations;
 pub mod model;
 pub mod plan;
+#[cfg(feature = "engine")]
+mod private;
 #[cfg(feature = "engine")]
 pub mod project;
 #[cfg(feature = "engine")]

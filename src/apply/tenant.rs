@@ -1,16 +1,19 @@
 //! One tenant, one transaction.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use postgres::{Client, Transaction};
 use rand::RngExt;
 use secrecy::SecretString;
 
+use super::archive::{self, Archived};
 use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
 use super::{Apply, concurrently, fence, migrate, password, secret, sessions};
+use crate::archive::Deputy;
 use crate::database::{DatabaseError, ServerError, session};
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::model::{State, Tenant};
 use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
 use crate::registry;
@@ -50,7 +53,9 @@ impl Job<'_> {
     pub fn error(&self, doing: &str, error: &Error) -> TenantError {
         match error {
             Error::Database { source, .. } => database_error(doing, source),
-            other => TenantError { message: format!("{doing}: {other}"), sqlstate: None, hint: other.hint() },
+            other => {
+                TenantError { message: format!("{doing}: {}", with_causes(other)), sqlstate: None, hint: other.hint() }
+            }
         }
     }
 }
@@ -69,6 +74,13 @@ pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError 
 
 type Failure = (Outcome, TenantError);
 
+/// What is to be told of a tenant that is done.
+#[derive(Default)]
+pub(super) struct Done {
+    /// The manifest of the archive that was made.
+    pub archive: Option<PathBuf>,
+}
+
 /// How one try ended, when not well.
 enum Ended {
     /// Rolled back, unless it failed in what comes after COMMIT. Worth another try when the cause was a lock.
@@ -83,7 +95,7 @@ enum Retry {
 }
 
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
-pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<(), Failure> {
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failure> {
     let lock_timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
     let job = Job { apply, plan, lock_timeout };
     let mut attempt = 0;
@@ -99,7 +111,7 @@ pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPla
             *slot = None;
         }
         match result {
-            Ok(()) => return Ok(()),
+            Ok(done) => return Ok(done),
             Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS => back_off(attempt),
             Err(Ended::Failed(error, _)) => return Err((Outcome::Failed, error)),
             Err(Ended::Unknown(error)) => return Err((Outcome::Unknown, error)),
@@ -115,20 +127,23 @@ pub(super) fn clean(client: &mut Client) -> Result<(), DatabaseError> {
 
 fn connected<'s>(apply: &Apply<'_>, session: &'s mut Option<Client>) -> Result<&'s mut Client, TenantError> {
     if session.as_ref().is_none_or(Client::is_closed) {
-        let client = apply.target.connect_admin().map_err(|error| {
-            let cause = error.database().map(|cause| format!(": {cause}")).unwrap_or_default();
-            let mut failure = TenantError::new(format!("{error}{cause}"));
-            failure.sqlstate = error.sqlstate().map(str::to_owned);
-            failure.hint = error.hint().map(str::to_owned);
-            failure
-        })?;
-        *session = Some(client);
+        *session = Some(connect(apply)?);
     }
     session.as_mut().ok_or_else(|| TenantError::new("no session"))
 }
 
+pub(super) fn connect(apply: &Apply<'_>) -> Result<Client, TenantError> {
+    apply.target.connect_admin().map_err(|error| {
+        let cause = error.database().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let mut failure = TenantError::new(format!("{error}{cause}"));
+        failure.sqlstate = error.sqlstate().map(str::to_owned);
+        failure.hint = error.hint().map(str::to_owned);
+        failure
+    })
+}
+
 impl Job<'_> {
-    fn once(&self, client: &mut Client) -> Result<(), Ended> {
+    fn once(&self, client: &mut Client) -> Result<Done, Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let tenant = match &self.plan.target {
             Target::Declared { tenant, password, .. } => Some((tenant.as_ref(), password)),
@@ -142,18 +157,29 @@ impl Job<'_> {
             Some(role) => sessions::lock_out(client, role, &self.borrowed().0).map_err(of_database)?.then_some(role),
             None => None,
         };
-        let late = match (self.transact(client, tenant.map(|(tenant, _)| tenant), password.as_ref()), asleep) {
-            (Ok(late), _) => late,
-            (Err(Ended::Failed(mut failure, retry)), Some(role)) => {
-                if let Err(error) = sessions::let_in(client, role) {
+        let deputy = archive::appoint(self, client);
+        let result = match &deputy {
+            Ok(deputy) => self.transact(client, tenant.map(|(tenant, _)| tenant), password.as_ref(), deputy.as_ref()),
+            Err(error) => Err(Ended::Failed(error.clone(), Retry::No)),
+        };
+        let (late, archived) = match (result, asleep) {
+            (Ok(done), _) => done,
+            (Err(Ended::Failed(mut failure, retry)), asleep) => {
+                if let Ok(Some(deputy)) = &deputy
+                    && let Err(error) = deputy.dismiss(client, self.apply.server, &self.plan.tenant)
+                {
+                    failure.message = format!("{}; {}", failure.message, with_causes(&error));
+                }
+                if let Some(Err(error)) = asleep.map(|role| sessions::let_in(client, role)) {
                     failure.hint =
-                        Some(format!("{role} may not log in now ({error}); apply again goes on with the removal"));
+                        Some(format!("its role may not log in now ({error}); apply again goes on with the removal"));
                 }
                 return Err(Ended::Failed(failure, retry));
             }
             (Err(ended), _) => return Err(ended),
         };
-        self.after_commit(client, &late)
+        self.after_commit(client, &late)?;
+        Ok(Done { archive: archived.map(|archived| archived.manifest) })
     }
 
     /// The one transaction, and the secret just before its COMMIT.
@@ -162,11 +188,15 @@ impl Job<'_> {
         client: &mut Client,
         tenant: Option<&Tenant>,
         password: Option<&SecretString>,
-    ) -> Result<Vec<i32>, Ended> {
+        deputy: Option<&Deputy>,
+    ) -> Result<(Vec<i32>, Option<Archived>), Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut transaction = client.transaction().map_err(of_database)?;
         transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
-        let late = self.changes(&mut transaction, password)?;
+        let (late, archived) = self.changes(&mut transaction, password, deputy)?;
+        if let Some(archived) = &archived {
+            archive::holds_everything(self, archived).map_err(rolled_back)?;
+        }
         self.register(&mut transaction, None).map_err(of_database)?;
         let written = match tenant {
             Some(tenant) => secret::write(self.apply, self.plan, tenant, password).map_err(rolled_back)?,
@@ -188,31 +218,62 @@ impl Job<'_> {
         if let Err(error) = committed {
             return Err(self.came_to_nothing(error.into(), written, xid));
         }
-        Ok(late)
+        Ok((late, archived))
     }
 
-    /// The changes in the plan's order. Returns the versions that must wait until after COMMIT.
-    fn changes(&self, transaction: &mut Transaction<'_>, password: Option<&SecretString>) -> Result<Vec<i32>, Ended> {
+    /// The changes in the plan's order. Returns the versions that must wait until after COMMIT, and what was archived.
+    fn changes(
+        &self,
+        transaction: &mut Transaction<'_>,
+        password: Option<&SecretString>,
+        deputy: Option<&Deputy>,
+    ) -> Result<(Vec<i32>, Option<Archived>), Ended> {
         let mut late = Vec::new();
+        let mut archived = None;
         for change in &self.plan.changes {
             match &change.step {
+                // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
+                Step::Sql if archived.is_some() => self.patiently(transaction, change)?,
                 Step::Sql => self.statements(transaction, change, password)?,
+                Step::Archive { subject, .. } => {
+                    let Some(deputy) = deputy else {
+                        let error = TenantError::new("the plan archives the tenant and nobody can log in for it");
+                        return Err(Ended::Failed(error, Retry::No));
+                    };
+                    archived = Some(archive::make(self, transaction, subject, deputy).map_err(retried)?);
+                }
                 Step::Migrate { versions, owner, schema, history_sql } => {
                     let (now, after) = concurrently::split(&self.apply.desired.migrations, versions);
                     late = after;
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
                     migrate::run(self, transaction, &batch)
                         .and_then(|()| fence::nothing_is_deferred(transaction))
-                        .map_err(|error| {
-                            let retry = if is_retryable(error.sqlstate.as_deref()) { Retry::Yes } else { Retry::No };
-                            Ended::Failed(error, retry)
-                        })?;
+                        .map_err(retried)?;
                 }
                 // Sessions ended before the transaction began; secrets are for its end.
                 Step::EndSessions { .. } | Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
             }
         }
-        Ok(late)
+        Ok((late, archived))
+    }
+
+    /// The change, tried again inside the transaction, so that the locks it already holds stay.
+    fn patiently(&self, transaction: &mut Transaction<'_>, change: &Change) -> Result<(), Ended> {
+        let mut attempt = 0;
+        loop {
+            let mut savepoint = transaction.savepoint("patiently").map_err(of_database)?;
+            let result = self.statements(&mut savepoint, change, None);
+            match result {
+                Ok(()) => return savepoint.commit().map_err(of_database),
+                Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS => {
+                    savepoint.rollback().map_err(of_database)?;
+                    back_off(attempt);
+                }
+                Err(Ended::Failed(error, _)) => return Err(Ended::Failed(error, Retry::No)),
+                Err(ended) => return Err(ended),
+            }
+            attempt += 1;
+        }
     }
 
     fn statements(
@@ -308,7 +369,7 @@ impl Job<'_> {
     fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
         transaction
             .execute(
-                "UPDATE tenantry.tenants SET state = $2, updated_at = pg_catalog.now() WHERE tenant = $1",
+                "UPDATE tenantry.tenants SET state = $2, deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1",
                 &[&self.plan.tenant.as_str(), &state.as_str()],
             )
             .map(drop)
@@ -378,8 +439,9 @@ fn of_database(error: postgres::Error) -> Ended {
     Ended::Failed(database_error("", &error), retry)
 }
 
-fn is_retryable(sqlstate: Option<&str>) -> bool {
-    matches!(sqlstate, Some("55P03" | "40P01" | "40001"))
+fn retried(error: TenantError) -> Ended {
+    let retry = matches!(error.sqlstate.as_deref(), Some("55P03" | "40P01" | "40001"));
+    Ended::Failed(error, if retry { Retry::Yes } else { Retry::No })
 }
 
 /// To ask after a COMMIT whose answer was lost (manual, `pg_xact_status`).

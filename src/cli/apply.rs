@@ -87,7 +87,7 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
 }
 
 /// What is better found out before anything is changed.
-fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
+pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
     let paths: Vec<String> = plan
         .tenants
         .iter()
@@ -100,6 +100,7 @@ fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Re
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
     crate::apply::check_admin(observed, plan)?;
+    crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())
 }
 
@@ -128,11 +129,13 @@ pub fn carry_out(
 ) -> Result<Report, Failure> {
     let work = plan.tenants.iter().filter(|tenant| tenant.has_work()).count();
     let progress = Progress::new("apply", work, out);
+    let archive_dir = session.project.archive_dir();
     let report = Apply {
         target: &session.target,
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,
+        archive_dir: &archive_dir,
         parallelism: session::parallelism(global),
         stop,
         progress: &|outcome| progress.tenant_ended(outcome),

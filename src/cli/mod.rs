@@ -1,6 +1,7 @@
 //! The command line: one file per command. Output is on stdout, progress and logs on stderr.
 
 mod apply;
+mod archive;
 mod args;
 mod complete;
 mod drift;
@@ -11,7 +12,7 @@ mod list;
 mod output;
 mod plan;
 mod progress;
-
+mod restore;
 mod sandbox;
 mod saved;
 mod session;
@@ -50,6 +51,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::List => list::run(&cli.global, &mut out),
         Command::Show(args) => show::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
+        Command::Archive(args) => archive::run(&cli.global, args, &mut out),
+        Command::Restore(args) => restore::run(&cli.global, args, &mut out),
         Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
         Command::Completions(args) => complete::completions(args, &mut out),
         Command::Man => complete::man(&mut out),

@@ -7,6 +7,7 @@ use postgres::Client;
 
 use super::args::Global;
 use super::failure::Failure;
+use crate::archive;
 use crate::database::Target;
 use crate::error::Doing;
 use crate::inspect::{self, Sizes};
@@ -77,7 +78,9 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
 impl Session {
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Failure> {
         let desired = &self.project.desired;
-        Ok(inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?)
+        let mut observed = inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?;
+        observed.archive_space = archive::free_space(&self.project.archive_dir());
+        Ok(observed)
     }
 
     pub fn plan(&mut self) -> Result<(Observed, Plan), Failure> {

@@ -101,6 +101,7 @@ impl Names {
         let registered = observed.registry.iter().flat_map(|registry| &registry.tenants);
         for (key, row) in registered.filter(|(_, row)| row.state != State::Removed) {
             roles.extend([row.username.clone(), row.owner.clone()]);
+            roles.extend(row.deputy.clone());
             schemas.insert(row.schema.clone());
             if !desired.tenants.contains_key::<TenantKey>(key) {
                 removed.push(row.schema.clone());

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Access, Acl, OnRemove, PasswordSource, TenantKey};
 
 /// What one look found.
@@ -17,6 +19,8 @@ pub struct Observed {
     pub schemas: BTreeMap<String, Schema>,
     /// By secret path; declared and registered ones, absent ones left out.
     pub secrets: BTreeMap<String, SecretState>,
+    /// Bytes that are free where archives go; `None`: not asked, or not known.
+    pub archive_space: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -115,6 +119,45 @@ pub struct Registered {
     pub password_source: PasswordSource,
     pub created_at: jiff::Timestamp,
     pub password_changed_at: Option<jiff::Timestamp>,
+    /// The role that pg_dump or pg_restore logs in as for this tenant; left over, unless somebody is at work now.
+    pub deputy: Option<String>,
+    pub deputy_at_work: bool,
+}
+
+/// Who a tenant is in PostgreSQL: what an archive is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    pub tenant: TenantKey,
+    pub schema: String,
+    pub username: String,
+    /// The username itself with access "owner".
+    pub owner: String,
+    pub access: Access,
+}
+
+impl Subject {
+    /// The roles that own what is in the schema.
+    #[must_use]
+    pub fn roles(&self) -> Vec<String> {
+        if self.owner == self.username {
+            vec![self.username.clone()]
+        } else {
+            vec![self.username.clone(), self.owner.clone()]
+        }
+    }
+}
+
+impl Registered {
+    #[must_use]
+    pub fn subject(&self, tenant: &TenantKey) -> Subject {
+        Subject {
+            tenant: tenant.clone(),
+            schema: self.schema.clone(),
+            username: self.username.clone(),
+            owner: self.owner.clone(),
+            access: self.access,
+        }
+    }
 }
 
 /// The secret as it was written last.
@@ -143,6 +186,10 @@ pub enum State {
     Active,
     /// Removed with `on_remove = "retain"`: NOLOGIN, no secret, the schema kept.
     Retained,
+    /// Half filled from an archive; nobody can log in yet.
+    Restoring,
+    /// Being dropped, a part at a time; what was to be archived is.
+    Removing,
     /// Dropped; the row stays as a tombstone until the secret is gone too.
     Removed,
 }
@@ -153,6 +200,8 @@ impl State {
         match self {
             Self::Active => "active",
             Self::Retained => "retained",
+            Self::Restoring => "restoring",
+            Self::Removing => "removing",
             Self::Removed => "removed",
         }
     }
@@ -285,7 +334,7 @@ impl History {
 }
 
 /// A row of a refinery history.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     pub version: i64,
     pub name: String,

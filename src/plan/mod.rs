@@ -12,17 +12,20 @@ mod removal;
 mod saved;
 mod tenant;
 
+pub(crate) use change::migrations::fits;
+pub(crate) use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
+pub(crate) use diff::is_shared_owner;
 pub use diff::{diff, group_role};
 pub use document::{Document, Summary};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
-pub(crate) use removal::size;
+pub(crate) use removal::{drop_role, size};
 pub use saved::{ReadError, Saved, Stale, digest};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{RegisteredSecret, Tenant, TenantKey};
+use crate::model::{RegisteredSecret, Subject, Tenant, TenantKey};
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
 pub const ELIDED_VERIFIER: &str = "'SCRAM-SHA-256$…'";
@@ -254,6 +257,7 @@ impl Change {
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     EndSessions,
+    Archive,
     RenameRole,
     RenameOwner,
     CreateOwner,
@@ -262,6 +266,7 @@ pub enum Kind {
     AlterRole,
     SetPassword,
     BorrowRights,
+    DropDeputy,
     RenameSchema,
     GrantMembership,
     RevokeMembership,
@@ -289,6 +294,9 @@ pub enum Step {
     Sql,
     /// Ends the sessions of this role, waiting until they are gone.
     EndSessions { role: String },
+    /// Archives the schema with its tables locked against writes, and goes on only when the archive was read back.
+    /// `roles`: those that own what is in it.
+    Archive { subject: Subject, roles: Vec<String> },
     /// Runs these versions, as this role, through refinery's Runner.
     /// `history_sql` runs right after the history table is made; empty when it is there already.
     Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String> },
@@ -318,6 +326,8 @@ pub enum HazardKind {
     PublicSchemaClosed,
     /// A schema that should be there is not; its data is not brought back.
     DataLost,
+    /// The archives may not fit the disk.
+    DiskShort,
     /// The transaction may not fit PostgreSQL's lock table.
     ManyLocks,
     /// A migration may reach outside the tenant's schema.

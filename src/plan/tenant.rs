@@ -1,6 +1,8 @@
 //! One declared tenant: from what is there to what is declared.
 
-use super::change::{grants, membership, migrations, objects, policy, rename, rights, role, schema, secret, settings};
+use super::change::{
+    deputy, grants, membership, migrations, objects, policy, rename, rights, role, schema, secret, settings,
+};
 use super::diff::Look;
 use super::{Change, Hazard, HazardKind, Target, TenantPlan, Verb};
 use crate::model::{Access, Registered, Role, Schema, State, Tenant};
@@ -100,8 +102,10 @@ impl TenantPlan {
 }
 
 fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
+    refuse_half_way(&draft)?;
     rename::locate(&mut draft)?;
     let (password, secret_version) = secret::decide(&mut draft)?;
+    deputy::diff(&mut draft);
     role::diff(&mut draft);
     membership::diff(&mut draft);
     schema::diff(&mut draft);
@@ -126,4 +130,22 @@ fn converge(mut draft: Draft<'_>) -> Result<Option<Work>, Blocked> {
     let Draft { mut changes, hazards, tenant, .. } = draft;
     changes.sort_by_key(|change| change.kind);
     Ok(Some((changes, hazards, Target::Declared { tenant: Box::new(tenant.clone()), password, secret_version })))
+}
+
+/// What a restore or a removal was cut off from is neither whole nor gone; only the same again may go on with it.
+fn refuse_half_way(draft: &Draft<'_>) -> Result<(), Blocked> {
+    let key = &draft.tenant.key;
+    match draft.registered.map(|row| row.state) {
+        Some(State::Restoring) => Err(Blocked::new(
+            "its restore was cut off, and its schema may hold a part of the archive",
+            format!(
+                "restore it again: tenantry restore FILE   or give it up: take {key} out of tenants.toml and apply"
+            ),
+        )),
+        Some(State::Removing) => Err(Blocked::new(
+            "its removal was cut off, and its schema holds a part of what it held",
+            format!("take {key} out of tenants.toml and apply; then restore its archive, if it is wanted back"),
+        )),
+        _ => Ok(()),
+    }
 }

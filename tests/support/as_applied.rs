@@ -127,6 +127,8 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
         password_source: tenant.password_source(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
         password_changed_at: Some(jiff::Timestamp::UNIX_EPOCH),
+        deputy: None,
+        deputy_at_work: false,
     }
 }
 

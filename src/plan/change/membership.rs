@@ -31,7 +31,9 @@ fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
     for other in role.member_of.iter().filter(|other| !ours.contains(other)) {
         revoke(draft, other, name, format!("role {name}"), format!("member of {other}"));
     }
-    for member in &role.members {
+    // A deputy is no member by hand; it goes by itself, or with a change of its own.
+    let deputy = draft.registered.and_then(|row| row.deputy.clone());
+    for member in role.members.iter().filter(|member| Some(*member) != deputy.as_ref()) {
         revoke(draft, name, member, format!("role {member}"), format!("member of {name}"));
     }
 }

@@ -1,12 +1,13 @@
 //! One file per kind of change: how it is seen, its SQL, its hazards, its words.
 
+pub(super) mod deputy;
 pub(super) mod grants;
 pub(super) mod membership;
-pub(super) mod migrations;
+pub(crate) mod migrations;
 pub(super) mod objects;
 pub(super) mod policy;
 pub(super) mod rename;
-pub(super) mod rights;
+pub(crate) mod rights;
 pub(super) mod role;
 pub(super) mod schema;
 pub(super) mod secret;

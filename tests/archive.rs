@@ -1,0 +1,14 @@
+//! Tenants that are archived: when they are removed, and while they live.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/postgres.rs"]
+mod postgres_server;
+
+#[path = "archive/project.rs"]
+mod project;
+#[path = "archive/removal.rs"]
+mod removal;
+#[path = "archive/restore.rs"]
+mod restore;

@@ -1,0 +1,45 @@
+//! A fleet whose tenants are archived when they go, with programs that fit its server.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::fleet::Fleet;
+use crate::postgres_server::{Version, binaries};
+
+pub const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
+
+pub fn project(version: Version, name: &str) -> Fleet {
+    let mut fleet = Fleet::usual(version, name);
+    fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
+    let dir = binaries(version).dir().to_string_lossy().into_owned();
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
+    fleet
+}
+
+/// The manifests in the archive directory, oldest first; every other file there belongs to one of them.
+#[track_caller]
+pub fn manifests(fleet: &Fleet) -> Vec<(PathBuf, Value)> {
+    let Ok(entries) = fs::read_dir(fleet.path("archives")) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let is_manifest = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    let read = |path: &PathBuf| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let manifests: Vec<(PathBuf, Value)> =
+        files.iter().filter(|path| is_manifest(path)).map(|path| (path.clone(), read(path))).collect();
+    for file in files.iter().filter(|path| !is_manifest(path)) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let named = |manifest: &Value| manifest["dump"]["file"] == name || manifest["large_objects"]["file"] == name;
+        assert!(manifests.iter().any(|(_, manifest)| named(manifest)), "{name} belongs to no archive");
+    }
+    manifests
+}
+
+/// No role of an archive's or a restore's own is left.
+#[track_caller]
+pub fn assert_no_deputy(fleet: &Fleet) {
+    let deputies = "SELECT member::regrole FROM pg_auth_members WHERE member::regrole::text ~ '^tenantry_deputy' \
+                    AND roleid::regrole::text = 'tenantry_' || current_database() || '_tenants'";
+    assert_eq!(fleet.ask(deputies), "");
+}
