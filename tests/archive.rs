@@ -12,3 +12,5 @@ mod project;
 mod removal;
 #[path = "archive/restore.rs"]
 mod restore;
+#[path = "archive/surroundings.rs"]
+mod surroundings;

@@ -33,7 +33,7 @@ pub(super) fn wanted<'a>(job: &Job<'a>) -> Option<(&'a Subject, &'a [String])> {
 /// Before the transaction: what another session logs in as must be committed.
 pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {
     let Some((subject, roles)) = wanted(job) else { return Ok(None) };
-    let deputy = Deputy::appoint(client, job.apply.server, job.apply.target.database(), &subject.tenant, roles);
+    let deputy = Deputy::appoint(client, job.apply.target, job.apply.server, &subject.tenant, roles);
     deputy.map(Some).map_err(|error| job.error("before the archive", &error))
 }
 
@@ -50,7 +50,6 @@ pub(super) fn make(
     let source = Source {
         subject,
         database: job.apply.identity(),
-        target: job.apply.target,
         deputy,
         programs: &programs,
         history_table: &job.apply.desired.migrations.table,

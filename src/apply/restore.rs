@@ -9,7 +9,7 @@ use postgres::{Client, Transaction};
 use super::{Apply, secret, shared};
 use crate::archive::{self, Deputy, Opened, Programs};
 use crate::error::{Doing, Error};
-use crate::model::{Access, Observed, State, Tenant, ident};
+use crate::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::plan::{self, Plan, Stage};
 use crate::registry;
 
@@ -110,11 +110,11 @@ impl Restore<'_> {
     }
 
     fn fill(&self, client: &mut Client) -> Result<(), Error> {
-        let database = self.apply.target.database();
-        let deputy = Deputy::appoint(client, self.apply.server, database, &self.tenant.key, &self.roles())?;
+        let Apply { target, server, .. } = self.apply;
+        let deputy = Deputy::appoint(client, target, server, &self.tenant.key, &self.roles())?;
         let major = self.apply.server.major().unsigned_abs();
         self.open_to_each_other(client, &deputy)?;
-        archive::fill(self.apply.target, &deputy, (self.programs, major), self.opened, self.tenant)?;
+        archive::fill(&deputy, (self.programs, major), self.opened, self.tenant)?;
         let doing = "handing over what was restored";
         let [take, give] = self.rights();
         let mut transaction = self.begin(client).doing(doing)?;
@@ -123,6 +123,7 @@ impl Restore<'_> {
         let (from, to) = (ident(&deputy.name), ident(self.tenant.owner()));
         transaction.batch_execute(&format!("REASSIGN OWNED BY {from} TO {to}")).doing(doing)?;
         deputy.drop_in(&mut transaction).doing(doing)?;
+        self.open_history(&mut transaction).doing(doing)?;
         transaction.batch_execute(&give).doing(doing)?;
         let sql = "UPDATE tenantry.tenants SET state = 'active', deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1";
         transaction.execute(sql, &[&self.key()]).doing(doing)?;
@@ -147,6 +148,19 @@ impl Restore<'_> {
         let mut transaction = self.begin(client).doing(doing)?;
         transaction.batch_execute(&sql.join(";")).doing(doing)?;
         transaction.commit().doing(doing)
+    }
+
+    /// The plan that follows reads the history, and an admin who is no superuser does so by a grant.
+    fn open_history(&self, transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
+        let admin = &self.apply.server.admin;
+        if admin.superuser {
+            return Ok(());
+        }
+        let (schema, admin) = (&self.tenant.schema, ident(&admin.name));
+        transaction.batch_execute(&format!("GRANT USAGE ON SCHEMA {} TO {admin}", ident(schema)))?;
+        let history = qualified(schema, &self.apply.desired.migrations.table);
+        let exists: bool = transaction.query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&history])?.get(0);
+        if exists { transaction.batch_execute(&format!("GRANT SELECT ON {history} TO {admin}")) } else { Ok(()) }
     }
 
     /// Drops what a restore of this tenant left, by the registry's word: nothing when there was none.

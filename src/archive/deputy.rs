@@ -6,11 +6,11 @@
 
 use postgres::{Client, Transaction};
 use rand::distr::{Alphanumeric, SampleString};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::apply::{end_sessions, verifier_literal};
 use crate::database::Target;
-use crate::error::{Doing, Error};
+use crate::error::{Doing, Error, with_causes};
 use crate::model::{Server, TenantKey, ident, literal};
 use crate::plan::digest;
 
@@ -20,7 +20,8 @@ const LOGIN_WITHIN: &str = "10 minutes";
 /// A role that is there for one pg_dump or pg_restore. The registry remembers it, so that a crash leaves none for good.
 pub(crate) struct Deputy {
     pub name: String,
-    password: SecretString,
+    /// The place we are connected to, logged in as the deputy.
+    pub login: Target,
 }
 
 /// Roles are the cluster's, so the name says which database it serves; it does not grow with the tenant's key.
@@ -35,16 +36,16 @@ impl Deputy {
     /// What PostgreSQL answered.
     pub fn appoint(
         client: &mut Client,
+        target: &Target,
         server: &Server,
-        database: &str,
         tenant: &TenantKey,
         roles: &[String],
     ) -> Result<Self, Error> {
         let doing = "making the role that pg_dump or pg_restore logs in as";
-        let deputy = Self {
-            name: name(database, tenant),
-            password: SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), 32)),
-        };
+        let database = target.database();
+        let password = SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), 32));
+        let name = name(database, tenant);
+        let mut deputy = Self { login: target.with_credentials(&name, password.clone()), name };
         dismiss(client, server, tenant, &deputy.name)?;
         let role = ident(&deputy.name);
         let mut transaction = client.transaction().doing(doing)?;
@@ -57,7 +58,7 @@ impl Deputy {
         let create = zeroize::Zeroizing::new(format!(
             "CREATE ROLE {role} LOGIN{bypass} CONNECTION LIMIT 2 VALID UNTIL {} PASSWORD {}",
             literal(&until),
-            verifier_literal(&deputy.password).as_str()
+            verifier_literal(&password).as_str()
         ));
         transaction.batch_execute(&create).doing(doing)?;
         for granted in roles.iter().chain([&crate::plan::group_role(database)]) {
@@ -68,12 +69,31 @@ impl Deputy {
             .execute("UPDATE tenantry.tenants SET deputy = $2 WHERE tenant = $1", &[&tenant.as_str(), &deputy.name])
             .doing(doing)?;
         transaction.commit().doing(doing)?;
-        Ok(deputy)
+        match deputy.try_to_log_in() {
+            Ok(()) => Ok(deputy),
+            Err(error) => {
+                deputy.dismiss(client, server, tenant)?;
+                Err(error)
+            }
+        }
     }
 
-    /// The same place, logged in as the deputy.
-    pub fn target(&self, target: &Target) -> Target {
-        target.with_credentials(&self.name, SecretString::from(self.password.expose_secret().to_owned()))
+    /// Before anything waits for pg_dump: a refusal is told with what to do about it.
+    fn try_to_log_in(&mut self) -> Result<(), Error> {
+        let refused = match self.login.connect() {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        match self.login.by_loopback().filter(|login| login.connect().is_ok()) {
+            Some(login) => {
+                self.login = login;
+                Ok(())
+            }
+            None => Err(Error::refused(
+                format!("the role made for pg_dump and pg_restore cannot log in: {}", with_causes(&refused)),
+                "it is in the tenants' group role and has a password: let it in from here in pg_hba.conf, as the tenants are",
+            )),
+        }
     }
 
     /// Ends its sessions and drops the role.

@@ -11,7 +11,6 @@ use super::files::{Draft, digest};
 use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
 use super::programs::{Programs, run};
 use super::{Deputy, contents, large_objects, rows};
-use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{Subject, ident};
 use crate::plan::DatabaseIdentity;
@@ -20,7 +19,6 @@ use crate::plan::DatabaseIdentity;
 pub(crate) struct Source<'a> {
     pub subject: &'a Subject,
     pub database: DatabaseIdentity,
-    pub target: &'a Target,
     pub deputy: &'a Deputy,
     pub programs: &'a Programs,
     pub history_table: &'a str,
@@ -108,8 +106,7 @@ const DUMP: &str = "dump";
 const LARGE: &str = "large-objects.tar";
 
 fn run_pg_dump(source: &Source<'_>, snapshot: &str, file: &Path) -> Result<(), Error> {
-    let login = source.deputy.target(source.target);
-    let mut command = source.programs.command("pg_dump", Some(&login));
+    let mut command = source.programs.command("pg_dump", Some(&source.deputy.login));
     command.args(["--format=custom", "--no-password", "--strict-names"]);
     // A pattern; within double quotes every character stands for itself (manual, "psql", Patterns).
     command.arg(format!("--schema={}", ident(&source.subject.schema)));

@@ -35,8 +35,12 @@ impl Draft {
                 fs::remove_file(entry.path()).doing(format!("deleting {}", entry.path().display()))?;
             }
         }
-        let stem = format!("{tenant}-{}", now.strftime("%Y%m%dT%H%M%SZ"));
-        Ok(Self { dir: dir.to_owned(), stem, prefix })
+        let time = now.strftime("%Y%m%dT%H%M%SZ");
+        let more = (2..).map(|n| format!("{tenant}-{time}-{n}"));
+        let taken =
+            |stem: &String| dir.join(format!("{stem}.json")).exists() || dir.join(format!("{stem}.dump")).exists();
+        let stem = std::iter::once(format!("{tenant}-{time}")).chain(more).find(|stem| !taken(stem));
+        Ok(Self { dir: dir.to_owned(), stem: stem.unwrap_or_default(), prefix })
     }
 
     /// An empty file of mode 0600.

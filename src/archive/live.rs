@@ -32,11 +32,10 @@ impl Live<'_> {
             name: self.observed.database.name.clone(),
             system_identifier: server.system_identifier.clone(),
         };
-        let deputy = Deputy::appoint(client, server, &database.name, tenant, &self.subject.roles())?;
+        let deputy = Deputy::appoint(client, self.target, server, tenant, &self.subject.roles())?;
         let source = Source {
             subject: self.subject,
             database,
-            target: self.target,
             deputy: &deputy,
             programs: self.programs,
             history_table: self.history_table,

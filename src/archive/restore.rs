@@ -4,7 +4,6 @@ use super::files::Opened;
 use super::large_objects;
 use super::programs::{Programs, run_but};
 use super::{Deputy, Manifest};
-use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{Tenant, TenantKey};
 
@@ -13,14 +12,12 @@ use crate::model::{Tenant, TenantKey};
 /// # Errors
 /// What pg_restore or PostgreSQL answered. What was made until then is still there.
 pub(crate) fn fill(
-    target: &Target,
     deputy: &Deputy,
     (programs, major): (&Programs, u32),
     opened: &Opened,
     tenant: &Tenant,
 ) -> Result<(), Error> {
-    let login = deputy.target(target);
-    let mut command = programs.command("pg_restore", Some(&login));
+    let mut command = programs.command("pg_restore", Some(&deputy.login));
     // Privileges are what tenants.toml says, not what they were. Owners are as they were: the roles have the same names.
     command.args(["--no-password", "--no-privileges", "--no-tablespaces", "--no-security-labels"]);
     let harmless = programs.says_too_much_to(major).then_some("configuration parameter \"transaction_timeout\"");
@@ -28,11 +25,11 @@ pub(crate) fn fill(
         command.arg("--exit-on-error");
     }
     // Of that schema only, a name and no pattern; the schema itself is there already.
-    command.arg(format!("--schema={}", tenant.schema)).arg(format!("--dbname={}", target.database()));
+    command.arg(format!("--schema={}", tenant.schema)).arg(format!("--dbname={}", deputy.login.database()));
     command.arg(&opened.dump);
     run_but(&mut command, &format!("pg_restore of {}", opened.dump.display()), harmless)?;
     if let Some(file) = &opened.large_objects {
-        let mut client = login.connect().map_err(Error::from)?;
+        let mut client = deputy.login.connect().map_err(Error::from)?;
         large_objects::restore(&mut client, file, &tenant.username, tenant.owner())?;
         client.close().doing("ending the session that restored the large objects")?;
     }

@@ -75,6 +75,14 @@ impl Target {
         Self { database: database.to_owned(), ..self.clone() }
     }
 
+    /// The same server by its loopback address, where we are connected through its socket: `local` lines of pg_hba.conf
+    /// often let in only the system's user of the role's name.
+    pub fn by_loopback(&self) -> Option<Self> {
+        let mut target = self.clone();
+        target.places.iter_mut().filter(|place| place.is_socket()).for_each(|place| place.host = "localhost".into());
+        self.places.iter().any(Place::is_socket).then_some(target)
+    }
+
     fn from_params(params: &Params, home: Option<&Path>, like: Option<&Self>) -> Result<Self, TargetError> {
         let user = match params.get("user") {
             Some(user) => user.to_owned(),

@@ -43,3 +43,14 @@ pub fn assert_no_deputy(fleet: &Fleet) {
                     AND roleid::regrole::text = 'tenantry_' || current_database() || '_tenants'";
     assert_eq!(fleet.ask(deputies), "");
 }
+
+/// Neither role nor schema of it, whose usual names begin so.
+#[track_caller]
+pub fn assert_gone(fleet: &Fleet, name: &str) {
+    let sql = format!(
+        "SELECT rolname FROM pg_roles WHERE rolname IN ('{name}_user', '{name}_owner') \
+         UNION ALL SELECT nspname FROM pg_namespace WHERE nspname = 'tenant_{name}' \
+         UNION ALL SELECT tenant FROM tenantry.tenants WHERE username = '{name}_user'"
+    );
+    assert_eq!(fleet.ask(&sql), "");
+}
