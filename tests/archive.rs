@@ -6,6 +6,8 @@ mod fleet;
 #[path = "support/postgres.rs"]
 mod postgres_server;
 
+#[path = "archive/pieces.rs"]
+mod pieces;
 #[path = "archive/project.rs"]
 mod project;
 #[path = "archive/removal.rs"]

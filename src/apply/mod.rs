@@ -9,6 +9,7 @@ mod lock;
 mod migrate;
 mod outcome;
 mod password;
+mod pieces;
 mod preflight;
 mod restore;
 mod secret;

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::archive::{self, Archived};
 use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
-use super::{Apply, concurrently, fence, migrate, password, secret, sessions};
+use super::{Apply, concurrently, fence, migrate, password, pieces, secret, sessions};
 use crate::archive::Deputy;
 use crate::database::{DatabaseError, ServerError, session};
 use crate::error::{Error, with_causes};
@@ -79,6 +79,14 @@ type Failure = (Outcome, TenantError);
 pub(super) struct Done {
     /// The manifest of the archive that was made.
     pub archive: Option<PathBuf>,
+}
+
+/// How far a removal got, whether or not it then failed.
+#[derive(Default)]
+pub(super) struct Progress {
+    pub archived: Option<Archived>,
+    /// A part is dropped and committed: there is no way back.
+    pub begun: bool,
 }
 
 /// How one try ended, when not well.
@@ -158,12 +166,20 @@ impl Job<'_> {
             None => None,
         };
         let deputy = archive::appoint(self, client);
+        let mut progress = Progress::default();
         let result = match &deputy {
-            Ok(deputy) => self.transact(client, tenant.map(|(tenant, _)| tenant), password.as_ref(), deputy.as_ref()),
+            Ok(deputy) => pieces::run(self, client, deputy.as_ref(), &mut progress).map_err(retried).and_then(|()| {
+                let tenant = tenant.map(|(tenant, _)| tenant);
+                self.transact(client, tenant, password.as_ref(), deputy.as_ref(), &mut progress)
+            }),
             Err(error) => Err(Ended::Failed(error.clone(), Retry::No)),
         };
-        let (late, archived) = match (result, asleep) {
-            (Ok(done), _) => done,
+        let late = match (result, asleep) {
+            (Ok(late), _) => late,
+            (Err(Ended::Failed(mut failure, _)), _) if progress.begun => {
+                failure.hint.get_or_insert_with(|| "a part of it is dropped; apply again goes on".into());
+                return Err(Ended::Failed(failure, Retry::No));
+            }
             (Err(Ended::Failed(mut failure, retry)), asleep) => {
                 if let Ok(Some(deputy)) = &deputy
                     && let Err(error) = deputy.dismiss(client, self.apply.server, &self.plan.tenant)
@@ -179,7 +195,7 @@ impl Job<'_> {
             (Err(ended), _) => return Err(ended),
         };
         self.after_commit(client, &late)?;
-        Ok(Done { archive: archived.map(|archived| archived.manifest) })
+        Ok(Done { archive: progress.archived.map(|archived| archived.manifest) })
     }
 
     /// The one transaction, and the secret just before its COMMIT.
@@ -189,12 +205,13 @@ impl Job<'_> {
         tenant: Option<&Tenant>,
         password: Option<&SecretString>,
         deputy: Option<&Deputy>,
-    ) -> Result<(Vec<i32>, Option<Archived>), Ended> {
+        progress: &mut Progress,
+    ) -> Result<Vec<i32>, Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut transaction = client.transaction().map_err(of_database)?;
         transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
-        let (late, archived) = self.changes(&mut transaction, password, deputy)?;
-        if let Some(archived) = &archived {
+        let late = self.changes(&mut transaction, password, deputy, progress)?;
+        if let Some(archived) = &progress.archived {
             archive::holds_everything(self, archived).map_err(rolled_back)?;
         }
         self.register(&mut transaction, None).map_err(of_database)?;
@@ -218,29 +235,32 @@ impl Job<'_> {
         if let Err(error) = committed {
             return Err(self.came_to_nothing(error.into(), written, xid));
         }
-        Ok((late, archived))
+        Ok(late)
     }
 
-    /// The changes in the plan's order. Returns the versions that must wait until after COMMIT, and what was archived.
+    /// The changes in the plan's order. Returns the versions that must wait until after COMMIT.
     fn changes(
         &self,
         transaction: &mut Transaction<'_>,
         password: Option<&SecretString>,
         deputy: Option<&Deputy>,
-    ) -> Result<(Vec<i32>, Option<Archived>), Ended> {
+        progress: &mut Progress,
+    ) -> Result<Vec<i32>, Ended> {
         let mut late = Vec::new();
-        let mut archived = None;
         for change in &self.plan.changes {
             match &change.step {
                 // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
-                Step::Sql if archived.is_some() => self.patiently(transaction, change)?,
-                Step::Sql => self.statements(transaction, change, password)?,
+                Step::Sql | Step::DropInPieces { .. } if progress.archived.is_some() => {
+                    self.patiently(transaction, change)?
+                }
+                Step::Sql | Step::DropInPieces { .. } => self.statements(transaction, change, password)?,
+                Step::Archive { .. } if progress.begun => {}
                 Step::Archive { subject, .. } => {
                     let Some(deputy) = deputy else {
                         let error = TenantError::new("the plan archives the tenant and nobody can log in for it");
                         return Err(Ended::Failed(error, Retry::No));
                     };
-                    archived = Some(archive::make(self, transaction, subject, deputy).map_err(retried)?);
+                    progress.archived = Some(archive::make(self, transaction, subject, deputy).map_err(retried)?);
                 }
                 Step::Migrate { versions, owner, schema, history_sql } => {
                     let (now, after) = concurrently::split(&self.apply.desired.migrations, versions);
@@ -254,7 +274,7 @@ impl Job<'_> {
                 Step::EndSessions { .. } | Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
             }
         }
-        Ok((late, archived))
+        Ok(late)
     }
 
     /// The change, tried again inside the transaction, so that the locks it already holds stay.
@@ -366,7 +386,7 @@ impl Job<'_> {
         )
     }
 
-    fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
+    pub fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
         transaction
             .execute(
                 "UPDATE tenantry.tenants SET state = $2, deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1",

@@ -29,6 +29,8 @@ pub struct Server {
     pub version_num: i32,
     /// `pg_control_system()`; tells one cluster from another.
     pub system_identifier: String,
+    /// How many locks all sessions together can hold (manual, `max_locks_per_transaction`).
+    pub lock_slots: i64,
     /// Where secrets send tenants, unless `advertise` says otherwise.
     pub host: String,
     pub port: u16,
@@ -244,10 +246,21 @@ pub struct Schema {
     pub tables: i64,
     /// On disk, of all relations.
     pub bytes: i64,
-    /// The locks a DROP of the schema would take, estimated from the catalog.
+    /// Tables, indexes, sequences, views.
     pub relations: i64,
     /// What lies outside and would go with it; looked for only where a removal is planned.
     pub dependents: Vec<String>,
+}
+
+impl Schema {
+    /// The locks that a DROP takes, estimated. Measured on 15: 3 for each relation in a schema of bare tables, 4.3 where
+    /// they have an identity, a unique column, a default and a CHECK (types, constraints and TOAST tables are locked too);
+    /// 1 for a function.
+    #[must_use]
+    pub fn locks(&self) -> i64 {
+        let others = self.objects.iter().filter(|group| matches!(group.kind, ObjectKind::Function | ObjectKind::Type));
+        5 * self.relations + 2 * others.map(|group| group.count).sum::<i64>()
+    }
 }
 
 /// What kind of privileges an object has.

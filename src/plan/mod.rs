@@ -297,6 +297,8 @@ pub enum Step {
     /// Archives the schema with its tables locked against writes, and goes on only when the archive was read back.
     /// `roles`: those that own what is in it.
     Archive { subject: Subject, roles: Vec<String> },
+    /// Drops the schema's tables, so many in a transaction, before the rest of it goes with the tenant.
+    DropInPieces { schema: String, tables: i64 },
     /// Runs these versions, as this role, through refinery's Runner.
     /// `history_sql` runs right after the history table is made; empty when it is there already.
     Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String> },

@@ -6,7 +6,8 @@ use super::diff::Look;
 use super::tenant::{Blocked, Work};
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
 use crate::model::{
-    Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident, literal,
+    Access, OnRemove, Registered, Schema, SecretState, State, TenantKey, check_role_name, check_schema_name, ident,
+    literal,
 };
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
@@ -78,6 +79,20 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
                 let tables = count(schema.tables, "table");
                 let detail = format!("{tables}, {} in schema {}{archived}", size(schema.bytes), row.schema);
                 hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
+                if pieces(look, schema).is_some() {
+                    let detail = format!(
+                        "dropping schema {} takes about {} locks, and PostgreSQL has room for {}: its tables go a few at a time{}",
+                        row.schema,
+                        schema.locks(),
+                        look.observed.server.lock_slots,
+                        if archived.is_empty() {
+                            ""
+                        } else {
+                            "; what an administrator writes to those that are left is lost"
+                        }
+                    );
+                    hazards.push(Hazard { kind: HazardKind::ManyLocks, detail });
+                }
             }
             Ok((drop_all(look, key, row), hazards, Target::Removed { secret }))
         }
@@ -152,9 +167,14 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
         None => changes.extend(deputy::drop(observed, row)),
     }
     if let Some(schema) = observed.schemas.get(&row.schema) {
-        let sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
+        let mut sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
         let before = format!("{}, {}", count(schema.tables, "table"), size(schema.bytes));
-        changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before));
+        let mut step = Step::Sql;
+        if let Some(tables) = pieces(look, schema) {
+            sql.insert(0, format!("-- DROP TABLE …, {tables} at a time, each time in a transaction of its own"));
+            step = Step::DropInPieces { schema: row.schema.clone(), tables };
+        }
+        changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before).step(step));
     }
     if has_user {
         let what = format!("role {}", row.username);
@@ -178,6 +198,15 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
     }
     changes.extend(secret_deletion(look, row));
     changes
+}
+
+/// How many tables to drop at once, when a transaction that drops them all would fill more than half of PostgreSQL's lock
+/// table, which serves everybody; `None` when it fits.
+fn pieces(look: &Look<'_>, schema: &Schema) -> Option<i64> {
+    let room = look.observed.server.lock_slots / 2;
+    let locks = schema.locks();
+    // A quarter each, since several tenants are removed at once.
+    (room > 0 && locks > room).then(|| (room / 2 * schema.tables.max(1) / locks).max(1))
 }
 
 /// What follows happens only once the archive is complete. A deputy that is left over gives way to the one it makes.

@@ -1,6 +1,8 @@
 -- Which cluster and database is this, and what may we do in it?
 SELECT current_setting('server_version_num')::int AS version_num,
        (SELECT system_identifier FROM pg_control_system())::text AS system_identifier,
+       current_setting('max_locks_per_transaction')::int8
+         * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8) AS lock_slots,
        d.datname::text AS database,
        r.rolname::text AS admin,
        r.rolsuper AS superuser,
