@@ -6,6 +6,8 @@ mod fleet;
 #[path = "support/postgres.rs"]
 mod postgres_server;
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "archive/pieces.rs"]
 mod pieces;
 #[path = "archive/project.rs"]
@@ -16,3 +18,5 @@ mod removal;
 mod restore;
 #[path = "archive/surroundings.rs"]
 mod surroundings;
+#[path = "archive/tls.rs"]
+mod tls;

@@ -47,13 +47,8 @@ pub(super) fn make(
     let failed = |error| job.error("archiving", &error);
     let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
     let programs = Programs::find(job.apply.server.major().unsigned_abs()).map_err(failed)?;
-    let source = Source {
-        subject,
-        database: job.apply.identity(),
-        deputy,
-        programs: &programs,
-        history_table: &job.apply.desired.migrations.table,
-    };
+    let source =
+        Source { subject, database: job.apply.identity(), deputy, programs: &programs, desired: job.apply.desired };
     let archive = archive::dump(transaction, &source, job.apply.archive_dir).map_err(failed)?;
     deputy.drop_in(transaction).map_err(|error| super::tenant::database_error("archiving", &error.into()))?;
     Ok(Archived { manifest: archive.manifest_path, locked })

@@ -80,8 +80,12 @@ impl Deputy {
 
     /// Before anything waits for pg_dump: a refusal is told with what to do about it.
     fn try_to_log_in(&mut self) -> Result<(), Error> {
-        let refused = match self.login.connect() {
-            Ok(_) => return Ok(()),
+        let refused = match self.login.connect_to() {
+            // pg_dump knows nothing of target_session_attrs: it goes where this session went.
+            Ok((_, endpoint)) => {
+                self.login = self.login.at(&endpoint);
+                return Ok(());
+            }
             Err(error) => error,
         };
         match self.login.by_loopback().filter(|login| login.connect().is_ok()) {

@@ -12,7 +12,7 @@ use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
 use super::programs::{Programs, run};
 use super::{Deputy, contents, large_objects, rows};
 use crate::error::{Doing, Error};
-use crate::model::{Subject, ident};
+use crate::model::{Desired, Subject, ident};
 use crate::plan::DatabaseIdentity;
 
 /// What is archived, and with what.
@@ -21,7 +21,7 @@ pub(crate) struct Source<'a> {
     pub database: DatabaseIdentity,
     pub deputy: &'a Deputy,
     pub programs: &'a Programs,
-    pub history_table: &'a str,
+    pub desired: &'a Desired,
 }
 
 /// An archive that is complete.
@@ -40,7 +40,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let subject = source.subject;
     let now = jiff::Timestamp::now();
     let draft = Draft::new(dir, &source.database, subject.tenant.as_str(), now)?;
-    let contents = contents::read(transaction, subject, source.history_table)?;
+    let contents = contents::read(transaction, subject, &source.desired.migrations.table)?;
     // pg_dump sees what we see, and proves by it that it is connected to the same server and database.
     let snapshot: String =
         transaction.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
@@ -110,6 +110,7 @@ fn run_pg_dump(source: &Source<'_>, snapshot: &str, file: &Path) -> Result<(), E
     command.args(["--format=custom", "--no-password", "--strict-names"]);
     // A pattern; within double quotes every character stands for itself (manual, "psql", Patterns).
     command.arg(format!("--schema={}", ident(&source.subject.schema)));
+    command.arg(format!("--lock-wait-timeout={}ms", source.desired.lock_timeout.as_millis().max(1)));
     command.arg(format!("--snapshot={snapshot}"));
     command.arg(format!("--file={}", file.display()));
     run(&mut command, &format!("pg_dump of schema {}", source.subject.schema))

@@ -7,7 +7,7 @@ use postgres::{Client, IsolationLevel};
 use super::{Archive, Deputy, Programs, Source, dump};
 use crate::database::Target;
 use crate::error::{Doing, Error};
-use crate::model::{Observed, Subject};
+use crate::model::{Desired, Observed, Subject};
 use crate::plan::{self, DatabaseIdentity};
 
 /// What archiving a tenant takes.
@@ -16,7 +16,7 @@ pub struct Live<'a> {
     pub observed: &'a Observed,
     pub programs: &'a Programs,
     pub subject: &'a Subject,
-    pub history_table: &'a str,
+    pub desired: &'a Desired,
 }
 
 impl Live<'_> {
@@ -33,13 +33,8 @@ impl Live<'_> {
             system_identifier: server.system_identifier.clone(),
         };
         let deputy = Deputy::appoint(client, self.target, server, tenant, &self.subject.roles())?;
-        let source = Source {
-            subject: self.subject,
-            database,
-            deputy: &deputy,
-            programs: self.programs,
-            history_table: self.history_table,
-        };
+        let source =
+            Source { subject: self.subject, database, deputy: &deputy, programs: self.programs, desired: self.desired };
         let result = self.dump(client, &source, dir);
         let dismissed = deputy.dismiss(client, server, tenant);
         let archive = result?;
@@ -52,6 +47,9 @@ impl Live<'_> {
         let doing = "reading what is to be archived";
         let isolation = IsolationLevel::RepeatableRead;
         let mut transaction = client.build_transaction().isolation_level(isolation).start().doing(doing)?;
+        // A tenant that holds a table locked keeps nobody waiting for ever.
+        let timeout = self.desired.lock_timeout.as_millis();
+        transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{timeout}ms'")).doing(doing)?;
         let [take, _] = plan::borrowed(self.observed, &self.subject.roles());
         transaction.batch_execute(&take).doing(doing)?;
         let archive = dump(&mut transaction, source, dir);

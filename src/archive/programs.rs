@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 
 use crate::database::Target;
 use crate::error::{Doing, Error};
+use crate::render::escape::visible;
 use crate::sandbox;
 
 /// A directory with pg_dump and pg_restore, and their version.
@@ -100,7 +101,8 @@ pub(super) fn failed(doing: &str, stderr: &[u8], status: std::process::ExitStatu
     let first = lines.iter().position(|line| line.contains("error:")).unwrap_or_default();
     let words = lines.iter().skip(first).take(4).copied().collect::<Vec<_>>().join("; ");
     let words = if words.is_empty() { status.to_string() } else { words };
-    Error::Refused { message: format!("{doing}: {words}"), hint: hint(&words) }
+    // Names in it are the tenant's to choose, and a terminal obeys some characters.
+    Error::Refused { message: format!("{doing}: {}", visible(&words)), hint: hint(&words) }
 }
 
 fn hint(said: &str) -> Option<String> {
@@ -110,6 +112,8 @@ fn hint(said: &str) -> Option<String> {
         "pg_dump logs in from here with a password, as a role made for it that is in the tenants' group role: pg_hba.conf must let it"
     } else if said.contains("permission denied") {
         "give that object to the tenant's owner role: ALTER … OWNER TO"
+    } else if said.contains("LOCK TABLE") && said.contains("timeout") {
+        "somebody holds a table of it locked for longer than [migrations] lock_timeout; pg_locks says who"
     } else if said.contains("No space left") {
         "make room, or set [archive] dir to another disk"
     } else if said.contains("out of shared memory") {

@@ -1,22 +1,19 @@
 //! `apply`: plan, ask, carry out, report.
 
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::args::{ApplyArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{plan, saved, session};
+use super::{interrupt, plan, saved, session};
 use crate::apply::{Apply, Lock, Report};
 use crate::error::Doing;
 use crate::model::Observed;
 use crate::plan::{Plan, Step, Verb};
 use crate::render;
-
-/// Set by Ctrl-C: tenants under way finish, no new one begins.
-static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
@@ -42,9 +39,8 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         out.note("Nothing was changed.");
         return Ok(Exit::Failed);
     }
-    // A second handler in one process is an error of its own; then Ctrl-C ends the process as it always did.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
-    let report = carry_out(global, &mut session, &observed, &plan, &STOP, out)?;
+    interrupt::watch();
+    let report = carry_out(global, &mut session, &observed, &plan, &interrupt::STOP, out)?;
     out.print(&match out.format {
         Format::Json => render::report::json(&report),
         _ => render::report::text(&report, &plan, &out.style()),

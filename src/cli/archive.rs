@@ -4,7 +4,7 @@ use super::args::{ArchiveArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::session;
+use super::{interrupt, session};
 use crate::apply::Lock;
 use crate::archive::{Archive, Live, Programs};
 use crate::inspect::Sizes;
@@ -13,6 +13,11 @@ use crate::render::escape::visible;
 use crate::render::json::pretty;
 
 pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
+    interrupt::watch();
+    interrupt::or_interrupted(archive(global, args, out), global)
+}
+
+fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     // No apply meanwhile: it could rename, or drop, what is being read.
     let _lock = Lock::take(&mut session.client)?;
@@ -45,7 +50,7 @@ pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
         observed: &observed,
         programs: &programs,
         subject: &row.subject(&key),
-        history_table: &session.project.desired.migrations.table,
+        desired: &session.project.desired,
     };
     let archive = live.run(&mut session.client, &dir)?;
     out.print(&match out.format {

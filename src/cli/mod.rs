@@ -8,6 +8,7 @@ mod drift;
 mod exit;
 mod failure;
 mod init;
+mod interrupt;
 mod list;
 mod output;
 mod plan;

@@ -1,12 +1,10 @@
 //! `restore FILE`: a tenant from its archive, with everything else as tenants.toml has it.
 
-use std::sync::atomic::AtomicBool;
-
 use super::args::{Format, Global, RestoreArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{apply, session};
+use super::{apply, interrupt, session};
 use crate::apply::{Apply, Lock, Restore};
 use crate::archive::{self, Manifest, Opened, Programs};
 use crate::inspect::Sizes;
@@ -14,10 +12,12 @@ use crate::model::{Observed, State, Tenant, TenantKey};
 use crate::plan::{self, Plan, Target, Verb};
 use crate::render;
 
-/// Nothing interrupts a restore between its steps; Ctrl-C ends it, and the next begins anew.
-static STOP: AtomicBool = AtomicBool::new(false);
-
 pub fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
+    interrupt::watch();
+    interrupt::or_interrupted(restore(global, args, out), global)
+}
+
+fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
     let opened = archive::open(&args.file)?;
     let manifest = &opened.manifest;
     let mut session = session::connect(global)?;
@@ -36,7 +36,7 @@ pub fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let observed = session.observe(Sizes::Removed)?;
     let rest = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
     let rest = Plan { database_changes: Vec::new(), ..rest };
-    let report = apply::carry_out(global, &mut session, &observed, &rest, &STOP, out)?;
+    let report = apply::carry_out(global, &mut session, &observed, &rest, &interrupt::STOP, out)?;
     if !report.is_success() {
         out.print(&match out.format {
             Format::Json => render::report::json(&report),
@@ -129,7 +129,7 @@ fn fill(
         server: &observed.server,
         archive_dir: &archive_dir,
         parallelism: 1,
-        stop: &STOP,
+        stop: &interrupt::STOP,
         progress: &|_| {},
     };
     let restore = Restore { apply: &apply, observed, programs, opened, tenant };

@@ -208,3 +208,63 @@ fn newer_programs_serve_an_older_server() {
     there_and_back(&fleet, "ne-one = {}", "");
     assert_eq!(ask(&mut fleet.log_in("ne-one"), "SELECT email FROM users"), "a");
 }
+
+#[test]
+fn a_tenant_that_locks_its_tables_keeps_its_archive_waiting_not_for_ever() {
+    let mut fleet = project(Version::Installed, "locked");
+    fleet.head.insert_str(0, "[migrations]\nlock_timeout = \"300ms\"\n");
+    fleet.declare("lo-one = {}");
+    fleet.applies_and_settles();
+    let mut session = fleet.log_in("lo-one");
+    session.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
+    fleet.run(&["archive", "lo-one"]).ends(1).says("somebody holds a table of it locked");
+    assert_no_deputy(&fleet);
+    assert!(manifests(&fleet).is_empty());
+    session.batch_execute("COMMIT").unwrap();
+    fleet.run(&["archive", "lo-one"]).ends(0).says("sha256");
+    fleet.settled();
+}
+
+#[test]
+fn an_interrupted_restore_leaves_nothing() {
+    let fleet = project(Version::V18, "interrupted");
+    fleet.declare("in-one = {}");
+    fleet.applies_and_settles();
+    fleet
+        .log_in("in-one")
+        .batch_execute(
+            "CREATE FUNCTION slow(n int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_catalog.pg_sleep(20 * (n - 1)); RETURN true; END $$; \
+             CREATE TABLE slow (n int CHECK (tenant_in_one.slow(n))); INSERT INTO slow VALUES (1)",
+        )
+        .unwrap();
+    // The row that will be slow to come back got in while the check was another.
+    fleet
+        .log_in("in-one")
+        .batch_execute(
+            "CREATE OR REPLACE FUNCTION slow(n int) RETURNS bool LANGUAGE sql AS 'SELECT true'; INSERT INTO slow VALUES (2); \
+             CREATE OR REPLACE FUNCTION slow(n int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_catalog.pg_sleep(20 * (n - 1)); RETURN true; END $$",
+        )
+        .unwrap();
+    fleet.declare("");
+    fleet.run(&REMOVE).ends(0);
+    fleet.declare("in-one = {}");
+    let (path, _) = manifests(&fleet).pop().unwrap();
+    let mut command = fleet.command(&["restore", path.to_str().unwrap()]);
+    // As a terminal does it: the whole group.
+    let mut child = std::os::unix::process::CommandExt::process_group(&mut command, 0).spawn().unwrap();
+    let group = child.id();
+    let at_work = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'COPY tenant_in_one.slow%'";
+    while fleet.ask(at_work) == "0" {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was slow");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let kill = std::process::Command::new("bash")
+        .args(["-c", "kill -INT -- -\"$1\"", "sh", &group.to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(fleet.ask(at_work), "0");
+    crate::project::assert_gone(&fleet, "in_one");
+    assert_no_deputy(&fleet);
+}
