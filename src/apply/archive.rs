@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use postgres::{Client, Transaction};
 
 use super::outcome::TenantError;
-use super::tenant::{Job, connect};
+use super::tenant::{Job, connect, database_error};
 use crate::archive::{self, Deputy, Locked, Programs, Source};
+use crate::error::Error;
 use crate::model::Subject;
 use crate::plan::Step;
 
@@ -34,7 +35,7 @@ pub(super) fn wanted<'a>(job: &Job<'a>) -> Option<(&'a Subject, &'a [String])> {
 pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {
     let Some((subject, roles)) = wanted(job) else { return Ok(None) };
     let deputy = Deputy::appoint(client, job.apply.target, job.apply.server, &subject.tenant, roles);
-    deputy.map(Some).map_err(|error| job.error("before the archive", &error))
+    deputy.map(Some).map_err(|error| told(job, &error))
 }
 
 /// Locks, dumps, reads back, and drops the deputy, in the open transaction.
@@ -44,14 +45,22 @@ pub(super) fn make(
     subject: &Subject,
     deputy: &Deputy,
 ) -> Result<Archived, TenantError> {
-    let failed = |error| job.error("archiving", &error);
+    let failed = |error| told(job, &error);
     let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
     let programs = Programs::find(job.apply.server.major().unsigned_abs()).map_err(failed)?;
     let source =
         Source { subject, database: job.apply.identity(), deputy, programs: &programs, desired: job.apply.desired };
     let archive = archive::dump(transaction, &source, job.apply.archive_dir).map_err(failed)?;
-    deputy.drop_in(transaction).map_err(|error| super::tenant::database_error("archiving", &error.into()))?;
+    deputy.drop_in(transaction).map_err(|error| database_error("archiving", &error.into()))?;
     Ok(Archived { manifest: archive.manifest_path, locked })
+}
+
+/// What PostgreSQL refused is told with what was asked of it.
+fn told(job: &Job<'_>, error: &Error) -> TenantError {
+    match error {
+        Error::Database { doing, source } => database_error(doing, source),
+        other => job.error("archiving", other),
+    }
 }
 
 /// Between the drop and its COMMIT.

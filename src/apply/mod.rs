@@ -3,6 +3,7 @@
 //! Apply decides nothing. What it finds to be otherwise than the plan saw is a failure of that tenant, and of no other.
 
 mod archive;
+mod commit;
 mod concurrently;
 mod fence;
 mod lock;
@@ -11,6 +12,7 @@ mod outcome;
 mod password;
 mod pieces;
 mod preflight;
+mod record;
 mod restore;
 mod secret;
 mod sessions;

@@ -8,13 +8,14 @@ use rand::RngExt;
 use secrecy::SecretString;
 
 use super::archive::{self, Archived};
+use super::commit::transaction_id;
 use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
 use super::{Apply, concurrently, fence, migrate, password, pieces, secret, sessions};
 use crate::archive::Deputy;
 use crate::database::{DatabaseError, ServerError, session};
 use crate::error::{Error, with_causes};
-use crate::model::{State, Tenant};
+use crate::model::Tenant;
 use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
 use crate::registry;
 
@@ -90,14 +91,14 @@ pub(super) struct Progress {
 }
 
 /// How one try ended, when not well.
-enum Ended {
+pub(super) enum Ended {
     /// Rolled back, unless it failed in what comes after COMMIT. Worth another try when the cause was a lock.
     Failed(TenantError, Retry),
     Unknown(TenantError),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Retry {
+pub(super) enum Retry {
     Yes,
     No,
 }
@@ -333,104 +334,6 @@ impl Job<'_> {
         failure
     }
 
-    fn register(&self, transaction: &mut Transaction<'_>, version: Option<&str>) -> Result<(), postgres::Error> {
-        if let Some(version) = version {
-            return transaction
-                .execute(
-                    "UPDATE tenantry.tenants SET secret_version = $2 WHERE tenant = $1",
-                    &[&self.plan.tenant.as_str(), &version],
-                )
-                .map(drop);
-        }
-        match &self.plan.target {
-            Target::None => Ok(()),
-            Target::Declared { tenant, secret_version, .. } => {
-                self.register_declared(transaction, tenant, secret_version.clone())
-            }
-            Target::Removed { .. } => self.register_gone(transaction, State::Removed),
-            Target::Retained { .. } => self.register_gone(transaction, State::Retained),
-        }?;
-        let changes = serde_json::json!(
-            self.plan
-                .changes
-                .iter()
-                .map(|c| serde_json::json!({ "kind": c.kind, "what": c.what, "before": c.before, "after": c.after }))
-                .collect::<Vec<_>>()
-        );
-        registry::append_audit(transaction, self.plan.tenant.as_str(), self.plan.verb.as_str(), &changes)
-    }
-
-    fn register_declared(
-        &self,
-        transaction: &mut Transaction<'_>,
-        tenant: &Tenant,
-        secret_version: Option<String>,
-    ) -> Result<(), postgres::Error> {
-        let secret = secret::registered(self.apply, tenant, secret_version);
-        let changes = &self.plan.changes;
-        registry::upsert(
-            transaction,
-            &registry::Row {
-                tenant: &tenant.key,
-                schema: &tenant.schema,
-                username: &tenant.username,
-                owner: tenant.owner(),
-                access: tenant.access,
-                state: State::Active,
-                on_remove: tenant.on_remove,
-                protected: tenant.protected,
-                password_source: tenant.password_source(),
-                secret: &secret,
-                password_changed: changes.iter().any(|c| matches!(c.kind, Kind::CreateRole | Kind::SetPassword)),
-            },
-        )
-    }
-
-    pub fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
-        transaction
-            .execute(
-                "UPDATE tenantry.tenants SET state = $2, deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1",
-                &[&self.plan.tenant.as_str(), &state.as_str()],
-            )
-            .map(drop)
-    }
-
-    /// COMMIT failed, or its answer was lost: find out which, and put the secret back when nothing was committed.
-    fn came_to_nothing(&self, error: DatabaseError, written: Option<secret::Written>, xid: Option<String>) -> Ended {
-        // Once a secret was written its version is another than the plan expects: not again.
-        let retry = if error.is_retryable() && written.is_none() { Retry::Yes } else { Retry::No };
-        let mut failure = database_error("COMMIT", &error);
-        // Whatever the answer says: a pooler may make up its own when the server is gone.
-        if let Some(xid) = xid {
-            match self.status(&xid).as_deref() {
-                // It was the answer that was lost, not the transaction.
-                Some("committed") => {
-                    failure.hint =
-                        Some("the transaction was committed; apply again finishes what comes after it".into());
-                    return Ended::Unknown(failure);
-                }
-                Some("aborted") => {}
-                _ => {
-                    failure.hint =
-                        Some("whether it was committed is not known; apply again finds out and converges".into());
-                    return Ended::Unknown(failure);
-                }
-            }
-        }
-        if let Some(Err(also)) = written.map(|written| written.take_back(self.apply)) {
-            failure.message = format!("{}; {}", failure.message, also.message);
-            failure.hint =
-                Some("the secret holds a password that PostgreSQL does not; apply again converges them".into());
-        }
-        Ended::Failed(failure, retry)
-    }
-
-    fn status(&self, xid: &str) -> Option<String> {
-        let mut client = self.apply.target.connect_admin().ok()?;
-        let row = client.query_one("SELECT pg_catalog.pg_xact_status($1::text::xid8)", &[&xid]).ok()?;
-        row.get(0)
-    }
-
     fn ends_sessions_of(&self) -> Option<&str> {
         self.plan.changes.iter().find_map(|change| match &change.step {
             Step::EndSessions { role } => Some(role.as_str()),
@@ -462,9 +365,4 @@ fn of_database(error: postgres::Error) -> Ended {
 fn retried(error: TenantError) -> Ended {
     let retry = matches!(error.sqlstate.as_deref(), Some("55P03" | "40P01" | "40001"));
     Ended::Failed(error, if retry { Retry::Yes } else { Retry::No })
-}
-
-/// To ask after a COMMIT whose answer was lost (manual, `pg_xact_status`).
-fn transaction_id(transaction: &mut Transaction<'_>) -> Result<String, postgres::Error> {
-    Ok(transaction.query_one("SELECT pg_catalog.pg_current_xact_id()::text", &[])?.get(0))
 }

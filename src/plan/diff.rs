@@ -77,7 +77,8 @@ pub fn group_role(database: &str) -> String {
 }
 
 /// Whether the role owns for other tenants than this one too, declared or registered.
-pub(crate) fn is_shared_owner(desired: &Desired, observed: &Observed, role: &str, key: &TenantKey) -> bool {
+#[must_use]
+pub fn is_shared_owner(desired: &Desired, observed: &Observed, role: &str, key: &TenantKey) -> bool {
     Look::new(desired, observed).is_shared_owner(role, key)
 }
 

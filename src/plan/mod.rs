@@ -12,15 +12,15 @@ mod removal;
 mod saved;
 mod tenant;
 
-pub(crate) use change::migrations::fits;
-pub(crate) use change::rights::borrowed;
+pub use change::migrations::fits;
+pub use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
-pub(crate) use diff::is_shared_owner;
-pub use diff::{diff, group_role};
+pub use diff::{diff, group_role, is_shared_owner};
 pub use document::{Document, Summary};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
-pub(crate) use removal::{drop_role, size};
+pub use removal::drop_role;
+pub(crate) use removal::size;
 pub use saved::{ReadError, Saved, Stale, digest};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

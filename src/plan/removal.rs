@@ -246,7 +246,8 @@ pub(super) fn disk_hazard(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Haz
 
 /// DROP OWNED is there for grants and default privileges. Large objects are no schema's and go with their role; for the
 /// rest the guard sees to it that the role owns nothing elsewhere, such as a schema that somebody renamed by hand.
-pub(crate) fn drop_role(role: &str) -> Vec<String> {
+#[must_use]
+pub fn drop_role(role: &str) -> Vec<String> {
     let large = do_block(&format!(
         "FOR o IN SELECT m.oid::text FROM pg_catalog.pg_largeobject_metadata m WHERE m.lomowner = {}::pg_catalog.regrole\n\
          LOOP PERFORM pg_catalog.lo_unlink(o::oid); END LOOP;",

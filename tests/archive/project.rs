@@ -18,6 +18,26 @@ pub fn project(version: Version, name: &str) -> Fleet {
     fleet
 }
 
+/// The same under an admin who is no superuser.
+pub fn project_of_weak_admin(version: Version, admin: &str) -> Fleet {
+    let mut fleet = project(version, admin);
+    fleet.execute(&format!("CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD 'a'"));
+    fleet.execute(&format!("GRANT CREATE ON DATABASE {} TO {admin}", fleet.database.name));
+    fleet.url = fleet.database.url_as(admin, "a");
+    fleet.head.insert_str(0, "[database]\npublic_schema = \"keep\"\n");
+    fleet
+}
+
+/// The roles whose rights the admin has without asking for them.
+#[track_caller]
+pub fn assert_holds_nothing(fleet: &Fleet, admin: &str) {
+    let held = fleet.ask(&format!(
+        "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{admin}'::regrole \
+         AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true))"
+    ));
+    assert_eq!(held, "");
+}
+
 /// The manifests in the archive directory, oldest first; every other file there belongs to one of them.
 #[track_caller]
 pub fn manifests(fleet: &Fleet) -> Vec<(PathBuf, Value)> {
@@ -53,4 +73,18 @@ pub fn assert_gone(fleet: &Fleet, name: &str) {
          UNION ALL SELECT tenant FROM tenantry.tenants WHERE username = '{name}_user'"
     );
     assert_eq!(fleet.ask(&sql), "");
+}
+
+/// Removed, declared again, restored; returns what stood in the one archive.
+#[track_caller]
+pub fn there_and_back(fleet: &Fleet, declared: &str, others: &str) -> serde_json::Value {
+    fleet.declare(others);
+    fleet.run(&REMOVE).ends(0);
+    fleet.settled();
+    let (path, manifest) = manifests(fleet).pop().unwrap();
+    fleet.declare(&format!("{declared}\n{others}"));
+    fleet.run(&["restore", path.to_str().unwrap()]).ends(0).says("its password is new");
+    fleet.settled();
+    assert_no_deputy(fleet);
+    manifest
 }

@@ -216,7 +216,7 @@ fn a_table_that_somebody_makes_meanwhile_is_archived_or_kept() {
                             ALTER TABLE tenant_mw_one.late OWNER TO mw_one_owner",
         )
         .unwrap();
-        let mut remove = fleet.command(&REMOVE).spawn().unwrap();
+        let mut remove = fleet.command(&REMOVE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(1500));
         late.batch_execute("COMMIT").unwrap();
         let code = remove.wait().unwrap().code().unwrap();

@@ -2,7 +2,7 @@
 
 use crate::fleet::{BOTH, Fleet, ask, refused};
 use crate::postgres_server::Version;
-use crate::project::{REMOVE, assert_no_deputy, manifests, project};
+use crate::project::{REMOVE, assert_no_deputy, manifests, project, there_and_back};
 
 /// All that the tenant's tables hold, and who owns what.
 #[track_caller]
@@ -13,20 +13,6 @@ fn contents(fleet: &Fleet, schema: &str) -> String {
          FROM pg_class WHERE relnamespace = '\"{schema}\"'::regnamespace AND relkind IN ('r', 'v', 'S', 'm', 'i') ORDER BY 1"
     );
     fleet.ask(&sql)
-}
-
-/// Removed, declared again, restored; returns what stood in the one archive.
-#[track_caller]
-fn there_and_back(fleet: &Fleet, declared: &str, others: &str) -> serde_json::Value {
-    fleet.declare(others);
-    fleet.run(&REMOVE).ends(0);
-    fleet.settled();
-    let (path, manifest) = manifests(fleet).pop().unwrap();
-    fleet.declare(&format!("{declared}\n{others}"));
-    fleet.run(&["restore", path.to_str().unwrap()]).ends(0).says("its password is new");
-    fleet.settled();
-    assert_no_deputy(fleet);
-    manifest
 }
 
 #[test]

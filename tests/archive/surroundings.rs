@@ -1,22 +1,13 @@
 //! Odd names, many tables, large objects, row security, and an admin who is no superuser.
 
-use crate::fleet::{BOTH, Fleet, ask};
-use crate::postgres_server::Version;
-use crate::project::{REMOVE, assert_gone, assert_no_deputy, manifests, project};
+use std::process::Stdio;
 
-/// Removed, declared again and restored.
-#[track_caller]
-fn there_and_back(fleet: &Fleet, declared: &str) -> serde_json::Value {
-    fleet.declare("");
-    fleet.run(&REMOVE).ends(0);
-    fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
-    let (path, manifest) = manifests(fleet).pop().unwrap();
-    fleet.declare(declared);
-    fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
-    fleet.settled();
-    assert_no_deputy(fleet);
-    manifest
-}
+use crate::fleet::{BOTH, ask};
+use crate::postgres_server::Version;
+use crate::project::{
+    REMOVE, assert_gone, assert_holds_nothing, assert_no_deputy, manifests, project, project_of_weak_admin,
+    there_and_back,
+};
 
 #[test]
 fn names_that_need_every_quote_there_is() {
@@ -35,7 +26,7 @@ fn names_that_need_every_quote_there_is() {
                  INSERT INTO users (email) VALUES ('a'), ('b')",
             )
             .unwrap();
-        let manifest = there_and_back(&fleet, declared);
+        let manifest = there_and_back(&fleet, declared, "");
         let tables = manifest["tables"].as_array().unwrap();
         let rows = |name: &str| tables.iter().find(|t| t["table"] == name).map(|t| t["rows"].clone());
         assert_eq!(rows("T.x \"y\"\nz"), Some(1.into()), "{tables:?}");
@@ -57,7 +48,7 @@ fn four_hundred_tables() {
                  EXECUTE format('INSERT INTO t%s VALUES (%s, ''x'')', n, n); END LOOP; END $$",
             )
             .unwrap();
-        let manifest = there_and_back(&fleet, "ma-one = {}");
+        let manifest = there_and_back(&fleet, "ma-one = {}", "");
         assert_eq!(manifest["tables"].as_array().unwrap().len(), 403);
         assert_eq!(ask(&mut fleet.log_in("ma-one"), "SELECT id, a FROM t400"), "400, x");
     }
@@ -126,7 +117,7 @@ fn rows_behind_policies_are_archived_by_a_superuser() {
                  ALTER TABLE users FORCE ROW LEVEL SECURITY; CREATE POLICY nobody ON users USING (false)",
             )
             .unwrap();
-        let manifest = there_and_back(&fleet, "po-one = { access = \"owner\" }");
+        let manifest = there_and_back(&fleet, "po-one = { access = \"owner\" }", "");
         let users = manifest["tables"].as_array().unwrap().iter().find(|t| t["table"] == "users").unwrap();
         assert_eq!(users["rows"], 2);
         assert_eq!(fleet.ask("SELECT count(*) FROM tenant_po_one.users"), "2");
@@ -137,17 +128,7 @@ fn rows_behind_policies_are_archived_by_a_superuser() {
 #[test]
 fn an_admin_who_may_make_roles_and_schemas_only() {
     for version in BOTH {
-        let mut fleet = project(version, "weak");
-        fleet.execute("CREATE ROLE weak_admin LOGIN CREATEROLE PASSWORD 'a'");
-        fleet.execute(&format!("GRANT CREATE ON DATABASE {} TO weak_admin", fleet.database.name));
-        fleet.url = fleet.database.url_as("weak_admin", "a");
-        fleet.head.insert_str(0, "[database]\npublic_schema = \"keep\"\n");
-        let held = |fleet: &Fleet| {
-            fleet.ask(
-                "SELECT roleid::regrole FROM pg_auth_members m WHERE member = 'weak_admin'::regrole \
-                 AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true))",
-            )
-        };
+        let fleet = project_of_weak_admin(version, "weak_admin");
         for access in ["full", "owner", "readwrite"] {
             let declared = format!("we-one = {{ access = \"{access}\" }}");
             fleet.declare(&declared);
@@ -162,9 +143,9 @@ fn an_admin_who_may_make_roles_and_schemas_only() {
                     .unwrap();
             }
             fleet.run(&["archive", "we-one"]).ends(0).says("sha256");
-            assert_eq!(held(&fleet), "", "after archive, {access}");
-            there_and_back(&fleet, &declared);
-            assert_eq!(held(&fleet), "", "after restore, {access}");
+            assert_holds_nothing(&fleet, "weak_admin");
+            there_and_back(&fleet, &declared, "");
+            assert_holds_nothing(&fleet, "weak_admin");
             assert_eq!(ask(&mut fleet.log_in("we-one"), "SELECT email FROM users"), "kept");
             if access == "owner" {
                 fleet
@@ -179,7 +160,7 @@ fn an_admin_who_may_make_roles_and_schemas_only() {
             }
             fleet.declare("");
             fleet.run(&REMOVE).ends(0);
-            assert_eq!(held(&fleet), "", "after removal, {access}");
+            assert_holds_nothing(&fleet, "weak_admin");
             std::fs::remove_dir_all(fleet.path("archives")).unwrap();
         }
         assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^we_'"), "");
@@ -221,7 +202,8 @@ fn a_restore_that_fails_or_is_killed_leaves_nothing_or_goes_on() {
         assert_no_deputy(&fleet);
         fleet.execute("ALTER SCHEMA away RENAME TO elsewhere");
         for n in 0..8 {
-            let mut child = fleet.command(&["restore", path]).spawn().unwrap();
+            let mut child =
+                fleet.command(&["restore", path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             std::thread::sleep(std::time::Duration::from_millis(90 * n));
             child.kill().unwrap();
             child.wait().unwrap();

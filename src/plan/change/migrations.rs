@@ -85,7 +85,10 @@ fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
 }
 
 /// Whether these files can go on from a history as an archive remembers it: the reason why not, and what to do.
-pub(crate) fn fits(set: &MigrationSet, applied: &[Applied]) -> Result<(), (String, Option<String>)> {
+///
+/// # Errors
+/// The first fault of the history, with a hint.
+pub fn fits(set: &MigrationSet, applied: &[Applied]) -> Result<(), (String, Option<String>)> {
     pending(set, applied).map(drop).map_err(|blocked| (blocked.reason, blocked.hint))
 }
 

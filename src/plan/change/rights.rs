@@ -57,7 +57,8 @@ fn has_rights(role: Option<&Role>) -> bool {
 }
 
 /// The statements that take these roles' rights, and those that give them back, but for rights that are there anyway.
-pub(crate) fn borrowed(observed: &Observed, roles: &[String]) -> [String; 2] {
+#[must_use]
+pub fn borrowed(observed: &Observed, roles: &[String]) -> [String; 2] {
     let missing: Vec<String> = roles.iter().filter(|role| !has_rights(observed.roles.get(*role))).cloned().collect();
     let mut both = changes(observed, &missing)
         .into_iter()
