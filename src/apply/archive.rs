@@ -63,8 +63,12 @@ fn told(job: &Job<'_>, error: &Error) -> TenantError {
     }
 }
 
-/// Between the drop and its COMMIT.
-pub(super) fn holds_everything(job: &Job<'_>, archived: &Archived) -> Result<(), TenantError> {
+/// Between the drop and its COMMIT. `begun`: other tables are gone already.
+pub(super) fn holds_everything(job: &Job<'_>, archived: &Archived, begun: bool) -> Result<(), TenantError> {
     let mut other = connect(job.apply)?;
-    archived.locked.is_still_all(&mut other).map_err(|error| job.error("dropping", &error))
+    archived.locked.is_still_all(&mut other).map_err(|error| {
+        let failure = job.error("dropping", &error);
+        let hint = "move it out of the schema: ALTER TABLE … SET SCHEMA …; apply again drops what is left";
+        if begun { failure.hint(hint) } else { failure }
+    })
 }

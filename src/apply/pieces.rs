@@ -27,7 +27,6 @@ pub(super) fn run(
     });
     let Some((schema, tables)) = step else { return Ok(()) };
     begin(job, client, deputy, progress)?;
-    progress.begun = true;
     let mut attempt = 0;
     loop {
         match one(job, client, schema, tables) {
@@ -61,13 +60,15 @@ fn begin(
     transaction.batch_execute(&take).map_err(failed)?;
     if let (Some((subject, _)), Some(deputy)) = (archive::wanted(job), deputy) {
         let archived = archive::make(job, &mut transaction, subject, deputy)?;
-        archive::holds_everything(job, &archived)?;
+        archive::holds_everything(job, &archived, false)?;
         progress.archived = Some(archived);
     }
     transaction.batch_execute(&give).map_err(failed)?;
     job.register_gone(&mut transaction, State::Removing).map_err(failed)?;
     let changes = serde_json::json!([{ "kind": "drop_schema", "what": "begun, in pieces" }]);
     registry::append_audit(&mut transaction, job.plan.tenant.as_str(), "remove", &changes).map_err(failed)?;
+    // Before it is known whether the COMMIT succeeds: a tenant that is let in again must not be half way to its end.
+    progress.begun = true;
     transaction.commit().map_err(failed)
 }
 

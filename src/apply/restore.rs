@@ -167,11 +167,18 @@ impl Restore<'_> {
     fn clear(&self, client: &mut Client) -> Result<(), Error> {
         let doing = "dropping what was restored so far";
         let tenant = self.tenant;
-        let query = "SELECT deputy FROM tenantry.tenants WHERE tenant = $1 AND state = 'restoring' AND schema_name = $2 \
+        let query = "SELECT deputy, EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = schema_name::name \
+                     AND n.oid IS DISTINCT FROM schema_oid) AS is_another FROM tenantry.tenants WHERE tenant = $1 AND state = 'restoring' AND schema_name = $2 \
                      AND username = $3 AND owner = $4";
         let names = [self.key(), &tenant.schema, &tenant.username, tenant.owner()];
         let row = client.query_opt(query, &[&names[0], &names[1], &names[2], &names[3]]).doing(doing)?;
         let Some(row) = row else { return Ok(()) };
+        if row.get(1) {
+            return Err(Error::refused(
+                format!("schema {:?} is another than the one that was being restored", tenant.schema),
+                "somebody dropped that and made this; move it away, or drop it, and restore again",
+            ));
+        }
         if let Some(deputy) = row.get::<_, Option<String>>(0) {
             archive::dismiss(client, self.apply.server, &tenant.key, &deputy)?;
         }

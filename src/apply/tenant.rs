@@ -173,7 +173,7 @@ impl Job<'_> {
                 let tenant = tenant.map(|(tenant, _)| tenant);
                 self.transact(client, tenant, password.as_ref(), deputy.as_ref(), &mut progress)
             }),
-            Err(error) => Err(Ended::Failed(error.clone(), Retry::No)),
+            Err(error) => Err(retried(error.clone())),
         };
         let late = match (result, asleep) {
             (Ok(late), _) => late,
@@ -213,7 +213,7 @@ impl Job<'_> {
         transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
         let late = self.changes(&mut transaction, password, deputy, progress)?;
         if let Some(archived) = &progress.archived {
-            archive::holds_everything(self, archived).map_err(rolled_back)?;
+            archive::holds_everything(self, archived, progress.begun).map_err(rolled_back)?;
         }
         self.register(&mut transaction, None).map_err(of_database)?;
         let written = match tenant {

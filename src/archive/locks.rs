@@ -68,7 +68,7 @@ impl Locked {
             None => Ok(()),
             Some(row) => Err(Error::refused(
                 format!(
-                    "table {} was made after the archive was begun; nothing was dropped",
+                    "table {} was made after the archive was begun, and is not in it; it is not dropped",
                     row.get::<_, &str>("name")
                 ),
                 "apply again: a new archive will hold it",
