@@ -46,6 +46,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
             store: store.as_ref(),
             desired: &project.desired,
             server: &observed.server,
+            archive_dir: &project.archive_dir(),
             parallelism: 4,
             stop: &AtomicBool::new(false),
             progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),

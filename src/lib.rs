@@ -15,6 +15,8 @@ mod failpoint;
 
 #[cfg(feature = "engine")]
 pub mod apply;
+#[cfg(feature = "engine")]
+pub mod archive;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -29,6 +31,8 @@ pub mod inspect;
 pub mod migrations;
 pub mod model;
 pub mod plan;
+#[cfg(feature = "engine")]
+mod private;
 #[cfg(feature = "engine")]
 pub mod project;
 #[cfg(feature = "engine")]

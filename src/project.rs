@@ -90,6 +90,12 @@ impl Project {
         self
     }
 
+    /// Where archives go.
+    #[must_use]
+    pub fn archive_dir(&self) -> PathBuf {
+        self.root.join(&self.desired.archive_dir)
+    }
+
     /// The secret store of `[secrets]`. Nothing is asked of it yet.
     ///
     /// # Errors

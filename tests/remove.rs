@@ -100,16 +100,16 @@ fn removals_must_be_allowed_by_number() {
 }
 
 #[test]
-fn what_is_protected_or_to_be_archived_is_not_dropped() {
+fn what_is_protected_is_not_dropped() {
     for version in BOTH {
         let fleet = Fleet::usual(version, "blocked");
-        fleet.declare("bl-safe = { protected = true }\nbl-arch = { on_remove = \"archive\" }\nbl-gone = {}");
+        fleet.declare("bl-safe = { protected = true }\nbl-gone = {}");
         fleet.applies_and_settles();
         fleet.declare("");
-        let run = fleet.run(&REMOVE).ends(1).says("it is protected").says("nothing is dropped without an archive");
-        assert!(run.stdout.contains("1 applied") && run.stdout.contains("2 skipped"), "{}", run.stdout);
-        assert_eq!(fleet.ask("SELECT count(*) FROM tenant_bl_safe.users, tenant_bl_arch.users"), "0");
-        fleet.declare("bl-safe = {}\nbl-arch = {}");
+        let run = fleet.run(&REMOVE).ends(1).says("it is protected");
+        assert!(run.stdout.contains("1 applied") && run.stdout.contains("1 skipped"), "{}", run.stdout);
+        assert_eq!(fleet.ask("SELECT count(*) FROM tenant_bl_safe.users"), "0");
+        fleet.declare("bl-safe = {}");
         fleet.applies_and_settles();
         fleet.declare("");
         fleet.run(&REMOVE).ends(0);

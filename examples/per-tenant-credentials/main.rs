@@ -42,6 +42,7 @@ pub fn run() -> Result<String, Box<dyn Error>> {
         store: store.as_ref(),
         desired: &project.desired,
         server: &observed.server,
+        archive_dir: &project.archive_dir(),
         parallelism: 2,
         stop: &AtomicBool::new(false),
         progress: &|_outcome| {},

@@ -3,9 +3,7 @@
 use postgres::Client;
 
 use crate::error::{Doing, Error};
-
-/// "tenantry" in ASCII. Advisory locks are per database.
-const KEY: i64 = i64::from_be_bytes(*b"tenantry");
+use crate::registry::LOCK_KEY as KEY;
 
 /// Held until its session ends.
 #[derive(Debug)]

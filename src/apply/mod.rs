@@ -2,14 +2,19 @@
 //!
 //! Apply decides nothing. What it finds to be otherwise than the plan saw is a failure of that tenant, and of no other.
 
+mod archive;
+mod commit;
 mod concurrently;
 mod fence;
 mod lock;
 mod migrate;
 mod outcome;
 mod password;
+mod pieces;
 mod preflight;
+mod record;
 mod rehearsal;
+mod restore;
 mod secret;
 mod sessions;
 mod shared;
@@ -17,9 +22,13 @@ mod tenant;
 
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
-pub use preflight::check_admin;
+pub(crate) use password::verifier_literal;
+pub use preflight::{check_admin, check_archives};
 pub(crate) use rehearsal::rehearse;
+pub use restore::Restore;
+pub(crate) use sessions::end as end_sessions;
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -29,7 +38,7 @@ use postgres::Client;
 use crate::database::Target;
 use crate::error::{Error, with_causes};
 use crate::model::{Desired, Server};
-use crate::plan::{Plan, Stage, TenantPlan, Verb};
+use crate::plan::{DatabaseIdentity, Plan, Stage, TenantPlan, Verb};
 use crate::registry;
 use crate::secrets::SecretStore;
 use crate::workers::lock;
@@ -40,6 +49,8 @@ pub struct Apply<'a> {
     pub store: &'a dyn SecretStore,
     pub desired: &'a Desired,
     pub server: &'a Server,
+    /// Where archives of tenants that are dropped go.
+    pub archive_dir: &'a Path,
     /// Connections that work at once.
     pub parallelism: usize,
     /// Set by an interrupt: running tenants finish, no new one begins.
@@ -79,6 +90,15 @@ impl Apply<'_> {
             outcomes,
             interrupted: self.stop.load(Ordering::Relaxed),
         })
+    }
+
+    fn identity(&self) -> DatabaseIdentity {
+        DatabaseIdentity {
+            host: self.server.host.clone(),
+            port: self.server.port,
+            name: self.target.database().to_owned(),
+            system_identifier: self.server.system_identifier.clone(),
+        }
     }
 
     fn tenants(&self, work: &[&TenantPlan]) -> Vec<TenantOutcome> {

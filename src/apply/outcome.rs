@@ -1,10 +1,12 @@
 //! How it went: per tenant, and in sum.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::tenant::Done;
 use crate::model::TenantKey;
 use crate::plan::{TenantPlan, Verb};
 
@@ -53,6 +55,9 @@ pub struct TenantOutcome {
     pub verb: Verb,
     pub outcome: Outcome,
     pub error: Option<TenantError>,
+    /// The manifest of the archive that was made before the tenant was dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<PathBuf>,
     #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
     #[schemars(with = "u64")]
     pub duration: Duration,
@@ -63,12 +68,12 @@ fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Res
 }
 
 impl TenantOutcome {
-    pub(super) fn new(plan: &TenantPlan, result: Result<(), (Outcome, TenantError)>, duration: Duration) -> Self {
-        let (outcome, error) = match result {
-            Ok(()) => (Outcome::Applied, None),
-            Err((outcome, error)) => (outcome, Some(error)),
+    pub(super) fn new(plan: &TenantPlan, result: Result<Done, (Outcome, TenantError)>, duration: Duration) -> Self {
+        let (outcome, error, archive) = match result {
+            Ok(done) => (Outcome::Applied, None, done.archive),
+            Err((outcome, error)) => (outcome, Some(error), None),
         };
-        Self { tenant: plan.tenant.clone(), verb: plan.verb, outcome, error, duration }
+        Self { tenant: plan.tenant.clone(), verb: plan.verb, outcome, error, archive, duration }
     }
 
     /// A tenant whose plan says that a person must act first.
@@ -81,6 +86,7 @@ impl TenantOutcome {
             verb: plan.verb,
             outcome: Outcome::Skipped,
             error: Some(error),
+            archive: None,
             duration: Duration::ZERO,
         }
     }
@@ -91,6 +97,7 @@ impl TenantOutcome {
             verb: plan.verb,
             outcome: Outcome::Skipped,
             error: Some(TenantError::new(why)),
+            archive: None,
             duration: Duration::ZERO,
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn generate(policy: PasswordPolicy) -> SecretString {
 }
 
 /// The SCRAM-SHA-256 verifier (RFC 5803, as PostgreSQL stores it) as a string literal.
-pub(super) fn verifier_literal(password: &SecretString) -> Zeroizing<String> {
+pub(crate) fn verifier_literal(password: &SecretString) -> Zeroizing<String> {
     Zeroizing::new(literal(&scram_sha_256(password.expose_secret().as_bytes())))
 }
 

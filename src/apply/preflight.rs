@@ -1,5 +1,8 @@
 //! What the admin must be able to do, asked before anything is changed; what is missing is printed as SQL.
 
+use std::path::Path;
+
+use crate::archive::{Programs, check_dir};
 use crate::error::Error;
 use crate::model::{Observed, ident};
 use crate::plan::{DatabaseAction, Kind, Plan};
@@ -33,6 +36,18 @@ pub fn check_admin(observed: &Observed, plan: &Plan) -> Result<(), Error> {
     if shares(&[DatabaseAction::GrantConnect]) && !admin.owns_database {
         let group = ident(&crate::plan::group_role(&observed.database.name));
         return Err(missing(&admin.name, "the database", format!("GRANT CONNECT ON DATABASE {database} TO {group}")));
+    }
+    Ok(())
+}
+
+/// Without an archive nothing is dropped, so what it takes is looked for before anything is changed.
+///
+/// # Errors
+/// When no pg_dump is there that is new enough, or nothing can be written where archives go.
+pub fn check_archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<(), Error> {
+    if plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Archive) {
+        Programs::find(observed.server.major().unsigned_abs())?;
+        check_dir(dir)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use postgres::{Client, Transaction};
 
 use super::outcome::TenantError;
-use super::tenant::{Ended, Job, clean, database_error};
+use super::tenant::{Ended, Job, Progress, clean, database_error};
 use super::{Apply, password};
 use crate::error::{Error, with_causes};
 use crate::plan::TenantPlan;
@@ -34,7 +34,7 @@ fn attempt<T>(
     let mut transaction = client.transaction().map_err(failed)?;
     transaction.batch_execute(&job.lock_timeout).map_err(failed)?;
     let password = password::generate(job.apply.desired.passwords);
-    job.changes(&mut transaction, Some(&password)).map_err(|ended| match ended {
+    job.changes(&mut transaction, Some(&password), None, &mut Progress::default()).map_err(|ended| match ended {
         Ended::Failed(error, _) | Ended::Unknown(error) => error,
     })?;
     let found = look(&mut transaction).map_err(|error| TenantError::new(with_causes(&error)))?;

@@ -11,7 +11,7 @@ const TIMEOUT: i64 = 5_000;
 ///
 /// # Errors
 /// What PostgreSQL answered.
-fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, postgres::Error> {
+pub(crate) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, postgres::Error> {
     let rows = client.query(
         "SELECT pg_catalog.pg_terminate_backend(pid, $2) FROM pg_catalog.pg_stat_activity WHERE usename = $1::text::name",
         &[&role, &TIMEOUT],

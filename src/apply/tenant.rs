@@ -1,17 +1,21 @@
 //! One tenant, one transaction.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use postgres::{Client, Transaction};
 use rand::RngExt;
 use secrecy::SecretString;
 
+use super::archive::{self, Archived};
+use super::commit::transaction_id;
 use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
-use super::{Apply, concurrently, fence, migrate, password, secret, sessions};
+use super::{Apply, concurrently, fence, migrate, password, pieces, secret, sessions};
+use crate::archive::Deputy;
 use crate::database::{DatabaseError, ServerError, session};
-use crate::error::Error;
-use crate::model::{State, Tenant};
+use crate::error::{Error, with_causes};
+use crate::model::Tenant;
 use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
 use crate::registry;
 
@@ -57,7 +61,9 @@ impl Job<'_> {
     pub fn error(&self, doing: &str, error: &Error) -> TenantError {
         match error {
             Error::Database { source, .. } => database_error(doing, source),
-            other => TenantError { message: format!("{doing}: {other}"), sqlstate: None, hint: other.hint() },
+            other => {
+                TenantError { message: format!("{doing}: {}", with_causes(other)), sqlstate: None, hint: other.hint() }
+            }
         }
     }
 }
@@ -76,6 +82,21 @@ pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError 
 
 type Failure = (Outcome, TenantError);
 
+/// What is to be told of a tenant that is done.
+#[derive(Default)]
+pub(super) struct Done {
+    /// The manifest of the archive that was made.
+    pub archive: Option<PathBuf>,
+}
+
+/// How far a removal got, whether or not it then failed.
+#[derive(Default)]
+pub(super) struct Progress {
+    pub archived: Option<Archived>,
+    /// A part is dropped and committed: there is no way back.
+    pub begun: bool,
+}
+
 /// How one try ended, when not well.
 pub(super) enum Ended {
     /// Rolled back, unless it failed in what comes after COMMIT. Worth another try when the cause was a lock.
@@ -90,7 +111,7 @@ pub(super) enum Retry {
 }
 
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
-pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<(), Failure> {
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failure> {
     let job = Job::new(apply, plan);
     let mut attempt = 0;
     loop {
@@ -105,7 +126,7 @@ pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPla
             *slot = None;
         }
         match result {
-            Ok(()) => return Ok(()),
+            Ok(done) => return Ok(done),
             Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS => back_off(attempt),
             Err(Ended::Failed(error, _)) => return Err((Outcome::Failed, error)),
             Err(Ended::Unknown(error)) => return Err((Outcome::Unknown, error)),
@@ -121,20 +142,23 @@ pub(super) fn clean(client: &mut Client) -> Result<(), DatabaseError> {
 
 fn connected<'s>(apply: &Apply<'_>, session: &'s mut Option<Client>) -> Result<&'s mut Client, TenantError> {
     if session.as_ref().is_none_or(Client::is_closed) {
-        let client = apply.target.connect_admin().map_err(|error| {
-            let cause = error.database().map(|cause| format!(": {cause}")).unwrap_or_default();
-            let mut failure = TenantError::new(format!("{error}{cause}"));
-            failure.sqlstate = error.sqlstate().map(str::to_owned);
-            failure.hint = error.hint().map(str::to_owned);
-            failure
-        })?;
-        *session = Some(client);
+        *session = Some(connect(apply)?);
     }
     session.as_mut().ok_or_else(|| TenantError::new("no session"))
 }
 
+pub(super) fn connect(apply: &Apply<'_>) -> Result<Client, TenantError> {
+    apply.target.connect_admin().map_err(|error| {
+        let cause = error.database().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let mut failure = TenantError::new(format!("{error}{cause}"));
+        failure.sqlstate = error.sqlstate().map(str::to_owned);
+        failure.hint = error.hint().map(str::to_owned);
+        failure
+    })
+}
+
 impl Job<'_> {
-    fn once(&self, client: &mut Client) -> Result<(), Ended> {
+    fn once(&self, client: &mut Client) -> Result<Done, Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let tenant = match &self.plan.target {
             Target::Declared { tenant, password, .. } => Some((tenant.as_ref(), password)),
@@ -149,18 +173,37 @@ impl Job<'_> {
             None => None,
         };
         fail_point!("before_begin");
-        let late = match (self.transact(client, tenant.map(|(tenant, _)| tenant), password.as_ref()), asleep) {
+        let deputy = archive::appoint(self, client);
+        let mut progress = Progress::default();
+        let result = match &deputy {
+            Ok(deputy) => pieces::run(self, client, deputy.as_ref(), &mut progress).map_err(retried).and_then(|()| {
+                let tenant = tenant.map(|(tenant, _)| tenant);
+                self.transact(client, tenant, password.as_ref(), deputy.as_ref(), &mut progress)
+            }),
+            Err(error) => Err(retried(error.clone())),
+        };
+        let late = match (result, asleep) {
             (Ok(late), _) => late,
-            (Err(Ended::Failed(mut failure, retry)), Some(role)) => {
-                if let Err(error) = sessions::let_in(client, role) {
+            (Err(Ended::Failed(mut failure, _)), _) if progress.begun => {
+                failure.hint.get_or_insert_with(|| "a part of it is dropped; apply again goes on".into());
+                return Err(Ended::Failed(failure, Retry::No));
+            }
+            (Err(Ended::Failed(mut failure, retry)), asleep) => {
+                if let Ok(Some(deputy)) = &deputy
+                    && let Err(error) = deputy.dismiss(client, self.apply.server, &self.plan.tenant)
+                {
+                    failure.message = format!("{}; {}", failure.message, with_causes(&error));
+                }
+                if let Some(Err(error)) = asleep.map(|role| sessions::let_in(client, role)) {
                     failure.hint =
-                        Some(format!("{role} may not log in now ({error}); apply again goes on with the removal"));
+                        Some(format!("its role may not log in now ({error}); apply again goes on with the removal"));
                 }
                 return Err(Ended::Failed(failure, retry));
             }
             (Err(ended), _) => return Err(ended),
         };
-        self.after_commit(client, &late)
+        self.after_commit(client, &late)?;
+        Ok(Done { archive: progress.archived.map(|archived| archived.manifest) })
     }
 
     /// The one transaction, and the secret just before its COMMIT.
@@ -169,12 +212,17 @@ impl Job<'_> {
         client: &mut Client,
         tenant: Option<&Tenant>,
         password: Option<&SecretString>,
+        deputy: Option<&Deputy>,
+        progress: &mut Progress,
     ) -> Result<Vec<i32>, Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut transaction = client.transaction().map_err(of_database)?;
         transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
-        let late = self.changes(&mut transaction, password)?;
+        let late = self.changes(&mut transaction, password, deputy, progress)?;
         fail_point!("after_changes");
+        if let Some(archived) = &progress.archived {
+            archive::holds_everything(self, archived, progress.begun).map_err(rolled_back)?;
+        }
         self.register(&mut transaction, None).map_err(of_database)?;
         fail_point!("before_secret");
         let written = match tenant {
@@ -208,27 +256,57 @@ impl Job<'_> {
         &self,
         transaction: &mut Transaction<'_>,
         password: Option<&SecretString>,
+        deputy: Option<&Deputy>,
+        progress: &mut Progress,
     ) -> Result<Vec<i32>, Ended> {
         let mut late = Vec::new();
         for change in &self.plan.changes {
             match &change.step {
-                Step::Sql => self.statements(transaction, change, password)?,
+                // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
+                Step::Sql | Step::DropInPieces { .. } if progress.archived.is_some() => {
+                    self.patiently(transaction, change)?
+                }
+                Step::Sql | Step::DropInPieces { .. } => self.statements(transaction, change, password)?,
+                Step::Archive { .. } if progress.begun => {}
+                Step::Archive { subject, .. } => {
+                    let Some(deputy) = deputy else {
+                        let error = TenantError::new("the plan archives the tenant and nobody can log in for it");
+                        return Err(Ended::Failed(error, Retry::No));
+                    };
+                    progress.archived = Some(archive::make(self, transaction, subject, deputy).map_err(retried)?);
+                }
                 Step::Migrate { versions, owner, schema, history_sql } => {
                     let (now, after) = concurrently::split(&self.apply.desired.migrations, versions);
                     late = after;
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
                     migrate::run(self, transaction, &batch)
                         .and_then(|()| fence::nothing_is_deferred(transaction))
-                        .map_err(|error| {
-                            let retry = if is_retryable(error.sqlstate.as_deref()) { Retry::Yes } else { Retry::No };
-                            Ended::Failed(error, retry)
-                        })?;
+                        .map_err(retried)?;
                 }
                 // Sessions ended before the transaction began; secrets are for its end.
                 Step::EndSessions { .. } | Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
             }
         }
         Ok(late)
+    }
+
+    /// The change, tried again inside the transaction, so that the locks it already holds stay.
+    fn patiently(&self, transaction: &mut Transaction<'_>, change: &Change) -> Result<(), Ended> {
+        let mut attempt = 0;
+        loop {
+            let mut savepoint = transaction.savepoint("patiently").map_err(of_database)?;
+            let result = self.statements(&mut savepoint, change, None);
+            match result {
+                Ok(()) => return savepoint.commit().map_err(of_database),
+                Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS => {
+                    savepoint.rollback().map_err(of_database)?;
+                    back_off(attempt);
+                }
+                Err(Ended::Failed(error, _)) => return Err(Ended::Failed(error, Retry::No)),
+                Err(ended) => return Err(ended),
+            }
+            attempt += 1;
+        }
     }
 
     fn statements(
@@ -268,107 +346,6 @@ impl Job<'_> {
         failure
     }
 
-    fn register(&self, transaction: &mut Transaction<'_>, version: Option<&str>) -> Result<(), postgres::Error> {
-        if let Some(version) = version {
-            return transaction
-                .execute(
-                    "UPDATE tenantry.tenants SET secret_version = $2 WHERE tenant = $1",
-                    &[&self.plan.tenant.as_str(), &version],
-                )
-                .map(drop);
-        }
-        match &self.plan.target {
-            Target::None => Ok(()),
-            Target::Declared { tenant, secret_version, .. } => {
-                self.register_declared(transaction, tenant, secret_version.clone())
-            }
-            Target::Removed { .. } => self.register_gone(transaction, State::Removed),
-            Target::Retained { .. } => self.register_gone(transaction, State::Retained),
-        }?;
-        let changes = serde_json::json!(
-            self.plan
-                .changes
-                .iter()
-                .map(|c| serde_json::json!({ "kind": c.kind, "what": c.what, "before": c.before, "after": c.after }))
-                .collect::<Vec<_>>()
-        );
-        registry::append_audit(transaction, self.plan.tenant.as_str(), self.plan.verb.as_str(), &changes)
-    }
-
-    fn register_declared(
-        &self,
-        transaction: &mut Transaction<'_>,
-        tenant: &Tenant,
-        secret_version: Option<String>,
-    ) -> Result<(), postgres::Error> {
-        let secret = secret::registered(self.apply, tenant, secret_version);
-        for former in secret::to_delete(self.apply, self.plan) {
-            registry::leave_secret(transaction, &tenant.key, &former)?;
-        }
-        let changes = &self.plan.changes;
-        registry::upsert(
-            transaction,
-            &registry::Row {
-                tenant: &tenant.key,
-                schema: &tenant.schema,
-                username: &tenant.username,
-                owner: tenant.owner(),
-                access: tenant.access,
-                state: State::Active,
-                on_remove: tenant.on_remove,
-                protected: tenant.protected,
-                password_source: tenant.password_source(),
-                secret: &secret,
-                password_changed: changes.iter().any(|c| matches!(c.kind, Kind::CreateRole | Kind::SetPassword)),
-            },
-        )
-    }
-
-    fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
-        transaction
-            .execute(
-                "UPDATE tenantry.tenants SET state = $2, updated_at = pg_catalog.now() WHERE tenant = $1",
-                &[&self.plan.tenant.as_str(), &state.as_str()],
-            )
-            .map(drop)
-    }
-
-    /// COMMIT failed, or its answer was lost: find out which, and put the secret back when nothing was committed.
-    fn came_to_nothing(&self, error: DatabaseError, written: Option<secret::Written>, xid: Option<String>) -> Ended {
-        // Once a secret was written its version is another than the plan expects: not again.
-        let retry = if error.is_retryable() && written.is_none() { Retry::Yes } else { Retry::No };
-        let mut failure = database_error("COMMIT", &error);
-        // Whatever the answer says: a pooler may make up its own when the server is gone.
-        if let Some(xid) = xid {
-            match self.status(&xid).as_deref() {
-                // It was the answer that was lost, not the transaction.
-                Some("committed") => {
-                    failure.hint =
-                        Some("the transaction was committed; apply again finishes what comes after it".into());
-                    return Ended::Unknown(failure);
-                }
-                Some("aborted") => {}
-                _ => {
-                    failure.hint =
-                        Some("whether it was committed is not known; apply again finds out and converges".into());
-                    return Ended::Unknown(failure);
-                }
-            }
-        }
-        if let Some(Err(also)) = written.map(|written| written.take_back(self.apply)) {
-            failure.message = format!("{}; {}", failure.message, also.message);
-            failure.hint =
-                Some("the secret holds a password that PostgreSQL does not; apply again converges them".into());
-        }
-        Ended::Failed(failure, retry)
-    }
-
-    fn status(&self, xid: &str) -> Option<String> {
-        let mut client = self.apply.target.connect_admin().ok()?;
-        let row = client.query_one("SELECT pg_catalog.pg_xact_status($1::text::xid8)", &[&xid]).ok()?;
-        row.get(0)
-    }
-
     fn ends_sessions_of(&self) -> Option<&str> {
         self.plan.changes.iter().find_map(|change| match &change.step {
             Step::EndSessions { role } => Some(role.as_str()),
@@ -403,11 +380,7 @@ fn of_database(error: postgres::Error) -> Ended {
     Ended::Failed(database_error("", &error), retry)
 }
 
-fn is_retryable(sqlstate: Option<&str>) -> bool {
-    matches!(sqlstate, Some("55P03" | "40P01" | "40001"))
-}
-
-/// To ask after a COMMIT whose answer was lost (manual, `pg_xact_status`).
-fn transaction_id(transaction: &mut Transaction<'_>) -> Result<String, postgres::Error> {
-    Ok(transaction.query_one("SELECT pg_catalog.pg_current_xact_id()::text", &[])?.get(0))
+fn retried(error: TenantError) -> Ended {
+    let retry = matches!(error.sqlstate.as_deref(), Some("55P03" | "40P01" | "40001"));
+    Ended::Failed(error, if retry { Retry::Yes } else { Retry::No })
 }

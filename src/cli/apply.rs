@@ -1,22 +1,19 @@
 //! `apply`: plan, ask, carry out, report.
 
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::args::{ApplyArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{plan, saved, session};
+use super::{interrupt, plan, saved, session};
 use crate::apply::{Apply, Lock, Report};
 use crate::error::Doing;
 use crate::model::Observed;
 use crate::plan::{Plan, Step, Verb};
 use crate::render;
-
-/// Set by Ctrl-C: tenants under way finish, no new one begins.
-static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let saved = args.plan.as_deref().map(saved::read).transpose()?;
@@ -50,10 +47,9 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         out.note("Nothing was changed.");
         return Ok(Exit::Failed);
     }
-    // A second handler in one process is an error of its own; then Ctrl-C ends the process as it always did.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    interrupt::watch();
     fail_point!("before_apply");
-    let report = carry_out(global, &mut session, &observed, &plan, &STOP, out)?;
+    let report = carry_out(global, &mut session, &observed, &plan, &interrupt::STOP, out)?;
     out.print(&match out.format {
         Format::Json => render::report::json(&report),
         _ => render::report::text(&report, &plan, &out.style()),
@@ -111,7 +107,7 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
 }
 
 /// What is better found out before anything is changed.
-fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
+pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
     let paths: Vec<String> = plan
         .tenants
         .iter()
@@ -124,6 +120,7 @@ fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Re
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
     crate::apply::check_admin(observed, plan)?;
+    crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())
 }
 
@@ -152,11 +149,13 @@ pub fn carry_out(
 ) -> Result<Report, Failure> {
     let work = plan.tenants.iter().filter(|tenant| tenant.has_work()).count();
     let progress = Progress::new("apply", work, out);
+    let archive_dir = session.project.archive_dir();
     let report = Apply {
         target: &session.target,
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,
+        archive_dir: &archive_dir,
         parallelism: session::parallelism(global),
         stop,
         progress: &|outcome| progress.tenant_ended(outcome),

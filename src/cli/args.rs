@@ -88,6 +88,10 @@ pub enum Command {
     Show(ShowArgs),
     /// Log in as each tenant with its delivered secret; prove it reaches its own schema and no other
     Verify(VerifyArgs),
+    /// Dump one tenant's schema into a file, with a manifest and a checksum; the tenant goes on working
+    Archive(ArchiveArgs),
+    /// Bring a tenant back from its archive, with a new password
+    Restore(RestoreArgs),
     /// Try tenants.toml on a throw-away PostgreSQL, with secrets in files; delete it all afterwards
     Sandbox(SandboxArgs),
     /// Print the completions of a shell
@@ -159,6 +163,21 @@ pub struct ShowArgs {
 pub struct VerifyArgs {
     /// The tenants' keys; none: all
     pub tenants: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ArchiveArgs {
+    /// The tenant's key
+    pub tenant: String,
+    /// Where to write; else [archive] dir
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The archive's manifest (.json), or the dump beside it
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Args)]

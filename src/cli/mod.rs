@@ -1,16 +1,19 @@
 //! The command line: one file per command. Output is on stdout, progress and logs on stderr.
 
 mod apply;
+mod archive;
 mod args;
 mod complete;
 mod drift;
 mod exit;
 mod failure;
 mod init;
+mod interrupt;
 mod list;
 mod output;
 mod plan;
 mod progress;
+mod restore;
 mod sandbox;
 mod saved;
 mod session;
@@ -52,6 +55,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::List => list::run(&cli.global, &mut out),
         Command::Show(args) => show::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
+        Command::Archive(args) => archive::run(&cli.global, args, &mut out),
+        Command::Restore(args) => restore::run(&cli.global, args, &mut out),
         Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
         Command::Completions(args) => complete::completions(args, &mut out),
         Command::Man => complete::man(&mut out),

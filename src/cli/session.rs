@@ -7,6 +7,7 @@ use postgres::Client;
 
 use super::args::Global;
 use super::failure::Failure;
+use crate::archive;
 use crate::database::Target;
 use crate::deep::Deep;
 use crate::error::Doing;
@@ -92,6 +93,7 @@ impl Session {
             observed.delivered = delivered;
             observed.unseen.extend(unseen);
         }
+        observed.archive_space = archive::free_space(&self.project.archive_dir());
         Ok(observed)
     }
 

@@ -108,6 +108,8 @@ impl ServerError {
             // lock_not_available, deadlock_detected, serialization_failure.
             "55P03" | "40P01" | "40001" => true,
             // Concurrent GRANTs on one object meet in its catalog row; the server has no code of its own for that.
+            // Its HINT speaks of max_locks_per_transaction: others hold the locks now.
+            "53200" => self.message == "out of shared memory",
             "XX000" => ["tuple concurrently updated", "tuple concurrently deleted"].contains(&self.message.as_str()),
             _ => false,
         }
@@ -164,6 +166,8 @@ mod tests {
             ("40P01", "deadlock detected", true),
             ("40001", "could not serialize access", true),
             ("XX000", "tuple concurrently updated", true),
+            ("53200", "out of shared memory", true),
+            ("53200", "out of memory", false),
             ("XX000", "tuple concurrently deleted", true),
             ("XX000", "cache lookup failed for relation 1", false),
             ("42P01", "relation \"x\" does not exist", false),

@@ -7,6 +7,7 @@ use std::process::Command;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
+use super::connect::Endpoint;
 use super::params::Params;
 use super::passfile::{PassFile, Wanted};
 use super::place::{Place, SOCKET_DIRECTORIES, places};
@@ -73,6 +74,21 @@ impl Target {
     /// The same login to another database of the cluster.
     pub fn with_database(&self, database: &str) -> Self {
         Self { database: database.to_owned(), ..self.clone() }
+    }
+
+    /// The same server by its loopback address, where we are connected through its socket: `local` lines of pg_hba.conf
+    /// often let in only the system's user of the role's name.
+    pub fn by_loopback(&self) -> Option<Self> {
+        let mut target = self.clone();
+        target.places.iter_mut().filter(|place| place.is_socket()).for_each(|place| place.host = "localhost".into());
+        self.places.iter().any(Place::is_socket).then_some(target)
+    }
+
+    /// Of several servers, this one.
+    pub fn at(&self, endpoint: &Endpoint) -> Self {
+        let mut target = self.clone();
+        target.places.retain(|place| place.host == endpoint.host && place.port == endpoint.port);
+        target
     }
 
     fn from_params(params: &Params, home: Option<&Path>, like: Option<&Self>) -> Result<Self, TargetError> {

@@ -1,6 +1,7 @@
 //! What the migrations give: a tenant made in a scratch schema, looked at, and rolled back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use postgres::Client;
@@ -80,6 +81,8 @@ impl Deep<'_> {
             store: self.store,
             desired: &desired,
             server: &observed.server,
+            // Nothing is archived.
+            archive_dir: Path::new(""),
             parallelism: 1,
             stop: &AtomicBool::new(false),
             progress: &|_| {},

@@ -56,6 +56,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
         server: Server {
             version_num: row.get("version_num"),
             system_identifier: row.get("system_identifier"),
+            lock_slots: row.get("lock_slots"),
             host: advertised_host(target),
             port: target.port(),
             admin: Admin {

@@ -115,6 +115,7 @@ impl Names {
         let registered = observed.registry.iter().flat_map(|registry| &registry.tenants);
         for (key, row) in registered.filter(|(_, row)| row.state != State::Removed) {
             roles.extend([row.username.clone(), row.owner.clone()]);
+            roles.extend(row.deputy.clone());
             schemas.insert(row.schema.clone());
             if row.state == State::Active {
                 planned.insert(row.schema.clone());

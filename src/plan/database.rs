@@ -154,7 +154,9 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
         let last_goes = exists.is_some()
             && users.iter().all(|key| {
                 // Removed, or handed over to an owner of its own.
-                let leaves = look.registered_tenant(key).is_some_and(|row| row.state == State::Active)
+                let leaves = look
+                    .registered_tenant(key)
+                    .is_some_and(|row| row.state != State::Removed && row.state != State::Retained)
                     && planned.contains(key.as_str());
                 leaves && !declared(key)
             });

@@ -76,6 +76,12 @@ pub fn group_role(database: &str) -> String {
     format!("tenantry_{cut}_{digest}_tenants")
 }
 
+/// Whether the role owns for other tenants than this one too, declared or registered.
+#[must_use]
+pub fn is_shared_owner(desired: &Desired, observed: &Observed, role: &str, key: &TenantKey) -> bool {
+    Look::new(desired, observed).is_shared_owner(role, key)
+}
+
 /// What turns `observed` into `desired`, for the tenants that `selects` takes.
 ///
 /// Pure: same input, same plan, byte for byte.
@@ -89,7 +95,8 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         .filter_map(|(key, row)| removal::plan(&look, key, row));
     let mut tenants: Vec<_> = declared.chain(removed).collect();
     tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
-    let (database_changes, hazards) = database::plan(&look, &tenants);
+    let (database_changes, mut hazards) = database::plan(&look, &tenants);
+    hazards.extend(removal::disk_hazard(&look, &tenants));
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
     Plan {
         database: DatabaseIdentity {

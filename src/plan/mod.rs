@@ -15,18 +15,21 @@ mod tenant;
 
 pub(crate) use change::acl::held;
 pub(crate) use change::membership::words as membership_in_words;
+pub use change::migrations::fits;
+pub use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
-pub use diff::{diff, group_role};
+pub use diff::{diff, group_role, is_shared_owner};
 pub use document::{Document, Summary};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
+pub use removal::drop_role;
 pub(crate) use removal::size;
 pub use saved::{ReadError, Saved, Stale, digest};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RegisteredSecret, Tenant, TenantKey, Unseen};
+use crate::model::{RegisteredSecret, Subject, Tenant, TenantKey, Unseen};
 use crate::shape;
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
@@ -274,6 +277,7 @@ impl Change {
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     EndSessions,
+    Archive,
     RenameRole,
     RenameOwner,
     CreateOwner,
@@ -282,6 +286,7 @@ pub enum Kind {
     AlterRole,
     SetPassword,
     BorrowRights,
+    DropDeputy,
     RenameSchema,
     GrantMembership,
     RevokeMembership,
@@ -310,6 +315,11 @@ pub enum Step {
     Sql,
     /// Ends the sessions of this role, waiting until they are gone.
     EndSessions { role: String },
+    /// Archives the schema with its tables locked against writes, and goes on only when the archive was read back.
+    /// `roles`: those that own what is in it.
+    Archive { subject: Subject, roles: Vec<String> },
+    /// Drops the schema's tables, so many in a transaction, before the rest of it goes with the tenant.
+    DropInPieces { schema: String, tables: i64 },
     /// Runs these versions, as this role, through refinery's Runner.
     /// `history_sql` runs right after the history table is made; empty when it is there already.
     Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String> },
@@ -341,6 +351,8 @@ pub enum HazardKind {
     GroupRole,
     /// A schema that should be there is not; its data is not brought back.
     DataLost,
+    /// The archives may not fit the disk.
+    DiskShort,
     /// The transaction may not fit PostgreSQL's lock table.
     ManyLocks,
     /// A migration may reach outside the tenant's schema.

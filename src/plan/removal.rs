@@ -1,12 +1,13 @@
 //! A registered tenant that is no longer declared: in an order in which nothing is left behind.
 
 use super::change::objects::do_block;
-use super::change::{rights, secret};
+use super::change::{deputy, rights, secret};
 use super::diff::Look;
 use super::tenant::{Blocked, Work};
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
 use crate::model::{
-    Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident, literal,
+    Access, OnRemove, Registered, Schema, SecretState, State, TenantKey, check_role_name, check_schema_name, ident,
+    literal,
 };
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
@@ -32,6 +33,10 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         }
         State::Removed => Ok((secret_deletion(look, row), Vec::new(), Target::Removed { secret: row.secret.clone() })),
         State::Active => remove(look, key, row),
+        // Half filled from an archive, or half dropped: there is nothing to archive.
+        State::Restoring | State::Removing => {
+            remove(look, key, &Registered { on_remove: OnRemove::Drop, protected: false, ..row.clone() })
+        }
     };
     plan.take(Verb::Remove, work);
     Some(plan)
@@ -67,17 +72,28 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
     }
     let secret = row.secret.clone();
     match row.on_remove {
-        OnRemove::Archive => Err(Blocked::new(
-            "on_remove is \"archive\", which this version cannot do yet; nothing is dropped without an archive",
-            format!("put {key} back with on_remove = \"drop\" or \"retain\", apply, and take it out then"),
-        )),
         OnRemove::Retain => Ok((retain(look, row), session_hazard(look, row), Target::Retained { secret })),
-        OnRemove::Drop => {
+        OnRemove::Archive | OnRemove::Drop => {
             let mut hazards = session_hazard(look, row);
             if let Some(schema) = schema {
-                let detail =
-                    format!("{}, {} in schema {}", count(schema.tables, "table"), size(schema.bytes), row.schema);
+                let archived = if row.on_remove == OnRemove::Archive { ", archived first" } else { "" };
+                let tables = count(schema.tables, "table");
+                let detail = format!("{tables}, {} in schema {}{archived}", size(schema.bytes), row.schema);
                 hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
+                if pieces(look, schema).is_some() {
+                    let detail = format!(
+                        "dropping schema {} takes about {} locks, and PostgreSQL has room for {}: its tables go a few at a time{}",
+                        row.schema,
+                        schema.locks(),
+                        look.observed.server.lock_slots,
+                        if archived.is_empty() {
+                            ""
+                        } else {
+                            "; what an administrator writes to those that are left is lost"
+                        }
+                    );
+                    hazards.push(Hazard { kind: HazardKind::ManyLocks, detail });
+                }
             }
             Ok((drop_all(look, key, row), hazards, Target::Removed { secret }))
         }
@@ -104,7 +120,7 @@ fn session_hazard(look: &Look<'_>, row: &Registered) -> Vec<Hazard> {
 }
 
 fn retain(look: &Look<'_>, row: &Registered) -> Vec<Change> {
-    let mut changes = Vec::new();
+    let mut changes: Vec<_> = deputy::drop(look.observed, row).into_iter().collect();
     if look.observed.roles.contains_key(&row.username) {
         let sql = vec![format!("ALTER ROLE {} NOLOGIN", ident(&row.username))];
         let what = format!("role {}", row.username);
@@ -147,10 +163,19 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
         let step = Step::EndSessions { role: row.username.clone() };
         changes.push(Change::sql(Kind::EndSessions, format!("sessions of {}", row.username), Vec::new()).step(step));
     }
+    match observed.schemas.get(&row.schema).filter(|_| row.on_remove == OnRemove::Archive) {
+        Some(_) => changes.push(archive(look, key, row)),
+        None => changes.extend(deputy::drop(observed, row)),
+    }
     if let Some(schema) = observed.schemas.get(&row.schema) {
-        let sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
+        let mut sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
         let before = format!("{}, {}", count(schema.tables, "table"), size(schema.bytes));
-        changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before));
+        let mut step = Step::Sql;
+        if let Some(tables) = pieces(look, schema) {
+            sql.insert(0, format!("-- DROP TABLE …, {tables} at a time, each time in a transaction of its own"));
+            step = Step::DropInPieces { schema: row.schema.clone(), tables };
+        }
+        changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before).step(step));
     }
     if has_user {
         let what = format!("role {}", row.username);
@@ -176,9 +201,54 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
     changes
 }
 
+/// How many tables to drop at once, when a transaction that drops them all would fill more than half of PostgreSQL's lock
+/// table, which serves everybody; `None` when it fits.
+fn pieces(look: &Look<'_>, schema: &Schema) -> Option<i64> {
+    let room = look.observed.server.lock_slots / 2;
+    let locks = schema.locks();
+    // A quarter each, since several tenants are removed at once.
+    (room > 0 && locks > room).then(|| (room / 2 * schema.tables.max(1) / locks).max(1))
+}
+
+/// What follows happens only once the archive is complete. A deputy that is left over gives way to the one it makes.
+fn archive(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Change {
+    let subject = row.subject(key);
+    let roles: Vec<String> =
+        subject.roles().into_iter().filter(|role| look.observed.roles.contains_key(role)).collect();
+    let sql = vec![
+        "-- LOCK TABLE ONLY … IN EXCLUSIVE MODE, of every table in the schema".to_owned(),
+        format!(
+            "-- pg_dump --format=custom --schema={} as a role made for it with the rights of {}",
+            ident(&row.schema),
+            roles.join(", ")
+        ),
+    ];
+    Change::sql(Kind::Archive, format!("archive of schema {}", row.schema), sql)
+        .after(format!("in {}", look.desired.archive_dir.display()))
+        .step(Step::Archive { subject, roles })
+}
+
+/// Archives are smaller than what they hold, as a rule, but not always.
+pub(super) fn disk_hazard(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+    let free = look.observed.archive_space?;
+    let archived = tenants.iter().filter(|tenant| tenant.changes.iter().any(|change| change.kind == Kind::Archive));
+    let schemas = archived.filter_map(|tenant| look.observed.schemas.get(&tenant.schema));
+    let bytes: i64 = schemas.map(|schema| schema.bytes).sum();
+    (u64::try_from(bytes).is_ok_and(|bytes| bytes > free)).then(|| Hazard {
+        kind: HazardKind::DiskShort,
+        detail: format!(
+            "archives of {} in all are to go to {}, where {} are free",
+            size(bytes),
+            look.desired.archive_dir.display(),
+            size(i64::try_from(free).unwrap_or(i64::MAX))
+        ),
+    })
+}
+
 /// DROP OWNED is there for grants and default privileges. Large objects are no schema's and go with their role; for the
 /// rest the guard sees to it that the role owns nothing elsewhere, such as a schema that somebody renamed by hand.
-pub(super) fn drop_role(role: &str) -> Vec<String> {
+#[must_use]
+pub fn drop_role(role: &str) -> Vec<String> {
     let large = do_block(&format!(
         "FOR o IN SELECT m.oid::text FROM pg_catalog.pg_largeobject_metadata m WHERE m.lomowner = {}::pg_catalog.regrole\n\
          LOOP PERFORM pg_catalog.lo_unlink(o::oid); END LOOP;",

@@ -1,7 +1,8 @@
 //! One declared tenant: from what is there to what is declared.
 
 use super::change::{
-    defaults, grants, membership, migrations, objects, outside, policy, rename, rights, role, schema, secret, settings,
+    defaults, deputy, grants, membership, migrations, objects, outside, policy, rename, rights, role, schema, secret,
+    settings,
 };
 use super::diff::Look;
 use super::{Change, Hazard, HazardKind, Note, Target, TenantPlan, Verb};
@@ -140,8 +141,10 @@ impl TenantPlan {
 }
 
 fn converge(draft: &mut Draft<'_>) -> Result<Option<Work>, Blocked> {
+    refuse_half_way(draft)?;
     rename::locate(draft)?;
     let (password, secret_version) = secret::decide(draft)?;
+    deputy::diff(draft);
     role::diff(draft);
     membership::diff(draft);
     schema::diff(draft);
@@ -169,4 +172,22 @@ fn converge(draft: &mut Draft<'_>) -> Result<Option<Work>, Blocked> {
     changes.sort_by_key(|change| change.kind);
     let tenant = Box::new(draft.tenant.clone());
     Ok(Some((changes, hazards, Target::Declared { tenant, password, secret_version })))
+}
+
+/// What a restore or a removal was cut off from is neither whole nor gone; only the same again may go on with it.
+fn refuse_half_way(draft: &Draft<'_>) -> Result<(), Blocked> {
+    let key = &draft.tenant.key;
+    match draft.registered.map(|row| row.state) {
+        Some(State::Restoring) => Err(Blocked::new(
+            "its restore was cut off, and its schema may hold a part of the archive",
+            format!(
+                "restore it again: tenantry restore FILE   or give it up: take {key} out of tenants.toml and apply"
+            ),
+        )),
+        Some(State::Removing) => Err(Blocked::new(
+            "its removal was cut off, and its schema holds a part of what it held",
+            format!("take {key} out of tenants.toml and apply; then restore its archive, if it is wanted back"),
+        )),
+        _ => Ok(()),
+    }
 }

@@ -17,6 +17,9 @@ mod embedded {
     refinery::embed_migrations!("src/registry/migrations");
 }
 
+/// "tenantry" in ASCII: the advisory lock of whoever changes tenants. Advisory locks are per database.
+pub(crate) const LOCK_KEY: i64 = i64::from_be_bytes(*b"tenantry");
+
 const HISTORY: &str = "tenantry.refinery_schema_history";
 
 /// Makes refinery's Runner part of our transaction: its own drivers begin and commit for themselves.

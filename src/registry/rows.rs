@@ -22,7 +22,7 @@ const UPSERT: &str = "INSERT INTO tenantry.tenants (tenant, schema_name, usernam
      password_source = excluded.password_source, secret_store = excluded.secret_store, secret_path = excluded.secret_path, \
      secret_version = excluded.secret_version, secret_username = excluded.secret_username, secret_schema = excluded.secret_schema, \
      secret_host = excluded.secret_host, secret_port = excluded.secret_port, secret_database = excluded.secret_database, secret_place = excluded.secret_place, \
-     updated_at = pg_catalog.now(), schema_oid = excluded.schema_oid, \
+     updated_at = pg_catalog.now(), schema_oid = excluded.schema_oid, deputy = NULL, \
      password_changed_at = coalesce(excluded.password_changed_at, tenants.password_changed_at)";
 
 /// What an apply leaves of a tenant.
@@ -47,7 +47,7 @@ pub struct Row<'a> {
 /// What PostgreSQL answered, or the tenant whose row cannot be read, with why.
 pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantKey, Registered>, Error> {
     let mut tenants = BTreeMap::new();
-    for row in transaction.query(READ, &[]).doing("reading tenantry.tenants")? {
+    for row in transaction.query(READ, &[&super::LOCK_KEY]).doing("reading tenantry.tenants")? {
         let name: String = row.get("tenant");
         let unknown = || {
             Error::refused(
@@ -63,6 +63,8 @@ pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantK
         let state = match row.get("state") {
             "active" => State::Active,
             "retained" => State::Retained,
+            "restoring" => State::Restoring,
+            "removing" => State::Removing,
             "removed" => State::Removed,
             _ => return Err(unknown()),
         };
@@ -92,6 +94,8 @@ pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantK
             created_at: row.get("created_at"),
             password_changed_at: row.get("password_changed_at"),
             former_secrets: Vec::new(),
+            deputy: row.get("deputy"),
+            deputy_at_work: row.get("deputy_at_work"),
         };
         tenants.insert(key, registered);
     }

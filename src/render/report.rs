@@ -37,6 +37,11 @@ pub fn text(report: &Report, plan: &Plan, style: &Style) -> String {
         }
     }
     page.gap();
+    for tenant in &report.outcomes {
+        if let Some(archive) = &tenant.archive {
+            page.line(0, format!("Archived: {} in {}", tenant.tenant, visible(&archive.display().to_string())));
+        }
+    }
     if report.interrupted {
         page.line(0, "Interrupted: what had begun was finished or rolled back; nothing is half-made.");
     }
@@ -199,6 +204,7 @@ mod tests {
                 sqlstate: (outcome == Outcome::Failed).then(|| "55P03".into()),
                 hint: Some(format!("see who holds the lock on tenant_{key}.users")),
             }),
+            archive: None,
             duration: Duration::from_millis(12),
         }
     }

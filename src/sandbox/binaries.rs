@@ -32,15 +32,7 @@ impl Binaries {
         if let Some(dir) = env::var_os("TENANTRY_PG_BINDIR").filter(|dir| !dir.is_empty()) {
             return Self::at(Path::new(&dir));
         }
-        let mut candidates: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default())
-            .map(|dir| dir.join("postgres"))
-            .filter_map(|program| fs::canonicalize(program).ok()) // A link in /usr/local/bin has no initdb beside it.
-            .filter_map(|program| program.parent().map(Path::to_owned))
-            .collect();
-        candidates.extend(pg_config());
-        candidates.extend(versioned());
-        candidates.push(Path::new(&env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join(WHEEL));
-        candidates.iter().find_map(|dir| Self::at(dir).ok()).ok_or(SandboxError::NoBinaries)
+        directories_with("postgres").iter().find_map(|dir| Self::at(dir).ok()).ok_or(SandboxError::NoBinaries)
     }
 
     /// The programs in `dir`.
@@ -85,6 +77,19 @@ impl Binaries {
     }
 }
 
+/// Where this program may be with those that belong to it: the PATH, then the distributions' usual places, then the wheel.
+pub(crate) fn directories_with(program: &str) -> Vec<PathBuf> {
+    let mut candidates: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default())
+        .map(|dir| dir.join(program))
+        .filter_map(|program| fs::canonicalize(program).ok()) // A link in /usr/local/bin has nothing beside it.
+        .filter_map(|program| program.parent().map(Path::to_owned))
+        .collect();
+    candidates.extend(pg_config());
+    candidates.extend(versioned());
+    candidates.push(Path::new(&env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join(WHEEL));
+    candidates
+}
+
 fn pg_config() -> Option<PathBuf> {
     let output = Command::new("pg_config").arg("--bindir").output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).trim().into())
@@ -106,7 +111,7 @@ fn versioned() -> Vec<PathBuf> {
 }
 
 /// From `postgres (PostgreSQL) 15.18 (Debian …)`, or `19beta1`.
-fn major(text: &str) -> Option<u32> {
+pub(crate) fn major(text: &str) -> Option<u32> {
     let version = text.split_once("(PostgreSQL) ")?.1;
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()

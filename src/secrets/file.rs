@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Found, SecretError, SecretStore, components, document};
 use crate::model::secret::{Secret, SecretHead};
+use crate::private;
 
 /// What a file is called until it is whole. No tenant's secret begins with a dot.
 const TEMPORARY: &str = ".tenantry-";
@@ -50,7 +51,7 @@ impl FileStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &file)(error)),
         };
-        access::warn_if_readable_by_others(&file);
+        private::warn_if_readable_by_others(&file);
         // What is no JSON is not ours to judge, only to leave alone: a null has none of our keys.
         let value = serde_json::from_slice(&text).unwrap_or(Value::Null);
         let mut head = document::head(&value);
@@ -61,7 +62,7 @@ impl FileStore {
     /// Held from the comparison to the rename, so that of two writers only one finds what it expects.
     /// Per open file, hence between threads as well as between processes.
     fn lock(&self) -> Result<File, SecretError> {
-        access::make_dir(&self.dir).map_err(failed("make", &self.dir))?;
+        private::make_dir(&self.dir).map_err(failed("make", &self.dir))?;
         let path = self.dir.join(".lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(failed("open", &path))?;
@@ -93,7 +94,7 @@ impl SecretStore for FileStore {
         }
         if made == self.dir {
             NamedTempFile::new_in(made).map_err(failed("write in", made))?;
-            access::warn_if_readable_by_others(made);
+            private::warn_if_readable_by_others(made);
         }
         Ok(())
     }
@@ -122,7 +123,7 @@ impl SecretStore for FileStore {
         let version = self.check(path, expected)? + 1;
         let value = Value::Object(document::counted(secret, version));
         let dir = file.parent().unwrap_or(&self.dir);
-        access::make_dir(dir).map_err(failed("make", dir))?;
+        private::make_dir(dir).map_err(failed("make", dir))?;
         let write = || -> io::Result<()> {
             // In the same directory, because a rename is atomic only within one file system. Made with mode 0600, so
             // that a file which others could read is one no longer.
@@ -135,7 +136,7 @@ impl SecretStore for FileStore {
             fail_point!("before_secret_file_is_renamed");
             temporary.persist(&file)?;
             fail_point!("after_secret_file_is_renamed");
-            access::sync_dir(dir)
+            private::sync_dir(dir)
         };
         write().map_err(failed("write", &file))?;
         Ok(SecretHead { created: Some(Timestamp::now()), ..document::head(&value) })
@@ -154,7 +155,7 @@ impl SecretStore for FileStore {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &file)(error)),
             _ => {
                 let dir = file.parent().unwrap_or(&self.dir);
-                access::sync_dir(dir).map_err(failed("sync", dir))
+                private::sync_dir(dir).map_err(failed("sync", dir))
             }
         }
     }
@@ -178,41 +179,6 @@ fn sweep(dir: &Path) -> io::Result<()> {
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretError {
     let path = path.display().to_string();
     move |source| SecretError::Io { action, path, source }
-}
-
-/// Who may read: Unix modes, and nothing where there are none.
-mod access {
-    use std::fs::{DirBuilder, File};
-    use std::io;
-    use std::path::Path;
-
-    #[cfg(unix)]
-    pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
-        use std::os::unix::fs::DirBuilderExt;
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).create(dir)
-    }
-
-    #[cfg(unix)]
-    pub(super) fn warn_if_readable_by_others(path: &Path) {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = path.metadata().map_or(0, |at| at.permissions().mode() & 0o777);
-        if mode & 0o077 != 0 {
-            tracing::warn!("others can read {} (mode {mode:04o}); type: chmod go= {0}", path.display());
-        }
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn warn_if_readable_by_others(_: &Path) {}
-
-    /// The rename itself survives a power cut only once the directory is on the disk.
-    pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-        if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
-    }
 }
 
 #[cfg(all(test, unix))]

@@ -1,8 +1,8 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Acl, Applied, Column, DefaultAcl, Entry, Grantee, Group, History, Keeper, ObjectGroup, ObjectKind, Observed,
-    PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State, TenantKey,
+    Acl, Applied, Column, DefaultAcl, Entry, Grantee, Group, History, Keeper, Membership, ObjectGroup, ObjectKind,
+    Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State, TenantKey,
 };
 
 use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
@@ -76,6 +76,32 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         }),
         ["view", view, "depends", "on", "schema", schema] => {
             observed.schemas.get_mut(*schema)?.dependents.push(format!("view {view}"));
+        }
+        ["free", "for", "archives", bytes] => observed.archive_space = bytes.parse().ok(),
+        ["lock", "table", "holds", locks] => observed.server.lock_slots = locks.parse().ok()?,
+        ["schema", name, "holds", relations, "relations"] => {
+            observed.schemas.get_mut(*name)?.relations = relations.parse().ok()?;
+        }
+        ["deputy", name, "of", tenant, "is", "left"] => {
+            let rows = &mut observed.registry.as_mut()?.tenants;
+            rows.get_mut(&TenantKey::new(*tenant).ok()?)?.deputy = Some((*name).into());
+            let row = &rows[&TenantKey::new(*tenant).ok()?];
+            let (user, owner) = (row.username.clone(), row.owner.clone());
+            for role in [user, owner] {
+                observed.roles.get_mut(&role)?.members.insert(Membership::plain(*name));
+            }
+            drop(observed.roles.insert(
+                (*name).into(),
+                Role { can_login: true, inherit: true, connection_limit: 2, ..Role::default() },
+            ));
+        }
+        ["state", "of", tenant, "is", state] => {
+            let state = match *state {
+                "restoring" => State::Restoring,
+                "removing" => State::Removing,
+                _ => return None,
+            };
+            observed.registry.as_mut()?.tenants.get_mut(&TenantKey::new(*tenant).ok()?)?.state = state;
         }
         ["history", schema, rest @ ..] => history(&mut observed.schemas.get_mut(*schema)?.history, rest)?,
         ["delete", "secret", path] => drop(observed.secrets.remove(*path)?),

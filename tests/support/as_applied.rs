@@ -16,6 +16,7 @@ pub fn server(version_num: i32, superuser: bool) -> Server {
     Server {
         version_num,
         system_identifier: "7000000000000000001".into(),
+        lock_slots: 6_400,
         host: "db.internal".into(),
         port: 5432,
         admin: Admin {
@@ -131,6 +132,8 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
         created_at: jiff::Timestamp::UNIX_EPOCH,
         password_changed_at: Some(jiff::Timestamp::UNIX_EPOCH),
         former_secrets: Vec::new(),
+        deputy: None,
+        deputy_at_work: false,
     }
 }
 

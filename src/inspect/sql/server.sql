@@ -2,6 +2,8 @@
 -- superuser nor CREATEROLE: it may look, and sees what the owner of the registry would do.
 SELECT current_setting('server_version_num')::int AS version_num,
        (SELECT system_identifier FROM pg_control_system())::text AS system_identifier,
+       current_setting('max_locks_per_transaction')::int8
+         * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8) AS lock_slots,
        d.datname::text AS database,
        r.rolname::text AS admin,
        nullif(me.rolname, r.rolname)::text AS reader,

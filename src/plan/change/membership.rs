@@ -37,7 +37,9 @@ fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
             draft.take(change);
         }
     }
-    for membership in &role.members {
+    // A deputy is no member by hand; it goes by itself, or with a change of its own.
+    let deputy = draft.registered.and_then(|row| row.deputy.clone());
+    for membership in role.members.iter().filter(|member| Some(&member.role) != deputy.as_ref()) {
         draft.take(revoke(membership, name, &membership.role, format!("role {}", membership.role)));
     }
 }

@@ -87,6 +87,14 @@ fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
     format!("{look}; if it is this tenant's history: {create}ALTER TABLE {table} OWNER TO {}", ident(owner))
 }
 
+/// Whether these files can go on from a history as an archive remembers it: the reason why not, and what to do.
+///
+/// # Errors
+/// The first fault of the history, with a hint.
+pub fn fits(set: &MigrationSet, applied: &[Applied]) -> Result<(), (String, Option<String>)> {
+    pending(set, applied).map(drop).map_err(|blocked| (blocked.reason, blocked.hint))
+}
+
 /// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.
 fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32>, Blocked> {
     let applied: BTreeMap<i64, &Applied> = applied.iter().map(|row| (row.version, row)).collect();

@@ -2,15 +2,16 @@
 
 pub(crate) mod acl;
 pub(super) mod defaults;
+pub(super) mod deputy;
 pub(super) mod grants;
 pub(crate) mod membership;
-pub(super) mod migrations;
+pub(crate) mod migrations;
 pub(super) mod object_grants;
 pub(super) mod objects;
 pub(super) mod outside;
 pub(super) mod policy;
 pub(super) mod rename;
-pub(super) mod rights;
+pub(crate) mod rights;
 pub(super) mod role;
 pub(super) mod schema;
 pub(super) mod secret;

@@ -56,6 +56,16 @@ fn has_rights(role: Option<&Role>) -> bool {
     role.is_some_and(|role| role.admin_is_member)
 }
 
+/// The statements that take these roles' rights, and those that give them back, but for rights that are there anyway.
+#[must_use]
+pub fn borrowed(observed: &Observed, roles: &[String]) -> [String; 2] {
+    let missing: Vec<String> = roles.iter().filter(|role| !has_rights(observed.roles.get(*role))).cloned().collect();
+    let mut both = changes(observed, &missing)
+        .into_iter()
+        .map(|change| change.sql.iter().map(crate::plan::Sql::shown).collect::<Vec<_>>().join("; "));
+    [both.next().unwrap_or_default(), both.next().unwrap_or_default()]
+}
+
 /// The two changes that take and give back these roles' rights; none for a superuser.
 pub(in crate::plan) fn changes(observed: &Observed, roles: &[String]) -> Vec<Change> {
     let admin = &observed.server.admin;

@@ -1,0 +1,74 @@
+//! The archive of a tenant that is about to be dropped, in the order in which nothing that was written is lost:
+//!
+//! 1. the tenant is locked out, its sessions ended (`sessions`, committed);
+//! 2. a deputy is made, for pg_dump to log in as (committed);
+//! 3. in the transaction that drops: every table is locked against writes; pg_dump reads through that transaction's own
+//!    snapshot; the files are synced and read back; only then the drop;
+//! 4. before COMMIT a look from outside, whether the drop takes a table along that was not there to be locked.
+
+use std::path::PathBuf;
+
+use postgres::{Client, Transaction};
+
+use super::outcome::TenantError;
+use super::tenant::{Job, connect, database_error};
+use crate::archive::{self, Deputy, Locked, Programs, Source};
+use crate::error::Error;
+use crate::model::Subject;
+use crate::plan::Step;
+
+/// What stands between a tenant's data and their drop.
+pub(super) struct Archived {
+    pub manifest: PathBuf,
+    locked: Locked,
+}
+
+/// Whom the plan archives, with the roles that own for it.
+pub(super) fn wanted<'a>(job: &Job<'a>) -> Option<(&'a Subject, &'a [String])> {
+    job.plan.changes.iter().find_map(|change| match &change.step {
+        Step::Archive { subject, roles } => Some((subject, roles.as_slice())),
+        _ => None,
+    })
+}
+
+/// Before the transaction: what another session logs in as must be committed.
+pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {
+    let Some((subject, roles)) = wanted(job) else { return Ok(None) };
+    let deputy = Deputy::appoint(client, job.apply.target, job.apply.server, &subject.tenant, roles);
+    deputy.map(Some).map_err(|error| told(job, &error))
+}
+
+/// Locks, dumps, reads back, and drops the deputy, in the open transaction.
+pub(super) fn make(
+    job: &Job<'_>,
+    transaction: &mut Transaction<'_>,
+    subject: &Subject,
+    deputy: &Deputy,
+) -> Result<Archived, TenantError> {
+    let failed = |error| told(job, &error);
+    let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
+    let programs = Programs::find(job.apply.server.major().unsigned_abs()).map_err(failed)?;
+    let source =
+        Source { subject, database: job.apply.identity(), deputy, programs: &programs, desired: job.apply.desired };
+    let archive = archive::dump(transaction, &source, job.apply.archive_dir).map_err(failed)?;
+    deputy.drop_in(transaction).map_err(|error| database_error("archiving", &error.into()))?;
+    Ok(Archived { manifest: archive.manifest_path, locked })
+}
+
+/// What PostgreSQL refused is told with what was asked of it.
+fn told(job: &Job<'_>, error: &Error) -> TenantError {
+    match error {
+        Error::Database { doing, source } => database_error(doing, source),
+        other => job.error("archiving", other),
+    }
+}
+
+/// Between the drop and its COMMIT. `begun`: other tables are gone already.
+pub(super) fn holds_everything(job: &Job<'_>, archived: &Archived, begun: bool) -> Result<(), TenantError> {
+    let mut other = connect(job.apply)?;
+    archived.locked.is_still_all(&mut other).map_err(|error| {
+        let failure = job.error("dropping", &error);
+        let hint = "move it out of the schema: ALTER TABLE … SET SCHEMA …; apply again drops what is left";
+        if begun { failure.hint(hint) } else { failure }
+    })
+}

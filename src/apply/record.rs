@@ -1,0 +1,77 @@
+//! What the registry and the audit log remember of a tenant's transaction, in that transaction.
+
+use postgres::Transaction;
+
+use super::secret;
+use super::tenant::Job;
+use crate::model::{State, Tenant};
+use crate::plan::{Kind, Target};
+use crate::registry;
+
+impl Job<'_> {
+    /// The tenant's row, and the audit log's; with a version, the row gets that and nothing else.
+    pub fn register(&self, transaction: &mut Transaction<'_>, version: Option<&str>) -> Result<(), postgres::Error> {
+        if let Some(version) = version {
+            return transaction
+                .execute(
+                    "UPDATE tenantry.tenants SET secret_version = $2 WHERE tenant = $1",
+                    &[&self.plan.tenant.as_str(), &version],
+                )
+                .map(drop);
+        }
+        match &self.plan.target {
+            Target::None => Ok(()),
+            Target::Declared { tenant, secret_version, .. } => {
+                self.register_declared(transaction, tenant, secret_version.clone())
+            }
+            Target::Removed { .. } => self.register_gone(transaction, State::Removed),
+            Target::Retained { .. } => self.register_gone(transaction, State::Retained),
+        }?;
+        let changes = serde_json::json!(
+            self.plan
+                .changes
+                .iter()
+                .map(|c| serde_json::json!({ "kind": c.kind, "what": c.what, "before": c.before, "after": c.after }))
+                .collect::<Vec<_>>()
+        );
+        registry::append_audit(transaction, self.plan.tenant.as_str(), self.plan.verb.as_str(), &changes)
+    }
+
+    fn register_declared(
+        &self,
+        transaction: &mut Transaction<'_>,
+        tenant: &Tenant,
+        secret_version: Option<String>,
+    ) -> Result<(), postgres::Error> {
+        let secret = secret::registered(self.apply, tenant, secret_version);
+        for former in secret::to_delete(self.apply, self.plan) {
+            registry::leave_secret(transaction, &tenant.key, &former)?;
+        }
+        let changes = &self.plan.changes;
+        registry::upsert(
+            transaction,
+            &registry::Row {
+                tenant: &tenant.key,
+                schema: &tenant.schema,
+                username: &tenant.username,
+                owner: tenant.owner(),
+                access: tenant.access,
+                state: State::Active,
+                on_remove: tenant.on_remove,
+                protected: tenant.protected,
+                password_source: tenant.password_source(),
+                secret: &secret,
+                password_changed: changes.iter().any(|c| matches!(c.kind, Kind::CreateRole | Kind::SetPassword)),
+            },
+        )
+    }
+
+    pub fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
+        transaction
+            .execute(
+                "UPDATE tenantry.tenants SET state = $2, deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1",
+                &[&self.plan.tenant.as_str(), &state.as_str()],
+            )
+            .map(drop)
+    }
+}

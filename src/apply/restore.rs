@@ -1,0 +1,201 @@
+//! A tenant made from its archive instead of its first migrations.
+//!
+//! pg_restore has a session of its own, so this cannot be one transaction. Until the data are in, the registry says
+//! "restoring": nobody can log in, and a run that is cut off is begun anew by the next. After that the tenant is like one
+//! whose secret and grants are missing, and a plan and an apply as always give it those.
+
+use postgres::{Client, Transaction};
+
+use super::{Apply, secret, shared};
+use crate::archive::{self, Deputy, Opened, Programs};
+use crate::error::{Doing, Error};
+use crate::model::{Access, Observed, State, Tenant, ident, qualified};
+use crate::plan::{self, Plan, Stage};
+use crate::registry;
+
+/// What putting one archive back takes.
+pub struct Restore<'a> {
+    pub apply: &'a Apply<'a>,
+    pub observed: &'a Observed,
+    pub programs: &'a Programs,
+    pub opened: &'a Opened,
+    pub tenant: &'a Tenant,
+}
+
+impl Restore<'_> {
+    /// Roles, schema and data, and what tenants share, as `plan` has it. What is left to do after it a new plan says.
+    ///
+    /// # Errors
+    /// What PostgreSQL or pg_restore answered; then nothing of the tenant is left, unless the error says so.
+    pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
+        shared::run(client, self.apply, plan, Stage::Before)?;
+        registry::settle(client)?;
+        self.clear(client)?;
+        self.make(client)?;
+        self.fill(client).map_err(|error| match self.clear(client) {
+            Ok(()) => error,
+            Err(also) => {
+                let said = crate::error::with_causes(&error);
+                let message =
+                    format!("{said}; taking back what was made failed too: {}", crate::error::with_causes(&also));
+                Error::refused(message, "restore again: what is half there is dropped first")
+            }
+        })
+    }
+
+    fn key(&self) -> &str {
+        self.tenant.key.as_str()
+    }
+
+    /// The roles that own, as the tenant's plan will have them.
+    fn roles(&self) -> Vec<String> {
+        let mut roles = vec![self.tenant.username.clone()];
+        if self.tenant.access != Access::Owner {
+            roles.push(self.tenant.owner_role.clone());
+        }
+        roles
+    }
+
+    fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, postgres::Error> {
+        let mut transaction = client.transaction()?;
+        let timeout = self.apply.desired.lock_timeout.as_millis();
+        transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{timeout}ms'"))?;
+        Ok(transaction)
+    }
+
+    /// The SQL that takes the rights of the tenant's roles, and that gives them back; empty for a superuser.
+    fn rights(&self) -> [String; 2] {
+        plan::borrowed(self.observed, &self.roles())
+    }
+
+    /// Roles that nobody can log in as, an empty schema, and the registry's row that says how far it got.
+    fn make(&self, client: &mut Client) -> Result<(), Error> {
+        let doing = "making the roles and the schema";
+        let tenant = self.tenant;
+        let group = ident(&plan::group_role(self.apply.target.database()));
+        let [take, give] = self.rights();
+        let mut transaction = self.begin(client).doing(doing)?;
+        for role in self.roles() {
+            let exists = "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text::name";
+            // An owner that several tenants share was made with what they share.
+            if transaction.query_opt(exists, &[&role]).doing(doing)?.is_none() {
+                let sql = format!("CREATE ROLE {0} NOLOGIN; GRANT {group} TO {0}", ident(&role));
+                transaction.batch_execute(&sql).doing(doing)?;
+            }
+        }
+        transaction.batch_execute(&take).doing(doing)?;
+        let (schema, owner) = (ident(&tenant.schema), ident(tenant.owner()));
+        transaction.batch_execute(&format!("CREATE SCHEMA {schema} AUTHORIZATION {owner}")).doing(doing)?;
+        if tenant.access != Access::Owner {
+            // What it made itself it gets back, whatever it may make from now on.
+            let sql = format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {}", ident(&tenant.username));
+            transaction.batch_execute(&sql).doing(doing)?;
+        }
+        transaction.batch_execute(&give).doing(doing)?;
+        let row = registry::Row {
+            tenant: &tenant.key,
+            schema: &tenant.schema,
+            username: &tenant.username,
+            owner: tenant.owner(),
+            access: tenant.access,
+            state: State::Restoring,
+            on_remove: tenant.on_remove,
+            protected: tenant.protected,
+            password_source: tenant.password_source(),
+            secret: &secret::registered(self.apply, tenant, None),
+            password_changed: false,
+        };
+        registry::upsert(&mut transaction, &row).doing(doing)?;
+        transaction.commit().doing(doing)
+    }
+
+    fn fill(&self, client: &mut Client) -> Result<(), Error> {
+        let Apply { target, server, .. } = self.apply;
+        let deputy = Deputy::appoint(client, target, server, &self.tenant.key, &self.roles())?;
+        let major = self.apply.server.major().unsigned_abs();
+        self.open_to_each_other(client, &deputy)?;
+        archive::fill(&deputy, (self.programs, major), self.opened, self.tenant)?;
+        let doing = "handing over what was restored";
+        let [take, give] = self.rights();
+        let mut transaction = self.begin(client).doing(doing)?;
+        transaction.batch_execute(&take).doing(doing)?;
+        // Every object of a dump has an owner; code that ran on the way may have left some without.
+        let (from, to) = (ident(&deputy.name), ident(self.tenant.owner()));
+        transaction.batch_execute(&format!("REASSIGN OWNED BY {from} TO {to}")).doing(doing)?;
+        deputy.drop_in(&mut transaction).doing(doing)?;
+        self.open_history(&mut transaction).doing(doing)?;
+        transaction.batch_execute(&give).doing(doing)?;
+        let sql = "UPDATE tenantry.tenants SET state = 'active', deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1";
+        transaction.execute(sql, &[&self.key()]).doing(doing)?;
+        let dump = &self.opened.manifest.dump;
+        let changes = serde_json::json!([{
+            "kind": "restore", "what": format!("schema {}", self.tenant.schema), "after": dump.file, "sha256": dump.sha256,
+        }]);
+        registry::append_audit(&mut transaction, self.key(), "restore", &changes).doing(doing)?;
+        transaction.commit().doing(doing)
+    }
+
+    /// A materialized view is filled as its owner, who reads tables that may be the other role's. The deputy makes all of
+    /// them; what it grants by default here, the plan that follows puts right.
+    fn open_to_each_other(&self, client: &mut Client, deputy: &Deputy) -> Result<(), Error> {
+        let doing = "letting the tenant's roles read what the deputy makes";
+        let to = self.roles().iter().map(|role| ident(role)).collect::<Vec<_>>().join(", ");
+        let (role, schema) = (ident(&deputy.name), ident(&self.tenant.schema));
+        let default =
+            |what: &str| format!("ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA {schema} GRANT {what} TO {to}");
+        let [take, give] = self.rights();
+        let sql = [take, default("SELECT ON TABLES"), default("SELECT ON SEQUENCES"), give];
+        let mut transaction = self.begin(client).doing(doing)?;
+        transaction.batch_execute(&sql.join(";")).doing(doing)?;
+        transaction.commit().doing(doing)
+    }
+
+    /// The plan that follows reads the history, and an admin who is no superuser does so by a grant.
+    fn open_history(&self, transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
+        let admin = &self.apply.server.admin;
+        if admin.superuser {
+            return Ok(());
+        }
+        let (schema, admin) = (&self.tenant.schema, ident(&admin.name));
+        transaction.batch_execute(&format!("GRANT USAGE ON SCHEMA {} TO {admin}", ident(schema)))?;
+        let history = qualified(schema, &self.apply.desired.migrations.table);
+        let exists: bool = transaction.query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&history])?.get(0);
+        if exists { transaction.batch_execute(&format!("GRANT SELECT ON {history} TO {admin}")) } else { Ok(()) }
+    }
+
+    /// Drops what a restore of this tenant left, by the registry's word: nothing when there was none.
+    fn clear(&self, client: &mut Client) -> Result<(), Error> {
+        let doing = "dropping what was restored so far";
+        let tenant = self.tenant;
+        let query = "SELECT deputy, EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = schema_name::name \
+                     AND n.oid IS DISTINCT FROM schema_oid) AS is_another FROM tenantry.tenants WHERE tenant = $1 AND state = 'restoring' AND schema_name = $2 \
+                     AND username = $3 AND owner = $4";
+        let names = [self.key(), &tenant.schema, &tenant.username, tenant.owner()];
+        let row = client.query_opt(query, &[&names[0], &names[1], &names[2], &names[3]]).doing(doing)?;
+        let Some(row) = row else { return Ok(()) };
+        if row.get(1) {
+            return Err(Error::refused(
+                format!("schema {:?} is another than the one that was being restored", tenant.schema),
+                "somebody dropped that and made this; move it away, or drop it, and restore again",
+            ));
+        }
+        if let Some(deputy) = row.get::<_, Option<String>>(0) {
+            archive::dismiss(client, self.apply.server, &tenant.key, &deputy)?;
+        }
+        let [take, _] = self.rights();
+        let mut transaction = self.begin(client).doing(doing)?;
+        transaction.batch_execute(&take).doing(doing)?;
+        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", ident(&tenant.schema));
+        transaction.batch_execute(&drop).doing(doing)?;
+        let mut roles = self.roles();
+        if plan::is_shared_owner(self.apply.desired, self.observed, &tenant.owner_role, &tenant.key) {
+            roles.retain(|role| *role != tenant.owner_role);
+        }
+        for sql in roles.iter().flat_map(|role| plan::drop_role(role)) {
+            transaction.batch_execute(&sql).doing(doing)?;
+        }
+        let delete = "DELETE FROM tenantry.tenants WHERE tenant = $1 AND state = 'restoring'";
+        transaction.execute(delete, &[&self.key()]).doing(doing)?;
+        transaction.commit().doing(doing)
+    }
+}

@@ -1,0 +1,70 @@
+//! What the catalogs say of a tenant that is about to be archived.
+
+use std::collections::BTreeMap;
+
+use postgres::Transaction;
+
+use super::manifest::Grant;
+use crate::error::{Doing, Error};
+use crate::inspect;
+use crate::model::{Applied, History, Subject, ident};
+
+pub(super) struct Contents {
+    pub connection_limit: i32,
+    pub settings: BTreeMap<String, String>,
+    pub server_version: String,
+    pub migrations: Option<Vec<Applied>>,
+    pub grants: Vec<Grant>,
+}
+
+/// # Errors
+/// What PostgreSQL answered; or that something in the schema is not the tenant's, and so could not be given back to it.
+pub(super) fn read(
+    transaction: &mut Transaction<'_>,
+    subject: &Subject,
+    history_table: &str,
+) -> Result<Contents, Error> {
+    let doing = || format!("looking at what there is of {}", subject.tenant);
+    refuse_strangers(transaction, subject)?;
+    let role = transaction
+        .query_opt(
+            "SELECT r.rolconnlimit, coalesce(s.setconfig, '{}') AS settings FROM pg_catalog.pg_roles r \
+             LEFT JOIN pg_catalog.pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0 \
+             WHERE r.rolname = $1::text::name",
+            &[&subject.username],
+        )
+        .doing(doing())?;
+    let settings: Vec<String> = role.as_ref().map(|row| row.get("settings")).unwrap_or_default();
+    let settings = settings.iter().filter_map(|setting| setting.split_once('='));
+    let history = inspect::history_of(transaction, history_table, &subject.schema, &subject.owner)?;
+    let grants = transaction.query(include_str!("sql/grants.sql"), &[&subject.schema]).doing(doing())?;
+    Ok(Contents {
+        connection_limit: role.as_ref().map_or(-1, |row| row.get("rolconnlimit")),
+        settings: settings
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("search_path"))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        server_version: transaction.query_one("SHOW server_version", &[]).doing(doing())?.get(0),
+        migrations: match history {
+            History::Untrusted(_) | History::Unseen { .. } => None,
+            History::Absent => Some(Vec::new()),
+            History::Read { applied, .. } => Some(applied),
+        },
+        grants: grants.iter().map(|row| Grant { on: row.get("object"), acl: row.get("acl") }).collect(),
+    })
+}
+
+fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
+    let rows = transaction
+        .query(include_str!("sql/strangers.sql"), &[&subject.schema, &subject.roles()])
+        .doing("looking at who owns what in the schema")?;
+    let Some(first) = rows.first() else { return Ok(()) };
+    let (object, owner): (String, String) = (first.get("object"), first.get("owner"));
+    let more = if rows.len() > 1 { format!(", and {} more such objects", rows.len() - 1) } else { String::new() };
+    Err(Error::refused(
+        format!(
+            "{object} belongs to {owner:?}, not to this tenant{more}: an archive of the tenant could not be restored"
+        ),
+        format!("give it to the tenant: ALTER … OWNER TO {}   or move it to another schema", ident(&subject.owner)),
+    ))
+}

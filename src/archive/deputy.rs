@@ -1,0 +1,156 @@
+//! Who logs in for the tenant while it is dumped or restored.
+//!
+//! Reading and filling a tenant's tables meets the tenant's code: a CHECK, an index expression, a table that became a view
+//! between two statements of pg_dump (CVE-2024-7348). Whoever is logged in is who that code can become, whatever SET ROLE
+//! says. So it is a role with the tenant's rights and no others.
+
+use postgres::{Client, Transaction};
+use rand::distr::{Alphanumeric, SampleString};
+use secrecy::SecretString;
+
+use crate::apply::{end_sessions, verifier_literal};
+use crate::database::Target;
+use crate::error::{Doing, Error, with_causes};
+use crate::model::{Server, TenantKey, ident, literal};
+use crate::plan::digest;
+
+/// Long enough to log in, short enough to be of no use to whoever finds the role after a crash.
+const LOGIN_WITHIN: &str = "10 minutes";
+
+/// A role that is there for one pg_dump or pg_restore. The registry remembers it, so that a crash leaves none for good.
+pub(crate) struct Deputy {
+    pub name: String,
+    /// The place we are connected to, logged in as the deputy.
+    pub login: Target,
+}
+
+/// Roles are the cluster's, so the name says which database it serves; it does not grow with the tenant's key.
+fn name(database: &str, tenant: &TenantKey) -> String {
+    format!("tenantry_deputy_{}", &digest(&format!("{database}/{tenant}"))[..24])
+}
+
+impl Deputy {
+    /// Makes the role, committed, with the rights of `roles`. The tenant's row must be in the registry.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn appoint(
+        client: &mut Client,
+        target: &Target,
+        server: &Server,
+        tenant: &TenantKey,
+        roles: &[String],
+    ) -> Result<Self, Error> {
+        let doing = "making the role that pg_dump or pg_restore logs in as";
+        let database = target.database();
+        let password = SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), 32));
+        let name = name(database, tenant);
+        let mut deputy = Self { login: target.with_credentials(&name, password.clone()), name };
+        dismiss(client, server, tenant, &deputy.name)?;
+        let role = ident(&deputy.name);
+        let mut transaction = client.transaction().doing(doing)?;
+        let until: String = transaction
+            .query_one(&format!("SELECT (pg_catalog.now() + '{LOGIN_WITHIN}')::text"), &[])
+            .doing(doing)?
+            .get(0);
+        // Rows that policies keep from a table's owner are the tenant's data too. Only a superuser may say so up to 15.
+        let bypass = if server.admin.superuser { " BYPASSRLS" } else { "" };
+        let create = zeroize::Zeroizing::new(format!(
+            "CREATE ROLE {role} LOGIN{bypass} CONNECTION LIMIT 2 VALID UNTIL {} PASSWORD {}",
+            literal(&until),
+            verifier_literal(&password).as_str()
+        ));
+        transaction.batch_execute(&create).doing(doing)?;
+        for granted in roles.iter().chain([&crate::plan::group_role(database)]) {
+            transaction.batch_execute(&format!("GRANT {} TO {role}", ident(granted))).doing(doing)?;
+        }
+        transaction.batch_execute(&rights_of(server, &deputy.name)).doing(doing)?;
+        transaction
+            .execute("UPDATE tenantry.tenants SET deputy = $2 WHERE tenant = $1", &[&tenant.as_str(), &deputy.name])
+            .doing(doing)?;
+        transaction.commit().doing(doing)?;
+        match deputy.try_to_log_in() {
+            Ok(()) => Ok(deputy),
+            Err(error) => {
+                deputy.dismiss(client, server, tenant)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Before anything waits for pg_dump: a refusal is told with what to do about it.
+    fn try_to_log_in(&mut self) -> Result<(), Error> {
+        let refused = match self.login.connect_to() {
+            // pg_dump knows nothing of target_session_attrs: it goes where this session went.
+            Ok((_, endpoint)) => {
+                self.login = self.login.at(&endpoint);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        match self.login.by_loopback().filter(|login| login.connect().is_ok()) {
+            Some(login) => {
+                self.login = login;
+                Ok(())
+            }
+            None => Err(Error::refused(
+                format!("the role made for pg_dump and pg_restore cannot log in: {}", with_causes(&refused)),
+                "it is in the tenants' group role and has a password: let it in from here in pg_hba.conf, as the tenants are",
+            )),
+        }
+    }
+
+    /// Ends its sessions and drops the role.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn dismiss(&self, client: &mut Client, server: &Server, tenant: &TenantKey) -> Result<(), Error> {
+        dismiss(client, server, tenant, &self.name)
+    }
+
+    /// Drops the role in the open transaction.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn drop_in(&self, transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
+        drop_role(transaction, &self.name)
+    }
+}
+
+/// An admin who is no superuser ends the deputy's sessions, and drops what it owns, as a member of it.
+fn rights_of(server: &Server, deputy: &str) -> String {
+    if server.admin.superuser {
+        return String::new();
+    }
+    let with = if server.major() >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+    format!("GRANT {} TO {}{with}", ident(deputy), ident(&server.admin.name))
+}
+
+fn drop_role(transaction: &mut Transaction<'_>, name: &str) -> Result<(), postgres::Error> {
+    let role = ident(name);
+    transaction.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+}
+
+/// Ends the sessions of a deputy that may still be there, and drops it; an orphaned pg_dump may be at work as it.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(crate) fn dismiss(client: &mut Client, server: &Server, tenant: &TenantKey, name: &str) -> Result<(), Error> {
+    let doing = "dropping the role that pg_dump or pg_restore logged in as";
+    let exists = "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text::name";
+    if client.query_opt(exists, &[&name]).doing(doing)?.is_some() {
+        client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(name))).doing(doing)?;
+        // Made by another admin, say: then its rights are not ours yet.
+        let mut transaction = client.transaction().doing(doing)?;
+        transaction.batch_execute(&rights_of(server, name)).doing(doing)?;
+        end_sessions(&mut transaction, name).doing(doing)?;
+        drop_role(&mut transaction, name).doing(doing)?;
+        forget(&mut transaction, tenant).doing(doing)?;
+        transaction.commit().doing(doing)?;
+    }
+    Ok(())
+}
+
+fn forget(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> Result<(), postgres::Error> {
+    transaction.execute("UPDATE tenantry.tenants SET deputy = NULL WHERE tenant = $1", &[&tenant.as_str()]).map(drop)
+}

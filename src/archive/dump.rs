@@ -1,0 +1,117 @@
+//! Making an archive: everything of one moment, on the disk, and read back, before anybody relies on it.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use postgres::Transaction;
+use tempfile::NamedTempFile;
+
+use super::files::{Draft, digest};
+use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
+use super::programs::{Programs, run};
+use super::{Deputy, contents, large_objects, rows};
+use crate::error::{Doing, Error};
+use crate::model::{Desired, Subject, ident};
+use crate::plan::DatabaseIdentity;
+
+/// What is archived, and with what.
+pub(crate) struct Source<'a> {
+    pub subject: &'a Subject,
+    pub database: DatabaseIdentity,
+    pub deputy: &'a Deputy,
+    pub programs: &'a Programs,
+    pub desired: &'a Desired,
+}
+
+/// An archive that is complete.
+#[derive(Debug)]
+pub struct Archive {
+    pub manifest: Manifest,
+    pub manifest_path: PathBuf,
+    pub dump_path: PathBuf,
+}
+
+/// Archives what the transaction sees.
+///
+/// # Errors
+/// What PostgreSQL, pg_dump or the file system answered; then no file is left.
+pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: &Path) -> Result<Archive, Error> {
+    let subject = source.subject;
+    let now = jiff::Timestamp::now();
+    let draft = Draft::new(dir, &source.database, subject.tenant.as_str(), now)?;
+    let contents = contents::read(transaction, subject, &source.desired.migrations.table)?;
+    // pg_dump sees what we see, and proves by it that it is connected to the same server and database.
+    let snapshot: String =
+        transaction.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
+    let dump = draft.file()?;
+    run_pg_dump(source, &snapshot, dump.path())?;
+    let objects = large_objects::list(transaction, subject)?;
+    let large = if objects.is_empty() {
+        None
+    } else {
+        let file = draft.file()?;
+        large_objects::write(transaction, &objects, subject, file.as_file())?;
+        Some(file)
+    };
+    let synced = |file: &NamedTempFile, extension: &str| -> Result<FileDigest, Error> {
+        let path = file.path();
+        // Opened again: another program wrote to it.
+        File::open(path).and_then(|file| file.sync_all()).doing(format!("syncing {}", path.display()))?;
+        Ok(FileDigest { file: draft.name(extension), ..digest(path)? })
+    };
+    let manifest = Manifest {
+        format_version: FORMAT.into(),
+        tenant: subject.tenant.clone(),
+        schema: subject.schema.clone(),
+        username: subject.username.clone(),
+        owner: subject.owner.clone(),
+        access: subject.access,
+        connection_limit: contents.connection_limit,
+        settings: contents.settings,
+        database: source.database.clone(),
+        made_at: now,
+        tenantry_version: env!("CARGO_PKG_VERSION").into(),
+        server_version: contents.server_version,
+        pg_dump_version: source.programs.version.clone(),
+        dump: synced(&dump, DUMP)?,
+        large_objects: match &large {
+            Some(file) => Some(LargeObjects { digest: synced(file, LARGE)?, count: objects.len() }),
+            None => None,
+        },
+        tables: rows::count(source.programs, dump.path())?,
+        migrations: contents.migrations,
+        grants: contents.grants,
+    };
+    let mut text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
+    text.push('\n');
+    let mut file = draft.file()?;
+    file.write_all(text.as_bytes()).doing(format!("writing in {}", dir.display()))?;
+    let dump_path = draft.keep(dump, DUMP)?;
+    if let Some(large) = large {
+        draft.keep(large, LARGE)?;
+    }
+    // Last, so that a manifest never names what is not there.
+    let manifest_path = draft.keep(file, "json")?;
+    // Read back under its own name, as whoever restores it will.
+    let opened = super::open(&manifest_path)?;
+    if opened.manifest != manifest {
+        let message = format!("{} does not read back as it was written", manifest_path.display());
+        return Err(Error::Refused { message, hint: Some("look at the disk it is on".into()) });
+    }
+    Ok(Archive { manifest, manifest_path, dump_path })
+}
+
+const DUMP: &str = "dump";
+const LARGE: &str = "large-objects.tar";
+
+fn run_pg_dump(source: &Source<'_>, snapshot: &str, file: &Path) -> Result<(), Error> {
+    let mut command = source.programs.command("pg_dump", Some(&source.deputy.login));
+    command.args(["--format=custom", "--no-password", "--strict-names"]);
+    // A pattern; within double quotes every character stands for itself (manual, "psql", Patterns).
+    command.arg(format!("--schema={}", ident(&source.subject.schema)));
+    command.arg(format!("--lock-wait-timeout={}ms", source.desired.lock_timeout.as_millis().max(1)));
+    command.arg(format!("--snapshot={snapshot}"));
+    command.arg(format!("--file={}", file.display()));
+    run(&mut command, &format!("pg_dump of schema {}", source.subject.schema))
+}

@@ -1,0 +1,59 @@
+//! An archive of a tenant that goes on working: of one moment, whatever is written meanwhile.
+
+use std::path::Path;
+
+use postgres::{Client, IsolationLevel};
+
+use super::{Archive, Deputy, Programs, Source, dump};
+use crate::database::Target;
+use crate::error::{Doing, Error};
+use crate::model::{Desired, Observed, Subject};
+use crate::plan::{self, DatabaseIdentity};
+
+/// What archiving a tenant takes.
+pub struct Live<'a> {
+    pub target: &'a Target,
+    pub observed: &'a Observed,
+    pub programs: &'a Programs,
+    pub subject: &'a Subject,
+    pub desired: &'a Desired,
+}
+
+impl Live<'_> {
+    /// On the session that holds the lock of apply.
+    ///
+    /// # Errors
+    /// What PostgreSQL, pg_dump or the file system answered; then no file and no role is left.
+    pub fn run(&self, client: &mut Client, dir: &Path) -> Result<Archive, Error> {
+        let (server, tenant) = (&self.observed.server, &self.subject.tenant);
+        let database = DatabaseIdentity {
+            host: server.host.clone(),
+            port: server.port,
+            name: self.observed.database.name.clone(),
+            system_identifier: server.system_identifier.clone(),
+        };
+        let deputy = Deputy::appoint(client, self.target, server, tenant, &self.subject.roles())?;
+        let source =
+            Source { subject: self.subject, database, deputy: &deputy, programs: self.programs, desired: self.desired };
+        let result = self.dump(client, &source, dir);
+        let dismissed = deputy.dismiss(client, server, tenant);
+        let archive = result?;
+        dismissed?;
+        Ok(archive)
+    }
+
+    /// Reading needs the tenant's rights and changes nothing, so they go back with a ROLLBACK.
+    fn dump(&self, client: &mut Client, source: &Source<'_>, dir: &Path) -> Result<Archive, Error> {
+        let doing = "reading what is to be archived";
+        let isolation = IsolationLevel::RepeatableRead;
+        let mut transaction = client.build_transaction().isolation_level(isolation).start().doing(doing)?;
+        // A tenant that holds a table locked keeps nobody waiting for ever.
+        let timeout = self.desired.lock_timeout.as_millis();
+        transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{timeout}ms'")).doing(doing)?;
+        let [take, _] = plan::borrowed(self.observed, &self.subject.roles());
+        transaction.batch_execute(&take).doing(doing)?;
+        let archive = dump(&mut transaction, source, dir);
+        transaction.rollback().doing(doing)?;
+        archive
+    }
+}

@@ -1,0 +1,78 @@
+//! Between the dump and the drop nobody writes: not the tenant, who is locked out, nor an administrator or another grantee.
+
+use std::collections::BTreeSet;
+
+use postgres::{Client, Transaction};
+
+use crate::error::{Doing, Error};
+use crate::model::qualified;
+
+/// Tables named in one LOCK statement.
+const AT_ONCE: usize = 200;
+
+/// How often tables that somebody makes meanwhile are locked too, before giving up.
+const ROUNDS: usize = 5;
+
+/// A schema whose tables are all locked by the open transaction.
+pub(crate) struct Locked {
+    oid: u32,
+    tables: BTreeSet<u32>,
+}
+
+/// EXCLUSIVE: readers go on, pg_dump's ACCESS SHARE among them; whoever wrote is waited for, whoever wants to waits.
+///
+/// # Errors
+/// What PostgreSQL answered: 55P03 when somebody writes for longer than lock_timeout.
+pub(crate) fn lock(transaction: &mut Transaction<'_>, schema: &str) -> Result<Locked, Error> {
+    let doing = || format!("locking the tables of schema {schema} against writes");
+    let oid = transaction
+        .query_one("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1::text::name", &[&schema])
+        .doing(doing())?
+        .get(0);
+    let mut locked = Locked { oid, tables: BTreeSet::new() };
+    for _ in 0..ROUNDS {
+        let found = transaction.query(TABLES, &[&oid]).doing(doing())?;
+        let found = found.iter().map(|row| (row.get::<_, u32>("oid"), row.get::<_, String>("name")));
+        let new: Vec<_> = found.filter(|(oid, _)| !locked.tables.contains(oid)).collect();
+        if new.is_empty() {
+            return Ok(locked);
+        }
+        for some in new.chunks(AT_ONCE) {
+            let names: Vec<_> = some.iter().map(|(_, name)| format!("ONLY {}", qualified(schema, name))).collect();
+            let sql = format!("LOCK TABLE {} IN EXCLUSIVE MODE", names.join(", "));
+            transaction.batch_execute(&sql).doing(doing())?;
+        }
+        locked.tables.extend(new.iter().map(|(oid, _)| oid));
+    }
+    Err(Error::refused(
+        format!("somebody keeps making tables in schema {schema}"),
+        "pg_stat_activity says who; apply again when that is over",
+    ))
+}
+
+const TABLES: &str = "SELECT oid, relname::text AS name FROM pg_catalog.pg_class \
+     WHERE relnamespace = $1 AND relkind IN ('r', 'p') ORDER BY oid";
+
+impl Locked {
+    /// Asked on another session, once the drop is done and not committed: that session still sees the schema as everybody
+    /// else does, and from the drop on nobody can add to it (DROP SCHEMA locks it against CREATE). What is there and was
+    /// not locked, and so not dumped, would be lost.
+    ///
+    /// # Errors
+    /// When the drop would take a table with it that is in no archive.
+    pub fn is_still_all(&self, other: &mut Client) -> Result<(), Error> {
+        let doing = "looking whether everything that goes is in the archive";
+        let rows = other.query(TABLES, &[&self.oid]).doing(doing)?;
+        let mut new = rows.iter().filter(|row| !self.tables.contains(&row.get("oid")));
+        match new.next() {
+            None => Ok(()),
+            Some(row) => Err(Error::refused(
+                format!(
+                    "table {} was made after the archive was begun, and is not in it; it is not dropped",
+                    row.get::<_, &str>("name")
+                ),
+                "apply again: a new archive will hold it",
+            )),
+        }
+    }
+}

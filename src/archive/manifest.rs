@@ -1,0 +1,105 @@
+//! What stands beside a dump: whose it is, what is in it, and how to tell that it is whole.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Access, Applied, TenantKey};
+use crate::plan::DatabaseIdentity;
+
+pub(super) const FORMAT: &str = "1";
+
+/// The JSON document, format version 1. Holds no password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format_version: String,
+    pub tenant: TenantKey,
+    pub schema: String,
+    pub username: String,
+    pub owner: String,
+    pub access: Access,
+    /// -1: none.
+    pub connection_limit: i32,
+    /// `ALTER ROLE … SET`, search_path left out.
+    pub settings: BTreeMap<String, String>,
+    pub database: DatabaseIdentity,
+    pub made_at: Timestamp,
+    pub tenantry_version: String,
+    pub server_version: String,
+    pub pg_dump_version: String,
+    pub dump: FileDigest,
+    /// The tenant's large objects, which no dump of a schema holds; `None`: it has none.
+    pub large_objects: Option<LargeObjects>,
+    /// Counted in the dump itself, by name.
+    pub tables: Vec<TableRows>,
+    /// `None`: the history could not be trusted, and was not read.
+    pub migrations: Option<Vec<Applied>>,
+    pub grants: Vec<Grant>,
+}
+
+/// A file beside the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDigest {
+    /// A name, no path: the three files move together.
+    pub file: String,
+    /// Bytes.
+    pub size: u64,
+    /// Hexadecimal.
+    pub sha256: String,
+}
+
+/// A tar archive with one file a large object, named by its OID.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LargeObjects {
+    #[serde(flatten)]
+    pub digest: FileDigest,
+    pub count: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRows {
+    pub table: String,
+    pub rows: u64,
+}
+
+/// Privileges that somebody granted, as PostgreSQL prints them (manual, "Privileges").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Such as `table tenant_acme.users`.
+    pub on: String,
+    pub acl: Vec<String>,
+}
+
+impl Manifest {
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    /// What `[tenants]` would say of this tenant.
+    #[must_use]
+    pub fn toml(&self) -> String {
+        #[derive(Serialize)]
+        struct Declared<'a> {
+            schema: &'a str,
+            username: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            owner: Option<&'a str>,
+            access: Access,
+            connection_limit: i32,
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            settings: &'a BTreeMap<String, String>,
+        }
+        let declared = Declared {
+            schema: &self.schema,
+            username: &self.username,
+            owner: (self.access != Access::Owner).then_some(&self.owner),
+            access: self.access,
+            connection_limit: self.connection_limit,
+            settings: &self.settings,
+        };
+        let all = BTreeMap::from([("tenants", BTreeMap::from([(self.tenant.as_str(), declared)]))]);
+        toml::to_string(&all).unwrap_or_default()
+    }
+}

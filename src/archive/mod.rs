@@ -1,0 +1,28 @@
+//! A tenant in two files: a dump of its schema in pg_dump's custom format, and a manifest that says what is in it.
+//!
+//! pg_dump and pg_restore log in as a [`Deputy`]: a role that may do what the tenant may and no more, made for as long as
+//! they take. docs/adr/0003-archives.md says why.
+
+mod contents;
+mod deputy;
+mod dump;
+mod files;
+mod large_objects;
+mod live;
+mod locks;
+mod manifest;
+mod programs;
+mod restore;
+mod rows;
+
+pub(crate) use deputy::{Deputy, dismiss};
+pub use dump::Archive;
+pub(crate) use dump::{Source, dump};
+pub(crate) use files::check_dir;
+pub use files::{Opened, free_space, open};
+pub use live::Live;
+pub(crate) use locks::{Locked, lock};
+pub use manifest::{LargeObjects, Manifest, TableRows};
+pub use programs::Programs;
+pub(crate) use restore::fill;
+pub use restore::refuse_other_names;

@@ -1,0 +1,157 @@
+//! pg_dump and pg_restore: what is installed, and new enough for the server.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use secrecy::ExposeSecret;
+
+use crate::database::Target;
+use crate::error::{Doing, Error};
+use crate::render::escape::visible;
+use crate::sandbox;
+
+/// A directory with pg_dump and pg_restore, and their version.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    dir: PathBuf,
+    major: u32,
+    /// As pg_dump prints it: `15.18 (Debian 15.18-0+deb12u1)`.
+    pub version: String,
+}
+
+impl Programs {
+    /// Those of TENANTRY_PG_BINDIR; otherwise, of those on the PATH and where distributions put them, the oldest that are
+    /// new enough. A pg_dump reads older servers, and none that is newer than itself (manual, "pg_dump", Notes); what it
+    /// writes, older servers may not take back.
+    ///
+    /// # Errors
+    /// When none is at least of `major`, with what to install.
+    pub fn find(major: u32) -> Result<Self, Error> {
+        let mut found: Vec<Self> = match std::env::var_os("TENANTRY_PG_BINDIR").filter(|dir| !dir.is_empty()) {
+            Some(dir) => Self::at(Path::new(&dir)).into_iter().collect(),
+            None => sandbox::directories_with("pg_dump").iter().filter_map(|dir| Self::at(dir)).collect(),
+        };
+        found.sort_by_key(|programs| programs.major);
+        match found.iter().find(|programs| programs.major >= major) {
+            Some(programs) => Ok(programs.clone()),
+            None => Err(missing(major, found.last())),
+        }
+    }
+
+    /// From 17 on, pg_restore begins with a setting that older servers do not know.
+    pub(super) fn says_too_much_to(&self, server: u32) -> bool {
+        self.major >= 17 && server < 17
+    }
+
+    fn at(dir: &Path) -> Option<Self> {
+        if !dir.join("pg_restore").is_file() {
+            return None;
+        }
+        let output = Command::new(dir.join("pg_dump")).arg("--version").stdin(Stdio::null()).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.split_once("(PostgreSQL) ")?.1.trim().to_owned();
+        Some(Self { dir: dir.to_owned(), major: sandbox::major(&text)?, version })
+    }
+
+    /// One of the programs, which will log in as `target` says: everything, the password too, is in its environment.
+    pub(super) fn command(&self, program: &str, target: Option<&Target>) -> Command {
+        let mut command = Command::new(self.dir.join(program));
+        // The caller's PG* are about the caller's own login.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+            command.env_remove(name);
+        }
+        for (name, value) in target.map(Target::environment).unwrap_or_default() {
+            command.env(name, value.expose_secret());
+        }
+        command.env("PGCLIENTENCODING", "UTF8").env("LC_ALL", "C").stdin(Stdio::null());
+        command
+    }
+}
+
+/// Runs it to its end.
+///
+/// # Errors
+/// What it said on stderr, and how it ended.
+pub(super) fn run(command: &mut Command, doing: &str) -> Result<(), Error> {
+    run_but(command, doing, None)
+}
+
+/// The same; `harmless` is one error that may be reported, if it is the only one.
+///
+/// # Errors
+/// What it said on stderr, and how it ended.
+pub(super) fn run_but(command: &mut Command, doing: &str, harmless: Option<&str>) -> Result<(), Error> {
+    let output = command.stdout(Stdio::null()).output().doing(doing)?;
+    let fine = output.status.success()
+        || harmless.is_some_and(|harmless| is_only(harmless, &String::from_utf8_lossy(&output.stderr)));
+    if fine { Ok(()) } else { Err(failed(doing, &output.stderr, output.status)) }
+}
+
+/// pg_restore counts its errors in its last line, when it went to its end.
+fn is_only(harmless: &str, said: &str) -> bool {
+    let errors: Vec<&str> = said.lines().filter(|line| line.contains("error:")).collect();
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    matches!(errors.as_slice(), [only] if only.contains(harmless)) && last.ends_with("errors ignored on restore: 1")
+}
+
+pub(super) fn failed(doing: &str, stderr: &[u8], status: std::process::ExitStatus) -> Error {
+    let said = String::from_utf8_lossy(stderr);
+    // pg_dump names itself before each line; the first line with an error is what went wrong.
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let first = lines.iter().position(|line| line.contains("error:")).unwrap_or_default();
+    let words = lines.iter().skip(first).take(4).copied().collect::<Vec<_>>().join("; ");
+    let words = if words.is_empty() { status.to_string() } else { words };
+    // Names in it are the tenant's to choose, and a terminal obeys some characters.
+    Error::Refused { message: format!("{doing}: {}", visible(&words)), hint: hint(&words) }
+}
+
+fn hint(said: &str) -> Option<String> {
+    let hint = if said.contains("row-level security") {
+        "apply as a superuser, or take FORCE ROW LEVEL SECURITY from that table: its owner's own policies keep rows from a dump"
+    } else if said.contains("no pg_hba.conf entry") || said.contains("authentication failed") {
+        "pg_dump logs in from here with a password, as a role made for it that is in the tenants' group role: pg_hba.conf must let it"
+    } else if said.contains("permission denied") {
+        "give that object to the tenant's owner role: ALTER … OWNER TO"
+    } else if said.contains("LOCK TABLE") && said.contains("timeout") {
+        "somebody holds a table of it locked for longer than [migrations] lock_timeout; pg_locks says who"
+    } else if said.contains("No space left") {
+        "make room, or set [archive] dir to another disk"
+    } else if said.contains("out of shared memory") {
+        "raise max_locks_per_transaction and restart the server"
+    } else {
+        return None;
+    };
+    Some(hint.into())
+}
+
+fn missing(major: u32, found: Option<&Programs>) -> Error {
+    let found = match found {
+        None => "no pg_dump was found".to_owned(),
+        Some(found) => format!("the newest pg_dump found is {} in {}", found.version, found.dir.display()),
+    };
+    Error::refused(
+        format!("archives of this server need pg_dump {major} or newer, and {found}; nothing was changed"),
+        format!(
+            "Debian, Ubuntu: apt-get install postgresql-client-{major}   RHEL, Fedora: dnf install postgresql{major}   \
+             macOS: brew install postgresql@{major}   (from apt.postgresql.org or yum.postgresql.org where the \
+             distribution is older); or set TENANTRY_PG_BINDIR to the directory that holds it"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_harmless_error_is_no_failure_and_two_are() {
+        let harmless = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"\n\
+                        Command was: SET transaction_timeout = 0;\n";
+        let other = "pg_restore: error: could not execute query: ERROR:  permission denied\n";
+        let end = |n: usize| format!("pg_restore: warning: errors ignored on restore: {n}\n");
+        assert!(is_only("transaction_timeout", &format!("{harmless}{}", end(1))));
+        assert!(!is_only("transaction_timeout", harmless), "it did not come to its end");
+        assert!(!is_only("transaction_timeout", &format!("{harmless}{other}{}", end(2))));
+        assert!(!is_only("transaction_timeout", &format!("{other}{}", end(1))));
+    }
+}

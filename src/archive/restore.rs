@@ -1,0 +1,68 @@
+//! Filling a schema from an archive: logged in as a deputy, so that whatever the dump holds runs as no more than the tenant.
+
+use super::files::Opened;
+use super::large_objects;
+use super::programs::{Programs, run_but};
+use super::{Deputy, Manifest};
+use crate::error::{Doing, Error};
+use crate::model::{Tenant, TenantKey};
+
+/// `major`: the server's.
+///
+/// # Errors
+/// What pg_restore or PostgreSQL answered. What was made until then is still there.
+pub(crate) fn fill(
+    deputy: &Deputy,
+    (programs, major): (&Programs, u32),
+    opened: &Opened,
+    tenant: &Tenant,
+) -> Result<(), Error> {
+    let mut command = programs.command("pg_restore", Some(&deputy.login));
+    // Privileges are what tenants.toml says, not what they were. Owners are as they were: the roles have the same names.
+    command.args(["--no-password", "--no-privileges", "--no-tablespaces", "--no-security-labels"]);
+    let harmless = programs.says_too_much_to(major).then_some("configuration parameter \"transaction_timeout\"");
+    if harmless.is_none() {
+        command.arg("--exit-on-error");
+    }
+    // Of that schema only, a name and no pattern; the schema itself is there already.
+    command.arg(format!("--schema={}", tenant.schema)).arg(format!("--dbname={}", deputy.login.database()));
+    command.arg(&opened.dump);
+    run_but(&mut command, &format!("pg_restore of {}", opened.dump.display()), harmless)?;
+    if let Some(file) = &opened.large_objects {
+        let mut client = deputy.login.connect().map_err(Error::from)?;
+        large_objects::restore(&mut client, file, &tenant.username, tenant.owner())?;
+        client.close().doing("ending the session that restored the large objects")?;
+    }
+    Ok(())
+}
+
+/// An archive goes back to the tenant it was made of, under the names that stand in it.
+///
+/// # Errors
+/// Which names differ; or that the tenant is not declared, with the TOML that declares it.
+pub fn refuse_other_names<'a>(manifest: &Manifest, declared: Option<&'a Tenant>) -> Result<&'a Tenant, Error> {
+    let key: &TenantKey = &manifest.tenant;
+    let Some(tenant) = declared else {
+        return Err(Error::refused(
+            format!("the archive is of tenant {key}, which tenants.toml does not declare; nothing was changed"),
+            format!("declare it, and restore again:\n\n{}", manifest.toml()),
+        ));
+    };
+    let pairs = [
+        ("schema", manifest.schema.as_str(), tenant.schema.as_str()),
+        ("username", &manifest.username, &tenant.username),
+        ("owner", &manifest.owner, tenant.owner()),
+    ];
+    match pairs.iter().find(|(_, archived, declared)| archived != declared) {
+        None => Ok(tenant),
+        Some((what, archived, declared)) => Err(Error::refused(
+            format!(
+                "the {what} of {key} is {archived:?} in the archive and {declared:?} in tenants.toml; nothing was changed"
+            ),
+            format!(
+                "declare it as it was, restore, and change it then; apply renames in place:\n\n{}",
+                manifest.toml()
+            ),
+        )),
+    }
+}

@@ -1,0 +1,91 @@
+//! `archive TENANT`: a dump and its manifest, of a tenant that goes on working.
+
+use super::args::{ArchiveArgs, Format, Global};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use super::{interrupt, session};
+use crate::apply::Lock;
+use crate::archive::{Archive, Live, Programs};
+use crate::inspect::Sizes;
+use crate::model::{State, TenantKey};
+use crate::render::escape::visible;
+use crate::render::json::pretty;
+
+pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
+    interrupt::watch();
+    interrupt::or_interrupted(archive(global, args, out), global)
+}
+
+fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let mut session = session::connect(global)?;
+    // No apply meanwhile: it could rename, or drop, what is being read.
+    let _lock = Lock::take(&mut session.client)?;
+    let observed = session.observe(Sizes::Removed)?;
+    let unknown = || {
+        Failure::refused(
+            format!("tenant {:?} is not registered in this database", args.tenant),
+            "tenantry list shows the tenants there are; one that is only declared holds nothing yet",
+        )
+    };
+    let key = TenantKey::new(args.tenant.as_str()).map_err(|_| unknown())?;
+    let registry = observed.registry.as_ref().ok_or_else(unknown)?;
+    let row = registry.tenants.get(&key).ok_or_else(unknown)?;
+    if registry.pending > 0 {
+        return Err(Failure::refused("tenantry's own tables are of an older version", "upgrade them: tenantry apply"));
+    }
+    let whole = matches!(row.state, State::Active | State::Retained);
+    if !whole
+        || observed.schemas.get(&row.schema).is_none_or(|schema| row.schema_oid.is_some_and(|oid| oid != schema.oid))
+    {
+        return Err(Failure::refused(
+            format!("tenant {key} is not whole: it is {}, and its schema is {:?}", row.state.as_str(), row.schema),
+            "tenantry plan says what is the matter",
+        ));
+    }
+    let programs = Programs::find(observed.server.major().unsigned_abs())?;
+    let dir = args.out.clone().unwrap_or_else(|| session.project.archive_dir());
+    let live = Live {
+        target: &session.target,
+        observed: &observed,
+        programs: &programs,
+        subject: &row.subject(&key),
+        desired: &session.project.desired,
+    };
+    let archive = live.run(&mut session.client, &dir)?;
+    out.print(&match out.format {
+        Format::Json => json(&archive),
+        Format::Text | Format::Markdown => text(&archive),
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn text(archive: &Archive) -> String {
+    let manifest = &archive.manifest;
+    let size = crate::plan::size(i64::try_from(manifest.dump.size).unwrap_or(i64::MAX));
+    let mut text = format!(
+        "Archive: {} in {}\n  {} of schema {}, {} rows, {size}\n  sha256 {}\n",
+        manifest.tenant,
+        visible(&archive.dump_path.display().to_string()),
+        super::validate::count(manifest.tables.len(), "table"),
+        visible(&manifest.schema),
+        manifest.rows(),
+        manifest.dump.sha256,
+    );
+    if let Some(large) = &manifest.large_objects {
+        text.push_str(&format!("  {} in {}\n", super::validate::count(large.count, "large object"), large.digest.file));
+    }
+    text
+}
+
+fn json(archive: &Archive) -> String {
+    pretty(&serde_json::json!({
+        "format_version": "1",
+        "tenant": archive.manifest.tenant,
+        "dump": archive.dump_path,
+        "manifest": archive.manifest_path,
+        "size": archive.manifest.dump.size,
+        "sha256": archive.manifest.dump.sha256,
+        "tables": archive.manifest.tables,
+    }))
+}

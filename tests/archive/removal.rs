@@ -1,0 +1,277 @@
+//! `on_remove = "archive"`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::fleet::{BOTH, Fleet, ask};
+use crate::postgres_server::Version;
+use crate::project::{REMOVE, assert_no_deputy, manifests, project};
+
+#[test]
+fn a_removed_tenant_is_in_its_archive_and_nowhere_else() {
+    for version in BOTH {
+        let fleet = project(version, "removed");
+        fleet.declare("ra-one = { settings = { work_mem = \"6MB\" }, connection_limit = 7 }\nra-own = { access = \"owner\" }\nra-stays = {}");
+        fleet.applies_and_settles();
+        for tenant in ["ra-one", "ra-own"] {
+            fleet
+                .log_in(tenant)
+                .batch_execute(
+                    "INSERT INTO users (email) SELECT 'u' || n FROM generate_series(1, 1000) n; \
+                     CREATE TABLE mine (a text); INSERT INTO mine VALUES (E'two\\nlines'), (E'\\\\.'), (NULL)",
+                )
+                .unwrap();
+        }
+        fleet.declare("ra-stays = {}");
+        fleet.run(&["plan"]).ends(0).says("archive of schema").says("in archives").says("archived first");
+        fleet.run(&REMOVE).ends(0).says("Archived: ra-one in ");
+        fleet.settled();
+        assert_no_deputy(&fleet);
+        assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^ra_o'"), "");
+        assert_eq!(fleet.ask("SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant_ra_o'"), "");
+        let found = manifests(&fleet);
+        assert_eq!(found.len(), 2);
+        for (path, manifest) in &found {
+            let rows = |table: &str| {
+                let tables = manifest["tables"].as_array().unwrap();
+                tables.iter().find(|found| found["table"] == table).unwrap()["rows"].as_u64().unwrap()
+            };
+            assert_eq!((rows("users"), rows("mine"), rows("projects")), (1000, 3, 0));
+            assert_eq!(manifest["migrations"].as_array().unwrap().len(), 2);
+            for file in [path.clone(), path.with_extension("dump")] {
+                assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+            }
+            assert!(!std::fs::read_to_string(path).unwrap().contains("SCRAM"));
+        }
+        assert_eq!(found[0].1["tenant"], "ra-one");
+        assert_eq!(found[0].1["settings"]["work_mem"], "6MB");
+        assert_eq!(found[0].1["connection_limit"], 7);
+        let dir = fleet.path("archives").metadata().unwrap();
+        assert_eq!(dir.permissions().mode() & 0o777, 0o700);
+    }
+}
+
+/// A directory with programs that say what they are told to, before the real ones.
+fn programs(fleet: &Fleet, pg_dump: &str) -> String {
+    let dir = fleet.path("programs");
+    std::fs::create_dir_all(&dir).unwrap();
+    for (name, script) in [("pg_dump", pg_dump), ("pg_restore", "exit 1")] {
+        let path = dir.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    dir.to_string_lossy().into_owned()
+}
+
+/// It still logs in, and nothing of an archive is there.
+#[track_caller]
+fn assert_untouched(fleet: &Fleet, tenant: &str) {
+    assert_eq!(ask(&mut fleet.log_in(tenant), "SELECT count(*) FROM users"), "1");
+    assert_no_deputy(fleet);
+    assert!(manifests(fleet).is_empty());
+}
+
+#[test]
+fn without_a_fitting_pg_dump_nothing_is_changed() {
+    for version in BOTH {
+        let mut fleet = project(version, "missing");
+        fleet.declare("mi-one = {}\nmi-two = {}");
+        fleet.applies_and_settles();
+        fleet.execute("INSERT INTO tenant_mi_one.users (email) VALUES ('kept')");
+        fleet.declare("mi-two = { connection_limit = 3 }");
+        let real = fleet.env.get("TENANTRY_PG_BINDIR").unwrap().clone();
+        let old = programs(&fleet, "echo 'pg_dump (PostgreSQL) 13.4'");
+        for (dir, said) in [("/nowhere", "no pg_dump was found"), (&old, "the newest pg_dump found is 13.4")] {
+            fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir.into());
+            let major = if version == Version::V18 { "18" } else { "15" };
+            fleet
+                .run(&REMOVE)
+                .ends(1)
+                .says(said)
+                .says(&format!("postgresql-client-{major}"))
+                .says("nothing was changed");
+            assert_untouched(&fleet, "mi-one");
+            assert_eq!(fleet.ask("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'mi_two_user'"), "-1");
+            fleet.run(&["archive", "mi-one"]).ends(1).says(said);
+        }
+        // One that fails when it is used.
+        let broken = programs(
+            &fleet,
+            &format!(
+                "[ \"$1\" = --version ] && exec {real}/pg_dump --version; echo 'pg_dump: error: no such luck' >&2; exit 1"
+            ),
+        );
+        fleet.env.insert("TENANTRY_PG_BINDIR".into(), broken);
+        fleet.run(&REMOVE).ends(1).says("pg_dump of schema tenant_mi_one: pg_dump: error: no such luck");
+        assert_untouched(&fleet, "mi-one");
+        fleet.env.insert("TENANTRY_PG_BINDIR".into(), real);
+        fleet.run(&REMOVE).ends(0);
+        fleet.settled();
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_to_is_found_out_before() {
+    let fleet = project(Version::Installed, "unwritable");
+    fleet.declare("uw-one = {}");
+    fleet.applies_and_settles();
+    fleet.execute("INSERT INTO tenant_uw_one.users (email) VALUES ('kept')");
+    std::fs::write(fleet.path("archives"), "a file").unwrap();
+    fleet.declare("");
+    fleet.run(&REMOVE).ends(1).says("making the archive directory");
+    std::fs::remove_file(fleet.path("archives")).unwrap();
+    assert_untouched(&fleet, "uw-one");
+    // A full disk, told by a pg_dump that cannot write.
+    let mut fleet = fleet;
+    let real = fleet.env.get("TENANTRY_PG_BINDIR").unwrap().clone();
+    let full = programs(
+        &fleet,
+        &format!(
+            "case \"$*\" in --version) exec {real}/pg_dump --version;; esac; exec {real}/pg_dump \"$@\" --file=/dev/full"
+        ),
+    );
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), full);
+    fleet.run(&REMOVE).ends(1).says("No space left on device").says("make room");
+    assert_untouched(&fleet, "uw-one");
+}
+
+#[test]
+fn nothing_that_is_committed_while_a_tenant_is_removed_is_lost() {
+    for version in BOTH {
+        let fleet = project(version, "hammered");
+        fleet.declare("hm-one = {}");
+        fleet.applies_and_settles();
+        fleet.execute("INSERT INTO tenant_hm_one.users (email) SELECT 'old' || n FROM generate_series(1, 20000) n");
+        let url = fleet.secret("hm-one")["url"].as_str().unwrap().to_owned();
+        fleet.declare("");
+        let stop = AtomicBool::new(false);
+        let committed = std::thread::scope(|scope| {
+            let hammer = |name: &'static str, connect: Box<dyn Fn() -> Option<postgres::Client> + Send>| {
+                let stop = &stop;
+                scope.spawn(move || {
+                    let mut committed = Vec::new();
+                    let mut client = None;
+                    for n in 0.. {
+                        if stop.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        if client.as_ref().is_none_or(postgres::Client::is_closed) {
+                            client = connect();
+                        }
+                        let email = format!("{name}{n}");
+                        let sql = "INSERT INTO tenant_hm_one.users (email) VALUES ($1)";
+                        // A row whose fate is not known is not counted.
+                        if client.as_mut().is_some_and(|client| client.execute(sql, &[&email]).is_ok()) {
+                            committed.push(email);
+                        }
+                    }
+                    committed
+                })
+            };
+            let admin = fleet.database.url.clone();
+            let threads = [
+                hammer("tenant", Box::new(move || postgres::Client::connect(&url, postgres::NoTls).ok())),
+                hammer("admin", Box::new(move || postgres::Client::connect(&admin, postgres::NoTls).ok())),
+            ];
+            std::thread::sleep(Duration::from_millis(300));
+            let run = fleet.run(&REMOVE);
+            stop.store(true, Ordering::Relaxed);
+            run.ends(0);
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(committed.iter().any(|email| email.starts_with("tenant")));
+        assert!(committed.iter().any(|email| email.starts_with("admin")));
+        let (path, manifest) = manifests(&fleet).pop().unwrap();
+        let users =
+            manifest["tables"].as_array().unwrap().iter().find(|t| t["table"] == "users").unwrap()["rows"].as_u64();
+        assert!(users.unwrap() >= 20000 + committed.len() as u64);
+        fleet.declare("hm-one = {}");
+        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        let mut session = fleet.log_in("hm-one");
+        let lost = session
+            .query(
+                "SELECT e FROM unnest($1::text[]) e WHERE NOT EXISTS (SELECT FROM users WHERE email = e)",
+                &[&committed],
+            )
+            .unwrap();
+        assert!(lost.is_empty(), "{} of {} are lost", lost.len(), committed.len());
+        // Restored with the identity's sequence, so that the next row has a number of its own.
+        session.batch_execute("INSERT INTO users (email) VALUES ('new')").unwrap();
+    }
+}
+
+#[test]
+fn a_table_that_somebody_makes_meanwhile_is_archived_or_kept() {
+    for version in BOTH {
+        let fleet = project(version, "meanwhile");
+        fleet.declare("mw-one = {}");
+        fleet.applies_and_settles();
+        fleet.declare("");
+        // Begun before the look, committed after it.
+        let mut late = fleet.database.client();
+        late.batch_execute(
+            "BEGIN; CREATE TABLE tenant_mw_one.late (a int); INSERT INTO tenant_mw_one.late VALUES (1); \
+                            ALTER TABLE tenant_mw_one.late OWNER TO mw_one_owner",
+        )
+        .unwrap();
+        let mut remove = fleet.command(&REMOVE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        late.batch_execute("COMMIT").unwrap();
+        let code = remove.wait().unwrap().code().unwrap();
+        if code != 0 {
+            assert_eq!(fleet.ask("SELECT a FROM tenant_mw_one.late"), "1", "refused, and kept");
+            fleet.run(&REMOVE).ends(0);
+        }
+        let (_, manifest) = manifests(&fleet).pop().unwrap();
+        let late = manifest["tables"].as_array().unwrap().iter().any(|t| t["table"] == "late" && t["rows"] == 1);
+        assert!(late, "{manifest}");
+        fleet.settled();
+    }
+}
+
+#[test]
+fn killed_at_any_moment_one_more_apply_removes_it() {
+    for version in BOTH {
+        let fleet = project(version, "killed");
+        let kills = 12;
+        for n in 0..kills {
+            let tenant = format!("ki-{n}");
+            fleet.declare(&format!("{tenant} = {{}}"));
+            fleet.run(&REMOVE).ends(0);
+            fleet.execute(&format!(
+                "INSERT INTO tenant_ki_{n}.users (email) SELECT 'u' || g FROM generate_series(1, 5000) g"
+            ));
+            fleet.declare("");
+            let mut child = fleet.command(&REMOVE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(60 * n));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // Declared again it is whole; or it goes on being removed.
+            if n % 2 == 0
+                && fleet.ask(&format!(
+                    "SELECT count(*) FROM tenantry.tenants WHERE tenant = '{tenant}' AND state = 'active'"
+                )) == "1"
+            {
+                fleet.declare(&format!("{tenant} = {{}}"));
+                fleet.applies_and_settles();
+                assert_eq!(ask(&mut fleet.log_in(&tenant), "SELECT count(*) FROM users"), "5000");
+                fleet.declare("");
+            }
+            fleet.run(&REMOVE).ends(0);
+            fleet.settled();
+            assert_no_deputy(&fleet);
+            let partial = std::fs::read_dir(fleet.path("archives")).unwrap();
+            let partial: Vec<_> =
+                partial.map(|e| e.unwrap().file_name()).filter(|n| n.to_string_lossy().starts_with('.')).collect();
+            assert!(partial.is_empty(), "{partial:?}");
+            assert!(manifests_of(&fleet, &tenant) >= 1, "an archive of {tenant}");
+        }
+        assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^ki_'"), "");
+    }
+}
+
+fn manifests_of(fleet: &Fleet, tenant: &str) -> usize {
+    manifests(fleet).iter().filter(|(_, manifest)| manifest["tenant"] == tenant).count()
+}

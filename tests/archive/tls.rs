@@ -1,0 +1,52 @@
+//! pg_dump and pg_restore connect as we do: encrypted, and with the server's certificate verified.
+
+use tenantry::sandbox::Server;
+
+use crate::certificates::{Authority, Leaf};
+use crate::fleet::{Fleet, ask};
+use crate::postgres_server::{TestDatabase, Version, binaries, target};
+use crate::project::{REMOVE, manifests};
+
+#[test]
+fn encryption_and_verification_carry_over() {
+    let authority = Authority::new("our authority");
+    let leaf = authority.issue(&Leaf::server(&["localhost"]));
+    let server: &'static Server = Box::leak(Box::new(
+        Server::builder()
+            .binaries(binaries(Version::Installed))
+            .tls(&leaf.certificate, &leaf.key, None)
+            .hba("hostnossl all all all reject")
+            .start()
+            .unwrap(),
+    ));
+    let files = tempfile::tempdir().unwrap();
+    let write = |name: &str, authority: &Authority| {
+        let path = files.path().join(name);
+        std::fs::write(&path, &authority.certificate).unwrap();
+        path.display().to_string()
+    };
+    let (ours, theirs) = (write("ours.crt", &authority), write("theirs.crt", &Authority::new("another authority")));
+    let url = |root: &str| {
+        let (port, password) = (server.port(), server.password());
+        format!(
+            "postgresql://postgres:{password}@localhost:{port}/postgres?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={root}"
+        )
+    };
+    target(&url(&ours)).connect_admin().unwrap();
+    let mut fleet = Fleet::on(TestDatabase { name: "postgres".into(), url: url(&ours), server });
+    fleet.migration("V1__users.sql", "CREATE TABLE users (email text);");
+    fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
+    let dir = binaries(Version::Installed).dir().to_string_lossy().into_owned();
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
+    fleet.declare("tl-one = {}");
+    fleet.apply();
+    fleet.execute("INSERT INTO tenant_tl_one.users VALUES ('kept')");
+    fleet.declare("");
+    fleet.run(&REMOVE).ends(0);
+    fleet.declare("tl-one = {}");
+    let (path, _) = manifests(&fleet).pop().unwrap();
+    fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+    assert_eq!(ask(&mut fleet.database.client(), "SELECT email FROM tenant_tl_one.users"), "kept");
+    fleet.url = url(&theirs);
+    fleet.run(&["archive", "tl-one"]).ends(1).says("certificate");
+}
