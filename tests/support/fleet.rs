@@ -11,7 +11,29 @@ use tempfile::TempDir;
 
 use crate::postgres_server::{TestDatabase, Version, database_of};
 
-pub const BOTH: [Version; 2] = [Version::Installed, Version::V18];
+/// The versions that a test runs on; see [`Version::all`].
+pub const BOTH: Versions = Versions;
+
+pub struct Versions;
+
+impl IntoIterator for Versions {
+    type Item = Version;
+    type IntoIter = std::iter::Copied<std::slice::Iter<'static, Version>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Version::all().iter().copied()
+    }
+}
+
+impl std::ops::Index<usize> for Versions {
+    type Output = Version;
+
+    /// 0 for the first, 1 for the last, which are one where there is one.
+    fn index(&self, n: usize) -> &Version {
+        let all = Version::all();
+        &all[if n == 0 { 0 } else { all.len() - 1 }]
+    }
+}
 
 /// A bit of everything that a migration makes: a table, an identity, a serial, a type, a view, a function, a sequence.
 pub const MIGRATIONS: [(&str, &str); 2] = [
