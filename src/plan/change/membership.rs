@@ -31,7 +31,8 @@ fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
     for other in role.member_of.iter().filter(|other| !ours.contains(other)) {
         revoke(draft, other, name, format!("role {name}"), format!("member of {other}"));
     }
-    for member in &role.members {
+    // The tenant's own role is told of as a member above.
+    for member in role.members.iter().filter(|member| **member != draft.tenant.username) {
         revoke(draft, name, member, format!("role {member}"), format!("member of {name}"));
     }
 }
