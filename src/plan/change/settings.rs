@@ -30,14 +30,15 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
         let have = role.settings.get(parameter);
         let is_list = LISTS.contains(&parameter.as_str());
         let same = match have {
-            Some(have) if is_list => split_identifiers(have) == split_identifiers(value),
+            Some(have) if is_list => items(have) == items(value),
             have => have == Some(value),
         };
         if !same {
-            let literals = if is_list {
-                split_identifiers(value).iter().map(|item| literal(item)).collect::<Vec<_>>().join(", ")
-            } else {
-                literal(value)
+            let literals = match items(value) {
+                items if is_list && !items.is_empty() => {
+                    items.iter().map(|item| literal(item)).collect::<Vec<_>>().join(", ")
+                }
+                _ => literal(value),
             };
             let sql = format!("ALTER ROLE {user} SET {} = {literals}", parameter_name(parameter));
             push(parameter, have, Some(value.clone()), sql);
@@ -49,6 +50,11 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     }
     // A setting for the role in this database goes before the role's own: it would hide what is declared.
     reset_in_database(&role.database_settings, &user, &draft.look.observed.database.name, &mut push);
+}
+
+/// The empty list is stored as one empty name.
+fn items(list: &str) -> Vec<String> {
+    split_identifiers(list).into_iter().filter(|item| !item.is_empty()).collect()
 }
 
 fn reset_in_database(
@@ -105,6 +111,7 @@ mod tests {
         assert_eq!(split_identifiers(r#"tenant_a, "we""ird, one",  public"#), ["tenant_a", "we\"ird, one", "public"]);
         assert_eq!(split_identifiers(r#""""#), [""]);
         assert!(split_identifiers("").is_empty());
+        assert_eq!(items(r#""""#), items(""));
         assert_eq!(parameter_name("pg_trgm.limit"), "\"pg_trgm\".\"limit\"");
     }
 }
