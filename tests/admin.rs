@@ -152,26 +152,84 @@ fn the_owner_of_the_database_closes_it_itself() {
     }
 }
 
+/// The statement that a refusal prints, as one would copy it.
+fn printed(run: &fleet::Run) -> String {
+    let (_, hint) = run.stderr.split_once("as a superuser").unwrap_or_else(|| panic!("{}", run.stderr));
+    let (_, sql) = hint.split_once(": ").unwrap();
+    sql.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn a_right_that_is_missing_is_named_before_anything_changes() {
+fn every_right_that_is_missing_is_named_before_anything_changes_with_the_statement_that_grants_it() {
     for version in BOTH {
-        let fleet = fleet_of(version, "lacking", "", KEEP);
+        let mut fleet = fleet_of(version, "lacking", "", "");
         let database = fleet.database.name.clone();
-        fleet.declare("la-one = {}");
-        let refused = |words: &str| {
-            fleet.try_apply().ends(1).says(words).says("nothing was changed");
-            let sql = "SELECT rolname FROM pg_roles WHERE rolname ~ '^(la_|tenantry_lacking)' UNION ALL SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant'";
-            assert_eq!(fleet.ask(sql), "");
-            assert!(!fleet.secret_file("la-one").exists());
-        };
-        refused("ALTER ROLE \"lacking\" CREATEROLE");
-        fleet.execute("ALTER ROLE lacking CREATEROLE");
-        refused(&format!("GRANT CREATE ON DATABASE \"{database}\" TO \"lacking\""));
         fleet.execute(&format!(
-            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT, CREATE ON DATABASE {database} TO lacking"
+            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT ON DATABASE {database} TO lacking; \
+             CREATE ROLE lacking_dba; CREATE SCHEMA lookup AUTHORIZATION lacking_dba"
         ));
-        refused(&format!("GRANT CONNECT ON DATABASE \"{database}\" TO"));
-        fleet.execute(&format!("GRANT CONNECT ON DATABASE {database} TO PUBLIC"));
+        fleet.head.insert_str(
+            0,
+            "[database]\npublic_schema = \"keep\"\nshared_schemas = [\"lookup\"]\nextensions = [\"pg_trgm\", \"pageinspect\"]\n",
+        );
+        let settings = "log_statement = \"ddl\", \"app.plan\" = \"gold\"";
+        fleet.declare(&format!("la-one = {{ settings = {{ {settings} }} }}\nla-two = {{ access = \"owner\" }}"));
+        let granted = |right: &str, sql: &str| {
+            let run = fleet.try_apply().ends(1).says(&format!("lacks {right}")).says(sql).says("nothing was changed");
+            let made = "SELECT rolname FROM pg_roles WHERE rolname ~ '^(la_|tenantry_lacking)' UNION ALL SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant'";
+            assert_eq!(fleet.ask(made), "");
+            assert!(!fleet.secret_file("la-one").exists());
+            fleet.execute(&printed(&run));
+        };
+        granted("CREATEROLE", "ALTER ROLE \"lacking\" CREATEROLE");
+        granted("CREATE on the database", &format!("GRANT CREATE ON DATABASE \"{database}\" TO \"lacking\""));
+        granted(
+            "the right to let tenants CONNECT",
+            &format!("GRANT CONNECT ON DATABASE \"{database}\" TO \"lacking\""),
+        );
+        granted("the right to let tenants use schema lookup", "GRANT USAGE ON SCHEMA \"lookup\" TO \"lacking\"");
+        granted("the right to make the extension pageinspect", "CREATE EXTENSION \"pageinspect\" SCHEMA \"lookup\"");
+        granted("CREATE on schema lookup", "GRANT CREATE ON SCHEMA \"lookup\" TO \"lacking\"");
+        if version.major() >= 15 {
+            granted(
+                "the right to set app.plan, log_statement",
+                "GRANT SET ON PARAMETER \"app\".\"plan\", \"log_statement\"",
+            );
+        } else {
+            fleet
+                .try_apply()
+                .ends(1)
+                .says("only a superuser may set app.plan")
+                .says("app.plan, log_statement out of settings");
+            fleet.declare("la-one = {}\nla-two = { access = \"owner\" }");
+        }
         fleet.applies_and_settles();
+        assert_eq!(held(&fleet, "lacking"), "");
+    }
+}
+
+/// As after an upgrade from 15, or when somebody else made them.
+#[test]
+fn roles_that_the_admin_has_no_admin_option_on_are_named_with_the_statement_that_gives_it() {
+    for version in BOTH.into_iter().filter(|version| version.major() >= 16) {
+        let fleet = fleet_of(version, "upgraded", "CREATEROLE", KEEP);
+        grant_create(&fleet, "upgraded");
+        let declare = |tenants: usize, more: &str| {
+            fleet.declare(&(0..tenants).map(|n| format!("up-{n} = {{ {more} }}\n")).collect::<String>());
+        };
+        for (tenants, words) in [(2, "lacks ADMIN on up_0_owner, up_0_user"), (9, "up_0_owner and 17 other roles")] {
+            declare(tenants, "");
+            fleet.applies_and_settles();
+            fleet.execute(
+                "DO $$ DECLARE r text; BEGIN FOR r IN SELECT roleid::regrole::text FROM pg_auth_members WHERE member = 'upgraded'::regrole \
+                 AND roleid::regrole::text ~ '^up_' LOOP EXECUTE 'REVOKE ' || r || ' FROM upgraded'; END LOOP; END $$",
+            );
+            fleet.settled();
+            declare(tenants + 1, "connection_limit = 3");
+            let run = fleet.try_apply().ends(1).says(words).says("nothing was changed");
+            fleet.execute(&printed(&run));
+            fleet.applies_and_settles();
+            assert_eq!(held(&fleet, "upgraded"), "");
+        }
     }
 }

@@ -9,7 +9,11 @@ use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
 use crate::error::{Doing, Error};
 use crate::model::{DefaultAcl, ObjectGroup, ObjectKind, Role, Schema};
 
-pub(super) fn roles(transaction: &mut Transaction<'_>, names: &[String]) -> Result<BTreeMap<String, Role>, Error> {
+pub(super) fn roles(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+    sees_passwords: bool,
+) -> Result<BTreeMap<String, Role>, Error> {
     let mut roles = BTreeMap::new();
     for row in transaction.query(include_str!("sql/roles.sql"), &[&names]).doing("reading the roles")? {
         let powers = [
@@ -25,9 +29,18 @@ pub(super) fn roles(transaction: &mut Transaction<'_>, names: &[String]) -> Resu
             powers: powers.into_iter().filter(|(column, _)| row.get(*column)).map(|(_, power)| power).collect(),
             connection_limit: row.get("rolconnlimit"),
             valid_until: row.get("valid_until"),
+            administered: row.get("administered"),
             ..Role::default()
         };
         roles.insert(row.get("name"), role);
+    }
+    if sees_passwords {
+        let rows = transaction.query(include_str!("sql/without_password.sql"), &[&names]);
+        for row in rows.doing("looking for roles without a password")? {
+            if let Some(role) = roles.get_mut(row.get::<_, &str>("name")) {
+                role.lacks_password = true;
+            }
+        }
     }
     for row in transaction.query(include_str!("sql/role_settings.sql"), &[&names]).doing("reading role settings")? {
         let setting: String = row.get("setting");

@@ -63,12 +63,13 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let timeout = format!("SET LOCAL lock_timeout = '{}ms'", desired.lock_timeout.as_millis());
     transaction.batch_execute(&timeout).doing("setting lock_timeout")?;
     let mut observed = database::read(&mut transaction, target, desired)?;
+    database::forbidden(&mut transaction, desired, &mut observed)?;
     if observed.registry.is_some() {
         let registry = registry::read(&mut transaction)?;
         observed.registry = Some(registry);
     }
     let names = Names::of(desired, &observed);
-    observed.roles = catalog::roles(&mut transaction, &names.roles)?;
+    observed.roles = catalog::roles(&mut transaction, &names.roles, observed.server.admin.superuser)?;
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
     if !names.removed.is_empty() {
         catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;

@@ -49,8 +49,14 @@ pub struct Admin {
     pub can_create_schema: bool,
     /// Has the rights of the database's owner.
     pub owns_database: bool,
+    /// May pass CONNECT on the database on.
+    pub may_grant_connect: bool,
     /// Has the rights of the owner of schema public.
     pub owns_public: bool,
+    /// Those of the declared settings that this role may not give to another.
+    pub forbidden_settings: BTreeSet<String>,
+    /// Those of the declared extensions that are not there and that this role may not make.
+    pub forbidden_extensions: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -83,12 +89,17 @@ pub struct SharedSchema {
     pub owner: String,
     /// The group role, or PUBLIC, has USAGE already.
     pub group_has_usage: bool,
+    /// We may pass USAGE on.
+    pub may_grant: bool,
+    pub may_create: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Group {
     pub can_login: bool,
     pub has_connect: bool,
+    /// As [`Role::administered`].
+    pub administered: bool,
 }
 
 /// The tool's own tables.
@@ -166,6 +177,8 @@ pub struct Role {
     /// Those of SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS the role has.
     pub powers: BTreeSet<&'static str>,
     pub connection_limit: i32,
+    /// It has none, so that nobody logs in with one. Known only to an admin who may read `pg_authid`: a superuser.
+    pub lacks_password: bool,
     /// As PostgreSQL prints it.
     pub valid_until: Option<String>,
     /// `ALTER ROLE … SET`, by lower-case parameter name.
@@ -176,6 +189,8 @@ pub struct Role {
     pub member_of: BTreeSet<String>,
     /// The members of this role; the admin's automatic membership left out.
     pub members: BTreeSet<String>,
+    /// We hold it with ADMIN OPTION, which from PostgreSQL 16 on is what CREATEROLE needs to act on it.
+    pub administered: bool,
     /// We may use this role's rights already: no need to borrow them.
     pub admin_is_member: bool,
 }

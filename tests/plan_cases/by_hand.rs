@@ -60,7 +60,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["new", "store", "is", "empty"] => observed.secrets.clear(),
         ["public", rest @ ..] => public(observed, rest)?,
         ["shared", "schema", name, "exists"] => {
-            let shared = SharedSchema { owner: "somebody".into(), group_has_usage: false };
+            let shared = SharedSchema { owner: "somebody".into(), ..SharedSchema::default() };
             drop(observed.database.shared_schemas.insert((*name).into(), shared));
         }
         ["database", "without", "connect"] => {

@@ -60,6 +60,14 @@ pub struct Fleet {
     pub env: BTreeMap<String, String>,
 }
 
+/// Who tenantry connects as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admin {
+    Superuser,
+    /// LOGIN, CREATEROLE and CREATE on the database, nothing else.
+    Createrole,
+}
+
 /// How a run of the command ended.
 #[derive(Debug)]
 pub struct Run {
@@ -114,6 +122,49 @@ impl Fleet {
         let fleet = Self::new(version, name);
         MIGRATIONS.iter().for_each(|(file, sql)| fleet.migration(file, sql));
         fleet
+    }
+
+    /// With the usual migrations, under an admin of this kind. Who may not close schema public says that it stays open.
+    pub fn under(admin: Admin, version: Version, name: &str) -> Self {
+        Self::usual_on(admin, database_of(version, name))
+    }
+
+    pub fn usual_on(admin: Admin, database: TestDatabase) -> Self {
+        let mut fleet = Self::on(database);
+        MIGRATIONS.iter().for_each(|(file, sql)| fleet.migration(file, sql));
+        fleet.head.insert_str(0, "[database]\npublic_schema = \"keep\"\n");
+        fleet.url = fleet.admin_of(admin);
+        fleet
+    }
+
+    /// The URL of such an admin of the fleet's database, who is made.
+    fn admin_of(&self, admin: Admin) -> String {
+        if admin == Admin::Superuser {
+            return self.database.url.clone();
+        }
+        let (database, name) = (&self.database.name, self.admin_name(admin));
+        self.execute(&format!(
+            "CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'a'; GRANT CREATE ON DATABASE {database} TO {name}"
+        ));
+        self.database.url_as(&name, "a")
+    }
+
+    pub fn admin_name(&self, admin: Admin) -> String {
+        match admin {
+            Admin::Superuser => "postgres".to_owned(),
+            Admin::Createrole => format!("{}_admin", self.database.name),
+        }
+    }
+
+    /// What the admin is a member of. From 16 on the maker of a role is its member with ADMIN alone, which is no membership
+    /// in whose rights it could act: such are left out.
+    pub fn memberships(&self, admin: Admin) -> String {
+        self.ask(&format!(
+            "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{}'::regrole \
+             AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) \
+                  OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true)) ORDER BY 1",
+            self.admin_name(admin)
+        ))
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
