@@ -13,8 +13,8 @@ use crate::hand_made::{self, Kind, Victim};
 use crate::postgres_server::Version;
 
 /// More of them, without an end to the time: TENANTRY_PROPERTY_CASES=200.
-const CASES: u32 = 12;
-const TIME: Duration = Duration::from_secs(75);
+const CASES: u32 = 100;
+const TIME: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 struct Case {

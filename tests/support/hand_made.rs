@@ -77,8 +77,8 @@ const KINDS: &[Kind] = &[
     sql(
         "a connection limit is set",
         Anyone,
-        "ALTER ROLE {user} CONNECTION LIMIT 3",
-        &["role {user}: ", "connection limit 3"],
+        "ALTER ROLE {user} CONNECTION LIMIT 77",
+        &["role {user}: ", "connection limit 77"],
     ),
     sql(
         "a date of expiry is set",
@@ -86,6 +86,7 @@ const KINDS: &[Kind] = &[
         "ALTER ROLE {user} VALID UNTIL '2031-01-01'",
         &["role {user}: ", "valid until 2031"],
     ),
+    sql("the password is taken away", Anyone, "ALTER ROLE {user} PASSWORD NULL", &["password of {user}: "]),
     sql("the owner may log in", OwnOwner, "ALTER ROLE {owner} LOGIN", &["role {owner}: LOGIN", "→ NOLOGIN"]),
     sql("a setting is added", Anyone, "ALTER ROLE {user} SET lock_timeout = '7s'", &["setting lock_timeout: 7s → "]),
     sql(
@@ -124,8 +125,8 @@ const KINDS: &[Kind] = &[
     sql(
         "the schema gets another owner",
         Anyone,
-        "ALTER SCHEMA {schema} OWNER TO {stranger}",
-        &["schema {schema}: owner {stranger} → owner {owner}"],
+        "ALTER SCHEMA {schema} OWNER TO {other}",
+        &["schema {schema}: owner {other} → owner {owner}"],
     ),
     sql(
         "the schema is opened to a stranger",
@@ -202,32 +203,32 @@ const KINDS: &[Kind] = &[
     sql(
         "a table gets another owner",
         Anyone,
-        "ALTER TABLE {schema}.projects OWNER TO {stranger}",
-        &["owner {stranger} → owner {owner}"],
+        "ALTER TABLE {schema}.projects OWNER TO {other}",
+        &["owner {other} → owner {owner}"],
     ),
     sql(
         "a view gets another owner",
         Anyone,
-        "ALTER VIEW {schema}.busy OWNER TO {stranger}",
-        &["owner {stranger} → owner {owner}"],
+        "ALTER VIEW {schema}.busy OWNER TO {other}",
+        &["owner {other} → owner {owner}"],
     ),
     sql(
         "a function gets another owner",
         Anyone,
-        "ALTER FUNCTION {schema}.user_count() OWNER TO {stranger}",
-        &["owner {stranger} → owner {owner}"],
+        "ALTER FUNCTION {schema}.user_count() OWNER TO {other}",
+        &["owner {other} → owner {owner}"],
     ),
     sql(
         "a type gets another owner",
         Anyone,
-        "ALTER TYPE {schema}.mood OWNER TO {stranger}",
-        &["owner {stranger} → owner {owner}"],
+        "ALTER TYPE {schema}.mood OWNER TO {other}",
+        &["owner {other} → owner {owner}"],
     ),
     sql(
         "a sequence gets another owner",
         Anyone,
-        "ALTER SEQUENCE {schema}.tickets OWNER TO {stranger}",
-        &["owner {stranger} → owner {owner}"],
+        "ALTER SEQUENCE {schema}.tickets OWNER TO {other}",
+        &["owner {other} → owner {owner}"],
     ),
     sql(
         "the admin makes a table",
