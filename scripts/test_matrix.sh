@@ -30,7 +30,7 @@ for version in $versions; do
   echo "== PostgreSQL $version"
   bindir=$("$here/postgres_version.sh" "$version") || exit 1
   TENANTRY_TEST_POSTGRES=$version TENANTRY_PG_BINDIR=$bindir \
-    cargo test --locked --no-fail-fast "${tests[@]}" 2>&1 | tee "$logs/$version.log" | grep -E '^(test result|test .* FAILED|     Running)'
+    cargo test --locked --no-fail-fast "${tests[@]}" 2>&1 | tee "$logs/$version.log" | grep --line-buffered -E '^(test result|test .* FAILED|     Running)'
   [ "${PIPESTATUS[0]}" = 0 ] || code=1
 done
 

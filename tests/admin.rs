@@ -22,14 +22,6 @@ fn fleet_of(version: Version, admin: &str, rights: &str, policy: &str) -> Fleet 
 
 const KEEP: &str = "[database]\npublic_schema = \"keep\"\n";
 
-/// The roles whose rights the admin has without asking for them.
-fn held(fleet: &Fleet, admin: &str) -> String {
-    fleet.ask(&format!(
-        "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{admin}'::regrole \
-         AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true)) ORDER BY 1"
-    ))
-}
-
 fn grant_create(fleet: &Fleet, admin: &str) {
     fleet.execute(&format!("GRANT CREATE ON DATABASE {} TO {admin}", fleet.database.name));
 }
@@ -44,7 +36,7 @@ fn a_life_under_an_admin_who_may_make_roles_and_schemas_only() {
             fleet.run(&REMOVE).ends(0);
             fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
             fleet.run(&["verify"]).ends(0);
-            assert_eq!(held(&fleet, "keeper"), "", "after {tenants}");
+            assert_eq!(fleet.held("keeper"), "", "after {tenants}");
         };
         let all = |access: [&str; 4], more: &str| {
             let line = |(n, access): (usize, &str)| format!("kp-{n} = {{ access = \"{access}\" {more} }}\n");
@@ -100,7 +92,7 @@ fn one_owner_role_for_many_works_under_such_an_admin() {
             fleet.declare(tenants);
             fleet.run(&REMOVE).ends(0);
             fleet.settled();
-            assert_eq!(held(&fleet, "sharer"), "", "after {tenants}");
+            assert_eq!(fleet.held("sharer"), "", "after {tenants}");
         }
         assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^(sh_|shared)'"), "");
     }
@@ -116,10 +108,10 @@ fn a_membership_that_the_admin_has_anyway_is_left_to_it() {
         // From 16 on the creator is a member with ADMIN alone, and a plain GRANT leaves that as it is.
         let with = if version.major() >= 16 { "WITH INHERIT TRUE, SET TRUE" } else { "" };
         fleet.execute(&format!("GRANT mb_one_owner TO member {with}"));
-        assert_eq!(held(&fleet, "member"), "mb_one_owner");
+        assert_eq!(fleet.held("member"), "mb_one_owner");
         fleet.migration("V3__more.sql", "CREATE TABLE more (id int);");
         fleet.applies_and_settles();
-        assert_eq!(held(&fleet, "member"), "mb_one_owner");
+        assert_eq!(fleet.held("member"), "mb_one_owner");
     }
 }
 
@@ -148,7 +140,7 @@ fn the_owner_of_the_database_closes_it_itself() {
         fleet.execute(&format!("ALTER DATABASE {database} OWNER TO holder; ALTER SCHEMA public OWNER TO holder; REVOKE CONNECT ON DATABASE {database} FROM PUBLIC"));
         fleet.declare("hd-one = {}\nhd-two = { access = \"owner\" }");
         fleet.applies_and_settles();
-        assert_eq!(held(&fleet, "holder"), "");
+        assert_eq!(fleet.held("holder"), "");
     }
 }
 
@@ -204,7 +196,7 @@ fn every_right_that_is_missing_is_named_before_anything_changes_with_the_stateme
             fleet.declare("la-one = {}\nla-two = { access = \"owner\" }");
         }
         fleet.applies_and_settles();
-        assert_eq!(held(&fleet, "lacking"), "");
+        assert_eq!(fleet.held("lacking"), "");
     }
 }
 
@@ -229,7 +221,7 @@ fn roles_that_the_admin_has_no_admin_option_on_are_named_with_the_statement_that
             let run = fleet.try_apply().ends(1).says(words).says("nothing was changed");
             fleet.execute(&printed(&run));
             fleet.applies_and_settles();
-            assert_eq!(held(&fleet, "upgraded"), "");
+            assert_eq!(fleet.held("upgraded"), "");
         }
     }
 }

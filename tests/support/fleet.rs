@@ -156,14 +156,18 @@ impl Fleet {
         }
     }
 
-    /// What the admin is a member of. From 16 on the maker of a role is its member with ADMIN alone, which is no membership
-    /// in whose rights it could act: such are left out.
+    /// What the admin is a member of; see [`Self::held`].
     pub fn memberships(&self, admin: Admin) -> String {
+        self.held(&self.admin_name(admin))
+    }
+
+    /// The roles whose rights this one has without asking for them. From 16 on the maker of a role is its member with ADMIN
+    /// alone: such are left out.
+    pub fn held(&self, role: &str) -> String {
         self.ask(&format!(
-            "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{}'::regrole \
+            "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{role}'::regrole \
              AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) \
-                  OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true)) ORDER BY 1",
-            self.admin_name(admin)
+                  OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true)) ORDER BY 1"
         ))
     }
 
