@@ -18,6 +18,7 @@ for name in "${!PG@}" "${!VAULT_@}" "${!BAO_@}" TENANTRY_DATABASE_URL TENANTRY_S
 tests=()
 for file in $(grep -l 'support/postgres.rs' tests/*.rs); do tests+=(--test "$(basename "$file" .rs)"); done
 logs=${CARGO_TARGET_DIR:-$root/target}/matrix
+rm -rf "$logs"
 mkdir -p "$logs"
 versions=${VERSIONS:-14 15 16 17 18}
 
