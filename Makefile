@@ -1,9 +1,9 @@
 # What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is heeded.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test fmt lint check snapshots clean
+.PHONY: help build demo test test-matrix fmt lint check snapshots clean
 
 help: ## Show this
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: ## Build the release binary
 	@scripts/build.sh
@@ -13,6 +13,9 @@ demo: ## Try tenants.toml on a throw-away PostgreSQL; VAULT=1: with an OpenBao; 
 
 test: ## Format, lints, and all tests, with real PostgreSQL and OpenBao
 	@scripts/test.sh
+
+test-matrix: ## The tests on real servers, on PostgreSQL 14, 15, 16, 17 and 18; ends with a table
+	@scripts/test_matrix.sh
 
 fmt: ## Format the code
 	cargo fmt

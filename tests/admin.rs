@@ -22,14 +22,6 @@ fn fleet_of(version: Version, admin: &str, rights: &str, policy: &str) -> Fleet 
 
 const KEEP: &str = "[database]\npublic_schema = \"keep\"\n";
 
-/// The roles whose rights the admin has without asking for them.
-fn held(fleet: &Fleet, admin: &str) -> String {
-    fleet.ask(&format!(
-        "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{admin}'::regrole \
-         AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true)) ORDER BY 1"
-    ))
-}
-
 fn grant_create(fleet: &Fleet, admin: &str) {
     fleet.execute(&format!("GRANT CREATE ON DATABASE {} TO {admin}", fleet.database.name));
 }
@@ -44,7 +36,7 @@ fn a_life_under_an_admin_who_may_make_roles_and_schemas_only() {
             fleet.run(&REMOVE).ends(0);
             fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
             fleet.run(&["verify"]).ends(0);
-            assert_eq!(held(&fleet, "keeper"), "", "after {tenants}");
+            assert_eq!(fleet.held("keeper"), "", "after {tenants}");
         };
         let all = |access: [&str; 4], more: &str| {
             let line = |(n, access): (usize, &str)| format!("kp-{n} = {{ access = \"{access}\" {more} }}\n");
@@ -100,7 +92,7 @@ fn one_owner_role_for_many_works_under_such_an_admin() {
             fleet.declare(tenants);
             fleet.run(&REMOVE).ends(0);
             fleet.settled();
-            assert_eq!(held(&fleet, "sharer"), "", "after {tenants}");
+            assert_eq!(fleet.held("sharer"), "", "after {tenants}");
         }
         assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^(sh_|shared)'"), "");
     }
@@ -114,12 +106,12 @@ fn a_membership_that_the_admin_has_anyway_is_left_to_it() {
         fleet.declare("mb-one = {}\nmb-two = {}");
         fleet.applies_and_settles();
         // From 16 on the creator is a member with ADMIN alone, and a plain GRANT leaves that as it is.
-        let with = if version == Version::V18 { "WITH INHERIT TRUE, SET TRUE" } else { "" };
+        let with = if version.major() >= 16 { "WITH INHERIT TRUE, SET TRUE" } else { "" };
         fleet.execute(&format!("GRANT mb_one_owner TO member {with}"));
-        assert_eq!(held(&fleet, "member"), "mb_one_owner");
+        assert_eq!(fleet.held("member"), "mb_one_owner");
         fleet.migration("V3__more.sql", "CREATE TABLE more (id int);");
         fleet.applies_and_settles();
-        assert_eq!(held(&fleet, "member"), "mb_one_owner");
+        assert_eq!(fleet.held("member"), "mb_one_owner");
     }
 }
 
@@ -148,31 +140,89 @@ fn the_owner_of_the_database_closes_it_itself() {
         fleet.execute(&format!("ALTER DATABASE {database} OWNER TO holder; ALTER SCHEMA public OWNER TO holder; REVOKE CONNECT ON DATABASE {database} FROM PUBLIC"));
         fleet.declare("hd-one = {}\nhd-two = { access = \"owner\" }");
         fleet.applies_and_settles();
-        assert_eq!(held(&fleet, "holder"), "");
+        assert_eq!(fleet.held("holder"), "");
     }
 }
 
+/// The statement that a refusal prints, as one would copy it.
+fn printed(run: &fleet::Run) -> String {
+    let (_, hint) = run.stderr.split_once("as a superuser").unwrap_or_else(|| panic!("{}", run.stderr));
+    let (_, sql) = hint.split_once(": ").unwrap();
+    sql.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn a_right_that_is_missing_is_named_before_anything_changes() {
+fn every_right_that_is_missing_is_named_before_anything_changes_with_the_statement_that_grants_it() {
     for version in BOTH {
-        let fleet = fleet_of(version, "lacking", "", KEEP);
+        let mut fleet = fleet_of(version, "lacking", "", "");
         let database = fleet.database.name.clone();
-        fleet.declare("la-one = {}");
-        let refused = |words: &str| {
-            fleet.try_apply().ends(1).says(words).says("nothing was changed");
-            let sql = "SELECT rolname FROM pg_roles WHERE rolname ~ '^(la_|tenantry_lacking)' UNION ALL SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant'";
-            assert_eq!(fleet.ask(sql), "");
-            assert!(!fleet.secret_file("la-one").exists());
-        };
-        refused("ALTER ROLE \"lacking\" CREATEROLE");
-        fleet.execute("ALTER ROLE lacking CREATEROLE");
-        refused(&format!("GRANT CREATE ON DATABASE \"{database}\" TO \"lacking\""));
         fleet.execute(&format!(
-            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT, CREATE ON DATABASE {database} TO lacking"
+            "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT ON DATABASE {database} TO lacking; \
+             CREATE ROLE lacking_dba; CREATE SCHEMA lookup AUTHORIZATION lacking_dba"
         ));
-        refused(&format!("GRANT CONNECT ON DATABASE \"{database}\" TO"));
-        fleet.execute(&format!("GRANT CONNECT ON DATABASE {database} TO PUBLIC"));
+        fleet.head.insert_str(
+            0,
+            "[database]\npublic_schema = \"keep\"\nshared_schemas = [\"lookup\"]\nextensions = [\"pg_trgm\", \"pageinspect\"]\n",
+        );
+        let settings = "log_statement = \"ddl\", \"app.plan\" = \"gold\"";
+        fleet.declare(&format!("la-one = {{ settings = {{ {settings} }} }}\nla-two = {{ access = \"owner\" }}"));
+        let granted = |right: &str, sql: &str| {
+            let run = fleet.try_apply().ends(1).says(&format!("lacks {right}")).says(sql).says("nothing was changed");
+            let made = "SELECT rolname FROM pg_roles WHERE rolname ~ '^(la_|tenantry_lacking)' UNION ALL SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant'";
+            assert_eq!(fleet.ask(made), "");
+            assert!(!fleet.secret_file("la-one").exists());
+            fleet.execute(&printed(&run));
+        };
+        granted("CREATEROLE", "ALTER ROLE \"lacking\" CREATEROLE");
+        granted("CREATE on the database", &format!("GRANT CREATE ON DATABASE \"{database}\" TO \"lacking\""));
+        granted(
+            "the right to let tenants CONNECT",
+            &format!("GRANT CONNECT ON DATABASE \"{database}\" TO \"lacking\""),
+        );
+        granted("the right to let tenants use schema lookup", "GRANT USAGE ON SCHEMA \"lookup\" TO \"lacking\"");
+        granted("the right to make the extension pageinspect", "CREATE EXTENSION \"pageinspect\" SCHEMA \"lookup\"");
+        granted("CREATE on schema lookup", "GRANT CREATE ON SCHEMA \"lookup\" TO \"lacking\"");
+        if version.major() >= 15 {
+            granted(
+                "the right to set app.plan, log_statement",
+                "GRANT SET ON PARAMETER \"app\".\"plan\", \"log_statement\"",
+            );
+        } else {
+            fleet
+                .try_apply()
+                .ends(1)
+                .says("only a superuser may set app.plan")
+                .says("app.plan, log_statement out of settings");
+            fleet.declare("la-one = {}\nla-two = { access = \"owner\" }");
+        }
         fleet.applies_and_settles();
+        assert_eq!(fleet.held("lacking"), "");
+    }
+}
+
+/// As after an upgrade from 15, or when somebody else made them.
+#[test]
+fn roles_that_the_admin_has_no_admin_option_on_are_named_with_the_statement_that_gives_it() {
+    for version in BOTH.into_iter().filter(|version| version.major() >= 16) {
+        let fleet = fleet_of(version, "upgraded", "CREATEROLE", KEEP);
+        grant_create(&fleet, "upgraded");
+        let declare = |tenants: usize, more: &str| {
+            fleet.declare(&(0..tenants).map(|n| format!("up-{n} = {{ {more} }}\n")).collect::<String>());
+        };
+        for (tenants, words) in [(2, "lacks ADMIN on up_0_owner, up_0_user"), (9, "up_0_owner and 17 other roles")] {
+            declare(tenants, "");
+            fleet.applies_and_settles();
+            fleet.execute(
+                "DO $$ DECLARE r text; BEGIN FOR r IN SELECT roleid::regrole::text FROM pg_auth_members WHERE member = 'upgraded'::regrole \
+                 AND roleid::regrole::text ~ '^up_' LOOP EXECUTE 'REVOKE ' || r || ' FROM upgraded'; END LOOP; END $$",
+            );
+            fleet.settled();
+            declare(tenants + 1, "connection_limit = 3");
+            let run = fleet.try_apply().ends(1).says(words).says("nothing was changed");
+            fleet.execute(&printed(&run));
+            fleet.applies_and_settles();
+            assert_eq!(fleet.held("upgraded"), "");
+        }
     }
 }
 
@@ -196,7 +246,7 @@ fn what_such_an_admin_may_put_right_is_and_the_rest_is_told_with_who_can() {
             fleet.execute(drift);
             assert_eq!(fleet.run(&["drift"]).code, 2, "{drift}");
             fleet.applies_and_settles();
-            assert_eq!(held(&fleet, "mender"), "", "after {drift}");
+            assert_eq!(fleet.held("mender"), "", "after {drift}");
         }
         fleet.execute("GRANT SELECT ON public.mn_prices TO mn_one_user");
         fleet.run(&["drift"]).ends(0).says("not ours to revoke, postgres can: REVOKE ALL ON TABLE public.mn_prices");

@@ -258,8 +258,7 @@ fn what_only_looks_changes_nothing() {
         );
         looks(2);
         let dump = || {
-            let program = fleet.database.server.binaries().program("pg_dump");
-            let mut command = Command::new(program);
+            let mut command = Command::new(postgres_server::client_program("pg_dump"));
             // Newer pg_dumps write \restrict with a random key, which is left out below.
             let output = command.args(["--dbname", &fleet.url]).output().unwrap();
             assert!(output.status.success(), "{output:?}");

@@ -13,6 +13,7 @@ use crate::apply::{Apply, Lock, Report};
 use crate::error::Doing;
 use crate::model::Observed;
 use crate::plan::{Plan, Step, Verb};
+use crate::registry;
 use crate::render;
 
 pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -36,6 +37,9 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         plan = saved::narrow(&saved, &session, &observed, plan)?;
     }
     if plan.database_changes.is_empty() && !plan.tenants.iter().any(crate::plan::TenantPlan::has_work) {
+        if observed.registry.is_some() {
+            registry::settle(&mut session.client)?;
+        }
         return nothing_to_do(&plan, out);
     }
     if out.format != Format::Json {

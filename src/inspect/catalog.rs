@@ -13,6 +13,7 @@ pub(super) fn roles(
     transaction: &mut Transaction<'_>,
     names: &[String],
     admin: &str,
+    sees_passwords: bool,
 ) -> Result<BTreeMap<String, Role>, Error> {
     let mut roles = BTreeMap::new();
     for row in transaction.query(include_str!("sql/roles.sql"), &[&names]).doing("reading the roles")? {
@@ -29,9 +30,18 @@ pub(super) fn roles(
             powers: powers.into_iter().filter(|(column, _)| row.get(*column)).map(|(_, power)| power).collect(),
             connection_limit: row.get("rolconnlimit"),
             valid_until: row.get("valid_until"),
+            administered: row.get("administered"),
             ..Role::default()
         };
         roles.insert(row.get("name"), role);
+    }
+    if sees_passwords {
+        let rows = transaction.query(include_str!("sql/without_password.sql"), &[&names]);
+        for row in rows.doing("looking for roles without a password")? {
+            if let Some(role) = roles.get_mut(row.get::<_, &str>("name")) {
+                role.lacks_password = true;
+            }
+        }
     }
     for row in transaction.query(include_str!("sql/role_settings.sql"), &[&names]).doing("reading role settings")? {
         let setting: String = row.get("setting");

@@ -1,6 +1,6 @@
 //! The server, the database, and what tenants share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Transaction;
 
@@ -65,7 +65,9 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
                 createrole: row.get("createrole"),
                 can_create_schema: row.get("can_create_schema"),
                 owns_database: row.get("owns_database"),
+                may_grant_connect: row.get("may_grant_connect"),
                 owns_public: row.get("owns_public"),
+                ..Admin::default()
             },
             reader: row.get("reader"),
             keeper: row
@@ -114,7 +116,13 @@ fn shared(
         let name: String = row.get("name");
         let by_public = name != "public" && acl.of_public().contains('U');
         let group_has_usage = by_public || acl.of(group).contains('U');
-        schemas.insert(name, SharedSchema { group_has_usage });
+        let shared = SharedSchema {
+            owner: row.get("owner"),
+            group_has_usage,
+            may_grant: row.get("may_grant"),
+            may_create: row.get("may_create"),
+        };
+        schemas.insert(name, shared);
     }
     Ok(schemas)
 }
@@ -122,6 +130,41 @@ fn shared(
 pub(super) fn group_may_connect(transaction: &mut Transaction<'_>, name: &str) -> Result<bool, Error> {
     let row = transaction.query_opt(include_str!("sql/group_role.sql"), &[&name]).doing("reading the group role")?;
     Ok(row.is_some_and(|row| row.get("has_connect")))
+}
+
+/// What of the declared settings and extensions is beyond an admin who is no superuser.
+pub(super) fn forbidden(
+    transaction: &mut Transaction<'_>,
+    desired: &Desired,
+    observed: &mut Observed,
+) -> Result<(), Error> {
+    if observed.server.admin.superuser {
+        return Ok(());
+    }
+    let mut names = |query: &str, names: &[&str], doing: &str| -> Result<BTreeSet<String>, Error> {
+        if names.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        Ok(transaction.query(query, &[&names]).doing(doing)?.iter().map(|row| row.get("name")).collect())
+    };
+    let declared: BTreeSet<&str> =
+        desired.tenants.values().flat_map(|tenant| tenant.settings.keys().map(String::as_str)).collect();
+    let declared: Vec<&str> = declared.into_iter().collect();
+    let doing = "asking which settings are ours to give";
+    let mut settings = names(include_str!("sql/superuser_settings.sql"), &declared, doing)?;
+    if observed.server.major() >= 15 {
+        let asked: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let granted = names(include_str!("sql/granted_settings.sql"), &asked, doing)?;
+        settings.retain(|name| !granted.contains(name));
+    }
+    let there = &observed.database.extensions;
+    let missing: Vec<&str> =
+        desired.extensions.iter().map(String::as_str).filter(|name| !there.contains_key(*name)).collect();
+    let doing = "asking which extensions are ours to make";
+    let extensions = names(include_str!("sql/superuser_extensions.sql"), &missing, doing)?;
+    observed.server.admin.forbidden_settings = settings;
+    observed.server.admin.forbidden_extensions = extensions;
+    Ok(())
 }
 
 /// # Errors

@@ -64,6 +64,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let timeout = format!("SET LOCAL lock_timeout = '{}ms'", desired.lock_timeout.as_millis());
     transaction.batch_execute(&timeout).doing("setting lock_timeout")?;
     let mut observed = database::read(&mut transaction, target, desired)?;
+    database::forbidden(&mut transaction, desired, &mut observed)?;
     if observed.registry.is_some() {
         let registry = registry::read(&mut transaction)?;
         observed.registry = Some(registry);
@@ -71,8 +72,9 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let names = Names::of(desired, &observed);
     let group = plan::group_role(&observed.database.name);
     let admin = observed.server.admin.name.clone();
-    observed.roles =
-        catalog::roles(&mut transaction, &[names.roles.as_slice(), std::slice::from_ref(&group)].concat(), &admin)?;
+    let asked = [names.roles.as_slice(), std::slice::from_ref(&group)].concat();
+    let sees_passwords = observed.server.admin.superuser && observed.server.reader.is_none();
+    observed.roles = catalog::roles(&mut transaction, &asked, &admin, sees_passwords)?;
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
     catalog::default_acls(&mut transaction, &mut observed.roles, &mut observed.schemas)?;
     catalog::outside(&mut transaction, &mut observed.roles, &names.planned, &admin)?;

@@ -94,8 +94,14 @@ pub struct Admin {
     pub can_create_schema: bool,
     /// Has the rights of the database's owner.
     pub owns_database: bool,
+    /// May pass CONNECT on the database on.
+    pub may_grant_connect: bool,
     /// Has the rights of the owner of schema public.
     pub owns_public: bool,
+    /// Those of the declared settings that this role may not give to another.
+    pub forbidden_settings: BTreeSet<String>,
+    /// Those of the declared extensions that are not there and that this role may not make.
+    pub forbidden_extensions: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -125,8 +131,12 @@ pub struct PublicState {
 
 #[derive(Clone, Debug, Default)]
 pub struct SharedSchema {
+    pub owner: String,
     /// The group role, or PUBLIC, has USAGE already.
     pub group_has_usage: bool,
+    /// We may pass USAGE on.
+    pub may_grant: bool,
+    pub may_create: bool,
 }
 
 /// The NOLOGIN role that every tenant joins.

@@ -12,6 +12,8 @@ pub struct Role {
     /// Those of SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS the role has.
     pub powers: BTreeSet<&'static str>,
     pub connection_limit: i32,
+    /// It has none, so that nobody logs in with one. Known only to an admin who may read `pg_authid`: a superuser.
+    pub lacks_password: bool,
     /// As PostgreSQL prints it.
     pub valid_until: Option<String>,
     /// `ALTER ROLE … SET`, by lower-case parameter name.
@@ -22,6 +24,8 @@ pub struct Role {
     pub member_of: BTreeSet<Membership>,
     /// The members of this role; the admin's automatic membership left out.
     pub members: BTreeSet<Membership>,
+    /// We hold it with ADMIN OPTION, which from PostgreSQL 16 on is what CREATEROLE needs to act on it.
+    pub administered: bool,
     /// We may use this role's rights already: no need to borrow them.
     pub admin_is_member: bool,
     /// `ALTER DEFAULT PRIVILEGES FOR ROLE` without IN SCHEMA.

@@ -4,7 +4,7 @@ mod rows;
 
 pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, secret_is_gone, upsert};
 
-use postgres::Transaction;
+use postgres::{GenericClient, Transaction};
 use refinery_core::Migration;
 use refinery_core::error::Kind;
 use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
@@ -93,8 +93,13 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let row = transaction.query_one(&query, &[]).doing("reading the registry's own history")?;
     let applied = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
-    refuse_copy(transaction)?;
-    let mut registry = Registry { pending, tenants: rows::read(transaction)?, ..Registry::default() };
+    let identity = identity(transaction)?;
+    let mut tenants = rows::read(transaction)?;
+    if identity.is_some_and(|identity| identity.is_of_another_cluster) {
+        // There every object has another OID, and what has one of these by chance is something else.
+        tenants.values_mut().for_each(|row| row.schema_oid = None);
+    }
+    let mut registry = Registry { pending, tenants, ..Registry::default() };
     // One of an older form has none of these yet.
     if pending == 0 {
         rows::read_leftovers(transaction, &mut registry)?;
@@ -102,15 +107,20 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     Ok(registry)
 }
 
+struct Identity {
+    is_of_another_cluster: bool,
+    is_of_here: bool,
+}
+
 /// A registry that came with a dump from another cluster is fine; see [`settle`].
 ///
 /// # Errors
 /// When it is a copy: the database it was made for is in this very cluster, and the roles named here serve that one.
-fn refuse_copy(transaction: &mut Transaction<'_>) -> Result<(), Error> {
-    let row = transaction
-        .query_opt(include_str!("../inspect/sql/identity.sql"), &[])
-        .doing("asking whose registry this is")?;
-    if let Some(original) = row.and_then(|row| row.get::<_, Option<String>>("original")) {
+fn identity(client: &mut impl GenericClient) -> Result<Option<Identity>, Error> {
+    let row =
+        client.query_opt(include_str!("../inspect/sql/identity.sql"), &[]).doing("asking whose registry this is")?;
+    let Some(row) = row else { return Ok(None) };
+    if let Some(original) = row.get::<_, Option<String>>("original") {
         return Err(Error::refused(
             format!(
                 "this database is a copy of {original:?} in the same cluster: the roles in its registry serve that one"
@@ -118,7 +128,7 @@ fn refuse_copy(transaction: &mut Transaction<'_>) -> Result<(), Error> {
             "to use the copy for tenants of its own: DROP SCHEMA tenantry CASCADE in the copy, and other usernames and owners in its tenants.toml",
         ));
     }
-    Ok(())
+    Ok(Some(Identity { is_of_another_cluster: row.get("is_of_another_cluster"), is_of_here: row.get("is_of_here") }))
 }
 
 /// Remembers roles that are about to lose their last tenants, until they are dropped.
@@ -133,20 +143,26 @@ pub fn leave_owners(client: &mut postgres::Client, roles: &[&str]) -> Result<(),
     client.execute(insert, &[&roles]).doing("noting the owner roles to drop").map(drop)
 }
 
-/// After a restore into another cluster the registry belongs here from the first apply on.
+const HERE: &str = "INSERT INTO tenantry.identity (system_identifier, database_oid) \
+     SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), oid FROM pg_catalog.pg_database \
+     WHERE datname = pg_catalog.current_database() \
+     ON CONFLICT (singleton) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid";
+
+/// A schema that does not belong to the registered owner may be anybody's, and is not taken for the tenant's.
+const SCHEMAS_HERE: &str = "UPDATE tenantry.tenants t SET schema_oid = \
+     (SELECT n.oid FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner \
+      WHERE n.nspname = t.schema_name::name AND r.rolname = t.owner::name)";
+
+/// After a restore into another cluster the registry belongs here from the first apply on, with or without changes: from
+/// then on a copy of this database is known for one.
 ///
 /// # Errors
 /// What PostgreSQL answered.
 pub fn settle(client: &mut postgres::Client) -> Result<(), Error> {
-    client
-        .execute(
-            "INSERT INTO tenantry.identity (system_identifier, database_oid) \
-             SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), oid FROM pg_catalog.pg_database \
-             WHERE datname = pg_catalog.current_database() \
-             ON CONFLICT (singleton) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid \
-             WHERE (identity.system_identifier, identity.database_oid) IS DISTINCT FROM (excluded.system_identifier, excluded.database_oid)",
-            &[],
-        )
-        .doing("noting whose registry this is")
-        .map(drop)
+    let doing = "noting whose registry this is";
+    let mut transaction = client.transaction().doing(doing)?;
+    if !identity(&mut transaction)?.is_some_and(|identity| identity.is_of_here) {
+        transaction.batch_execute(&format!("{HERE}; {SCHEMAS_HERE}")).doing(doing)?;
+    }
+    transaction.commit().doing(doing)
 }

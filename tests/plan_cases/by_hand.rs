@@ -109,7 +109,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["new", "store", "is", "empty"] => observed.secrets.clear(),
         ["public", rest @ ..] => public(observed, rest)?,
         ["shared", "schema", name, "exists"] => {
-            let shared = SharedSchema { group_has_usage: false };
+            let shared = SharedSchema { owner: "somebody".into(), ..SharedSchema::default() };
             _ = observed.database.shared_schemas.insert((*name).into(), shared);
         }
         ["database", "without", "connect"] => {

@@ -26,6 +26,8 @@ pub fn server(version_num: i32, superuser: bool) -> Server {
             can_create_schema: true,
             owns_database: true,
             owns_public: superuser,
+            may_grant_connect: true,
+            ..Admin::default()
         },
         reader: None,
         keeper: None,
@@ -57,9 +59,9 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
             public.public_privileges.clear();
         }
     }
-    observed.database.group = Some(Group::default());
+    observed.database.group = Some(Group { role: Role { administered: true, ..Role::default() }, ..Group::default() });
     for schema in &desired.shared_schemas {
-        let shared = SharedSchema { group_has_usage: true };
+        let shared = SharedSchema { owner: "admin".into(), group_has_usage: true, may_grant: true, may_create: true };
         observed.database.shared_schemas.insert(schema.clone(), shared);
     }
     for extension in &desired.extensions {
@@ -139,8 +141,13 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
 
 fn roles(desired: &Desired, observed: &Observed, tenant: &Tenant) -> (Role, Role) {
     let group = group_role(&observed.database.name);
-    let plain =
-        Role { inherit: true, connection_limit: -1, member_of: [Membership::plain(group)].into(), ..Role::default() };
+    let plain = Role {
+        inherit: true,
+        connection_limit: -1,
+        member_of: [Membership::plain(group)].into(),
+        administered: true,
+        ..Role::default()
+    };
     let mut user = Role { can_login: true, connection_limit: tenant.connection_limit, ..plain.clone() };
     user.settings = tenant.settings.clone();
     let path: Vec<String> =

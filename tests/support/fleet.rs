@@ -11,7 +11,29 @@ use tempfile::TempDir;
 
 use crate::postgres_server::{TestDatabase, Version, database_of};
 
-pub const BOTH: [Version; 2] = [Version::Installed, Version::V18];
+/// The versions that a test runs on; see [`Version::all`].
+pub const BOTH: Versions = Versions;
+
+pub struct Versions;
+
+impl IntoIterator for Versions {
+    type Item = Version;
+    type IntoIter = std::iter::Copied<std::slice::Iter<'static, Version>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Version::all().iter().copied()
+    }
+}
+
+impl std::ops::Index<usize> for Versions {
+    type Output = Version;
+
+    /// 0 for the first, 1 for the last, which are one where there is one.
+    fn index(&self, n: usize) -> &Version {
+        let all = Version::all();
+        &all[if n == 0 { 0 } else { all.len() - 1 }]
+    }
+}
 
 /// A bit of everything that a migration makes: a table, an identity, a serial, a type, a view, a function, a sequence.
 pub const MIGRATIONS: [(&str, &str); 2] = [
@@ -36,6 +58,14 @@ pub struct Fleet {
     /// What stands in tenants.toml before `[tenants]`.
     pub head: String,
     pub env: BTreeMap<String, String>,
+}
+
+/// Who tenantry connects as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admin {
+    Superuser,
+    /// LOGIN, CREATEROLE and CREATE on the database, nothing else.
+    Createrole,
 }
 
 /// How a run of the command ended.
@@ -92,6 +122,53 @@ impl Fleet {
         let fleet = Self::new(version, name);
         MIGRATIONS.iter().for_each(|(file, sql)| fleet.migration(file, sql));
         fleet
+    }
+
+    /// With the usual migrations, under an admin of this kind. Who may not close schema public says that it stays open.
+    pub fn under(admin: Admin, version: Version, name: &str) -> Self {
+        Self::usual_on(admin, database_of(version, name))
+    }
+
+    pub fn usual_on(admin: Admin, database: TestDatabase) -> Self {
+        let mut fleet = Self::on(database);
+        MIGRATIONS.iter().for_each(|(file, sql)| fleet.migration(file, sql));
+        fleet.head.insert_str(0, "[database]\npublic_schema = \"keep\"\n");
+        fleet.url = fleet.admin_of(admin);
+        fleet
+    }
+
+    /// The URL of such an admin of the fleet's database, who is made.
+    fn admin_of(&self, admin: Admin) -> String {
+        if admin == Admin::Superuser {
+            return self.database.url.clone();
+        }
+        let (database, name) = (&self.database.name, self.admin_name(admin));
+        self.execute(&format!(
+            "CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'a'; GRANT CREATE ON DATABASE {database} TO {name}"
+        ));
+        self.database.url_as(&name, "a")
+    }
+
+    pub fn admin_name(&self, admin: Admin) -> String {
+        match admin {
+            Admin::Superuser => "postgres".to_owned(),
+            Admin::Createrole => format!("{}_admin", self.database.name),
+        }
+    }
+
+    /// What the admin is a member of; see [`Self::held`].
+    pub fn memberships(&self, admin: Admin) -> String {
+        self.held(&self.admin_name(admin))
+    }
+
+    /// The roles whose rights this one has without asking for them. From 16 on the maker of a role is its member with ADMIN
+    /// alone: such are left out.
+    pub fn held(&self, role: &str) -> String {
+        self.ask(&format!(
+            "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{role}'::regrole \
+             AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) \
+                  OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true)) ORDER BY 1"
+        ))
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

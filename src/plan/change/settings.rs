@@ -32,14 +32,15 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
         let have = role.settings.get(parameter);
         let is_list = LISTS.contains(&parameter.as_str());
         let same = match have {
-            Some(have) if is_list => split_identifiers(have) == split_identifiers(value),
+            Some(have) if is_list => items(have) == items(value),
             have => have == Some(value),
         };
         if !same {
-            let literals = if is_list {
-                split_identifiers(value).iter().map(|item| literal(item)).collect::<Vec<_>>().join(", ")
-            } else {
-                literal(value)
+            let literals = match items(value) {
+                items if is_list && !items.is_empty() => {
+                    items.iter().map(|item| literal(item)).collect::<Vec<_>>().join(", ")
+                }
+                _ => literal(value),
             };
             let sql = format!("ALTER ROLE {user} SET {} = {literals}", parameter_name(parameter));
             push(parameter, have, Some(value.clone()), sql);
@@ -62,6 +63,11 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     for (parameter, value) in more {
         extra(in_this_database(parameter), value, reset_in_database(&user, database, parameter));
     }
+}
+
+/// The empty list is stored as one empty name.
+fn items(list: &str) -> Vec<String> {
+    split_identifiers(list).into_iter().filter(|item| !item.is_empty()).collect()
 }
 
 fn in_this_database(parameter: &str) -> String {
@@ -114,6 +120,7 @@ mod tests {
         assert_eq!(split_identifiers(r#"tenant_a, "we""ird, one",  public"#), ["tenant_a", "we\"ird, one", "public"]);
         assert_eq!(split_identifiers(r#""""#), [""]);
         assert!(split_identifiers("").is_empty());
+        assert_eq!(items(r#""""#), items(""));
         assert_eq!(parameter_name("pg_trgm.limit"), "\"pg_trgm\".\"limit\"");
     }
 }
