@@ -7,7 +7,8 @@ use postgres::Transaction;
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{
-    Acl, Admin, Column, Database, Desired, Keeper, Observed, PublicState, Registry, Server, SharedSchema, ident,
+    Acl, Admin, Column, Database, Desired, Grantee, Keeper, Observed, PublicState, Registry, Server, SharedSchema,
+    ident,
 };
 use crate::plan;
 
@@ -115,7 +116,9 @@ fn shared(
         // USAGE by PUBLIC serves as well, but for schema public, which is about to be closed.
         let name: String = row.get("name");
         let by_public = name != "public" && acl.of_public().contains('U');
-        let group_has_usage = by_public || acl.of(group).contains('U');
+        // Whoever granted it: an admin who is not the schema's owner may have the right to.
+        let to_group = acl.entries().filter(|entry| *entry.grantee == Grantee::Role(group.to_owned()));
+        let group_has_usage = by_public || to_group.into_iter().any(|entry| entry.privileges.contains('U'));
         let shared = SharedSchema {
             owner: row.get("owner"),
             group_has_usage,

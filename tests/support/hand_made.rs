@@ -265,13 +265,13 @@ const KINDS: &[Kind] = &[
         Anyone,
         "GRANT USAGE ON SCHEMA {schema} TO {stranger}; GRANT SELECT ON {schema}.users TO {stranger} WITH GRANT OPTION; \
          SET ROLE {stranger}; GRANT SELECT ON {schema}.users TO PUBLIC; RESET ROLE",
-        &["tables in {schema}: ", "PUBLIC, {stranger}"],
+        &["tables in {schema}: ", "PUBLIC: SELECT granted by {stranger}", "{stranger}: SELECT WITH GRANT OPTION"],
     ),
     sql(
         "another role joins the tenant and may let others in",
         Anyone,
         "GRANT {user} TO {stranger} WITH ADMIN OPTION",
-        &["role {stranger}: member of {user} → "],
+        &["role {stranger}: member of {user} WITH ADMIN OPTION → "],
     ),
     Kind {
         name: "the secret is deleted",
