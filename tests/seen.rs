@@ -374,7 +374,7 @@ fn attributes_settings_and_owners_are_seen_one_by_one() {
                 ),
                 inside(
                     "CREATE OPERATOR CLASS oc FOR TYPE int USING hash AS FUNCTION 1 hashint4(int)",
-                    "oc among them  owner postgres",
+                    "owner postgres",
                 ),
                 inside("CREATE CONVERSION cv FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1", "cv  owner postgres"),
                 inside("CREATE TEXT SEARCH DICTIONARY td (TEMPLATE = simple)", "td  owner postgres"),

@@ -338,6 +338,18 @@ impl ObjectKind {
         Self::ALL.into_iter().chain([Self::Other]).find(|kind| kind.letter() == letter)
     }
 
+    /// In lower case.
+    #[must_use]
+    pub fn singular(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Sequence => "sequence",
+            Self::Function => "function",
+            Self::Type => "type",
+            Self::Other => "other",
+        }
+    }
+
     /// The plural of `ALTER DEFAULT PRIVILEGES`.
     #[must_use]
     pub fn plural(self) -> &'static str {

@@ -20,6 +20,8 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>, schema: &Schema) {
 #[derive(Default)]
 struct Wrong {
     count: i64,
+    /// The objects, all of them where they are few.
+    names: Vec<String>,
     /// What the tenant holds, in words.
     tenants: BTreeSet<String>,
     /// Who else holds what, in words.
@@ -57,7 +59,15 @@ fn one_kind(draft: &mut Draft<'_>, schema: &Schema, kind: ObjectKind) {
     }
     let others = wrong.others.iter().cloned().collect::<Vec<_>>().join("; ");
     let sql = vec![grant_all(draft, kind, want, &wrong)];
-    let change = Change::sql(Kind::GrantObjects, format!("{} {things}", wrong.count), sql);
+    wrong.names.sort();
+    let what = match wrong.names.as_slice() {
+        [one] if wrong.count == 1 => format!("{} {one} in {}", kind.singular(), tenant.schema),
+        few if wrong.count == few.len() as i64 => {
+            format!("{} {} in {}", kind.plural().to_lowercase(), few.join(", "), tenant.schema)
+        }
+        _ => format!("{} {things}", wrong.count),
+    };
+    let change = Change::sql(Kind::GrantObjects, what, sql);
     // With access "owner" the username holds everything as the owner; only the others' grants are at stake.
     draft.changes.push(if tenant.access == Access::Owner {
         change.before(format!("also {others}")).after("the owner only")
@@ -104,6 +114,7 @@ fn judge(draft: &Draft<'_>, group: &ObjectGroup, expected: &Expected, want: &str
     }
     if differs {
         wrong.count += group.count;
+        wrong.names.extend(group.examples.iter().cloned());
         wrong.tenants.insert(tenants.unwrap_or_else(|| in_words(&group.acl.letters(&user))));
     }
 }

@@ -6,6 +6,9 @@ use crate::model::{Access, History, ident, literal};
 use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
 
+/// So many objects are named one by one.
+const FEW: usize = 3;
+
 /// Objects belong to the owner role; a tenant that may CREATE may own what it made itself.
 pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let Some(mut schema) = draft.current.schema.take() else { return };
@@ -14,16 +17,17 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let was_owner = draft.registered.is_some_and(|row| row.access == Access::Owner);
     let may_own =
         |role: &str| role == owner || (role == tenant.username && tenant.access == Access::Full && !was_owner);
-    let mut wrong: BTreeMap<String, (i64, String)> = BTreeMap::new();
+    let mut wrong: BTreeMap<String, (i64, Vec<String>)> = BTreeMap::new();
     let mut kept = Vec::new();
     for group in schema.objects.iter_mut().filter(|group| !may_own(&group.owner)) {
-        let example = group.examples.first().cloned().unwrap_or_default();
         let is_tenants = group.owner == tenant.username || is_former(draft, &group.owner);
         if draft.keeps_extras() && !is_tenants {
             kept.push((group.examples.join(", "), group.owner.clone()));
             continue;
         }
-        wrong.entry(group.owner.clone()).or_insert((0, example)).0 += group.count;
+        let found = wrong.entry(group.owner.clone()).or_default();
+        found.0 += group.count;
+        found.1.extend(group.examples.iter().cloned());
         // What follows plans on the schema as it is once its objects have changed hands.
         group.acl = group.acl.handed_over(&group.owner, owner);
         group.columns.iter_mut().for_each(|column| column.acl = column.acl.handed_over(&group.owner, owner));
@@ -34,12 +38,19 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     if let (History::Read { acl, columns, .. } | History::Unseen { acl, columns }, Some(former)) =
         (&mut schema.history, &draft.current.former_owner)
     {
-        wrong.entry(former.clone()).or_insert((0, draft.look.desired.migrations.table.clone())).0 += 1;
+        let found = wrong.entry(former.clone()).or_default();
+        found.0 += 1;
+        found.1.push(draft.look.desired.migrations.table.clone());
         *acl = acl.handed_over(former, owner);
         columns.iter_mut().for_each(|column| column.acl = column.acl.handed_over(former, owner));
     }
-    for (from, (count, example)) in wrong {
-        let objects = if count == 1 { example } else { format!("{count} objects, {example} among them") };
+    for (from, (count, mut names)) in wrong {
+        names.sort();
+        let objects = match names.as_slice() {
+            few if count == few.len() as i64 && few.len() <= FEW => few.join(", "),
+            [first, ..] => format!("{count} objects, {first} among them"),
+            [] => format!("{count} objects"),
+        };
         draft.changes.push(
             Change::sql(
                 Kind::SetOwner,
