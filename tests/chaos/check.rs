@@ -35,7 +35,9 @@ pub fn all_is_well(world: &World, before: &Fleet, fleet: &Fleet) -> Result<(), S
     let tries: Vec<_> = fleet
         .tenants
         .iter()
-        .map(|(key, tenant)| (key.clone(), tenant.names(key), secrets.get(&fleet.secret_path(key)).cloned().unwrap_or(Value::Null)))
+        .map(|(key, tenant)| {
+            (key.clone(), tenant.names(key), secrets.get(&fleet.secret_path(key)).cloned().unwrap_or(Value::Null))
+        })
         .collect();
     all_well(world.log_in(&tries), "after the apply")?;
     for (key, tenant) in &fleet.tenants {
@@ -66,7 +68,11 @@ fn nothing_is_nobodys(world: &World, fleet: &Fleet) -> Result<(), String> {
         let found = ask(&mut admin, sql);
         let found: BTreeSet<String> = found.split("; ").filter(|one| !one.is_empty()).map(str::to_owned).collect();
         let (more, less): (Vec<_>, Vec<_>) = (found.difference(&wanted).collect(), wanted.difference(&found).collect());
-        if more.is_empty() && less.is_empty() { Ok(()) } else { Err(format!("{what}: too many {more:?}, missing {less:?}")) }
+        if more.is_empty() && less.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{what}: too many {more:?}, missing {less:?}"))
+        }
     };
     let mut roles = BTreeSet::from(["postgres true".to_owned(), format!("tenantry_{DATABASE}_tenants false")]);
     for (_, names, state) in everybody(fleet) {
@@ -82,9 +88,8 @@ fn nothing_is_nobodys(world: &World, fleet: &Fleet) -> Result<(), String> {
         "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",
         schemas.collect(),
     )?;
-    let rows = everybody(fleet).map(|(key, names, state)| {
-        format!("{key} {state} {} {} {}", names.schema, names.username, names.owner)
-    });
+    let rows = everybody(fleet)
+        .map(|(key, names, state)| format!("{key} {state} {} {} {}", names.schema, names.username, names.owner));
     the_same(
         "the registry's rows",
         "SELECT concat_ws(' ', tenant, state, schema_name, username, owner) FROM tenantry.tenants",

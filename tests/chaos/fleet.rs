@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
-use rand::RngExt;
 
 /// How many tenants there are, give or take.
 const SIZE: usize = 50;
@@ -95,7 +95,8 @@ impl Fleet {
     }
 
     pub fn toml(&self, head: &str) -> String {
-        let mut text = format!("{head}\n[secrets]\nstore = \"vault\"\npath = \"{}/{{tenant}}\"\n\n[tenants]\n", self.prefix);
+        let mut text =
+            format!("{head}\n[secrets]\nstore = \"vault\"\npath = \"{}/{{tenant}}\"\n\n[tenants]\n", self.prefix);
         for (key, tenant) in &self.tenants {
             writeln!(text, "{}", tenant.toml(key)).unwrap();
         }
@@ -167,9 +168,13 @@ fn migration(version: usize) -> (String, String) {
         ),
         2 => format!(
             "DROP TABLE IF EXISTS extra_{};\nDROP INDEX IF EXISTS late_{}, later_{};\n",
-            version - 2, version - 1, version - 1
+            version - 2,
+            version - 1,
+            version - 1
         ),
-        _ => format!("ALTER TABLE projects ADD COLUMN IF NOT EXISTS round int;\nUPDATE projects SET round = {version};\n"),
+        _ => format!(
+            "ALTER TABLE projects ADD COLUMN IF NOT EXISTS round int;\nUPDATE projects SET round = {version};\n"
+        ),
     };
     (format!("V{version}__step.sql"), sql)
 }
@@ -221,8 +226,11 @@ impl Tenant {
                 "on_remove of"
             }
             7 => {
-                let accesses: &[&'static str] =
-                    if self.in_crowd() { &["readwrite", "readonly"] } else { &["full", "owner", "readwrite", "readonly"] };
+                let accesses: &[&'static str] = if self.in_crowd() {
+                    &["readwrite", "readonly"]
+                } else {
+                    &["full", "owner", "readwrite", "readonly"]
+                };
                 self.access = accesses.choose(rng).unwrap();
                 if self.access == "owner" {
                     self.owner = None;

@@ -45,8 +45,14 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, outcomes: &[&Outcome]) -> fmt::R
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| disturbance                     | rounds | hit    | tenants | failed | unknown | median | max   |")?;
-        writeln!(f, "|---------------------------------|-------:|-------:|--------:|-------:|--------:|-------:|------:|")?;
+        writeln!(
+            f,
+            "| disturbance                     | rounds | hit    | tenants | failed | unknown | median | max   |"
+        )?;
+        writeln!(
+            f,
+            "|---------------------------------|-------:|-------:|--------:|-------:|--------:|-------:|------:|"
+        )?;
         for (disturbance, outcomes) in &self.0 {
             line(f, &disturbance.to_string(), &outcomes.iter().collect::<Vec<_>>())?;
         }

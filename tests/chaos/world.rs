@@ -156,7 +156,9 @@ impl World {
         self.server.stop_immediate().unwrap();
         self.bao.kill();
         fs::create_dir_all(to).unwrap();
-        for (name, from) in [("project", self.dir.path()), ("openbao", self.bao.dir()), ("postgresql", self.server.socket_dir())] {
+        for (name, from) in
+            [("project", self.dir.path()), ("openbao", self.bao.dir()), ("postgresql", self.server.socket_dir())]
+        {
             let status = Command::new("cp").args(["-a", "--"]).arg(from).arg(to.join(name)).status().unwrap();
             assert!(status.success());
         }
@@ -178,7 +180,8 @@ impl Running {
     }
 
     pub fn interrupt(&self) {
-        let kill = Command::new("sh").args(["-c", "kill -INT \"$1\" 2>&-", "sh", &self.child.id().to_string()]).status();
+        let kill =
+            Command::new("sh").args(["-c", "kill -INT \"$1\" 2>&-", "sh", &self.child.id().to_string()]).status();
         kill.unwrap();
     }
 
