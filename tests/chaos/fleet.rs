@@ -141,7 +141,7 @@ impl Fleet {
             after.prefix = if self.prefix == "tenants" { format!("moved/{round}") } else { "tenants".into() };
             told.entry("prefix").or_default().push(after.prefix.clone());
         }
-        for _ in 0..[0, 0, 0, 1, 1, 2].choose(rng).copied().unwrap_or(0) {
+        for _ in 0..[0, 0, 0, 0, 0, 1, 2].choose(rng).copied().unwrap_or(0) {
             let next = migration(after.migrations.len() + 1);
             told.entry("migration").or_default().push(next.0.clone());
             after.migrations.push(next);
