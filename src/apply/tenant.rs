@@ -10,7 +10,7 @@ use super::commit::transaction_id;
 use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
 use super::{Apply, concurrently, fence, migrate, password, secret, sessions};
-use crate::database::{DatabaseError, ServerError, session};
+use crate::database::{DatabaseError, ServerError, is_retryable, session};
 use crate::error::Error;
 use crate::model::{State, Tenant};
 use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
@@ -220,10 +220,7 @@ impl Job<'_> {
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
                     migrate::run(self, transaction, &batch)
                         .and_then(|()| fence::nothing_is_deferred(transaction))
-                        .map_err(|error| {
-                            let retry = if is_retryable(error.sqlstate.as_deref()) { Retry::Yes } else { Retry::No };
-                            Ended::Failed(error, retry)
-                        })?;
+                        .map_err(retried)?;
                 }
                 // Sessions ended before the transaction began; secrets are for its end.
                 Step::EndSessions { .. } | Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
@@ -368,6 +365,7 @@ fn of_database(error: postgres::Error) -> Ended {
     Ended::Failed(database_error("", &error), retry)
 }
 
-fn is_retryable(sqlstate: Option<&str>) -> bool {
-    matches!(sqlstate, Some("55P03" | "40P01" | "40001"))
+fn retried(error: TenantError) -> Ended {
+    let retry = error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message));
+    Ended::Failed(error, if retry { Retry::Yes } else { Retry::No })
 }
