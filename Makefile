@@ -1,6 +1,6 @@
 # What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is heeded.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-matrix fmt lint check snapshots clean
+.PHONY: help build demo test test-matrix chaos fmt lint check snapshots clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,6 +16,9 @@ test: ## Format, lints, and all tests, with real PostgreSQL and OpenBao
 
 test-matrix: ## The tests on real servers, on PostgreSQL 14, 15, 16, 17 and 18; ends with a table
 	@scripts/test_matrix.sh
+
+chaos: ## 50 tenants changed and disturbed at random, again and again; ROUNDS=50, SEED=…, PG=18
+	@scripts/chaos.sh
 
 fmt: ## Format the code
 	cargo fmt

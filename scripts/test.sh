@@ -13,6 +13,7 @@ bindir=$("$here/postgres.sh") || exit 1
 "$here/postgres18.sh" >/dev/null || exit 1
 "$here/openbao.sh" >/dev/null || exit 1
 "$here/promtool.sh" >/dev/null || exit 1
+"$here/pgbouncer.sh" >/dev/null || exit 1
 export PATH=$bindir:$PATH
 
 # Tests mostly wait for servers, so there may be more of them than cores; each binary has servers of its own.

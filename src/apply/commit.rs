@@ -1,36 +1,38 @@
 //! A COMMIT whose answer was not what was hoped for.
 
-use postgres::Transaction;
+use postgres::{Client, Transaction};
 
 use super::secret;
-use super::tenant::{Ended, Job, Retry, database_error};
+use super::tenant::{ATTEMPTS, Ended, Job, Retry, back_off, database_error};
 use crate::database::DatabaseError;
 
 impl Job<'_> {
-    /// COMMIT failed, or its answer was lost: find out which, and put the secret back when nothing was committed.
-    pub fn came_to_nothing(
+    /// COMMIT failed, or its answer was lost: finds out which on a new connection, which takes the place of the old. When
+    /// nothing was committed, the secret is put back.
+    pub fn look_again(
         &self,
+        client: &mut Client,
         error: DatabaseError,
         written: Option<secret::Written>,
         xid: Option<String>,
-    ) -> Ended {
+    ) -> Result<(), Ended> {
         // Once a secret was written its version is another than the plan expects: not again.
         let retry = if error.is_retryable() && written.is_none() { Retry::Yes } else { Retry::No };
         let mut failure = database_error("COMMIT", &error);
         // Whatever the answer says: a pooler may make up its own when the server is gone.
         if let Some(xid) = xid {
-            match self.status(&xid).as_deref() {
-                // It was the answer that was lost, not the transaction.
-                Some("committed") => {
-                    failure.hint =
-                        Some("the transaction was committed; apply again finishes what comes after it".into());
-                    return Ended::Unknown(failure);
+            match self.was_committed(&xid) {
+                Some((session, committed)) => {
+                    *client = session;
+                    // It was the answer that was lost, not the transaction.
+                    if committed {
+                        return Ok(());
+                    }
                 }
-                Some("aborted") => {}
-                _ => {
+                None => {
                     failure.hint =
                         Some("whether it was committed is not known; apply again finds out and converges".into());
-                    return Ended::Unknown(failure);
+                    return Err(Ended::Unknown(failure));
                 }
             }
         }
@@ -39,13 +41,26 @@ impl Job<'_> {
             failure.hint =
                 Some("the secret holds a password that PostgreSQL does not; apply again converges them".into());
         }
-        Ended::Failed(failure, retry)
+        Err(Ended::Failed(failure, retry))
     }
 
-    fn status(&self, xid: &str) -> Option<String> {
+    /// Asked on a new connection, which is returned. A server that has not noticed yet that the old one is gone is given
+    /// a while. The audit log's row is what proves it: after a crash another transaction may get the same number.
+    fn was_committed(&self, xid: &str) -> Option<(Client, bool)> {
         let mut client = self.apply.target.connect_admin().ok()?;
-        let row = client.query_one("SELECT pg_catalog.pg_xact_status($1::text::xid8)", &[&xid]).ok()?;
-        row.get(0)
+        let mut attempt = 0;
+        let status = "SELECT pg_catalog.pg_xact_status($1::text::xid8)";
+        while client.query_one(status, &[&xid]).ok()?.get::<_, Option<&str>>(0)? == "in progress" {
+            if attempt == ATTEMPTS {
+                return None;
+            }
+            back_off(attempt);
+            attempt += 1;
+        }
+        // In a statement, and a snapshot, of its own.
+        let audited = "SELECT FROM tenantry.audit_log WHERE tenant = $1 AND transaction_id = $2::text::xid8";
+        let row = client.query_opt(audited, &[&self.plan.tenant.as_str(), &xid]).ok()?;
+        Some((client, row.is_some()))
     }
 }
 

@@ -1,7 +1,8 @@
 //! One apply per database: a session advisory lock, proved to be held.
 
-use postgres::Client;
+use postgres::{Client, SimpleQueryMessage};
 
+use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::registry::LOCK_KEY as KEY;
 
@@ -10,30 +11,35 @@ use crate::registry::LOCK_KEY as KEY;
 pub struct Lock(());
 
 impl Lock {
+    /// On the session of `client`, which leads to `target`.
+    ///
     /// # Errors
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
-    pub fn take(client: &mut Client) -> Result<Self, Error> {
-        let taken: bool =
-            client.query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&KEY]).doing("taking the lock")?.get(0);
+    pub fn take(client: &mut Client, target: &Target) -> Result<Self, Error> {
+        // Without parameters: a statement prepared behind a pooler may be carried out where it was not prepared.
+        let taken = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing("taking the lock")?;
         if !taken {
             return Err(Self::held_by_another(client));
         }
-        // Behind a transaction pooler the next statement may run in another session, and the lock means nothing.
-        let held = client
-            .query_opt(
-                "SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() \
-                 AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-                 AND (classid::int8 << 32) | objid::int8 = $1 AND objsubid = 1 AND granted",
-                &[&KEY],
-            )
-            .doing("making sure of the lock")?;
-        if held.is_none() {
+        // Behind a transaction pooler the next statement may run in another session, and the lock means nothing. As long
+        // as nobody else is there it runs in the same one, but then so does a statement of another connection.
+        if !Self::is_held_here(client)? || Self::is_held_here(&mut target.connect_admin()?)? {
             return Err(Error::refused(
-                "the lock just taken is not there: the connection goes through a transaction pooler",
-                "connect apply to PostgreSQL itself, or to a pool in session mode",
+                "the lock just taken is not this connection's own: the connection goes through a transaction pooler",
+                "connect to PostgreSQL itself, or to a pool in session mode",
             ));
         }
         Ok(Self(()))
+    }
+
+    /// Held by the session in which this very statement runs.
+    fn is_held_here(client: &mut Client) -> Result<bool, Error> {
+        let held = format!(
+            "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() \
+             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+             AND (classid::int8 << 32) | objid::int8 = {KEY} AND objsubid = 1 AND granted)"
+        );
+        is_true(client, &held).doing("making sure of the lock")
     }
 
     fn held_by_another(client: &mut Client) -> Error {
@@ -73,4 +79,9 @@ impl Lock {
             ),
         )
     }
+}
+
+fn is_true(client: &mut Client, condition: &str) -> Result<bool, postgres::Error> {
+    let answer = client.simple_query(&format!("SELECT {condition}"))?;
+    Ok(answer.iter().any(|part| matches!(part, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))))
 }

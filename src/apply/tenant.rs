@@ -13,7 +13,7 @@ use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
 use super::{Apply, concurrently, fence, migrate, password, pieces, secret, sessions};
 use crate::archive::Deputy;
-use crate::database::{DatabaseError, ServerError, session};
+use crate::database::{DatabaseError, ServerError, is_retryable, session};
 use crate::error::{Error, with_causes};
 use crate::model::Tenant;
 use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
@@ -245,7 +245,7 @@ impl Job<'_> {
             }
         };
         if let Err(error) = committed {
-            return Err(self.came_to_nothing(error.into(), written, xid));
+            self.look_again(client, error.into(), written, xid)?;
         }
         fail_point!("after_commit");
         Ok(late)
@@ -381,6 +381,6 @@ fn of_database(error: postgres::Error) -> Ended {
 }
 
 fn retried(error: TenantError) -> Ended {
-    let retry = matches!(error.sqlstate.as_deref(), Some("55P03" | "40P01" | "40001"));
+    let retry = error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message));
     Ended::Failed(error, if retry { Retry::Yes } else { Retry::No })
 }

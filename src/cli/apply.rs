@@ -26,7 +26,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     let mut session = session::connect(global)?.deep(args.deep);
     // Taken before the look, so that what is shown is what is there until it is applied.
-    let _lock = Lock::take(&mut session.client)?;
+    let _lock = Lock::take(&mut session.client, &session.target)?;
     if let Some(saved) = &saved {
         session.retarget(saved.targets())?;
         session = session.deep(saved.deep());

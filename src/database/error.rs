@@ -104,15 +104,22 @@ impl DatabaseError {
 
 impl ServerError {
     pub fn is_retryable(&self) -> bool {
-        match self.sqlstate.as_str() {
-            // lock_not_available, deadlock_detected, serialization_failure.
-            "55P03" | "40P01" | "40001" => true,
-            // Concurrent GRANTs on one object meet in its catalog row; the server has no code of its own for that.
-            // Its HINT speaks of max_locks_per_transaction: others hold the locks now.
-            "53200" => self.message == "out of shared memory",
-            "XX000" => ["tuple concurrently updated", "tuple concurrently deleted"].contains(&self.message.as_str()),
-            _ => false,
+        is_retryable(&self.sqlstate, &self.message)
+    }
+}
+
+/// The message may have words of ours before the server's.
+pub(crate) fn is_retryable(sqlstate: &str, message: &str) -> bool {
+    match sqlstate {
+        // lock_not_available, deadlock_detected, serialization_failure.
+        "55P03" | "40P01" | "40001" => true,
+        // Its HINT speaks of max_locks_per_transaction: others hold the locks now.
+        "53200" => message.ends_with("out of shared memory"),
+        // Concurrent GRANTs on one object meet in its catalog row; the server has no code of its own for that.
+        "XX000" => {
+            ["tuple concurrently updated", "tuple concurrently deleted"].iter().any(|met| message.ends_with(met))
         }
+        _ => false,
     }
 }
 

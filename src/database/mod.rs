@@ -20,6 +20,7 @@ mod tuning;
 mod verifier;
 
 pub use connect::{ConnectError, Endpoint};
+pub(crate) use error::is_retryable;
 pub use error::{DatabaseError, Position, ServerError};
 pub use sslmode::SslMode;
 pub use target::Target;

@@ -1,8 +1,8 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Acl, Applied, Column, DefaultAcl, Entry, Grantee, Group, History, Keeper, Membership, ObjectGroup, ObjectKind,
-    Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State, TenantKey,
+    Acl, Applied, Column, DefaultAcl, Entry, FormerSecret, Grantee, Group, History, Keeper, Membership, ObjectGroup,
+    ObjectKind, Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State, TenantKey,
 };
 
 use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
@@ -115,6 +115,11 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["database", "without", "connect"] => {
             observed.database.public_has_connect = false;
             observed.database.group = Some(Group::default());
+        }
+        ["former", "secret", path, "of", key] => {
+            let row = observed.registry.as_mut()?.tenants.get_mut(&TenantKey::new(*key).ok()?)?;
+            let (store, place) = (row.secret.store.clone(), row.secret.place.clone()?);
+            row.former_secrets.push(FormerSecret { store, place, path: (*path).into(), version: "1".into() });
         }
         ["tenant", key, state @ ("retained" | "removed")] => leave(observed, key, state)?,
         ["registry", "is", "behind"] => observed.registry.as_mut()?.pending = 1,

@@ -22,6 +22,8 @@ pub struct OpenBao {
     arguments: Vec<String>,
     unseal_key: String,
     dir: tempfile::TempDir,
+    /// Made once: reading the system's authorities takes longer than a request.
+    client: (tokio::runtime::Runtime, reqwest::Client),
 }
 
 /// A certificate for 127.0.0.1 and "vault.internal", and the authority that signed it.
@@ -102,7 +104,12 @@ impl OpenBao {
     }
 
     fn prepare(address: String, arguments: Vec<String>, dir: tempfile::TempDir) -> Self {
-        Self { address, token: String::new(), running: None, arguments, unseal_key: String::new(), dir }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        // As in the tool itself: the client asks the process for its provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+        let (token, unseal_key) = (String::new(), String::new());
+        Self { address, token, running: None, arguments, unseal_key, dir, client: (runtime, client) }
     }
 
     /// Starts it, again after `kill`; a durable one comes up sealed.
@@ -126,6 +133,10 @@ impl OpenBao {
             assert!(begun.elapsed() < Duration::from_secs(60), "the server does not answer; it says:\n{}", log());
             sleep(Duration::from_millis(50));
         }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     fn log(&self) -> PathBuf {
@@ -172,10 +183,7 @@ impl OpenBao {
     }
 
     fn send(&self, namespace: &str, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        // As in the tool itself: the client asks the process for its provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+        let (runtime, client) = &self.client;
         let mut request = client
             .request(method.parse().unwrap(), format!("{}/v1/{path}", self.address))
             .timeout(Duration::from_secs(30))

@@ -4,7 +4,7 @@
 
 use crate::model::{
     Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields, SecretState,
-    State,
+    State, literal,
 };
 use crate::plan::change::role;
 use crate::plan::diff::Look;
@@ -176,9 +176,22 @@ pub(in crate::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<Change> 
             Some(SecretState::Ours { version, .. }) if *version == former.version => {
                 Some(deletion(&former.path, Some(version.clone())))
             }
-            _ => None,
+            Some(_) => None,
+            // Deleted, and the connection was cut before that was noted.
+            None => Some(forgetting(former)),
         })
         .collect()
+}
+
+fn forgetting(former: &FormerSecret) -> Change {
+    let FormerSecret { store, place, path, .. } = former;
+    let sql = format!(
+        "DELETE FROM tenantry.former_secrets WHERE (store, place, path) = ({}, {}, {})",
+        literal(store),
+        literal(place),
+        literal(path)
+    );
+    Change::sql(Kind::DeleteSecret, format!("secret {path}"), vec![sql]).before("deleted already")
 }
 
 pub(in crate::plan) fn deletion(path: &str, expected: Option<String>) -> Change {

@@ -1,0 +1,250 @@
+//! What tenants.toml says, and how it changes from round to round.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+/// How many tenants there are, give or take.
+const SIZE: usize = 50;
+/// Keys to choose from: those that were removed come back.
+const KEYS: usize = 64;
+/// Several tenants' owner role.
+const CROWD: &str = "crowd";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tenant {
+    pub access: &'static str,
+    pub retain: bool,
+    pub username: Option<String>,
+    pub schema: Option<String>,
+    pub owner: Option<String>,
+    pub password: Option<String>,
+    pub limit: Option<u32>,
+    pub work_mem: Option<u32>,
+}
+
+/// The names a tenant goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    pub schema: String,
+    pub username: String,
+    pub owner: String,
+}
+
+impl Tenant {
+    pub fn names(&self, key: &str) -> Names {
+        let plain = key.replace('-', "_");
+        let username = self.username.clone().unwrap_or_else(|| format!("{plain}_user"));
+        let owner = match (&self.owner, self.access) {
+            (_, "owner") => username.clone(),
+            (Some(owner), _) => owner.clone(),
+            (None, _) => format!("{plain}_owner"),
+        };
+        Names { schema: self.schema.clone().unwrap_or_else(|| format!("tenant_{plain}")), username, owner }
+    }
+
+    fn in_crowd(&self) -> bool {
+        self.owner.as_deref() == Some(CROWD)
+    }
+
+    fn variable(key: &str) -> String {
+        format!("PASSWORD_OF_{}", key.replace('-', "_"))
+    }
+
+    fn toml(&self, key: &str) -> String {
+        let mut keys = vec![format!("access = \"{}\"", self.access)];
+        keys.push(format!("on_remove = \"{}\"", if self.retain { "retain" } else { "drop" }));
+        for (name, value) in [("username", &self.username), ("schema", &self.schema), ("owner", &self.owner)] {
+            keys.extend(value.iter().map(|value| format!("{name} = \"{value}\"")));
+        }
+        keys.extend(self.limit.iter().map(|limit| format!("connection_limit = {limit}")));
+        keys.extend(self.work_mem.iter().map(|size| format!("settings = {{ work_mem = \"{size}kB\" }}")));
+        keys.extend(self.password.iter().map(|_| format!("password_from = \"${{{}}}\"", Self::variable(key))));
+        format!("{key} = {{ {} }}", keys.join(", "))
+    }
+}
+
+/// Everything that is declared, and what was kept of tenants that no longer are.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    pub tenants: BTreeMap<String, Tenant>,
+    pub retained: BTreeMap<String, Tenant>,
+    pub prefix: String,
+    /// File names and their SQL, in order.
+    pub migrations: Vec<(String, String)>,
+}
+
+/// What one round changes.
+pub struct Change {
+    pub after: Fleet,
+    /// Tenants that are created, changed or removed.
+    pub touched: BTreeSet<String>,
+    /// How many have work: a migration or another prefix is work for all.
+    pub tenants: usize,
+    pub words: String,
+}
+
+impl Fleet {
+    pub fn first() -> Self {
+        let migrations = crate::fleet_support::MIGRATIONS.map(|(file, sql)| (file.to_owned(), sql.to_owned()));
+        let tenants = (0..SIZE).map(|n| (key(n), Tenant { access: "full", ..Tenant::default() })).collect();
+        Self { tenants, retained: BTreeMap::new(), prefix: "tenants".into(), migrations: migrations.into() }
+    }
+
+    pub fn toml(&self, head: &str) -> String {
+        let mut text =
+            format!("{head}\n[secrets]\nstore = \"vault\"\npath = \"{}/{{tenant}}\"\n\n[tenants]\n", self.prefix);
+        for (key, tenant) in &self.tenants {
+            writeln!(text, "{}", tenant.toml(key)).unwrap();
+        }
+        text
+    }
+
+    /// The variables that the passwords given come from.
+    pub fn passwords(&self) -> impl Iterator<Item = (String, &str)> {
+        self.tenants.iter().filter_map(|(key, tenant)| Some((Tenant::variable(key), tenant.password.as_deref()?)))
+    }
+
+    pub fn secret_path(&self, key: &str) -> String {
+        format!("{}/{key}", self.prefix)
+    }
+
+    pub fn change(&self, rng: &mut StdRng, round: u32) -> Change {
+        let mut after = self.clone();
+        let mut told: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut keys: Vec<String> = self.tenants.keys().cloned().collect();
+        keys.shuffle(rng);
+        for key in keys.split_off(keys.len() - rng.random_range(0..=6)) {
+            let gone = after.tenants.remove(&key).unwrap();
+            told.entry(if gone.retain { "retain" } else { "drop" }).or_default().push(key.clone());
+            if gone.retain {
+                after.retained.insert(key, gone);
+            }
+        }
+        for key in keys.iter().take(rng.random_range(0..=12)) {
+            let tenant = after.tenants.get_mut(key).unwrap();
+            told.entry(tenant.change(rng, key, round)).or_default().push(key.clone());
+        }
+        let wanted = (SIZE + rng.random_range(0..=4)).saturating_sub(2 + after.tenants.len());
+        let mut free: Vec<String> = (0..KEYS).map(key).filter(|key| !self.tenants.contains_key(key)).collect();
+        free.shuffle(rng);
+        for key in free.into_iter().take(wanted) {
+            let back = after.retained.remove(&key);
+            told.entry(if back.is_some() { "wake" } else { "create" }).or_default().push(key.clone());
+            after.tenants.insert(key, back.unwrap_or_else(|| Tenant::random(rng)));
+        }
+        let touched: BTreeSet<String> = told.values().flatten().cloned().collect();
+        if rng.random_bool(0.1) {
+            after.prefix = if self.prefix == "tenants" { format!("moved/{round}") } else { "tenants".into() };
+            told.entry("prefix").or_default().push(after.prefix.clone());
+        }
+        for _ in 0..[0, 0, 0, 0, 0, 1, 2].choose(rng).copied().unwrap_or(0) {
+            let next = migration(after.migrations.len() + 1);
+            told.entry("migration").or_default().push(next.0.clone());
+            after.migrations.push(next);
+        }
+        let words: Vec<_> = told.iter().map(|(what, which)| format!("{what} {}", which.join(" "))).collect();
+        let for_all = after.prefix != self.prefix || after.migrations.len() > self.migrations.len();
+        let gone = touched.iter().filter(|key| !after.tenants.contains_key(*key)).count();
+        let tenants = if for_all { after.tenants.len() + gone } else { touched.len() };
+        Change { after, touched, tenants, words: words.join("; ") }
+    }
+}
+
+fn key(n: usize) -> String {
+    format!("t-{n:02}")
+}
+
+/// What one makes a later one drops, so that schemas stay small however many rounds there are.
+fn migration(version: usize) -> (String, String) {
+    let sql = match version % 4 {
+        0 => format!("CREATE TABLE extra_{version} (id serial PRIMARY KEY, note text);\n"),
+        1 => format!(
+            "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY late_{version} ON users (email, id);\n\
+             CREATE INDEX CONCURRENTLY later_{version} ON projects (mood);\n"
+        ),
+        2 => format!(
+            "DROP TABLE IF EXISTS extra_{};\nDROP INDEX IF EXISTS late_{}, later_{};\n",
+            version - 2,
+            version - 1,
+            version - 1
+        ),
+        _ => format!(
+            "ALTER TABLE projects ADD COLUMN IF NOT EXISTS round int;\nUPDATE projects SET round = {version};\n"
+        ),
+    };
+    (format!("V{version}__step.sql"), sql)
+}
+
+impl Tenant {
+    fn random(rng: &mut StdRng) -> Self {
+        let access = *["full", "full", "full", "owner", "readwrite", "readonly"].choose(rng).unwrap();
+        let crowd = access == "readwrite" && rng.random_bool(0.5);
+        Self {
+            access,
+            retain: rng.random_bool(0.3),
+            owner: crowd.then(|| CROWD.to_owned()),
+            password: rng.random_bool(0.2).then(|| word(rng)),
+            ..Self::default()
+        }
+    }
+
+    /// One change; says which.
+    fn change(&mut self, rng: &mut StdRng, key: &str, round: u32) -> &'static str {
+        // What needs quotes, in SQL and in a URL.
+        let name = |what: &str| Some(format!("{key} {what}@{round}"));
+        match rng.random_range(0..9) {
+            0 => {
+                self.username = if self.username.is_some() { None } else { name("User") };
+                "rename user of"
+            }
+            1 => {
+                self.schema = if self.schema.is_some() { None } else { name("Schema") };
+                "rename schema of"
+            }
+            2 if self.access != "owner" && !self.in_crowd() => {
+                self.owner = if self.owner.is_some() { None } else { name("Owner") };
+                "rename owner of"
+            }
+            3 => {
+                self.password = Some(word(rng));
+                "give password to"
+            }
+            4 if self.password.is_some() => {
+                self.password = None;
+                "generate password of"
+            }
+            5 => {
+                self.work_mem = Some(rng.random_range(64..9999));
+                "set work_mem of"
+            }
+            6 => {
+                self.retain = !self.retain;
+                "on_remove of"
+            }
+            7 => {
+                let accesses: &[&'static str] = if self.in_crowd() {
+                    &["readwrite", "readonly"]
+                } else {
+                    &["full", "owner", "readwrite", "readonly"]
+                };
+                self.access = accesses.choose(rng).unwrap();
+                if self.access == "owner" {
+                    self.owner = None;
+                }
+                "access of"
+            }
+            _ => {
+                self.limit = Some(rng.random_range(5..50));
+                "limit of"
+            }
+        }
+    }
+}
+
+fn word(rng: &mut StdRng) -> String {
+    (0..24).map(|_| *b"abcdefghijkmnpqrstuvwxyz23456789/@:%'".choose(rng).unwrap() as char).collect()
+}
