@@ -19,7 +19,8 @@ use postgres_server::Version;
 use serde_json::{Value, json};
 
 /// Every fail point on the way of an apply.
-const POINTS: [&str; 17] = [
+const POINTS: [&str; 18] = [
+    "after_names_are_parked",
     "before_apply",
     "before_shared_commit",
     "after_shared_commit",
@@ -52,7 +53,7 @@ struct Scene {
 const APPLY: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
 const TWO: &str = "{p}-old = {}\n{p}-b = {}";
 
-const SCENES: [Scene; 9] = [
+const SCENES: [Scene; 10] = [
     Scene {
         name: "first",
         before: ("", ""),
@@ -97,6 +98,19 @@ const SCENES: [Scene; 9] = [
         ),
         migration: None,
         passes: &["after_changes", "after_secret", "before_commit", "after_commit"],
+    },
+    Scene {
+        name: "swap",
+        before: (
+            "",
+            "{p}-old = { username = \"{p} 1\", schema = \"{p} 1\" }\n{p}-b = { username = \"{p} 2\", schema = \"{p} 2\" }",
+        ),
+        after: (
+            "",
+            "{p}-old = { username = \"{p} 2\", schema = \"{p} 2\" }\n{p}-b = { username = \"{p} 1\", schema = \"{p} 1\" }",
+        ),
+        migration: None,
+        passes: &["after_names_are_parked", "after_secret", "before_commit", "after_commit"],
     },
     Scene {
         name: "paths",
@@ -249,7 +263,7 @@ fn play_on_both(name: &str) {
 macro_rules! scenes {
     ($($name:ident)*) => { $(#[test] fn $name() { play_on_both(stringify!($name)); })* };
 }
-scenes!(first create given rename paths late drop retain redeclare);
+scenes!(first create given rename paths late drop retain redeclare swap);
 
 /// In a KV engine the secret and its metadata are two requests.
 #[test]

@@ -9,6 +9,8 @@ mod drift;
 mod fleet;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "update/ring.rs"]
+mod ring;
 #[path = "update/secrets.rs"]
 mod secrets;
 

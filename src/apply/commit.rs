@@ -2,6 +2,7 @@
 
 use postgres::{Client, Transaction};
 
+use super::outcome::TenantError;
 use super::secret;
 use super::tenant::{ATTEMPTS, Ended, Job, Retry, back_off, database_error};
 use crate::database::DatabaseError;
@@ -13,11 +14,11 @@ impl Job<'_> {
         &self,
         client: &mut Client,
         error: DatabaseError,
-        written: Option<secret::Written>,
+        written: Vec<secret::Written>,
         xid: Option<String>,
     ) -> Result<(), Ended> {
         // Once a secret was written its version is another than the plan expects: not again.
-        let retry = if error.is_retryable() && written.is_none() { Retry::Yes } else { Retry::No };
+        let retry = if error.is_retryable() && written.is_empty() { Retry::Yes } else { Retry::No };
         let mut failure = database_error("COMMIT", &error);
         // Whatever the answer says: a pooler may make up its own when the server is gone.
         if let Some(xid) = xid {
@@ -36,12 +37,17 @@ impl Job<'_> {
                 }
             }
         }
-        if let Some(Err(also)) = written.map(|written| written.take_back(self.apply)) {
+        Err(Ended::Failed(self.take_back(written, failure), retry))
+    }
+
+    /// The secrets go back to what they said; what cannot be taken back is told with the failure.
+    pub fn take_back(&self, written: Vec<secret::Written>, mut failure: TenantError) -> TenantError {
+        for also in written.into_iter().filter_map(|written| written.take_back(self.apply).err()) {
             failure.message = format!("{}; {}", failure.message, also.message);
             failure.hint =
                 Some("the secret holds a password that PostgreSQL does not; apply again converges them".into());
         }
-        Err(Ended::Failed(failure, retry))
+        failure
     }
 
     /// Asked on a new connection, which is returned. A server that has not noticed yet that the old one is gone is given

@@ -15,6 +15,7 @@ mod preflight;
 mod record;
 mod rehearsal;
 mod restore;
+mod ring;
 mod secret;
 mod sessions;
 mod shared;
@@ -28,6 +29,7 @@ pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
 pub(crate) use sessions::end as end_sessions;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,8 +39,8 @@ use postgres::Client;
 
 use crate::database::Target;
 use crate::error::{Error, with_causes};
-use crate::model::{Desired, Server};
-use crate::plan::{DatabaseIdentity, Plan, Stage, TenantPlan, Verb};
+use crate::model::{Desired, Server, TenantKey};
+use crate::plan::{DatabaseIdentity, Kind, Plan, Stage, TenantPlan, Verb};
 use crate::registry;
 use crate::secrets::SecretStore;
 use crate::workers::lock;
@@ -73,7 +75,7 @@ impl Apply<'_> {
         }
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
-        let mut outcomes = self.tenants(&work);
+        let mut outcomes = self.tenants(&units(&work, &plan.together));
         outcomes.extend(blocked.into_iter().map(TenantOutcome::blocked));
         outcomes.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         // Blocked tenants are in nobody's way; one that failed may still have what would be dropped.
@@ -101,7 +103,7 @@ impl Apply<'_> {
         }
     }
 
-    fn tenants(&self, work: &[&TenantPlan]) -> Vec<TenantOutcome> {
+    fn tenants(&self, work: &[Vec<&TenantPlan>]) -> Vec<TenantOutcome> {
         let queue = Mutex::new(work.iter());
         let outcomes = Mutex::new(Vec::with_capacity(work.len()));
         std::thread::scope(|scope| {
@@ -112,20 +114,42 @@ impl Apply<'_> {
         outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn worker(&self, queue: &Mutex<std::slice::Iter<'_, &TenantPlan>>, outcomes: &Mutex<Vec<TenantOutcome>>) {
+    fn worker(&self, queue: &Mutex<std::slice::Iter<'_, Vec<&TenantPlan>>>, outcomes: &Mutex<Vec<TenantOutcome>>) {
         let mut session = None;
         loop {
             let next = lock(queue).next();
-            let Some(plan) = next else { return };
-            let outcome = if self.stop.load(Ordering::Relaxed) {
-                TenantOutcome::skipped(plan, "interrupted before it began")
-            } else {
-                let start = Instant::now();
-                let result = tenant::run(self, &mut session, plan);
-                TenantOutcome::new(plan, result, start.elapsed())
-            };
-            (self.progress)(&outcome);
-            lock(outcomes).push(outcome);
+            let Some(plans) = next else { return };
+            for outcome in self.unit(&mut session, plans) {
+                (self.progress)(&outcome);
+                lock(outcomes).push(outcome);
+            }
         }
     }
+
+    /// One tenant, or those of a ring.
+    fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Vec<TenantOutcome> {
+        if self.stop.load(Ordering::Relaxed) {
+            return plans.iter().map(|plan| TenantOutcome::skipped(plan, "interrupted before it began")).collect();
+        }
+        let start = Instant::now();
+        if let [plan] = plans
+            && !plan.changes.iter().any(|change| change.kind == Kind::ParkNames)
+        {
+            let result = tenant::run(self, session, plan);
+            return vec![TenantOutcome::new(plan, result, start.elapsed())];
+        }
+        let result = ring::run(self, session, plans);
+        let done = || result.clone().map(|()| tenant::Done::default());
+        plans.iter().map(|plan| TenantOutcome::new(plan, done(), start.elapsed())).collect()
+    }
+}
+
+/// Each tenant on its own, but for those whose names go round.
+fn units<'p>(work: &[&'p TenantPlan], together: &[BTreeSet<TenantKey>]) -> Vec<Vec<&'p TenantPlan>> {
+    let mut units: BTreeMap<&TenantKey, Vec<&'p TenantPlan>> = BTreeMap::new();
+    for plan in work {
+        let ring = together.iter().find(|ring| ring.contains(&plan.tenant)).and_then(BTreeSet::first);
+        units.entry(ring.unwrap_or(&plan.tenant)).or_default().push(plan);
+    }
+    units.into_values().collect()
 }

@@ -113,16 +113,26 @@ pub(super) enum Retry {
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
 pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failure> {
     let job = Job::new(apply, plan);
+    let migrates = plan.changes.iter().any(|change| change.kind == Kind::Migrate);
+    attempts(apply, slot, migrates, |client| job.once(client))
+}
+
+/// Tries until it succeeds or another try would not help. `used`: code of a tenant's runs in this session.
+pub(super) fn attempts<T>(
+    apply: &Apply<'_>,
+    slot: &mut Option<Client>,
+    used: bool,
+    once: impl Fn(&mut Client) -> Result<T, Ended>,
+) -> Result<T, Failure> {
     let mut attempt = 0;
     loop {
         let client = match connected(apply, slot) {
             Ok(client) => client,
             Err(error) => return Err((Outcome::Failed, error)),
         };
-        let result = job.once(client);
-        // Code of the tenant's ran in this session: temporary tables, settings and prepared names of its making go.
-        let used = plan.changes.iter().any(|change| change.kind == Kind::Migrate) || result.is_err();
-        if used && clean(client).is_err() {
+        let result = once(client);
+        // Temporary tables, settings and prepared names of a tenant's making go.
+        if (used || result.is_err()) && clean(client).is_err() {
             *slot = None;
         }
         match result {
@@ -245,7 +255,7 @@ impl Job<'_> {
             }
         };
         if let Err(error) = committed {
-            self.look_again(client, error.into(), written, xid)?;
+            self.look_again(client, error.into(), written.into_iter().collect(), xid)?;
         }
         fail_point!("after_commit");
         Ok(late)
@@ -260,7 +270,8 @@ impl Job<'_> {
         progress: &mut Progress,
     ) -> Result<Vec<i32>, Ended> {
         let mut late = Vec::new();
-        for change in &self.plan.changes {
+        // Names are parked for all of a ring first.
+        for change in self.plan.changes.iter().filter(|change| change.kind != Kind::ParkNames) {
             match &change.step {
                 // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
                 Step::Sql | Step::DropInPieces { .. } if progress.archived.is_some() => {
@@ -309,7 +320,7 @@ impl Job<'_> {
         }
     }
 
-    fn statements(
+    pub fn statements(
         &self,
         transaction: &mut Transaction<'_>,
         change: &Change,
@@ -354,7 +365,7 @@ impl Job<'_> {
     }
 
     /// What cannot be part of the transaction. A crash before its end is mended by the next apply.
-    fn after_commit(&self, client: &mut Client, late: &[i32]) -> Result<(), Ended> {
+    pub fn after_commit(&self, client: &mut Client, late: &[i32]) -> Result<(), Ended> {
         // Never tried again from the start: what is committed would be done twice.
         let failed = |error| Ended::Failed(error, Retry::No);
         let of_database = |error: postgres::Error| failed(database_error("after COMMIT", &error.into()));
@@ -374,7 +385,7 @@ impl Job<'_> {
     }
 }
 
-fn of_database(error: postgres::Error) -> Ended {
+pub(super) fn of_database(error: postgres::Error) -> Ended {
     let error = DatabaseError::from(error);
     let retry = if error.is_retryable() { Retry::Yes } else { Retry::No };
     Ended::Failed(database_error("", &error), retry)

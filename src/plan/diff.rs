@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ring::Rings;
 use super::{DatabaseIdentity, Plan, Verb, database, removal, tenant};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey};
 
@@ -87,6 +88,10 @@ pub fn is_shared_owner(desired: &Desired, observed: &Observed, role: &str, key: 
 /// Pure: same input, same plan, byte for byte.
 #[must_use]
 pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Plan {
+    let rings = Rings::find(desired, observed, selects);
+    let as_it_is = observed;
+    let parked = (!rings.is_empty()).then(|| rings.parked(observed));
+    let observed = parked.as_ref().unwrap_or(observed);
     let look = Look::new(desired, observed);
     let declared = desired.tenants.values().filter(|tenant| selects(&tenant.key)).map(|t| tenant::plan(&look, t));
     let removed = look
@@ -95,6 +100,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         .filter_map(|(key, row)| removal::plan(&look, key, row));
     let mut tenants: Vec<_> = declared.chain(removed).collect();
     tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+    rings.complete(&look, as_it_is, &mut tenants);
     let (database_changes, mut hazards) = database::plan(&look, &tenants);
     hazards.extend(removal::disk_hazard(&look, &tenants));
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
@@ -109,6 +115,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         hazards,
         unseen: observed.unseen.clone(),
         tenants,
+        together: rings.together,
         shape: None,
     }
 }

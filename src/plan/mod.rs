@@ -10,6 +10,7 @@ mod document;
 mod group;
 mod privileges;
 mod removal;
+mod ring;
 mod saved;
 mod tenant;
 
@@ -25,6 +26,8 @@ pub use privileges::{object_privileges, schema_privileges};
 pub use removal::drop_role;
 pub(crate) use removal::size;
 pub use saved::{ReadError, Saved, Stale, digest};
+
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,8 @@ pub struct Plan {
     pub unseen: Vec<Unseen>,
     /// Every tenant looked at, in the order of their keys.
     pub tenants: Vec<TenantPlan>,
+    /// Tenants whose names go round: each set changes in one transaction.
+    pub together: Vec<BTreeSet<TenantKey>>,
     /// The shapes held against the migrations, where `--deep` asked for it. No plan mends a shape.
     pub shape: Option<shape::Report>,
 }
@@ -276,6 +281,7 @@ impl Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    ParkNames,
     EndSessions,
     Archive,
     RenameRole,

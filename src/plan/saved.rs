@@ -162,6 +162,7 @@ impl Saved {
             hazards: self.hazards,
             unseen: self.unseen,
             tenants: self.tenants,
+            together: Vec::new(),
             shape: None,
         }
     }

@@ -46,7 +46,7 @@ pub(in crate::plan) fn locate(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     Ok(())
 }
 
-fn apply_names(schema: &mut Schema, new_name: &dyn Fn(&str) -> Option<String>) {
+pub(in crate::plan) fn apply_names(schema: &mut Schema, new_name: &dyn Fn(&str) -> Option<String>) {
     let rename = |name: &mut String| {
         if let Some(new) = new_name(name) {
             *name = new;

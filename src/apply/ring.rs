@@ -1,0 +1,89 @@
+//! Tenants whose names go round, in one transaction: all of them, or none.
+
+use postgres::Client;
+
+use super::commit::transaction_id;
+use super::outcome::{Outcome, TenantError};
+use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database};
+use super::{Apply, secret};
+use crate::model::Tenant;
+use crate::plan::{Kind, Password, Target, TenantPlan};
+
+/// Carries out the plans of a ring.
+///
+/// # Errors
+/// What stood in the way of one of them; then none was changed.
+pub(super) fn run(
+    apply: &Apply<'_>,
+    slot: &mut Option<Client>,
+    plans: &[&TenantPlan],
+) -> Result<(), (Outcome, TenantError)> {
+    let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::new(apply, plan)).collect();
+    attempts(apply, slot, true, |client| once(&jobs, client)).map_err(|(outcome, mut error)| {
+        let names: Vec<_> = plans.iter().map(|plan| plan.tenant.as_str()).collect();
+        error.message =
+            format!("{} (changed in one transaction with the names of {})", error.message, names.join(", "));
+        (outcome, error)
+    })
+}
+
+fn declared<'a>(job: &Job<'a>) -> Option<(&'a Tenant, &'a Password)> {
+    match &job.plan.target {
+        Target::Declared { tenant, password, .. } => Some((tenant.as_ref(), password)),
+        _ => None,
+    }
+}
+
+fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<(), Ended> {
+    let Some(first) = jobs.first() else { return Ok(()) };
+    let rolled_back = |error| Ended::Failed(error, Retry::No);
+    let mut work = Vec::new();
+    for job in jobs {
+        let Some((tenant, from)) = declared(job) else { continue };
+        work.push((job, tenant, secret::resolve(job.apply, tenant, from).map_err(rolled_back)?));
+    }
+    fail_point!("before_begin");
+    let mut transaction = client.transaction().map_err(of_database)?;
+    transaction.batch_execute(&first.lock_timeout).map_err(of_database)?;
+    for job in jobs {
+        for change in job.plan.changes.iter().filter(|change| change.kind == Kind::ParkNames) {
+            job.statements(&mut transaction, change, None)?;
+        }
+    }
+    fail_point!("after_names_are_parked");
+    let mut late = Vec::new();
+    for (job, _, password) in &work {
+        late.push(job.changes(&mut transaction, password.as_ref(), None, &mut Progress::default())?);
+        job.register(&mut transaction, None).map_err(of_database)?;
+    }
+    let mut written = Vec::new();
+    let mut recorded = Ok(());
+    for (job, tenant, password) in &work {
+        match secret::write(job.apply, job.plan, tenant, password.as_ref()) {
+            Ok(None) => {}
+            Ok(Some(secret)) => {
+                recorded = recorded.and_then(|()| job.register(&mut transaction, Some(&secret.version)));
+                written.push(secret);
+            }
+            Err(error) => {
+                // Rolled back before the secrets go back to what they were.
+                drop(transaction);
+                return Err(Ended::Failed(first.take_back(written, error), Retry::No));
+            }
+        }
+    }
+    fail_point!("after_secret");
+    fail_point!("before_commit");
+    let (committed, xid) = match recorded.and_then(|()| transaction_id(&mut transaction)) {
+        Ok(xid) => (transaction.commit(), Some(xid)),
+        Err(error) => {
+            drop(transaction);
+            (Err(error), None)
+        }
+    };
+    if let Err(error) = committed {
+        first.look_again(client, error.into(), written, xid)?;
+    }
+    fail_point!("after_commit");
+    work.iter().zip(&late).try_for_each(|((job, ..), late)| job.after_commit(client, late))
+}
