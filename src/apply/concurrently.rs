@@ -91,18 +91,31 @@ fn is_unmended(version_num: i32) -> bool {
     version_num < 130_007 || (140_000..140_003).contains(&version_num)
 }
 
-/// An index that a failed try left invalid would make IF NOT EXISTS skip it for ever.
+/// An index that a failed try left invalid would make IF NOT EXISTS skip it for ever; REINDEX leaves one under a name of its
+/// own for each try (manual, "Rebuilding Indexes Concurrently").
 fn drop_invalid(client: &mut Client, schema: &str, file: &MigrationFile) -> Result<(), postgres::Error> {
     let rows = client.query(
-        "SELECT c.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::text::name AND NOT i.indisvalid \
-         ORDER BY c.relname",
+        "SELECT c.relname::text, t.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+         JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1::text::name AND NOT i.indisvalid ORDER BY c.relname",
         &[&schema],
     )?;
-    for name in rows.iter().map(|row| row.get::<_, String>(0)).filter(|name| mentions(&file.sql, name)) {
-        client.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", qualified(schema, &name)))?;
+    for row in &rows {
+        let (name, table): (String, String) = (row.get(0), row.get(1));
+        let of_a_reindex = reindexed(&name).is_some_and(|index| {
+            mentions(&file.sql, "REINDEX") && (mentions(&file.sql, index) || mentions(&file.sql, &table))
+        });
+        if of_a_reindex || mentions(&file.sql, &name) {
+            client.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", qualified(schema, &name)))?;
+        }
     }
     Ok(())
+}
+
+/// The index that REINDEX CONCURRENTLY was to rebuild under this name.
+fn reindexed(name: &str) -> Option<&str> {
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    name.strip_suffix("_ccnew").or_else(|| name.strip_suffix("_ccold"))
 }
 
 /// The name as a word of its own: `users_email` is not `users_email_lower`.
@@ -133,5 +146,13 @@ mod tests {
     fn an_index_is_known_by_its_whole_name() {
         assert!(mentions("CREATE INDEX CONCURRENTLY Users_Email ON t (e)", "users_email"));
         assert!(!mentions("CREATE INDEX CONCURRENTLY users_email_lower ON t (e)", "users_email"));
+    }
+
+    #[test]
+    fn what_a_reindex_leaves_is_known_by_its_ending() {
+        assert_eq!(
+            ["i_ccnew", "i_ccnew12", "i_ccold", "i_new", "i2"].map(reindexed),
+            [Some("i"), Some("i"), Some("i"), None, None]
+        );
     }
 }

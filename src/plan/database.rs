@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::diff::Look;
+use super::diff::{Look, former_owner_is_gone};
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group};
-use crate::model::{Access, PublicSchema, State, ident, literal};
+use crate::model::{Access, PublicSchema, State, ident};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
     let mut changes = Vec::new();
@@ -176,10 +176,7 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
 
 fn drop_shared_owner(owner: &str, why: &str) -> DatabaseChange {
     // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
-    let sql = vec![
-        format!("DROP ROLE {}", ident(owner)),
-        format!("DELETE FROM tenantry.former_owners WHERE role = {}", literal(owner)),
-    ];
+    let sql = vec![format!("DROP ROLE {}", ident(owner)), former_owner_is_gone(owner)];
     let mut drop = change(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}"), sql);
     drop.stage = Stage::After;
     drop.drops = Some(owner.to_owned());

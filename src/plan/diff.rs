@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
 use super::{DatabaseIdentity, Plan, Verb, database, removal, tenant};
-use crate::model::{Access, Desired, Observed, Registered, State, TenantKey};
+use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
 pub(super) struct Look<'a> {
@@ -58,6 +58,18 @@ impl<'a> Look<'a> {
     pub fn is_shared_owner(&self, role: &str, key: &TenantKey) -> bool {
         self.owners.get(role).is_some_and(|tenants| tenants.iter().any(|other| *other != key))
     }
+
+    /// For the transaction in which an owner role goes, or its name: one that was shared, and was to be dropped after its
+    /// last tenants, is remembered no more.
+    pub fn forgetting_owner(&self, role: &str) -> Option<String> {
+        let registry = self.observed.registry.as_ref();
+        registry.filter(|registry| registry.former_owners.contains(role)).map(|_| former_owner_is_gone(role))
+    }
+}
+
+/// SQL.
+pub(super) fn former_owner_is_gone(role: &str) -> String {
+    format!("DELETE FROM tenantry.former_owners WHERE role = {}", literal(role))
 }
 
 /// Roles are the cluster's, so the group role's name says which database it serves.

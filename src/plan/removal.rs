@@ -182,8 +182,9 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
         changes.push(Change::sql(Kind::DropRole, what, drop_role(&row.username)).before("LOGIN"));
     }
     if has_owner && owner_is_own {
-        changes
-            .push(Change::sql(Kind::DropOwner, format!("role {}", row.owner), drop_role(&row.owner)).before("NOLOGIN"));
+        let mut sql = drop_role(&row.owner);
+        sql.extend(look.forgetting_owner(&row.owner));
+        changes.push(Change::sql(Kind::DropOwner, format!("role {}", row.owner), sql).before("NOLOGIN"));
     } else if let (Some(give), true) = (rights.next(), has_owner && row.access != Access::Owner) {
         // A role that is dropped takes its memberships with it; a shared owner stays.
         let only_owner =

@@ -164,7 +164,7 @@ fn migration(version: usize) -> (String, String) {
         0 => format!("CREATE TABLE extra_{version} (id serial PRIMARY KEY, note text);\n"),
         1 => format!(
             "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY late_{version} ON users (email, id);\n\
-             CREATE INDEX CONCURRENTLY later_{version} ON projects (mood);\n"
+             CREATE INDEX CONCURRENTLY later_{version} ON projects (mood);\nREINDEX INDEX CONCURRENTLY users_email_key;\n"
         ),
         2 => format!(
             "DROP TABLE IF EXISTS extra_{};\nDROP INDEX IF EXISTS late_{}, later_{};\n",

@@ -161,6 +161,29 @@ fn a_concurrent_index_that_failed_is_dropped_and_tried_again() {
 }
 
 #[test]
+fn what_a_reindex_that_was_cut_off_left_is_dropped() {
+    for (version, what) in BOTH.into_iter().zip(["INDEX CONCURRENTLY users_email_key", "TABLE CONCURRENTLY users"]) {
+        let fleet = Fleet::usual(version, "reindex");
+        fleet.declare("ri-one = {}");
+        fleet.applies_and_settles();
+        let left = "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid";
+        // It waits for who has the table open, until it is cut off; the index it was building stays.
+        let mut tenant = fleet.log_in("ri-one");
+        tenant.batch_execute("BEGIN; LOCK TABLE users IN ROW EXCLUSIVE MODE").unwrap();
+        let mut admin = fleet.database.client();
+        admin.batch_execute("SET statement_timeout = '300ms'").unwrap();
+        for _ in 0..2 {
+            admin.batch_execute("REINDEX INDEX CONCURRENTLY tenant_ri_one.users_email_key").unwrap_err();
+        }
+        assert_eq!(fleet.ask(left), "users_email_key_ccnew; users_email_key_ccnew1");
+        tenant.batch_execute("ROLLBACK").unwrap();
+        fleet.migration("V3__reindex.sql", &format!("-- tenantry: no-transaction\nREINDEX {what};\n"));
+        fleet.applies_and_settles();
+        assert_eq!(fleet.ask(left), "");
+    }
+}
+
+#[test]
 fn migrations_are_run_by_the_owner_not_by_the_admin() {
     let fleet = Fleet::new(Version::V18, "who");
     fleet.migration("V1__who.sql", "CREATE TABLE who AS SELECT current_user::text AS role;");

@@ -116,6 +116,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
             observed.database.public_has_connect = false;
             observed.database.group = Some(Group::default());
         }
+        ["former", "owner", role] => drop(observed.registry.as_mut()?.former_owners.insert((*role).into())),
         ["former", "secret", path, "of", key] => {
             let row = observed.registry.as_mut()?.tenants.get_mut(&TenantKey::new(*key).ok()?)?;
             let (store, place) = (row.secret.store.clone(), row.secret.place.clone()?);

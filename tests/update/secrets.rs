@@ -119,3 +119,29 @@ fn a_secret_that_somebody_changed_is_what_postgresql_is_brought_to() {
         assert_eq!(fleet.secret("ch-one")["password"], "rotated-by-somebody-else");
     }
 }
+
+/// Two places count their versions for themselves: the same number is not the same password. What lies where nothing leads
+/// any more is left there (docs/adr/0001).
+#[test]
+fn a_directory_that_is_changed_and_changed_back_holds_the_password_again() {
+    for version in BOTH {
+        let mut fleet = Fleet::usual(version, "places");
+        let head = fleet.head.clone();
+        fleet.declare("pl-one = {}");
+        fleet.applies_and_settles();
+        let first = fleet.secret("pl-one");
+        fleet.head = format!("[secrets]\ndir = \"elsewhere\"\n{head}");
+        fleet.declare("pl-one = {}");
+        fleet.applies_and_settles();
+        assert_eq!(fleet.secret("pl-one"), first);
+        let second: serde_json::Value =
+            serde_json::from_slice(&fs::read(fleet.path("elsewhere/tenants/pl-one.json")).unwrap()).unwrap();
+        assert_eq!(second["version"], first["version"]);
+        assert_ne!(second["password"], first["password"]);
+        fleet.head = head;
+        fleet.declare("pl-one = {}");
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("as the secret store has it");
+        fleet.applies_and_settles();
+        fleet.log_in("pl-one");
+    }
+}

@@ -171,15 +171,9 @@ fn role(draft: &mut Draft<'_>, kind: Kind, have: Option<&str>, want: &str) -> Re
             if ours {
                 return Ok((Some(found), None));
             }
-            draft.changes.push(
-                Change::sql(
-                    kind,
-                    format!("role {have}"),
-                    vec![format!("ALTER ROLE {} RENAME TO {}", ident(have), ident(want))],
-                )
-                .before(have)
-                .after(want),
-            );
+            let mut sql = vec![format!("ALTER ROLE {} RENAME TO {}", ident(have), ident(want))];
+            sql.extend(draft.look.forgetting_owner(have));
+            draft.changes.push(Change::sql(kind, format!("role {have}"), sql).before(have).after(want));
             Ok((Some(found), Some((have.to_owned(), want.to_owned()))))
         }
         (None, _) => Ok((None, None)),

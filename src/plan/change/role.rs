@@ -18,12 +18,13 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
 fn former_owner(draft: &mut Draft<'_>) {
     let Some(former) = draft.current.former_owner.clone().filter(|_| draft.drops_former_owner()) else { return };
     let (from, to) = (ident(&former), ident(draft.tenant.owner()));
-    let sql = vec![
+    let mut sql = vec![
         removal::owns_nothing_but(&former, Some(&draft.tenant.schema)),
         format!("REASSIGN OWNED BY {from} TO {to}"),
         format!("DROP OWNED BY {from}"),
         format!("DROP ROLE {from}"),
     ];
+    sql.extend(draft.look.forgetting_owner(&former));
     draft.changes.push(Change::sql(Kind::DropOwner, format!("role {former}"), sql).before("NOLOGIN"));
 }
 
