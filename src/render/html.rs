@@ -66,7 +66,9 @@ pub fn report(report: &Report<'_>) -> String {
 
 fn verdict(page: &mut String, plan: &Plan) {
     let differing = plan.tenants.iter().filter(|tenant| tenant.verb != Verb::Unchanged).count();
+    let misshapen = plan.shape.iter().flat_map(|shape| &shape.groups).map(|group| group.tenants.len()).sum::<usize>();
     let (class, words) = match (differing, plan.database_changes.len()) {
+        (0, 0) if misshapen > 0 => ("drift", format!("Drift: {} not as the migrations give them.", schemas(misshapen))),
         (0, 0) if !plan.unseen.is_empty() => ("drift", no_changes(plan).to_owned()),
         (0, 0) => ("ok", "In sync: PostgreSQL and the secret store match what is declared.".to_owned()),
         (0, shared) => ("drift", format!("Drift: {shared} changes to what the tenants share.")),
@@ -80,6 +82,10 @@ fn verdict(page: &mut String, plan: &Plan) {
         let hint = unseen.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
         let _ = writeln!(page, "<p class=\"hazard\">{}</p>", escape(&format!("Could not see {}{hint}", unseen.what)));
     }
+}
+
+fn schemas(count: usize) -> String {
+    if count == 1 { "the schema of 1 tenant is".into() } else { format!("the schemas of {count} tenants are") }
 }
 
 fn totals(page: &mut String, report: &Report<'_>) {
