@@ -133,7 +133,8 @@ impl Matrix {
         fleet.execute("CREATE DATABASE closed");
         fleet.execute("REVOKE CONNECT ON DATABASE closed FROM PUBLIC");
         fleet.applies_and_settles();
-        let tenants = all.iter().enumerate().map(|(n, (name, _))| Tenant::new(&fleet, name, n % ACCESS.len())).collect();
+        let tenants =
+            all.iter().enumerate().map(|(n, (name, _))| Tenant::new(&fleet, name, n % ACCESS.len())).collect();
         let major = fleet.ask("SELECT current_setting('server_version_num')::int / 10000").parse().unwrap();
         Self { fleet, tenants, major }
     }
