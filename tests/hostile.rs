@@ -16,6 +16,8 @@ mod history;
 mod matrix;
 #[path = "hostile/migration.rs"]
 mod migration;
+#[path = "hostile/neighbours.rs"]
+mod neighbours;
 #[path = "hostile/outside.rs"]
 mod outside;
 #[path = "hostile/session.rs"]
