@@ -12,8 +12,12 @@ mod attack;
 mod commit;
 #[path = "hostile/history.rs"]
 mod history;
+#[path = "hostile/matrix.rs"]
+mod matrix;
 #[path = "hostile/migration.rs"]
 mod migration;
+#[path = "hostile/neighbours.rs"]
+mod neighbours;
 #[path = "hostile/outside.rs"]
 mod outside;
 #[path = "hostile/session.rs"]

@@ -12,7 +12,7 @@ use postgres::{Client, Transaction};
 
 use super::outcome::TenantError;
 use super::tenant::{Job, connect, database_error};
-use crate::archive::{self, Deputy, Locked, Programs, Source};
+use crate::archive::{self, Deputy, Errand, Locked, Programs, Source};
 use crate::error::Error;
 use crate::model::Subject;
 use crate::plan::Step;
@@ -34,7 +34,7 @@ pub(super) fn wanted<'a>(job: &Job<'a>) -> Option<(&'a Subject, &'a [String])> {
 /// Before the transaction: what another session logs in as must be committed.
 pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {
     let Some((subject, roles)) = wanted(job) else { return Ok(None) };
-    let deputy = Deputy::appoint(client, job.apply.target, job.apply.server, &subject.tenant, roles);
+    let deputy = Deputy::appoint(client, job.apply.target, job.apply.server, &subject.tenant, roles, Errand::Dump);
     deputy.map(Some).map_err(|error| told(job, &error))
 }
 

@@ -7,7 +7,7 @@
 use postgres::{Client, Transaction};
 
 use super::{Apply, secret, shared};
-use crate::archive::{self, Deputy, Opened, Programs};
+use crate::archive::{self, Deputy, Errand, Opened, Programs};
 use crate::error::{Doing, Error};
 use crate::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::plan::{self, Plan, Stage};
@@ -111,7 +111,7 @@ impl Restore<'_> {
 
     fn fill(&self, client: &mut Client) -> Result<(), Error> {
         let Apply { target, server, .. } = self.apply;
-        let deputy = Deputy::appoint(client, target, server, &self.tenant.key, &self.roles())?;
+        let deputy = Deputy::appoint(client, target, server, &self.tenant.key, &self.roles(), Errand::Restore)?;
         let major = self.apply.server.major().unsigned_abs();
         self.open_to_each_other(client, &deputy)?;
         archive::fill(&deputy, (self.programs, major), self.opened, self.tenant)?;

@@ -77,8 +77,14 @@ pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError 
         None => error.to_string(),
     };
     let message = if doing.is_empty() { said } else { format!("{doing}: {said}") };
-    TenantError { message, sqlstate: error.sqlstate().map(str::to_owned), hint: error.hint().map(str::to_owned) }
+    let waited = error.sqlstate() == Some("55P03");
+    let hint = error.hint().or(waited.then_some(WHO_HOLDS_IT)).map(str::to_owned);
+    TenantError { message, sqlstate: error.sqlstate().map(str::to_owned), hint }
 }
+
+/// A tenant's prepared transaction outlives its sessions, which a removal ends, and keeps its locks.
+const WHO_HOLDS_IT: &str = "somebody holds a lock on it; who: SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity, while it waits; \
+     0 is a prepared transaction: SELECT gid, owner FROM pg_prepared_xacts, and ROLLBACK PREPARED 'gid'";
 
 type Failure = (Outcome, TenantError);
 

@@ -24,6 +24,13 @@ pub(crate) struct Deputy {
     pub login: Target,
 }
 
+/// What a deputy is made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    Dump,
+    Restore,
+}
+
 /// Roles are the cluster's, so the name says which database it serves; it does not grow with the tenant's key.
 fn name(database: &str, tenant: &TenantKey) -> String {
     format!("tenantry_deputy_{}", &digest(&format!("{database}/{tenant}"))[..24])
@@ -40,6 +47,7 @@ impl Deputy {
         server: &Server,
         tenant: &TenantKey,
         roles: &[String],
+        errand: Errand,
     ) -> Result<Self, Error> {
         let doing = "making the role that pg_dump or pg_restore logs in as";
         let database = target.database();
@@ -53,8 +61,9 @@ impl Deputy {
             .query_one(&format!("SELECT (pg_catalog.now() + '{LOGIN_WITHIN}')::text"), &[])
             .doing(doing)?
             .get(0);
-        // Rows that policies keep from a table's owner are the tenant's data too. Only a superuser may say so up to 15.
-        let bypass = if server.admin.superuser { " BYPASSRLS" } else { "" };
+        // Rows that policies keep from a table's owner are the tenant's data too. Only a superuser may say so up to 15. Not
+        // for a restore: it runs the tenant's code, which would read past the policies of shared tables.
+        let bypass = if server.admin.superuser && errand == Errand::Dump { " BYPASSRLS" } else { "" };
         let create = zeroize::Zeroizing::new(format!(
             "CREATE ROLE {role} LOGIN{bypass} CONNECTION LIMIT 2 VALID UNTIL {} PASSWORD {}",
             literal(&until),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use postgres::{Client, IsolationLevel};
 
-use super::{Archive, Deputy, Programs, Source, dump};
+use super::{Archive, Deputy, Errand, Programs, Source, dump};
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Observed, Subject};
@@ -32,7 +32,7 @@ impl Live<'_> {
             name: self.observed.database.name.clone(),
             system_identifier: server.system_identifier.clone(),
         };
-        let deputy = Deputy::appoint(client, self.target, server, tenant, &self.subject.roles())?;
+        let deputy = Deputy::appoint(client, self.target, server, tenant, &self.subject.roles(), Errand::Dump)?;
         let source =
             Source { subject: self.subject, database, deputy: &deputy, programs: self.programs, desired: self.desired };
         let result = self.dump(client, &source, dir);

@@ -15,7 +15,7 @@ mod programs;
 mod restore;
 mod rows;
 
-pub(crate) use deputy::{Deputy, dismiss};
+pub(crate) use deputy::{Deputy, Errand, dismiss};
 pub use dump::Archive;
 pub(crate) use dump::{Source, dump};
 pub(crate) use files::check_dir;

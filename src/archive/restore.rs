@@ -20,6 +20,8 @@ pub(crate) fn fill(
     let mut command = programs.command("pg_restore", Some(&deputy.login));
     // Privileges are what tenants.toml says, not what they were. Owners are as they were: the roles have the same names.
     command.args(["--no-password", "--no-privileges", "--no-tablespaces", "--no-security-labels"]);
+    // The dump turns policies on once its rows are in; those of shared tables hold for the code that runs meanwhile.
+    command.arg("--enable-row-security");
     let harmless = programs.says_too_much_to(major).then_some("configuration parameter \"transaction_timeout\"");
     if harmless.is_none() {
         command.arg("--exit-on-error");

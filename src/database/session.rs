@@ -6,7 +6,8 @@ use super::error::DatabaseError;
 
 /// A tenant may create in its schema, so no name of ours is looked up anywhere but in pg_catalog. The formats decide how
 /// the catalogs print defaults and expressions, which we compare. Sent after connecting, because poolers refuse
-/// startup parameters that they do not know.
+/// startup parameters that they do not know. The view pg_settings is not asked which of them there are: everybody holds
+/// UPDATE on it, so a tenant can LOCK it against all readers.
 const SETTINGS: &str = "\
 SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = warning;
@@ -18,9 +19,10 @@ SET TimeZone = 'UTC';
 SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;
-DO $$ BEGIN
-  PERFORM pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
-    WHERE name OPERATOR(pg_catalog.=) ANY ('{idle_session_timeout,transaction_timeout}');
+DO $$ DECLARE n text; BEGIN
+  FOREACH n IN ARRAY ARRAY['idle_session_timeout', 'transaction_timeout'] LOOP
+    IF pg_catalog.current_setting(n, true) IS NOT NULL THEN PERFORM pg_catalog.set_config(n, '0', false); END IF;
+  END LOOP;
 END $$";
 
 /// Makes the session ours. Not for tenants' logins: those must land in the tenant's own search_path.

@@ -14,6 +14,9 @@ use crate::shape::{self, Report, Shape};
 /// Tenants with objects of their own, and objects of one, that are named; the rest is counted.
 const SHOWN: usize = 10;
 
+/// Kinds of difference that people read; the largest groups stand first.
+const GROUPS: usize = 50;
+
 /// What stands around a line that differs.
 const CONTEXT: usize = 3;
 
@@ -23,15 +26,20 @@ fn entries(report: &Report) -> Vec<(String, Tone, Vec<String>)> {
         1 => tenants[0].to_string(),
         many => format!("{}: {}", count(many, "tenant"), names(tenants.iter(), many, "…")),
     };
-    let groups = report
-        .groups
-        .iter()
-        .map(|group| (who(&group.tenants), Tone::Update, group.differences.iter().map(ToString::to_string).collect()));
+    let rest: usize = report.groups.iter().skip(GROUPS).map(|group| group.tenants.len()).sum();
+    let rest = (rest > 0).then(|| {
+        let what = "differ in other ways; --format json has them all".to_owned();
+        (count(rest, "more tenant"), Tone::Update, vec![what])
+    });
+    let groups =
+        report.groups.iter().take(GROUPS).map(|group| {
+            (who(&group.tenants), Tone::Update, group.differences.iter().map(ToString::to_string).collect())
+        });
     let unseen = report
         .unseen
         .iter()
         .map(|unseen| (who(&unseen.tenants), Tone::Danger, vec![format!("could not be seen: {}", unseen.reason)]));
-    groups.chain(unseen).collect()
+    groups.chain(rest).chain(unseen).collect()
 }
 
 /// "tenants made themselves", said of the first few.

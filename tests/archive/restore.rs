@@ -254,3 +254,30 @@ fn an_interrupted_restore_leaves_nothing() {
     crate::project::assert_gone(&fleet, "in_one");
     assert_no_deputy(&fleet);
 }
+
+/// A superuser's deputy reads past policies to dump; to fill a schema it needs no such right, and the tenant's code runs there.
+#[test]
+fn code_in_a_dump_sees_no_row_that_a_policy_keeps_from_its_tenant() {
+    for version in BOTH {
+        let mut fleet = project(version, "past");
+        fleet.head.insert_str(0, "[database]\nshared_schemas = [\"commons\"]\n");
+        fleet.declare("pa-one = {}");
+        fleet.applies_and_settles();
+        fleet.execute(
+            "CREATE TABLE commons.orders (who text); INSERT INTO commons.orders VALUES ('pa_two_user');
+             ALTER TABLE commons.orders ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY own ON commons.orders USING (who = current_user); GRANT SELECT ON commons.orders TO PUBLIC",
+        );
+        let mut session = fleet.log_in("pa-one");
+        session
+            .batch_execute(
+                "CREATE FUNCTION sees_nothing(int) RETURNS boolean LANGUAGE plpgsql AS
+                   'BEGIN RETURN NOT EXISTS (SELECT FROM commons.orders); END';
+                 CREATE TABLE trap (a int CHECK (sees_nothing(a))); INSERT INTO trap VALUES (1);
+                 ALTER TABLE trap ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON trap USING (true)",
+            )
+            .unwrap();
+        there_and_back(&fleet, "pa-one = {}", "");
+        assert_eq!(fleet.ask("SELECT count(*) FROM tenant_pa_one.trap"), "1");
+    }
+}

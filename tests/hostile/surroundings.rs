@@ -92,6 +92,24 @@ fn verify_and_list_do_not_wait_for_a_tenant_that_wants_them_to() {
     assert!(start.elapsed() < Duration::from_secs(60));
 }
 
+/// Everybody holds UPDATE on the view pg_settings, and so may lock it against all who read it.
+#[test]
+fn a_lock_on_the_view_of_settings_stalls_nobody_but_its_readers() {
+    for version in BOTH {
+        let attack = Attack::new(version, "settings", "full");
+        let mut client = attack.fleet.log_in(&attack.tenant);
+        client.batch_execute("BEGIN; LOCK TABLE pg_catalog.pg_settings IN ACCESS EXCLUSIVE MODE").unwrap();
+        let start = Instant::now();
+        attack.fleet.run(&["plan"]).ends(0);
+        attack.fleet.run(&["drift", "--deep"]).ends(0);
+        attack.fleet.run(&["list"]).ends(0);
+        attack.next_migration("CREATE TABLE more (n int);").ends(0);
+        attack.fleet.settled();
+        assert!(start.elapsed() < Duration::from_secs(60));
+        client.batch_execute("ROLLBACK").unwrap();
+    }
+}
+
 /// Functions, operators and casts in a tenant's schema do not come into any query of ours, nor into its own login's probes.
 #[test]
 fn looking_calls_nothing_of_a_tenants() {
