@@ -59,6 +59,11 @@ fn a_life_with_kv_version_2_and_approle() {
         let metadata = bao.api("GET", "secret/metadata/tenants/k2-one", Value::Null)["data"]["custom_metadata"].clone();
         assert_eq!(metadata, json!({"managed_by": "tenantry", "tenant": "k2-one", "database": fleet.database.name}));
         assert_eq!(ask(&mut log_in(&one), "SELECT current_schema()"), "tenant_k2_one");
+        fleet.run(&["drift", "--deep"]).ends(0).says("Shape: 2 tenants as migrated");
+        fleet.execute("ALTER ROLE k2_one_user PASSWORD 'by hand'");
+        fleet.run(&["drift", "--deep"]).ends(2).says("password of k2_one_user");
+        fleet.run(&["apply", "-y", "--deep"]).ends(0);
+        log_in(&one);
         // Unchanged tenants get no new versions.
         fleet.declare("k2-one = { connection_limit = 5 }\nk2-two = { access = \"owner\", username = \"k2 two\" }");
         fleet.applies_and_settles();
