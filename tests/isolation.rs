@@ -13,3 +13,5 @@ mod cluster;
 mod matrix;
 #[path = "isolation/open.rs"]
 mod open;
+#[path = "isolation/verify.rs"]
+mod verify;

@@ -1,5 +1,7 @@
 //! One tenant's probes, in its own session.
 
+use std::collections::BTreeSet;
+
 use postgres::{Client, Transaction};
 use rand::RngExt;
 use secrecy::ExposeSecret;
@@ -91,6 +93,7 @@ impl Probes<'_> {
         self.works_in_its_schema(transaction)?;
         let others: Vec<&str> = schemas.iter().map(String::as_str).filter(|s| *s != self.tenant.schema).collect();
         self.reaches_no_other(transaction, &others)?;
+        self.is_no_other(transaction)?;
         for schema in neighbours(schemas, &self.tenant.schema) {
             self.refused(
                 transaction,
@@ -188,6 +191,23 @@ impl Probes<'_> {
         Ok(())
     }
 
+    /// A member that does not inherit still may SET ROLE.
+    fn is_no_other(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
+        let own = [self.tenant.username.as_str(), self.tenant.owner_role.as_str()];
+        let all = self.verify.desired.tenants.values().flat_map(|other| [other.username.as_str(), &other.owner_role]);
+        let others: BTreeSet<&str> = all.filter(|role| !own.contains(role)).collect();
+        let others: Vec<&str> = others.into_iter().collect();
+        let rows = transaction.query(
+            "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[]::name[]) \
+             AND pg_catalog.pg_has_role(oid, 'MEMBER') ORDER BY rolname",
+            &[&others],
+        )?;
+        let in_them: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let result = if in_them.is_empty() { Ok(()) } else { Err(format!("it is a member of {}", in_them.join(", "))) };
+        self.note("member of no other tenant's role", result);
+        Ok(())
+    }
+
     fn cluster(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
         let name = format!("tenantry_probe_{:08x}", rand::rng().random::<u32>());
         let admin = ident(&self.verify.observed.server.admin.name);
@@ -198,6 +218,8 @@ impl Probes<'_> {
             ("read pg_authid", "SELECT FROM pg_catalog.pg_authid".to_owned()),
             ("change another role's settings", format!("ALTER ROLE {admin} SET work_mem = '1MB'")),
             ("become another role", format!("SET LOCAL ROLE {admin}")),
+            ("run a program on the server", "COPY (SELECT 1) TO PROGRAM 'true'".to_owned()),
+            ("read a file of the server", "SELECT pg_catalog.pg_read_file('PG_VERSION')".to_owned()),
         ];
         if self.tenant.access != Access::Owner {
             probes.push(("become its owner role", format!("SET LOCAL ROLE {}", ident(&self.tenant.owner_role))));
@@ -213,6 +235,13 @@ impl Probes<'_> {
         }
         for (what, sql) in probes {
             self.refused(transaction, what, &sql)?;
+        }
+        // What one tenant made there would be on the search_path of all.
+        for schema in self.verify.observed.database.shared_schemas.keys() {
+            if schema != "public" || !self.verify.public_is_kept() {
+                let sql = format!("CREATE TABLE {} ()", self.probe(schema));
+                self.refused(transaction, &format!("create in shared schema {schema}"), &sql)?;
+            }
         }
         Ok(())
     }

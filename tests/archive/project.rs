@@ -6,14 +6,17 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::fleet::Fleet;
-use crate::postgres_server::{Version, binaries};
+use crate::postgres_server::{Version, binaries, client_program};
 
 pub const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
 
 pub fn project(version: Version, name: &str) -> Fleet {
     let mut fleet = Fleet::usual(version, name);
     fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
-    let dir = binaries(version).dir().to_string_lossy().into_owned();
+    // The servers of some versions come without pg_dump; the newest one serves them too.
+    let own = binaries(version).program("pg_dump");
+    let pg_dump = if own.is_file() { own } else { client_program("pg_dump") };
+    let dir = pg_dump.parent().unwrap().to_string_lossy().into_owned();
     fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
     fleet
 }

@@ -176,7 +176,7 @@ impl Matrix {
     }
 
     /// Nothing of it all left a trace.
-    fn is_as_before(mut self) {
+    fn leaves_no_trace(mut self) {
         for tenant in &mut self.tenants {
             assert_eq!(ask(&mut tenant.idle, "SELECT 1"), "1", "{}: its session was ended", tenant.name);
             let large = format!("SELECT encode(lo_get({}), 'escape')", tenant.large_object);
@@ -208,7 +208,7 @@ fn each_access_does_with_its_own_what_it_says_and_with_anothers_nothing() {
             }
         }
         all_of(&wrong);
-        matrix.is_as_before();
+        matrix.leaves_no_trace();
     }
 }
 
@@ -225,6 +225,6 @@ fn no_access_reaches_the_server_or_the_database() {
             }
         }
         all_of(&wrong);
-        matrix.is_as_before();
+        matrix.leaves_no_trace();
     }
 }
