@@ -2,10 +2,12 @@
 
 mod lint;
 mod literals;
+mod parse;
 mod statements;
 
 pub use lint::{MigrationFault, MigrationWarning};
-pub use statements::{Statement, split};
+pub use statements::Statement;
+use statements::split;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +54,10 @@ impl MigrationFile {
                 )
             })
             .map_err(|f| vec![f])?;
-        let statements = split(sql);
+        let statements = split(sql).map_err(|error| {
+            let hint = "split it into several migrations, or write what nests so deeply another way";
+            vec![fault(error.to_string(), hint)]
+        })?;
         let no_transaction = sql
             .trim_start_matches('\u{feff}')
             .lines()
