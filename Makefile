@@ -1,6 +1,6 @@
 # What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is heeded.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test fmt lint check snapshots clean
+.PHONY: help build demo test fuzz fmt lint check snapshots clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -13,6 +13,9 @@ demo: ## Try tenants.toml on a throw-away PostgreSQL; VAULT=1: with an OpenBao; 
 
 test: ## Format, lints, and all tests, with real PostgreSQL and OpenBao
 	@scripts/test.sh
+
+fuzz: ## Fuzz what reads strangers' files, FUZZ_SECONDS (600) for each target; wants a nightly compiler and cargo-fuzz
+	@scripts/fuzz.sh
 
 fmt: ## Format the code
 	cargo fmt

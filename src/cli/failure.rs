@@ -185,14 +185,7 @@ impl SourceCode for Excerpt {
         let whole = (self.start, self.text.len()).into();
         let (line, column) = (self.line - 1, self.column - 1);
         let lines = self.text.lines().count();
-        Ok(Box::new(MietteSpanContents::new_named(
-            self.path.clone(),
-            self.text.as_bytes(),
-            whole,
-            line,
-            column,
-            lines,
-        )))
+        Ok(Box::new(MietteSpanContents::new_named(self.path.clone(), self.text.as_bytes(), whole, line, column, lines)))
     }
 }
 

@@ -25,7 +25,10 @@ pub(super) enum ParseError {
 }
 
 /// What `look` makes of the tree of a text.
-pub(super) fn with_tree<T: Send>(sql: &str, look: impl FnOnce(&Parse<SourceFile>) -> T + Send) -> Result<T, ParseError> {
+pub(super) fn with_tree<T: Send>(
+    sql: &str,
+    look: impl FnOnce(&Parse<SourceFile>) -> T + Send,
+) -> Result<T, ParseError> {
     let depth = depth(sql);
     if depth <= SHALLOW {
         return Ok(look(&SourceFile::parse(sql)));
@@ -72,7 +75,8 @@ mod tests {
     use super::*;
 
     fn nested(n: usize) -> Vec<(&'static str, String)> {
-        let both = |open: &str, inner: &str, close: &str| format!("SELECT {}{inner}{}", open.repeat(n), close.repeat(n));
+        let both =
+            |open: &str, inner: &str, close: &str| format!("SELECT {}{inner}{}", open.repeat(n), close.repeat(n));
         vec![
             ("parentheses", both("(", "1", ")")),
             ("unclosed", both("(", "", "")),
@@ -106,7 +110,8 @@ mod tests {
             assert_eq!(with_tree(&sql, |_| ()), Err(ParseError::TooDeep), "{name}");
         }
         // All the way down, with shapes that take the parser no minute.
-        for (name, sql) in nested(MAX_DEPTH / 2 - 10).into_iter().filter(|(name, _)| ["arrays", "joins"].contains(name)) {
+        for (name, sql) in nested(MAX_DEPTH / 2 - 10).into_iter().filter(|(name, _)| ["arrays", "joins"].contains(name))
+        {
             assert_eq!(with_tree(&sql, |_| ()), Ok(()), "{name}");
         }
     }

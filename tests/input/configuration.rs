@@ -106,7 +106,8 @@ fn what_is_said_twice_or_comes_to_one_name_is_a_fault_at_its_place() {
     refuses("[tenants]\nacme = { access = \"full\", access = \"owner\" }\n", &["duplicate key"]);
     // "-" becomes "_" in names.
     refuses("[tenants]\na-b = {}\na_b = {}\n", &["tenants.toml:3:1: tenants a-b and a_b have one schema"]);
-    let shared = "[defaults]\nschema = \"{tenant}\"\nusername = \"{tenant}\"\nowner = \"{tenant}\"\n[tenants]\na = {}\n";
+    let shared =
+        "[defaults]\nschema = \"{tenant}\"\nusername = \"{tenant}\"\nowner = \"{tenant}\"\n[tenants]\na = {}\n";
     refuses(shared, &["username and owner are both \"a\""]);
     let of_another = "[defaults]\nusername = \"u_{tenant}\"\n[tenants]\na = { owner = \"u_b\" }\nb = {}\n";
     refuses(of_another, &["tenants.toml:5:1: username \"u_b\" of tenant b is also the owner of tenant a"]);

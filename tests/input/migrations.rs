@@ -29,7 +29,9 @@ fn two_files_with_one_version_are_refused_and_a_gap_is_not() {
 
 #[test]
 fn a_command_that_ends_the_transaction_is_refused_and_the_word_alone_is_not() {
-    for command in ["COMMIT", "commit and chain", "/* so */ COMMIT", "ROLLBACK TO a", "END WORK", "PREPARE TRANSACTION 'x'"] {
+    for command in
+        ["COMMIT", "commit and chain", "/* so */ COMMIT", "ROLLBACK TO a", "END WORK", "PREPARE TRANSACTION 'x'"]
+    {
         let sql = format!("CREATE TABLE t ();\n\n{command};\nCREATE TABLE u ();\n");
         with(&[("V1__x.sql", &sql)]).refuses(&["V1__x.sql:3 holds a transaction command"]);
     }
