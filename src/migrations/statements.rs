@@ -2,6 +2,7 @@
 
 use squawk_syntax::ast::AstNode;
 
+use super::blocking::{self, Blocking};
 use super::parse::{ParseError, with_tree};
 
 /// One SQL statement of a file.
@@ -61,14 +62,15 @@ pub(super) fn after_concurrently(sql: &str) -> Option<(std::ops::Range<usize>, S
     found.ok().flatten()
 }
 
-/// The statements of a file in order.
+/// The statements of a file in order, and those of them that block a table.
 ///
 /// A text the parser does not know comes back as one statement: PostgreSQL has the last word on what is SQL.
-pub(super) fn split(sql: &str) -> Result<Vec<Statement>, ParseError> {
+pub(super) fn split(sql: &str) -> Result<(Vec<Statement>, Vec<Blocking>), ParseError> {
     let text = sql.trim_start_matches('\u{feff}');
     with_tree(text, |parse| {
         if !parse.errors().is_empty() {
-            return if text.trim().is_empty() { Vec::new() } else { vec![Statement { sql: text.to_owned(), line: 1 }] };
+            let whole = (!text.trim().is_empty()).then(|| Statement { sql: text.to_owned(), line: 1 });
+            return (whole.into_iter().collect(), Vec::new());
         }
         let mut statements = Vec::new();
         let (mut line, mut counted) = (1, 0);
@@ -85,7 +87,7 @@ pub(super) fn split(sql: &str) -> Result<Vec<Statement>, ParseError> {
                 statements.push(Statement { sql, line });
             }
         }
-        statements
+        (statements, blocking::of(parse, text))
     })
 }
 
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     fn split(sql: &str) -> Vec<Statement> {
-        super::split(sql).unwrap()
+        super::split(sql).unwrap().0
     }
 
     #[test]
