@@ -1,5 +1,7 @@
 //! A project on disk: `tenants.toml`, its migrations, and the store it names.
 
+mod text;
+
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
@@ -11,9 +13,12 @@ use crate::migrations::{MigrationFault, MigrationFile, MigrationSet};
 use crate::model::{Desired, StoreKind};
 use crate::plan;
 use crate::secrets::{self, SecretStore};
+use text::ReadError;
 
 /// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
 const MAX_CONFIG_BYTES: u64 = 64 * 1024 * 1024;
+/// The parser's tree takes some hundred times a file's size.
+const MAX_MIGRATION_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A valid project.
 #[derive(Clone, Debug)]
@@ -41,22 +46,12 @@ impl Project {
         let whole = |message: String, hint: Option<&str>| {
             Error::Config(ConfigError::whole(&shown, message, hint.map(str::to_owned)))
         };
-        let size = std::fs::metadata(path).map(|file| file.len());
-        match size {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let source = text::read(path, MAX_CONFIG_BYTES).map_err(|error| match error {
+            ReadError::NotFound => {
                 let hint = "make one with: tenantry init   or name one with: --config FILE";
-                return Err(whole("there is no such file".into(), Some(hint)));
+                whole("there is no such file".into(), Some(hint))
             }
-            Err(error) => return Err(whole(format!("cannot be read: {error}"), None)),
-            Ok(size) if size > MAX_CONFIG_BYTES => {
-                return Err(whole(format!("is {} MB large; 64 MB are read at most", size / 1024 / 1024), None));
-            }
-            Ok(_) => {}
-        }
-        let bytes = std::fs::read(path).map_err(|error| whole(format!("cannot be read: {error}"), None))?;
-        let source = String::from_utf8(bytes).map_err(|error| {
-            let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
-            whole(format!("line {line} is not UTF-8"), Some("save the file as UTF-8"))
+            error => whole(error.to_string(), error.hint()),
         })?;
         let configuration = config::parse(&shown, &source, env)?;
         let root =
@@ -131,19 +126,23 @@ fn read_migrations(dir: &Path, table: &str) -> Result<MigrationSet, Error> {
     let mut files = Vec::new();
     let mut faults = Vec::new();
     for path in paths {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let bytes = std::fs::read(&path).doing(format!("reading {}", path.display()))?;
-        match String::from_utf8(bytes) {
-            Ok(sql) => match MigrationFile::parse(&name, &sql) {
+        let name = path.file_name().unwrap_or_default();
+        let fault = |message: String, hint: Option<&str>| MigrationFault {
+            file: name.to_string_lossy().into_owned(),
+            line: None,
+            message,
+            hint: hint.map(str::to_owned),
+        };
+        let Some(name) = name.to_str() else {
+            faults.push(fault("has a name that is not UTF-8".into(), Some("rename the file")));
+            continue;
+        };
+        match text::read(&path, MAX_MIGRATION_BYTES) {
+            Ok(sql) => match MigrationFile::parse(name, &sql) {
                 Ok(file) => files.push(file),
                 Err(found) => faults.extend(found),
             },
-            Err(_) => faults.push(MigrationFault {
-                file: name,
-                line: None,
-                message: "is not UTF-8".into(),
-                hint: Some("save the file as UTF-8".into()),
-            }),
+            Err(error) => faults.push(fault(error.to_string(), error.hint())),
         }
     }
     let set = MigrationSet::new(table, files).map_err(|found| faults.extend(found));

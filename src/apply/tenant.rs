@@ -13,7 +13,7 @@ use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
 use super::{Apply, concurrently, fence, migrate, password, pieces, secret, sessions};
 use crate::archive::Deputy;
-use crate::database::{DatabaseError, ServerError, is_retryable, session};
+use crate::database::{DatabaseError, ServerError, execute_unlogged, is_retryable, session};
 use crate::error::{Error, with_causes};
 use crate::model::Tenant;
 use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
@@ -340,7 +340,8 @@ impl Job<'_> {
                     return Err(Ended::Failed(error, Retry::No));
                 };
                 let verifier = password::verifier_literal(password);
-                transaction.batch_execute(&zeroize::Zeroizing::new(sql.sent(&verifier)))
+                let sent = zeroize::Zeroizing::new(sql.sent(&verifier));
+                execute_unlogged(transaction, &sent, self.apply.server.admin.superuser)
             } else {
                 transaction.batch_execute(sql.shown())
             };

@@ -9,7 +9,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 
 use crate::apply::{end_sessions, verifier_literal};
-use crate::database::Target;
+use crate::database::{Target, execute_unlogged};
 use crate::error::{Doing, Error, with_causes};
 use crate::model::{Server, TenantKey, ident, literal};
 use crate::plan::digest;
@@ -69,7 +69,7 @@ impl Deputy {
             literal(&until),
             verifier_literal(&password).as_str()
         ));
-        transaction.batch_execute(&create).doing(doing)?;
+        execute_unlogged(&mut transaction, &create, server.admin.superuser).doing(doing)?;
         for granted in roles.iter().chain([&crate::plan::group_role(database)]) {
             transaction.batch_execute(&format!("GRANT {} TO {role}", ident(granted))).doing(doing)?;
         }

@@ -19,6 +19,20 @@ pub struct Programs {
     pub version: String,
 }
 
+/// What such a program may need of our environment. Ours may hold the administrator's password, a token, tenants'
+/// passwords; and the caller's PG* are about the caller's own login.
+const ENVIRONMENT: [&str; 9] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "OPENSSL_CONF",
+];
+
 impl Programs {
     /// Those of TENANTRY_PG_BINDIR; otherwise, of those on the PATH and where distributions put them, the oldest that are
     /// new enough. A pg_dump reads older servers, and none that is newer than itself (manual, "pg_dump", Notes); what it
@@ -47,7 +61,7 @@ impl Programs {
         if !dir.join("pg_restore").is_file() {
             return None;
         }
-        let output = Command::new(dir.join("pg_dump")).arg("--version").stdin(Stdio::null()).output().ok()?;
+        let output = bare(&dir.join("pg_dump")).arg("--version").output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let version = text.split_once("(PostgreSQL) ")?.1.trim().to_owned();
         Some(Self { dir: dir.to_owned(), major: sandbox::major(&text)?, version })
@@ -55,17 +69,20 @@ impl Programs {
 
     /// One of the programs, which will log in as `target` says: everything, the password too, is in its environment.
     pub(super) fn command(&self, program: &str, target: Option<&Target>) -> Command {
-        let mut command = Command::new(self.dir.join(program));
-        // The caller's PG* are about the caller's own login.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
-            command.env_remove(name);
-        }
+        let mut command = bare(&self.dir.join(program));
         for (name, value) in target.map(Target::environment).unwrap_or_default() {
             command.env(name, value.expose_secret());
         }
-        command.env("PGCLIENTENCODING", "UTF8").env("LC_ALL", "C").stdin(Stdio::null());
+        command.env("PGCLIENTENCODING", "UTF8").env("LC_ALL", "C");
         command
     }
+}
+
+fn bare(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let environment = ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command.env_clear().envs(environment).stdin(Stdio::null());
+    command
 }
 
 /// Runs it to its end.

@@ -11,7 +11,6 @@ use owo_colors::OwoColorize;
 
 use super::args::{Format, Global};
 use super::exit::Exit;
-use super::validate::count;
 use crate::config::ConfigError;
 use crate::error::{Error, with_causes};
 
@@ -116,7 +115,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(Error::Config(error)) if !error.source.is_empty() => {
-                write!(f, "{} in {}", count(error.faults.len(), "fault"), error.path)
+                write!(f, "{} in {}", error.number(), error.path)
             }
             Self::Error(Error::Config(error)) => {
                 let message = error.faults.first().map_or("", |fault| fault.message.as_str());
@@ -144,50 +143,49 @@ fn print_faults(stderr: &mut impl Write, error: &ConfigError) {
         if let Some(hint) = &fault.hint {
             diagnostic = diagnostic.with_help(hint.clone());
         }
-        let mut place = error.path.clone();
-        if let Some(span) = &fault.span {
-            let (line, column) = error.line_column(span.start);
-            place = format!("{place}:{line}:{column}");
-            diagnostic = diagnostic.with_label(LabeledSpan::underline(span.clone()));
-        }
-        diagnostic.message = format!("{place}: {}", diagnostic.message);
-        let source = WholeLines { name: error.path.clone(), text: error.source.clone() };
-        let report = Report::new(diagnostic).with_source_code(source);
+        let report = match &fault.span {
+            Some(span) => {
+                let (line, column) = error.line_column(span.start);
+                diagnostic.message = format!("{}:{line}:{column}: {}", error.path, diagnostic.message);
+                let range = error.excerpt(span);
+                let text = error.source[range.clone()].to_owned();
+                let excerpt = Excerpt { path: error.path.clone(), text, start: range.start, line, column };
+                let label = LabeledSpan::underline(span.clone());
+                Report::new(diagnostic.with_label(label)).with_source_code(excerpt)
+            }
+            None => {
+                diagnostic.message = format!("{}: {}", error.path, diagnostic.message);
+                Report::new(diagnostic)
+            }
+        };
         let _ = writeln!(stderr, "{}", Shown(&report));
     }
-    let _ = writeln!(stderr, "{}: {} in {}", "error".red().bold(), count(error.faults.len(), "fault"), error.path);
+    let _ = writeln!(stderr, "{}: {} in {}", "error".red().bold(), error.number(), error.path);
 }
 
-/// A fault's whole line, and no line around it: miette shows either the span alone or neighbouring lines too.
-struct WholeLines {
-    name: String,
+/// A fault's own lines, and none around them: miette shows either the span alone or neighbouring lines too, and reads
+/// the file from its beginning for each.
+struct Excerpt {
+    path: String,
     text: String,
+    /// The byte of the file that the text begins at.
+    start: usize,
+    /// The fault's own place, from 1.
+    line: usize,
+    column: usize,
 }
 
-impl SourceCode for WholeLines {
+impl SourceCode for Excerpt {
     fn read_span<'a>(
         &'a self,
-        span: &SourceSpan,
-        before: usize,
-        after: usize,
+        _: &SourceSpan,
+        _: usize,
+        _: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let place = self.text.read_span(span, before, after)?;
-        let inside = place.span();
-        let start = self.text[..inside.offset()].rfind('\n').map_or(0, |at| at + 1);
-        let rest = &self.text[inside.offset() + inside.len()..];
-        let end = self.text.len() - rest.len() + rest.find('\n').unwrap_or(rest.len());
-        let lines = self.text.read_span(&(start..end).into(), 0, 0)?;
-        let (data, all) = (lines.data(), *lines.span());
-        // The column of the fault itself, which stands in the frame's head.
-        let contents = MietteSpanContents::new_named(
-            self.name.clone(),
-            data,
-            all,
-            place.line(),
-            place.column(),
-            lines.line_count(),
-        );
-        Ok(Box::new(contents))
+        let whole = (self.start, self.text.len()).into();
+        let (line, column) = (self.line - 1, self.column - 1);
+        let lines = self.text.lines().count();
+        Ok(Box::new(MietteSpanContents::new_named(self.path.clone(), self.text.as_bytes(), whole, line, column, lines)))
     }
 }
 

@@ -57,6 +57,17 @@ fn terminal_width() -> usize {
     terminal_size::terminal_size_of(std::io::stdout()).map_or(120, |(width, _)| usize::from(width.0))
 }
 
+/// The driver's log is the text of each statement, verifiers included. The modules are named because whoever names one in
+/// TENANTRY_LOG means it more than whoever names the crate.
+const NEVER_LOGGED: [&str; 6] = [
+    "tokio_postgres=info",
+    "tokio_postgres::prepare=info",
+    "tokio_postgres::query=info",
+    "tokio_postgres::copy_in=info",
+    "tokio_postgres::copy_out=info",
+    "tokio_postgres::simple_query=info",
+];
+
 /// Logs are off unless asked for with -vv or TENANTRY_LOG; the Vault client's own are never shown above debug, since
 /// what a store answers is said in our errors.
 pub fn start_logging(global: &Global) {
@@ -66,6 +77,7 @@ pub fn start_logging(global: &Global) {
         _ => "debug,vaultrs=off,rustify=off",
     };
     let filter = EnvFilter::try_from_env("TENANTRY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = NEVER_LOGGED.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match global.log_format {
         LogFormat::Text => builder.try_init(),

@@ -26,12 +26,23 @@ pub struct ConfigError {
 #[derive(Default)]
 pub(super) struct Faults(Vec<Fault>);
 
-/// More faults than this are one fault many times over; the rest are counted.
+/// More faults than this are one fault many times over.
 const MOST_SHOWN: usize = 100;
+/// Bytes of a message, and of the text that it is about: a file may be one line of many megabytes.
+const LONGEST_SHOWN: usize = 400;
 
 impl Faults {
+    /// Once there are enough, says so and heeds no more.
     pub fn push(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: Option<String>) {
-        self.0.push(Fault { span, message: message.into(), hint });
+        match self.0.len() {
+            0..MOST_SHOWN => self.0.push(Fault { span, message: shortened(message.into()), hint }),
+            MOST_SHOWN => self.0.push(Fault {
+                span: None,
+                message: format!("there are more faults than these {MOST_SHOWN}"),
+                hint: Some("mend these first: often they are one and the same".into()),
+            }),
+            _ => {}
+        }
     }
 
     pub fn is_full(&self) -> bool {
@@ -44,6 +55,10 @@ impl Faults {
         }
         self.0.sort_by_key(|fault| fault.span.as_ref().map_or(usize::MAX, |span| span.start));
         self.0.dedup();
+        for span in self.0.iter_mut().filter_map(|fault| fault.span.as_mut()) {
+            span.start = source.floor_char_boundary(span.start);
+            span.end = source.ceil_char_boundary(span.end.clamp(span.start, span.start + LONGEST_SHOWN));
+        }
         Err(ConfigError { path: path.to_owned(), source: places.redact(source), faults: self.0 })
     }
 }
@@ -56,6 +71,16 @@ impl ConfigError {
         Self { path: path.to_owned(), source: String::new(), faults: vec![fault] }
     }
 
+    /// How many faults, as a person says it.
+    #[must_use]
+    pub fn number(&self) -> String {
+        match self.faults.len() {
+            1 => "1 fault".into(),
+            n @ 0..=MOST_SHOWN => format!("{n} faults"),
+            _ => format!("more than {MOST_SHOWN} faults"),
+        }
+    }
+
     /// Line and column of a byte, both from 1, the column in characters.
     #[must_use]
     pub fn line_column(&self, byte: usize) -> (usize, usize) {
@@ -65,11 +90,24 @@ impl ConfigError {
         (line, 1 + String::from_utf8_lossy(&before[start..]).chars().count())
     }
 
-    /// The text of a line, from 1.
+    /// The bytes of the source to show for a span: its whole lines, or as much of them around it as a person reads.
     #[must_use]
-    pub fn line(&self, line: usize) -> &str {
-        self.source.lines().nth(line.saturating_sub(1)).unwrap_or_default()
+    pub fn excerpt(&self, span: &Range<usize>) -> Range<usize> {
+        let (text, end) = (&self.source, span.end.min(self.source.len()));
+        let start = span.start.min(end);
+        let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let rest = text[end..].find('\n').map_or(text.len(), |at| end + at);
+        let first = text.ceil_char_boundary(line.max(start.saturating_sub(LONGEST_SHOWN)));
+        first..text.floor_char_boundary(rest.min(end + LONGEST_SHOWN)).max(first)
     }
+}
+
+fn shortened(mut message: String) -> String {
+    if message.len() > LONGEST_SHOWN {
+        message.truncate(message.floor_char_boundary(LONGEST_SHOWN));
+        message.push('…');
+    }
+    message
 }
 
 impl fmt::Display for ConfigError {
@@ -82,10 +120,12 @@ impl fmt::Display for ConfigError {
                 Some(span) => {
                     let (line, column) = self.line_column(span.start);
                     write!(f, "{}:{line}:{column}: {}", self.path, fault.message)?;
-                    let text = self.line(line);
-                    let width = span.len().clamp(1, text.chars().count().saturating_sub(column - 1).max(1));
+                    let excerpt = self.excerpt(span);
+                    let text = self.source[excerpt.clone()].lines().next().unwrap_or_default();
+                    let indent = self.source[excerpt.start..span.start.min(self.source.len())].chars().count();
+                    let width = span.len().clamp(1, text.chars().count().saturating_sub(indent).max(1));
                     let gutter = line.to_string().len();
-                    let (indent, carets) = (column - 1, "^".repeat(width));
+                    let carets = "^".repeat(width);
                     write!(f, "\n{line} | {text}\n{:gutter$} | {:indent$}{carets}", "", "")?;
                 }
                 None => write!(f, "{}: {}", self.path, fault.message)?,

@@ -128,7 +128,9 @@ fn in_words(message: &str) -> (String, Option<String>) {
 }
 
 fn did_you_mean(word: &str, known: &[&str]) -> String {
-    match similar::get_close_matches(word, known, 1, 0.6).first() {
+    // Its cost grows with the square of the word's length.
+    let near = if word.len() > 100 { Vec::new() } else { similar::get_close_matches(word, known, 1, 0.6) };
+    match near.first() {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("known are {}", known.join(", ")),
     }
@@ -150,7 +152,7 @@ impl<'a> Places<'a> {
         let mut table = self.0.get_ref();
         let mut nearest = None;
         for (depth, name) in path.iter().enumerate() {
-            let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == name) else { return nearest };
+            let Some((key, value)) = table.get_key_value(*name) else { return nearest };
             nearest = Some(key.span());
             match value.get_ref() {
                 _ if depth + 1 == path.len() => return Some(value.span()),
@@ -171,7 +173,7 @@ impl<'a> Places<'a> {
                 _ => return None,
             }
         }
-        table.iter().find(|(key, _)| key.get_ref() == last).map(|(key, _)| key.span())
+        table.get_key_value(*last).map(|(key, _)| key.span())
     }
 
     /// The source with every credential starred out, as long as before so that spans still fit.

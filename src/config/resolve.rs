@@ -190,7 +190,11 @@ fn resolve_tenant(
             } else if !is_parameter(&lower) {
                 faults.push(places.value(&at), format!("{parameter:?} is no name of a parameter"), None);
             } else {
-                settings.insert(lower, setting(value));
+                let value = setting(value);
+                if value.contains('\0') {
+                    faults.push(places.value(&at), format!("the value of {parameter} holds a NUL character"), None);
+                }
+                settings.insert(lower, value);
             }
         }
     }

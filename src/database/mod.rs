@@ -17,6 +17,7 @@ mod target;
 mod target_error;
 mod tls;
 mod tuning;
+mod unlogged;
 mod verifier;
 
 pub use connect::{ConnectError, Endpoint};
@@ -26,3 +27,4 @@ pub use sslmode::SslMode;
 pub use target::Target;
 pub use target_error::TargetError;
 pub use tls::TlsError;
+pub(crate) use unlogged::execute_unlogged;

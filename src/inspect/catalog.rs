@@ -7,7 +7,10 @@ use postgres::{Client, Row, Transaction};
 use super::database::{acl, columns};
 use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
 use crate::error::{Doing, Error};
-use crate::model::{DefaultAcl, GlobalDefaultAcl, Holding, Membership, ObjectGroup, ObjectKind, Outside, Role, Schema};
+use crate::model::{
+    DefaultAcl, GlobalDefaultAcl, Holding, LARGE_TABLE_BYTES, Membership, ObjectGroup, ObjectKind, Outside, Role,
+    Schema,
+};
 
 pub(super) fn roles(
     transaction: &mut Transaction<'_>,
@@ -195,6 +198,22 @@ pub(super) fn dependents(
 
 /// Measures these schemas. In transactions of its own, because a tenant that locks its tables must not hold us up.
 ///
+/// # Errors
+/// What PostgreSQL answered.
+pub(super) fn large_tables(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+    schemas: &mut BTreeMap<String, Schema>,
+) -> Result<(), Error> {
+    let rows = transaction.query(include_str!("sql/large_tables.sql"), &[&names, &LARGE_TABLE_BYTES]);
+    for row in rows.doing("looking for large tables")? {
+        if let Some(schema) = schemas.get_mut(row.get::<_, &str>("schema")) {
+            schema.large_tables.insert(row.get("name"));
+        }
+    }
+    Ok(())
+}
+
 /// # Errors
 /// What PostgreSQL answered.
 pub(super) fn sizes(client: &mut Client, names: &[&str], schemas: &mut BTreeMap<String, Schema>) -> Result<(), Error> {

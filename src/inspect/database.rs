@@ -58,6 +58,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             version_num: row.get("version_num"),
             system_identifier: row.get("system_identifier"),
             lock_slots: row.get("lock_slots"),
+            connection_slots: row.get("connection_slots"),
             host: advertised_host(target),
             port: target.port(),
             admin: Admin {

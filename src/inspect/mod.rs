@@ -78,6 +78,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
     catalog::default_acls(&mut transaction, &mut observed.roles, &mut observed.schemas)?;
     catalog::outside(&mut transaction, &mut observed.roles, &names.planned, &admin)?;
+    catalog::large_tables(&mut transaction, &names.schemas, &mut observed.schemas)?;
     if !names.removed.is_empty() {
         catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
     }

@@ -60,8 +60,8 @@ pub(super) fn check(
                 "put it into a file of its own that begins with the line: -- tenantry: no-transaction",
             );
         }
-        let unnamed = after_concurrently(&statement.sql).is_some_and(|(_, next)| next.eq_ignore_ascii_case("ON"));
-        if no_transaction && unnamed {
+        let unnamed = || after_concurrently(&statement.sql).is_some_and(|(_, next)| next.eq_ignore_ascii_case("ON"));
+        if no_transaction && unnamed() {
             fault(
                 line,
                 "CREATE INDEX CONCURRENTLY without a name makes one more index each time a run is cut off",

@@ -5,8 +5,10 @@
 //! `tags && '{a}'` then calls the domain's CHECK, which says RESET ROLE. Only literals of containers come to that: arrays,
 //! rows, ranges, multiranges. A cast to a type of PostgreSQL's own, whose names come first in any search_path, settles it.
 
+use squawk_syntax::SyntaxKind;
 use squawk_syntax::ast::AstNode;
-use squawk_syntax::{SourceFile, SyntaxKind};
+
+use super::parse::with_tree;
 
 /// The types of PostgreSQL's own that such literals are of, or that text is read as.
 const BUILT_IN: [&str; 37] = [
@@ -49,18 +51,21 @@ const BUILT_IN: [&str; 37] = [
     "numrange",
 ];
 
-/// The literals whose type is left to be found out, as they are written.
+/// The literals whose type is left to be found out, as they are written; all of the text where it cannot be told.
 pub(super) fn of_unsure_type(sql: &str) -> Vec<String> {
-    let tree = SourceFile::parse(sql).tree();
-    let tokens: Vec<_> = tree
-        .syntax()
-        .descendants_with_tokens()
-        .filter_map(squawk_syntax::SyntaxElement::into_token)
-        .filter(|token| !matches!(token.kind(), SyntaxKind::WHITESPACE | SyntaxKind::COMMENT))
-        .map(|token| (token.kind(), token.text().to_owned()))
-        .collect();
-    let literals = tokens.iter().enumerate().filter(|(_, (kind, text))| may_be_a_container(*kind, text));
-    literals.filter(|(at, _)| !is_cast(&tokens[at + 1..])).map(|(_, (_, text))| text.clone()).collect()
+    let found = with_tree(sql, |parse| {
+        let tokens: Vec<_> = parse
+            .tree()
+            .syntax()
+            .descendants_with_tokens()
+            .filter_map(squawk_syntax::SyntaxElement::into_token)
+            .filter(|token| !matches!(token.kind(), SyntaxKind::WHITESPACE | SyntaxKind::COMMENT))
+            .map(|token| (token.kind(), token.text().to_owned()))
+            .collect();
+        let literals = tokens.iter().enumerate().filter(|(_, (kind, text))| may_be_a_container(*kind, text));
+        literals.filter(|(at, _)| !is_cast(&tokens[at + 1..])).map(|(_, (_, text))| text.clone()).collect()
+    });
+    found.unwrap_or_else(|_| vec![sql.to_owned()])
 }
 
 fn may_be_a_container(kind: SyntaxKind, text: &str) -> bool {

@@ -1,11 +1,15 @@
 //! The team's migration files: read once, checked offline, then held against every tenant's refinery history.
 
+mod blocking;
 mod lint;
 mod literals;
+mod parse;
 mod statements;
 
+pub use blocking::Blocking;
 pub use lint::{MigrationFault, MigrationWarning};
-pub use statements::{Statement, split};
+pub use statements::Statement;
+use statements::split;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +28,8 @@ pub struct MigrationFile {
     /// Runs after COMMIT, outside any transaction.
     pub no_transaction: bool,
     pub warnings: Vec<MigrationWarning>,
+    /// Costly where the table is large.
+    pub blocking: Vec<Blocking>,
     migration: Migration,
 }
 
@@ -52,7 +58,10 @@ impl MigrationFile {
                 )
             })
             .map_err(|f| vec![f])?;
-        let statements = split(sql);
+        let (statements, blocking) = split(sql).map_err(|error| {
+            let hint = "split it into several migrations, or write what nests so deeply another way";
+            vec![fault(error.to_string(), hint)]
+        })?;
         let no_transaction = sql
             .trim_start_matches('\u{feff}')
             .lines()
@@ -66,7 +75,15 @@ impl MigrationFile {
             true => statements.iter().map(Statement::repeatable).collect(),
             false => statements,
         };
-        Ok(Self { file: file.to_owned(), sql: sql.to_owned(), statements, no_transaction, warnings, migration })
+        Ok(Self {
+            file: file.to_owned(),
+            sql: sql.to_owned(),
+            statements,
+            no_transaction,
+            warnings,
+            blocking,
+            migration,
+        })
     }
 
     #[must_use]

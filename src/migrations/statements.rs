@@ -1,7 +1,9 @@
 //! A migration cut into its statements, so that an error can name the line and nothing in a file ends the transaction.
 
-use squawk_syntax::SourceFile;
 use squawk_syntax::ast::AstNode;
+
+use super::blocking::{self, Blocking};
+use super::parse::{ParseError, with_tree};
 
 /// One SQL statement of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,48 +50,54 @@ fn first_word(sql: &str) -> &str {
 
 /// Where the keyword CONCURRENTLY stands, and the word after it.
 pub(super) fn after_concurrently(sql: &str) -> Option<(std::ops::Range<usize>, String)> {
-    let parse = SourceFile::parse(sql);
-    let tokens = parse.tree().syntax().descendants_with_tokens().filter_map(|node| node.into_token());
-    let mut words = tokens.filter(|token| {
-        !token.text().trim().is_empty() && !token.text().starts_with("--") && !token.text().starts_with("/*")
+    let found = with_tree(sql, |parse| {
+        let tokens = parse.tree().syntax().descendants_with_tokens().filter_map(|node| node.into_token());
+        let mut words = tokens.filter(|token| {
+            !token.text().trim().is_empty() && !token.text().starts_with("--") && !token.text().starts_with("/*")
+        });
+        let keyword = words.find(|token| token.text().eq_ignore_ascii_case("CONCURRENTLY"))?.text_range();
+        let next = words.next().map(|token| token.text().to_owned()).unwrap_or_default();
+        Some((usize::from(keyword.start())..usize::from(keyword.end()), next))
     });
-    let keyword = words.find(|token| token.text().eq_ignore_ascii_case("CONCURRENTLY"))?.text_range();
-    let next = words.next().map(|token| token.text().to_owned()).unwrap_or_default();
-    Some((usize::from(keyword.start())..usize::from(keyword.end()), next))
+    found.ok().flatten()
 }
 
-/// The statements of a file in order.
+/// The statements of a file in order, and those of them that block a table.
 ///
 /// A text the parser does not know comes back as one statement: PostgreSQL has the last word on what is SQL.
-#[must_use]
-pub fn split(sql: &str) -> Vec<Statement> {
+pub(super) fn split(sql: &str) -> Result<(Vec<Statement>, Vec<Blocking>), ParseError> {
     let text = sql.trim_start_matches('\u{feff}');
-    let parse = SourceFile::parse(text);
-    if !parse.errors().is_empty() {
-        return if text.trim().is_empty() { Vec::new() } else { vec![Statement { sql: text.to_owned(), line: 1 }] };
-    }
-    parse
-        .tree()
-        .stmts()
-        .map(|statement| {
-            let node = statement.syntax();
-            let range = node.text_range();
+    with_tree(text, |parse| {
+        if !parse.errors().is_empty() {
+            let whole = (!text.trim().is_empty()).then(|| Statement { sql: text.to_owned(), line: 1 });
+            return (whole.into_iter().collect(), Vec::new());
+        }
+        let mut statements = Vec::new();
+        let (mut line, mut counted) = (1, 0);
+        for statement in parse.tree().stmts() {
+            let range = statement.syntax().text_range();
             let start = usize::from(range.start());
             let raw = &text[start..usize::from(range.end())];
             let sql = raw.trim_start();
             let begin = start + (raw.len() - sql.len());
-            Statement {
-                sql: sql.trim_end().trim_end_matches(';').to_owned(),
-                line: 1 + text[..begin].matches('\n').count(),
+            line += text[counted..begin].matches('\n').count();
+            counted = begin;
+            let sql = sql.trim_end().trim_end_matches(';').to_owned();
+            if !sql.is_empty() {
+                statements.push(Statement { sql, line });
             }
-        })
-        .filter(|statement| !statement.sql.is_empty())
-        .collect()
+        }
+        (statements, blocking::of(parse, text))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn split(sql: &str) -> Vec<Statement> {
+        super::split(sql).unwrap().0
+    }
 
     #[test]
     fn semicolons_in_strings_bodies_and_comments_do_not_cut() {

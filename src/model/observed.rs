@@ -52,6 +52,8 @@ pub struct Server {
     pub system_identifier: String,
     /// How many locks all sessions together can hold (manual, `max_locks_per_transaction`).
     pub lock_slots: i64,
+    /// How many sessions there may be of roles without rank; 0: not known.
+    pub connection_slots: i64,
     /// Where secrets send tenants, unless `advertise` says otherwise.
     pub host: String,
     pub port: u16,
@@ -273,6 +275,10 @@ impl State {
     }
 }
 
+/// From here on what reads or rewrites a whole table is felt: a second or more. Up to here `lock_timeout` of those who wait
+/// is rarely passed.
+pub const LARGE_TABLE_BYTES: i64 = 100 * 1024 * 1024;
+
 /// A tenant's schema.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
@@ -290,6 +296,8 @@ pub struct Schema {
     pub bytes: i64,
     /// Tables, indexes, sequences, views.
     pub relations: i64,
+    /// Tables of [`LARGE_TABLE_BYTES`] and more.
+    pub large_tables: BTreeSet<String>,
     /// What lies outside and would go with it; looked for only where a removal is planned.
     pub dependents: Vec<String>,
 }

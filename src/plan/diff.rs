@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
-use super::{DatabaseIdentity, Plan, Verb, database, removal, tenant};
+use super::{DatabaseIdentity, Plan, Verb, database, limits, removal, tenant};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
@@ -115,6 +115,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     rings.complete(&look, as_it_is, &mut tenants);
     let (database_changes, mut hazards) = database::plan(&look, &tenants);
     hazards.extend(removal::disk_hazard(&look, &tenants));
+    hazards.extend(limits::hazards(&look, &tenants));
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
     Plan {
         database: DatabaseIdentity {

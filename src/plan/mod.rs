@@ -8,6 +8,7 @@ mod database;
 mod diff;
 mod document;
 mod group;
+mod limits;
 mod privileges;
 mod removal;
 mod ring;
@@ -363,6 +364,10 @@ pub enum HazardKind {
     ManyLocks,
     /// A migration may reach outside the tenant's schema.
     MigrationEscapes,
+    /// A migration keeps a large table from being read or written while it runs.
+    BlocksTable,
+    /// The tenants' connection limits come to more than the server takes.
+    ConnectionsShort,
 }
 
 impl TenantPlan {

@@ -4,6 +4,9 @@ SELECT current_setting('server_version_num')::int AS version_num,
        (SELECT system_identifier FROM pg_control_system())::text AS system_identifier,
        current_setting('max_locks_per_transaction')::int8
          * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8) AS lock_slots,
+       -- reserved_connections is there from 16 on.
+       current_setting('max_connections')::int8 - current_setting('superuser_reserved_connections')::int8
+         - coalesce(current_setting('reserved_connections', true)::int8, 0) AS connection_slots,
        d.datname::text AS database,
        r.rolname::text AS admin,
        nullif(me.rolname, r.rolname)::text AS reader,

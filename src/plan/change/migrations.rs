@@ -49,6 +49,14 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
         let detail = format!("{}:{} {}", warning.file, warning.line, warning.message);
         draft.hazards.push(crate::plan::Hazard { kind: HazardKind::MigrationEscapes, detail });
     }
+    let large = draft.current.schema.as_ref().map(|schema| &schema.large_tables);
+    for (file, blocking) in files.iter().flat_map(|file| file.blocking.iter().map(move |blocking| (file, blocking))) {
+        if large.is_some_and(|large| large.contains(&blocking.table)) {
+            let place = format!("{}:{}", file.file, blocking.line);
+            let detail = format!("{place} on table {}, which is large: {}", blocking.table, blocking.message);
+            draft.hazards.push(crate::plan::Hazard { kind: HazardKind::BlocksTable, detail });
+        }
+    }
     draft.changes.push(Change::sql(Kind::Migrate, what, sql).before(before).after(after).step(Step::Migrate {
         versions: pending,
         owner: tenant.owner().to_owned(),

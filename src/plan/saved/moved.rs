@@ -71,6 +71,7 @@ fn without_sizes(plan: &TenantPlan) -> TenantPlan {
     for hazard in plan.hazards.iter_mut().filter(|hazard| hazard.kind == HazardKind::DeletesData) {
         hazard.detail = unsized_words(&hazard.detail);
     }
+    plan.hazards.retain(|hazard| hazard.kind != HazardKind::BlocksTable);
     plan
 }
 
@@ -99,6 +100,7 @@ pub(super) fn parts(look: &Look<'_>, plan: &TenantPlan) -> Parts {
         let mut schema = observed.schemas.get(name).cloned();
         if let Some(schema) = &mut schema {
             schema.bytes = 0;
+            schema.large_tables.clear();
         }
         parts.insert(format!("schema {name}"), digest(&format!("{schema:?}")));
     }

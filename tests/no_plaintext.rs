@@ -1,0 +1,111 @@
+//! A whole life of some tenants while the server logs all it can: no password, verifier or token of it is written anywhere
+//! but where it belongs.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "no_plaintext/life.rs"]
+mod life;
+#[path = "support/openbao.rs"]
+mod openbao;
+#[path = "support/postgres.rs"]
+mod postgres_server;
+#[path = "no_plaintext/watch.rs"]
+mod watch;
+
+use fleet::{BOTH, Fleet};
+use life::Life;
+use openbao::OpenBao;
+use postgres_server::{Version, binaries, database_on};
+use serde_json::Value;
+use tenantry::sandbox::Server;
+
+/// Everything that makes the server talk.
+fn talkative(version: Version) -> &'static Server {
+    let server = Server::builder()
+        .binaries(binaries(version))
+        .setting("log_statement", "all")
+        .setting("log_min_messages", "debug5")
+        .setting("log_min_error_statement", "debug5")
+        .setting("log_min_duration_statement", "0")
+        .setting("log_duration", "on")
+        .setting("log_parameter_max_length", "-1")
+        .setting("log_parameter_max_length_on_error", "-1")
+        .setting("log_connections", "on")
+        .setting("shared_preload_libraries", "pg_stat_statements")
+        .start()
+        .unwrap();
+    Box::leak(Box::new(server))
+}
+
+fn fleet(version: Version, name: &str) -> Fleet {
+    let mut fleet = Fleet::on(database_on(talkative(version), name));
+    fleet.head.clear();
+    fleet.execute("CREATE SCHEMA stats; CREATE EXTENSION pg_stat_statements SCHEMA stats");
+    fleet
+}
+
+#[test]
+fn with_secrets_in_files() {
+    for version in BOTH {
+        let mut life = Life::of(fleet(version, "plain_files"), version);
+        life.run();
+        life.nothing_leaked();
+    }
+}
+
+#[test]
+fn with_secrets_in_openbao() {
+    for version in BOTH {
+        let bao = OpenBao::dev();
+        let all = "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }";
+        let token = bao.token_with("all", all, Value::Null);
+        let mut fleet = fleet(version, "plain_bao");
+        fleet.head = format!("[secrets]\nstore = \"vault\"\n[vault]\naddress = \"{}\"\n", bao.address);
+        fleet.env.insert("VAULT_TOKEN".into(), token.clone());
+        let mut life = Life::of(fleet, version);
+        life.bao = Some(bao);
+        life.hidden.insert(token);
+        life.run();
+        life.nothing_leaked();
+    }
+}
+
+/// A CREATEROLE admin may not keep its statements out of the log itself; it is set so for its role.
+#[test]
+fn under_an_admin_who_is_no_superuser() {
+    for version in BOTH {
+        let mut fleet = fleet(version, "plain_weak");
+        let database = &fleet.database.name;
+        fleet.execute(&format!(
+            "CREATE ROLE plain_admin LOGIN CREATEROLE PASSWORD 'of-the-admin'; GRANT CREATE ON DATABASE {database} TO plain_admin;
+             ALTER ROLE plain_admin SET log_statement = none; ALTER ROLE plain_admin SET log_min_error_statement = panic;
+             ALTER ROLE plain_admin SET log_min_duration_statement = -1; ALTER ROLE plain_admin SET log_duration = off;
+             ALTER ROLE plain_admin SET pg_stat_statements.track_utility = off"
+        ));
+        fleet.url = fleet.database.url_as("plain_admin", "of-the-admin");
+        fleet.head.insert_str(0, "[database]\npublic_schema = \"keep\"\n");
+        let mut life = Life::of(fleet, version);
+        // The statements above are the test's own.
+        life.begin_anew();
+        life.weak = true;
+        life.run();
+        life.nothing_leaked();
+    }
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_panic_tells_no_secret() {
+    let mut life = Life::of(fleet(Version::V18, "plain_panic"), Version::V18);
+    life.fleet.migration("V1__t.sql", "CREATE TABLE t ();");
+    life.fleet.declare("np-a = {}\nnp-b = { password_from = \"${GIVEN}\" }");
+    life.fleet.env.insert("FAILPOINTS".into(), "after_secret=panic(boom)".into());
+    life.fleet.env.insert("RUST_BACKTRACE".into(), "full".into());
+    let run = life.tenantry(&["apply", "-y", "-vv"]);
+    assert_ne!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("boom"), "{}", run.stderr);
+    life.fleet.env.remove("FAILPOINTS");
+    life.tenantry(&["apply", "-y", "-vv"]).ends(0);
+    life.nothing_leaked();
+}
