@@ -9,17 +9,24 @@ mod postgres_server;
 mod proxy;
 
 use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use fleet::{BOTH, Fleet};
-use postgres_server::Version;
+use fleet::{BOTH, Fleet, ask};
+use postgres_server::{Version, binaries, database_on};
 use proxy::{Line, Loss, Proxy};
 use serde_json::Value;
+use tenantry::sandbox::Server;
 
 const APPLY: [&str; 6] = ["apply", "-y", "--allow-removals", "9", "--format", "json"];
 
-/// Four tenants, for each kind of change one, and the proxy that the tool goes through. Secrets name the server itself.
+/// Three tenants, and the proxy that the tool goes through. Secrets name the server itself.
 fn fleet(version: Version, name: &str) -> (Fleet, Proxy) {
-    let mut fleet = Fleet::usual(version, name);
+    behind_a_proxy(Fleet::usual(version, name), name)
+}
+
+fn behind_a_proxy(mut fleet: Fleet, name: &str) -> (Fleet, Proxy) {
     let port = fleet.database.server.port();
     let proxy = Proxy::before(port);
     fleet.url = fleet.url.replace(&format!(":{port}/"), &format!(":{}/", proxy.port));
@@ -104,5 +111,59 @@ fn what_cannot_be_looked_up_is_unknown_and_the_next_apply_converges() {
             assert_eq!(with_outcome(&again, "applied").len(), usize::from(loss == Loss::Commit), "{again}");
             fleet.settled();
         }
+    }
+}
+
+/// A number that a crash kept from being written down is given to somebody else's transaction, and that one is committed.
+#[test]
+fn a_transaction_is_not_taken_for_another_that_got_its_number() {
+    for (version, name) in BOTH.into_iter().zip(["xi15", "xi18"]) {
+        // Nothing but a COMMIT writes the log to the disk.
+        let server = Server::builder().binaries(binaries(version)).durable().setting("autovacuum", "off");
+        let server = server.setting("wal_writer_delay", "10s").setting("wal_writer_flush_after", "1GB");
+        let fleet = Fleet::on(database_on(Box::leak(Box::new(server.start().unwrap())), name));
+        fleet.migration("V1__users.sql", "CREATE TABLE users (id int);\n");
+        let (fleet, proxy) = behind_a_proxy(fleet, name);
+        let before = fleet.secret(&format!("{name}-old"));
+        proxy.lose(Loss::Held, 1, Line::Stalled);
+        fleet.declare(&format!("{name}-old = {{ username = \"{name} renamed\" }}\n{name}-drop = {{}}\n{name}-keep = {{ on_remove = \"retain\" }}"));
+        let apply = fleet.command(&APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let seen = proxy.commits();
+        let begun = Instant::now();
+        while proxy.commits() == seen {
+            assert!(begun.elapsed() < Duration::from_secs(60));
+            sleep(Duration::from_millis(5));
+        }
+        let at_work = fleet.ask(
+            "SELECT pid, backend_xid FROM pg_stat_activity WHERE application_name = 'tenantry' AND backend_xid IS NOT NULL",
+        );
+        let (pid, xid) = at_work.split_once(", ").unwrap();
+        // One backend that is killed makes PostgreSQL start all over, as after a power cut.
+        assert!(Command::new("sh").args(["-c", "kill -9 \"$1\"", "sh", pid]).status().unwrap().success());
+        let gone = format!("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = {pid})");
+        let is_gone = |client: &mut postgres::Client| client.query_one(&gone, &[]).is_ok_and(|row| row.get(0));
+        let mut client = loop {
+            let client = postgres::Client::connect(&fleet.database.url, postgres::NoTls).ok();
+            if let Some(client) = client.and_then(|mut client| is_gone(&mut client).then_some(client)) {
+                break client;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60));
+            sleep(Duration::from_millis(20));
+        };
+        let wanted: u64 = xid.parse().unwrap();
+        let mut given = 0;
+        while given < wanted {
+            given = ask(&mut client, "SELECT pg_current_xact_id()").parse().unwrap();
+        }
+        assert_eq!(given, wanted, "the number was written down after all: this proves nothing");
+        assert_eq!(ask(&mut client, &format!("SELECT pg_xact_status('{xid}')")), "committed");
+        proxy.mend();
+        let output = apply.wait_with_output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(with_outcome(&report, "failed"), [format!("{name}-old")].into(), "{report}");
+        assert_eq!(fleet.secret(&format!("{name}-old"))["url"], before["url"]);
+        fleet.log_in(&format!("{name}-old"));
+        fleet.run(&APPLY).ends(0);
+        fleet.settled();
     }
 }

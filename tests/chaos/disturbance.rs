@@ -32,41 +32,28 @@ pub enum Disturbance {
 
 use Disturbance::*;
 
-pub const ALL: [Disturbance; 14] = [
-    Killed,
-    KilledTwice,
-    Interrupted,
-    PostgresStopped,
-    BackendsTerminated,
-    Cut,
-    CutOff,
-    CommitLost,
-    AnswerLost,
-    AnswerLostAndCutOff,
-    OpenBaoKilled,
-    OpenBaoSealed,
-    OpenBaoSlow,
-    OpenBaoStalled,
+/// All of them, as the table calls them.
+const ALL: [(Disturbance, &str); 14] = [
+    (Killed, "kill -9"),
+    (KilledTwice, "kill -9, and again"),
+    (Interrupted, "SIGINT"),
+    (PostgresStopped, "PostgreSQL stopped -m immediate"),
+    (BackendsTerminated, "pg_terminate_backend"),
+    (Cut, "connections cut"),
+    (CutOff, "connections cut, none let in"),
+    (CommitLost, "COMMIT lost"),
+    (AnswerLost, "answer to COMMIT lost"),
+    (AnswerLostAndCutOff, "answer lost, none let in"),
+    (OpenBaoKilled, "OpenBao kill -9"),
+    (OpenBaoSealed, "OpenBao sealed"),
+    (OpenBaoSlow, "OpenBao slow"),
+    (OpenBaoStalled, "OpenBao stalls, and is cut"),
 ];
 
 impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Killed => "kill -9",
-            KilledTwice => "kill -9, and again",
-            Interrupted => "SIGINT",
-            PostgresStopped => "PostgreSQL stopped -m immediate",
-            BackendsTerminated => "pg_terminate_backend",
-            Cut => "connections cut",
-            CutOff => "connections cut, none let in",
-            CommitLost => "COMMIT lost",
-            AnswerLost => "answer to COMMIT lost",
-            AnswerLostAndCutOff => "answer lost, none let in",
-            OpenBaoKilled => "OpenBao kill -9",
-            OpenBaoSealed => "OpenBao sealed",
-            OpenBaoSlow => "OpenBao slow",
-            OpenBaoStalled => "OpenBao stalls, and is cut",
-        })
+        let named = ALL.iter().find(|(disturbance, _)| disturbance == self);
+        f.pad(named.map_or("", |(_, name)| name))
     }
 }
 
@@ -122,7 +109,7 @@ pub struct Blow {
 impl Blow {
     pub fn random(rng: &mut StdRng, usual: Duration, tenants: usize) -> Self {
         Self {
-            disturbance: *ALL.choose(rng).unwrap(),
+            disturbance: ALL.choose(rng).unwrap().0,
             moment: Moment::random(rng, usual, tenants),
             second: Moment::random(rng, usual, tenants),
             pause: Duration::from_millis(rng.random_range(0..600)),

@@ -39,7 +39,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// A secret that is there, with the version's number; None when it cannot be read as one.
+/// Secrets by path.
 pub type Secrets = BTreeMap<String, Value>;
 
 impl World {

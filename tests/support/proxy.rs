@@ -27,6 +27,8 @@ pub enum Loss {
     Commit,
     /// It is carried out, and the client never hears of it.
     Answer,
+    /// It waits, with all that follows, until the line is mended.
+    Held,
 }
 
 #[derive(Clone, Copy)]
@@ -81,7 +83,7 @@ impl Proxy {
         *self.shared.line.lock().unwrap() = line;
     }
 
-    /// The next `count` COMMITs of tenants' transactions come to harm; each ends its connection.
+    /// The next `count` COMMITs of tenants' transactions come to harm; each that is lost ends its connection.
     pub fn lose(&self, loss: Loss, count: u32, then: Line) {
         *self.shared.losses.lock().unwrap() = Some(Losses { loss, left: count, then });
     }
@@ -159,6 +161,7 @@ impl Shared {
                 match self.next_loss() {
                     Some(Loss::Commit) => break,
                     Some(Loss::Answer) => deaf.store(true, Ordering::Release),
+                    Some(Loss::Held) => self.pass(),
                     None => {}
                 }
             }
