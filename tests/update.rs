@@ -96,17 +96,6 @@ fn renames_keep_the_data_and_the_password_and_are_told_to_clients() {
 }
 
 #[test]
-fn names_cannot_be_swapped_in_one_go_and_the_plan_says_how() {
-    let fleet = Fleet::usual(BOTH[1], "swap");
-    fleet.declare("sw-a = { schema = \"sw_x\" }\nsw-b = { schema = \"sw_y\" }");
-    fleet.applies_and_settles();
-    fleet.declare("sw-a = { schema = \"sw_y\" }\nsw-b = { schema = \"sw_x\" }");
-    fleet.try_apply().ends(1).says("belongs to tenant sw-b").says("apply the change of sw-b first");
-    fleet.declare("sw-a = { schema = \"sw_x\" }\nsw-b = { schema = \"sw_y\" }");
-    fleet.settled();
-}
-
-#[test]
 fn policies_reach_the_registry() {
     for version in BOTH {
         let fleet = Fleet::usual(version, "policies");
