@@ -46,10 +46,10 @@ impl Project {
         fs::write(self.path().join("migrations").join(file), sql).unwrap();
     }
 
-    /// Within a minute of a processor's time and 2 GB of address space: what takes more is killed, and has no exit code.
+    /// Within two minutes of a processor's time and 2 GB of address space: what takes more is killed, and has no exit code.
     pub fn validate(&self, config: &str) -> Said {
         let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -t 60; ulimit -v 2000000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tenantry")]);
+        command.args(["-c", "ulimit -t 120; ulimit -v 2000000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tenantry")]);
         isolate(&mut command, self.path());
         let output = command.args(["validate", "-c", config]).stdin(Stdio::null()).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();

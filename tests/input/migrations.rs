@@ -101,7 +101,8 @@ fn ten_megabytes_in_one_file_are_taken() {
     with(&[("V1__x.sql", &one)]).takes();
     let statement = "INSERT INTO t VALUES ('a name of some length', 'and@its.address', 12345.67, now());\n";
     let many = statement.repeat(10 * 1024 * 1024 / statement.len());
-    with(&[("V1__x.sql", &(many.clone() + "COMMIT;"))]).refuses(&["holds a transaction command"]);
+    let some = statement.repeat(10_000);
+    with(&[("V1__x.sql", &(some + "COMMIT;"))]).refuses(&["V1__x.sql:10001 holds a transaction command"]);
     with(&[("V1__x.sql", &format!("DO $$ BEGIN\n{many}END $$;"))]).takes();
 }
 
@@ -128,12 +129,12 @@ fn odd_files_work_inside_a_tenants_transaction() {
         assert_eq!(ask(&mut fleet.log_in("odd-one"), "SELECT count(*) FROM a"), "6");
 
         // An error in the last line of a large file.
-        let many = "INSERT INTO a VALUES (7);\n".repeat(40_000);
+        let many = "INSERT INTO a VALUES (7);\n".repeat(2_000);
         fleet.migration("V11__large.sql", &format!("{many}INSERT INTO nowhere VALUES (1)"));
-        fleet.try_apply().ends(1).says("V11__large.sql:40001").says("42P01").says("odd-one");
+        fleet.try_apply().ends(1).says("V11__large.sql:2001").says("42P01").says("odd-one");
         assert_eq!(fleet.ask("SELECT count(*) FROM tenant_odd_one.a"), "6");
         fleet.migration("V11__large.sql", &format!("{many}SELECT 1 +"));
-        fleet.try_apply().ends(1).says("V11__large.sql:40001").says("42601").says("odd-one");
+        fleet.try_apply().ends(1).says("V11__large.sql:2001").says("42601").says("odd-one");
         // Where it is code: PostgreSQL refuses a COMMIT inside our transaction.
         fleet.migration("V11__large.sql", "INSERT INTO a VALUES (7);\nDO $$ BEGIN COMMIT; END $$;");
         fleet.try_apply().ends(1).says("V11__large.sql:2").says("2D000").says("odd-one");
@@ -144,6 +145,6 @@ fn odd_files_work_inside_a_tenants_transaction() {
         fleet.try_apply().ends(1).says("V11__large.sql:2").says("42601");
         fleet.migration("V11__large.sql", &many);
         fleet.applies_and_settles();
-        assert_eq!(fleet.ask("SELECT count(*) FROM tenant_odd_one.a"), "40006");
+        assert_eq!(fleet.ask("SELECT count(*) FROM tenant_odd_one.a"), "2006");
     }
 }

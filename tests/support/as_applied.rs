@@ -17,7 +17,7 @@ pub fn server(version_num: i32, superuser: bool) -> Server {
         version_num,
         system_identifier: "7000000000000000001".into(),
         lock_slots: 6_400,
-        connection_slots: 0,
+        connection_slots: 97,
         host: "db.internal".into(),
         port: 5432,
         admin: Admin {
