@@ -43,6 +43,14 @@ need_program() { # its name, Debian's packages, what it is, and what to type
   fi
 }
 
+warn_of_space() { # GB that a build from nothing and its servers take, and a directory on the file system they lie on
+  local free
+  free=$(($(df -Pk "$2" | awk 'END { print $4 }') / 1024 / 1024))
+  if [ "$free" -lt "$1" ]; then
+    echo "${0##*/}: $free GB are free in $2; a build from nothing takes about $1 GB" >&2
+  fi
+}
+
 missing() {
   echo "${0##*/}: $1" >&2
   echo "${0##*/}: $2" >&2

@@ -8,6 +8,11 @@ cd "$root" || exit 1
 
 need_rust clippy rustfmt
 need_curl
+# What incremental compilation keeps is as large again as all the rest, and a build from nothing gains nothing by it.
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+target=${CARGO_TARGET_DIR:-$root/target}
+mkdir -p "$target"
+warn_of_space 5 "$target"
 # The real servers. An installed PostgreSQL goes first on the PATH, for psql and for those who look for postgres there.
 bindir=$("$here/postgres.sh") || exit 1
 "$here/postgres18.sh" >/dev/null || exit 1

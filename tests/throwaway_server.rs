@@ -103,7 +103,7 @@ fn a_killed_process_takes_its_server_along() {
     child.wait().unwrap();
     let killed = Instant::now();
     while directory.exists() || TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(killed.elapsed() < Duration::from_secs(20), "the server outlived its parent");
+        assert!(killed.elapsed() < Duration::from_secs(60), "the server outlived its parent");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

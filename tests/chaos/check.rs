@@ -1,6 +1,7 @@
 //! What must hold: for whom nothing was changed, all the time; for everybody, after one more apply.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -48,6 +49,7 @@ pub fn all_is_well(world: &World, before: &Fleet, fleet: &Fleet) -> Result<(), S
     }
     nothing_is_nobodys(world, fleet)?;
     the_store_holds_these(world, fleet)?;
+    who_went_is_in_an_archive(world, before, fleet)?;
     the_data_is_there(world, before, fleet)
 }
 
@@ -123,6 +125,39 @@ fn the_store_holds_these(world: &World, fleet: &Fleet) -> Result<(), String> {
         Some(orphan) => Err(format!("{orphan} is in the store, and nobody's: {}", found[orphan])),
         None => Ok(()),
     }
+}
+
+/// Who was removed so that an archive stays has one, whole and with its row; beside the archives there is nothing. Those of
+/// earlier rounds are gone: each round looks at its own.
+fn who_went_is_in_an_archive(world: &World, before: &Fleet, fleet: &Fleet) -> Result<(), String> {
+    let dir = world.archives();
+    let mut files: BTreeSet<String> = match fs::read_dir(&dir) {
+        Ok(entries) => entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect(),
+        Err(_) => BTreeSet::new(),
+    };
+    let mut archived = BTreeSet::new();
+    for manifest in files.clone().iter().filter(|file| file.ends_with(".json")) {
+        let archive = tenantry::archive::open(&dir.join(manifest)).map_err(|error| error.to_string())?;
+        let users = archive.manifest.tables.iter().find(|table| table.table == "users");
+        if users.is_none_or(|table| table.rows == 0) {
+            return Err(format!("{manifest}: {} had a row", archive.manifest.tenant));
+        }
+        files.remove(manifest);
+        files.remove(&archive.manifest.dump.file);
+        archived.insert(archive.manifest.tenant.to_string());
+    }
+    if !files.is_empty() {
+        return Err(format!("no archive's: {files:?}"));
+    }
+    let gone = before.tenants.iter().filter(|(key, tenant)| {
+        let there = fleet.tenants.contains_key(*key) || fleet.retained.contains_key(*key);
+        tenant.on_remove == "archive" && !there
+    });
+    if let Some((key, _)) = gone.into_iter().find(|(key, _)| !archived.contains(*key)) {
+        return Err(format!("{key} is gone without an archive; of these there is one: {archived:?}"));
+    }
+    let _ = fs::remove_dir_all(dir);
+    Ok(())
 }
 
 /// Every tenant gets a row once it is there, and keeps it for as long as it has a schema.

@@ -13,11 +13,12 @@ const SIZE: usize = 50;
 const KEYS: usize = 64;
 /// Several tenants' owner role.
 const CROWD: &str = "crowd";
+const POLICIES: [&str; 5] = ["archive", "archive", "archive", "retain", "drop"];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenant {
     pub access: &'static str,
-    pub retain: bool,
+    pub on_remove: &'static str,
     pub username: Option<String>,
     pub schema: Option<String>,
     pub owner: Option<String>,
@@ -56,7 +57,7 @@ impl Tenant {
 
     fn toml(&self, key: &str) -> String {
         let mut keys = vec![format!("access = \"{}\"", self.access)];
-        keys.push(format!("on_remove = \"{}\"", if self.retain { "retain" } else { "drop" }));
+        keys.push(format!("on_remove = \"{}\"", self.on_remove));
         for (name, value) in [("username", &self.username), ("schema", &self.schema), ("owner", &self.owner)] {
             keys.extend(value.iter().map(|value| format!("{name} = \"{value}\"")));
         }
@@ -90,7 +91,7 @@ pub struct Change {
 impl Fleet {
     pub fn first() -> Self {
         let migrations = crate::fleet_support::MIGRATIONS.map(|(file, sql)| (file.to_owned(), sql.to_owned()));
-        let tenants = (0..SIZE).map(|n| (key(n), Tenant { access: "full", ..Tenant::default() })).collect();
+        let tenants = (0..SIZE).map(|n| (key(n), Tenant { access: "full", on_remove: "archive", ..Tenant::default() })).collect();
         Self { tenants, retained: BTreeMap::new(), prefix: "tenants".into(), migrations: migrations.into() }
     }
 
@@ -119,14 +120,19 @@ impl Fleet {
         keys.shuffle(rng);
         for key in keys.split_off(keys.len() - rng.random_range(0..=6)) {
             let gone = after.tenants.remove(&key).unwrap();
-            told.entry(if gone.retain { "retain" } else { "drop" }).or_default().push(key.clone());
-            if gone.retain {
+            told.entry(gone.on_remove).or_default().push(key.clone());
+            if gone.on_remove == "retain" {
                 after.retained.insert(key, gone);
             }
         }
         for key in keys.iter().take(rng.random_range(0..=12)) {
             let tenant = after.tenants.get_mut(key).unwrap();
             told.entry(tenant.change(rng, key, round)).or_default().push(key.clone());
+        }
+        for (what, name) in [("schemas go round:", NAME_OF_SCHEMA), ("usernames go round:", NAME_OF_USER)] {
+            if rng.random_bool(0.2) {
+                told.entry(what).or_default().extend(after.send_round(rng, name));
+            }
         }
         let wanted = (SIZE + rng.random_range(0..=4)).saturating_sub(2 + after.tenants.len());
         let mut free: Vec<String> = (0..KEYS).map(key).filter(|key| !self.tenants.contains_key(key)).collect();
@@ -151,6 +157,27 @@ impl Fleet {
         let gone = touched.iter().filter(|key| !after.tenants.contains_key(*key)).count();
         let tenants = if for_all { after.tenants.len() + gone } else { touched.len() };
         Change { after, touched, tenants, words: words.join("; ") }
+    }
+}
+
+/// A name of a tenant's own, where it is not the usual one.
+type NameOf = fn(&mut Tenant) -> &mut Option<String>;
+const NAME_OF_SCHEMA: NameOf = |tenant| &mut tenant.schema;
+const NAME_OF_USER: NameOf = |tenant| &mut tenant.username;
+
+impl Fleet {
+    /// Some tenants get each the name of the next, the last that of the first. Says who. Names that are not the usual ones
+    /// only: a usual one would be wanted back by the tenant that it is made of.
+    fn send_round(&mut self, rng: &mut StdRng, name_of: NameOf) -> Vec<String> {
+        let mut ring: Vec<_> = self.tenants.iter_mut().filter(|(_, tenant)| name_of(tenant).is_some()).collect();
+        ring.shuffle(rng);
+        ring.truncate(rng.random_range(2..=4));
+        let mut names: Vec<_> = ring.iter_mut().map(|(_, tenant)| name_of(tenant).take()).collect();
+        names.rotate_left(names.len().min(1));
+        for ((_, tenant), name) in ring.iter_mut().zip(names) {
+            *name_of(tenant) = name;
+        }
+        ring.into_iter().map(|(key, _)| key.clone()).collect()
     }
 }
 
@@ -185,7 +212,7 @@ impl Tenant {
         let crowd = access == "readwrite" && rng.random_bool(0.5);
         Self {
             access,
-            retain: rng.random_bool(0.3),
+            on_remove: POLICIES.choose(rng).unwrap(),
             owner: crowd.then(|| CROWD.to_owned()),
             password: rng.random_bool(0.2).then(|| word(rng)),
             ..Self::default()
@@ -222,7 +249,7 @@ impl Tenant {
                 "set work_mem of"
             }
             6 => {
-                self.retain = !self.retain;
+                self.on_remove = POLICIES.choose(rng).unwrap();
                 "on_remove of"
             }
             7 => {

@@ -95,6 +95,10 @@ impl World {
         target(&url).connect_admin().unwrap()
     }
 
+    pub fn archives(&self) -> PathBuf {
+        self.dir.path().join("archives")
+    }
+
     /// The tool's backends are gone, and with them its lock: a server may take a moment to see that its client is dead.
     pub fn wait_until_alone(&self) -> Result<(), String> {
         let mut admin = self.admin();
@@ -216,7 +220,7 @@ pub fn wait(mut ask: impl FnMut() -> String, otherwise: &str) -> Result<(), Stri
         if left.is_empty() {
             return Ok(());
         }
-        if begun.elapsed() > Duration::from_secs(20) {
+        if begun.elapsed() > Duration::from_secs(60) {
             return Err(format!("{otherwise}: {left}"));
         }
         sleep(Duration::from_millis(5));

@@ -158,8 +158,6 @@ impl Case {
         let victims = chosen.into_iter().map(|(kind, n)| (&kinds[kind], self.victim(number, n, database, stranger)));
         let mut changes: Vec<_> = victims.filter(|(kind, victim)| kind.fits(victim)).collect();
         // Whom nobody can grant anything any more.
-        // Without --deep not seen of every tenant yet; tests/deep.rs and the fleet of a hundred try it.
-        changes.retain(|(kind, _)| kind.name != "the password is taken away");
         changes.sort_by_key(|(kind, _)| kind.name == "the role is dropped");
         changes
     }

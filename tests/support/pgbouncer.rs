@@ -43,7 +43,7 @@ impl PgBouncer {
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let log = || fs::read_to_string(file("log")).unwrap_or_default();
-            assert!(begun.elapsed() < Duration::from_secs(20), "pgbouncer does not start; it says:\n{}", log());
+            assert!(begun.elapsed() < Duration::from_secs(60), "pgbouncer does not start; it says:\n{}", log());
             sleep(Duration::from_millis(20));
         }
         Self { port, shell, _dir: dir }
