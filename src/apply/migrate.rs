@@ -14,7 +14,7 @@ use super::tenant::{Job, database_error};
 use crate::database::{DatabaseError, Position, ServerError};
 use crate::inspect;
 use crate::migrations::{MigrationFile, MigrationSet};
-use crate::model::{History, ident, qualified};
+use crate::model::{History, ident, literal, qualified};
 use crate::registry;
 
 /// Stands in for a connection: keeps what the Runner would execute, so that it all goes into one function call.
@@ -169,7 +169,8 @@ pub(super) fn search_path(job: &Job<'_>, schema: &str) -> String {
 
 fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, body: &Body) -> Result<(), TenantError> {
     let tag = &body.tag;
-    let function = qualified(batch.schema, &format!("tenantry_{tag}"));
+    let name = format!("tenantry_{tag}");
+    let function = qualified(batch.schema, &name);
     let create = format!(
         "SET LOCAL ROLE {}; SET LOCAL check_function_bodies = off;\n\
          CREATE FUNCTION {function}() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = {} AS ${tag}${}${tag}$",
@@ -183,9 +184,21 @@ fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, bod
     fence::back_to_ours(transaction, &job.lock_timeout)
         .map_err(|error| database_error("taking the session back", &error))?;
     transaction
-        .batch_execute(&format!("DROP FUNCTION IF EXISTS {function}()"))
+        .batch_execute(&drop_wherever_it_is(&name))
         .map_err(|error| database_error("dropping the function that ran the migrations", &error.into()))?;
     Ok(())
+}
+
+/// Not by the schema's name: who owns the schema may have given it another since, and the function would stay.
+fn drop_wherever_it_is(function: &str) -> String {
+    format!(
+        "DO $$DECLARE schema name; BEGIN \
+           FOR schema IN SELECT n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+             WHERE p.proname = {} AND p.pronargs = 0 \
+           LOOP EXECUTE format('DROP FUNCTION %I.%I()', schema, {}); END LOOP; END$$",
+        literal(function),
+        literal(function)
+    )
 }
 
 /// The error with the file and the line it comes from.

@@ -91,7 +91,8 @@ pub struct Change {
 impl Fleet {
     pub fn first() -> Self {
         let migrations = crate::fleet_support::MIGRATIONS.map(|(file, sql)| (file.to_owned(), sql.to_owned()));
-        let tenants = (0..SIZE).map(|n| (key(n), Tenant { access: "full", on_remove: "archive", ..Tenant::default() })).collect();
+        let tenants =
+            (0..SIZE).map(|n| (key(n), Tenant { access: "full", on_remove: "archive", ..Tenant::default() })).collect();
         Self { tenants, retained: BTreeMap::new(), prefix: "tenants".into(), migrations: migrations.into() }
     }
 
@@ -169,14 +170,15 @@ impl Fleet {
     /// Some tenants get each the name of the next, the last that of the first. Says who. Names that are not the usual ones
     /// only: a usual one would be wanted back by the tenant that it is made of.
     fn send_round(&mut self, rng: &mut StdRng, name_of: NameOf) -> Vec<String> {
-        let mut ring: Vec<_> = self.tenants.iter_mut().filter(|(_, tenant)| name_of(tenant).is_some()).collect();
+        let named = self.tenants.iter_mut().map(|(key, tenant)| (key, name_of(tenant)));
+        let mut ring: Vec<_> = named.filter(|(_, name)| name.is_some()).collect();
         ring.shuffle(rng);
         ring.truncate(rng.random_range(2..=4));
-        let mut names: Vec<_> = ring.iter_mut().map(|(_, tenant)| name_of(tenant).take()).collect();
-        names.rotate_left(names.len().min(1));
-        for ((_, tenant), name) in ring.iter_mut().zip(names) {
-            *name_of(tenant) = name;
+        let mut names: Vec<_> = ring.iter_mut().map(|(_, name)| name.take()).collect();
+        if names.len() > 1 {
+            names.rotate_left(1);
         }
+        ring.iter_mut().zip(names).for_each(|((_, place), name)| **place = name);
         ring.into_iter().map(|(key, _)| key.clone()).collect()
     }
 }

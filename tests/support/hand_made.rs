@@ -260,7 +260,7 @@ const KINDS: &[Kind] = &[
         Anyone,
         "GRANT USAGE ON SCHEMA {schema} TO {stranger}; GRANT SELECT ON {schema}.users TO {stranger} WITH GRANT OPTION; \
          SET ROLE {stranger}; GRANT SELECT ON {schema}.users TO PUBLIC; RESET ROLE",
-        &[" in {schema}: ", "PUBLIC: SELECT granted by {stranger}", "{stranger}: SELECT WITH GRANT OPTION"],
+        &[" in {schema}: ", "SELECT granted by {stranger}", "{stranger}: SELECT WITH GRANT OPTION"],
     ),
     sql(
         "another role joins the tenant and may let others in",
