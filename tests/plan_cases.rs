@@ -52,8 +52,14 @@ fn sides(case: &Case) -> (Observed, Desired) {
     (observed, after)
 }
 
-fn shown(observed: &Observed, desired: &Desired) -> String {
-    let plan = tenantry::plan::diff(desired, observed, &|_| true);
+/// What apply would do; or, where the case says `== rotate`, what a rotation of the tenants named there would.
+fn shown(case: &Case, observed: &Observed, desired: &Desired) -> String {
+    let plan = match case.section("rotate") {
+        Some(keys) => {
+            tenantry::plan::rotation(desired, observed, &|key| keys.split_whitespace().any(|k| k == key.as_str()))
+        }
+        None => tenantry::plan::diff(desired, observed, &|_| true),
+    };
     text::plan(&plan, &Style { color: false, verbose: true, width: 120 })
 }
 
@@ -64,7 +70,7 @@ fn every_case_plans_as_its_file_says() {
     for path in case_files() {
         let case = Case::read(&path);
         let (observed, desired) = sides(&case);
-        let plan = shown(&observed, &desired);
+        let plan = shown(&case, &observed, &desired);
         let expected = case.section("plan").unwrap_or_default();
         if plan == expected {
             continue;
@@ -105,7 +111,7 @@ fn same_input_same_bytes() {
         let once = || {
             let (observed, desired) = sides(&case);
             let plan = tenantry::plan::diff(&desired, &observed, &|_| true);
-            (json::plan(&plan), tenantry::render::markdown::plan(&plan), shown(&observed, &desired))
+            (json::plan(&plan), tenantry::render::markdown::plan(&plan), shown(&case, &observed, &desired))
         };
         assert_eq!(once(), once(), "{}", name(&path));
     }
@@ -117,7 +123,7 @@ fn no_plan_holds_a_password() {
         let case = Case::read(&path);
         let (observed, desired) = sides(&case);
         let plan = tenantry::plan::diff(&desired, &observed, &|_| true);
-        let shown = json::plan(&plan) + &shown(&observed, &desired);
+        let shown = json::plan(&plan) + &shown(&case, &observed, &desired);
         assert!(!shown.contains("hunter2"), "{}:\n{shown}", name(&path));
     }
 }

@@ -24,6 +24,9 @@ impl Job<'_> {
             Target::Declared { tenant, secret_version, .. } => {
                 self.register_declared(transaction, tenant, secret_version.clone())
             }
+            Target::Rotated { tenant } => {
+                registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, None))
+            }
             Target::Removed { .. } => self.register_gone(transaction, State::Removed),
             Target::Retained { .. } => self.register_gone(transaction, State::Retained),
         }?;

@@ -16,7 +16,7 @@ use crate::archive::Deputy;
 use crate::database::{DatabaseError, ServerError, execute_unlogged, is_retryable, session};
 use crate::error::{Error, with_causes};
 use crate::model::Tenant;
-use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
+use crate::plan::{Change, Kind, Password, Sql, Step, Target, TenantPlan};
 use crate::registry;
 
 /// How often a tenant's transaction is tried again after 55P03, 40P01, 40001 or "tuple concurrently updated".
@@ -178,6 +178,7 @@ impl Job<'_> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let tenant = match &self.plan.target {
             Target::Declared { tenant, password, .. } => Some((tenant.as_ref(), password)),
+            Target::Rotated { tenant } => Some((tenant.as_ref(), &Password::Generated)),
             _ => None,
         };
         let password = match tenant {

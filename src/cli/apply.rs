@@ -54,9 +54,14 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     interrupt::watch();
     fail_point!("before_apply");
     let report = carry_out(global, &mut session, &observed, &plan, &interrupt::STOP, out)?;
+    tell(&report, &plan, out)
+}
+
+/// Prints what came of it.
+pub fn tell(report: &Report, plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
     out.print(&match out.format {
-        Format::Json => render::report::json(&report),
-        _ => render::report::text(&report, &plan, &out.style()),
+        Format::Json => render::report::json(report),
+        _ => render::report::text(report, plan, &out.style()),
     })?;
     Ok(match (report.interrupted, report.is_success()) {
         (true, _) => Exit::Interrupted,
@@ -66,7 +71,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
 }
 
 /// What was not seen is not known to be as declared.
-fn must_see_everything(observed: &Observed) -> Result<(), Failure> {
+pub fn must_see_everything(observed: &Observed) -> Result<(), Failure> {
     if let Some(reader) = &observed.server.reader {
         let keeper = &observed.server.admin.name;
         return Err(Failure::refused(
@@ -79,7 +84,7 @@ fn must_see_everything(observed: &Observed) -> Result<(), Failure> {
     Err(Failure::refused(format!("could not see {}; nothing was changed", unseen.what), hint))
 }
 
-fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
+pub fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
     let outcomes =
         plan.tenants.iter().filter(|tenant| tenant.verb == Verb::Blocked).map(crate::apply::TenantOutcome::blocked);
     let report = Report {

@@ -86,6 +86,10 @@ pub enum Command {
     List,
     /// Show one tenant, desired against observed; or a saved plan
     Show(ShowArgs),
+    /// Give tenants a new password, in PostgreSQL and in the secret store
+    ///
+    /// Nothing else about them is changed. Open sessions go on; whoever logs in next needs the new secret.
+    Rotate(RotateArgs),
     /// Log in as each tenant with its delivered secret; prove it reaches its own schema and no other
     Verify(VerifyArgs),
     /// Dump one tenant's schema into a file, with a manifest and a checksum; the tenant goes on working
@@ -157,6 +161,19 @@ pub struct ShowArgs {
     /// The tenant's key, or the file of a saved plan
     #[arg(value_name = "TENANT|PLANFILE")]
     pub tenant: String,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct RotateArgs {
+    /// The tenants' keys
+    pub tenants: Vec<String>,
+    /// Every tenant whose password is not given by password_from
+    #[arg(long)]
+    pub all: bool,
+    /// Of those, the tenants whose password is at least so old, such as 30d or 12h
+    #[arg(long, value_name = "AGE", value_parser = crate::config::duration)]
+    pub older_than: Option<std::time::Duration>,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod output;
 mod plan;
 mod progress;
 mod restore;
+mod rotate;
 mod sandbox;
 mod saved;
 mod session;
@@ -54,6 +55,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Drift(args) => drift::run(&cli.global, args, &mut out),
         Command::List => list::run(&cli.global, &mut out),
         Command::Show(args) => show::run(&cli.global, args, &mut out),
+        Command::Rotate(args) => rotate::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),

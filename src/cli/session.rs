@@ -146,6 +146,18 @@ impl Session {
         Err(Failure::refused("--target matches no tenant", "tenantry list shows the keys there are"))
     }
 
+    /// A key with a typing error must not pass for a tenant that is done.
+    pub fn declares(&self, global: &Global, named: &[String]) -> Result<(), Failure> {
+        let declared = &self.project.desired.tenants;
+        let unknown = named.iter().find(|name| !declared.keys().any(|key| key.as_str() == *name));
+        unknown.map_or(Ok(()), |unknown| {
+            Err(Failure::refused(
+                format!("tenant {unknown:?} is not in {}", global.config.display()),
+                "the keys are those under [tenants]; tenantry list shows them",
+            ))
+        })
+    }
+
     /// Looks at these tenants from now on: a saved plan is held against a plan for the same ones.
     pub fn retarget(&mut self, globs: &[String]) -> Result<(), Failure> {
         self.filter = Filter::new(globs)?;

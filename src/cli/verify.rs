@@ -33,15 +33,9 @@ pub fn verify(
     named: &[String],
     out: &mut Output,
 ) -> Result<Vec<Verdict>, Failure> {
-    let declared = &session.project.desired.tenants;
-    if let Some(unknown) = named.iter().find(|name| !declared.keys().any(|key| key.as_str() == *name)) {
-        return Err(Failure::refused(
-            format!("tenant {unknown:?} is not in {}", global.config.display()),
-            "the keys are those under [tenants]; tenantry list shows them",
-        ));
-    }
+    session.declares(global, named)?;
+    let declared = session.project.desired.tenants.values();
     let tenants: Vec<&Tenant> = declared
-        .values()
         .filter(|tenant| session.selects(&tenant.key))
         .filter(|tenant| named.is_empty() || named.iter().any(|name| name == tenant.key.as_str()))
         .collect();

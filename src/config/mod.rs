@@ -11,8 +11,8 @@ mod resolve;
 mod vault;
 
 pub use fault::{ConfigError, Fault};
-pub use resolve::Configuration;
 use resolve::resolve;
+pub use resolve::{Configuration, duration};
 
 use raw::RawConfig;
 

@@ -120,9 +120,15 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|_| format!("{text:?} is no duration"))?;
-    Duration::try_from(span).ok().filter(|d| !d.is_zero()).ok_or_else(|| format!("{text:?} is not a positive duration"))
+/// Such as "5s", "10m", "30d"; a day is 24 hours.
+///
+/// # Errors
+/// When it is none, or not above zero.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is no duration; write it as 5s, 10m or 30d"))?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok();
+    let length = length.and_then(|length| Duration::try_from(length).ok());
+    length.filter(|length| !length.is_zero()).ok_or_else(|| format!("{text:?} is not a positive duration"))
 }
 
 fn name(

@@ -18,6 +18,9 @@ pub(super) struct Look<'a> {
     pub role_of: BTreeMap<&'a str, &'a TenantKey>,
     /// Every role that owns for a tenant, declared or registered, with those tenants.
     pub owners: BTreeMap<&'a str, BTreeSet<&'a TenantKey>>,
+    /// Roles that pg_dump or pg_restore logs in as. They are no members by hand: each goes by itself, or with a change of the
+    /// tenant whose row names it, and with it from an owner role that others share.
+    pub deputies: BTreeSet<&'a str>,
 }
 
 impl<'a> Look<'a> {
@@ -29,7 +32,9 @@ impl<'a> Look<'a> {
             schema_of: BTreeMap::new(),
             role_of: BTreeMap::new(),
             owners: BTreeMap::new(),
+            deputies: BTreeSet::new(),
         };
+        look.deputies = look.registered().filter_map(|(_, row)| row.deputy.as_deref()).collect();
         for (key, row) in look.registered().filter(|(_, row)| row.state != State::Removed) {
             look.schema_of.insert(&row.schema, key);
             look.role_of.insert(&row.username, key);
@@ -95,6 +100,15 @@ pub fn is_shared_owner(desired: &Desired, observed: &Observed, role: &str, key: 
     Look::new(desired, observed).is_shared_owner(role, key)
 }
 
+pub(super) fn identity(observed: &Observed) -> DatabaseIdentity {
+    DatabaseIdentity {
+        host: observed.server.host.clone(),
+        port: observed.server.port,
+        name: observed.database.name.clone(),
+        system_identifier: observed.server.system_identifier.clone(),
+    }
+}
+
 /// What turns `observed` into `desired`, for the tenants that `selects` takes.
 ///
 /// Pure: same input, same plan, byte for byte.
@@ -118,12 +132,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     hazards.extend(limits::hazards(&look, &tenants));
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
     Plan {
-        database: DatabaseIdentity {
-            host: observed.server.host.clone(),
-            port: observed.server.port,
-            name: observed.database.name.clone(),
-            system_identifier: observed.server.system_identifier.clone(),
-        },
+        database: identity(observed),
         database_changes,
         hazards,
         unseen: observed.unseen.clone(),

@@ -68,8 +68,9 @@ fn memberships(look: &Look<'_>, found: &Group, changes: &mut Vec<DatabaseChange>
     let declared = look.desired.tenants.values();
     let tenants: BTreeSet<&str> =
         declared.flat_map(|tenant| [tenant.username.as_str(), tenant.owner_role.as_str()]).collect();
-    let is_tenant = |role: &str| tenants.contains(role) || look.role_of.contains_key(role);
-    for membership in found.role.members.iter().filter(|membership| !is_tenant(&membership.role)) {
+    let is_known =
+        |role: &str| tenants.contains(role) || look.role_of.contains_key(role) || look.deputies.contains(role);
+    for membership in found.role.members.iter().filter(|membership| !is_known(&membership.role)) {
         changes.push(change(
             DatabaseAction::RevokeMembership,
             format!("role {}, which is no tenant's: {}", membership.role, words(membership, group)),

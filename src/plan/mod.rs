@@ -12,6 +12,7 @@ mod limits;
 mod privileges;
 mod removal;
 mod ring;
+mod rotation;
 mod saved;
 mod tenant;
 
@@ -26,6 +27,7 @@ pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
 pub use removal::drop_role;
 pub(crate) use removal::size;
+pub use rotation::rotation;
 pub use saved::{ReadError, Saved, Stale, digest};
 
 use std::collections::BTreeSet;
@@ -216,6 +218,8 @@ pub enum Target {
     /// The tenant as declared.
     /// `secret_version`: the version in the store whose password PostgreSQL holds afterwards, unless one is written.
     Declared { tenant: Box<Tenant>, password: Password, secret_version: Option<String> },
+    /// As it was, with another password.
+    Rotated { tenant: Box<Tenant> },
     /// Gone; the row stays as a tombstone until the secret is gone too.
     Removed { secret: RegisteredSecret },
     /// NOLOGIN, its schema kept.

@@ -86,19 +86,7 @@ impl Draft<'_> {
 
 pub(super) fn plan(look: &Look<'_>, tenant: &Tenant) -> TenantPlan {
     let registered = look.registered_tenant(&tenant.key).filter(|row| row.state != State::Removed);
-    let mut plan = TenantPlan {
-        tenant: tenant.key.clone(),
-        verb: Verb::Unchanged,
-        schema: tenant.schema.clone(),
-        username: tenant.username.clone(),
-        owner: tenant.owner().to_owned(),
-        changes: Vec::new(),
-        hazards: Vec::new(),
-        reason: None,
-        hint: None,
-        notes: Vec::new(),
-        target: Target::None,
-    };
+    let mut plan = TenantPlan::of(tenant);
     let mut draft = Draft {
         look,
         tenant,
@@ -122,6 +110,23 @@ pub(super) fn plan(look: &Look<'_>, tenant: &Tenant) -> TenantPlan {
 pub(super) type Work = (Vec<Change>, Vec<Hazard>, Target);
 
 impl TenantPlan {
+    /// Nothing to do, so far.
+    pub(super) fn of(tenant: &Tenant) -> Self {
+        Self {
+            tenant: tenant.key.clone(),
+            verb: Verb::Unchanged,
+            schema: tenant.schema.clone(),
+            username: tenant.username.clone(),
+            owner: tenant.owner().to_owned(),
+            changes: Vec::new(),
+            hazards: Vec::new(),
+            reason: None,
+            hint: None,
+            notes: Vec::new(),
+            target: Target::None,
+        }
+    }
+
     /// The verb with its work; or blocked, and why.
     pub(super) fn take(&mut self, verb: Verb, work: Result<Work, Blocked>) {
         match work {

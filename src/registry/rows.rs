@@ -133,6 +133,26 @@ pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), po
     Ok(())
 }
 
+/// Another password for a tenant that stays as it is. The version of its secret comes once it is written.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn rotate(
+    transaction: &mut Transaction<'_>,
+    tenant: &TenantKey,
+    secret: &RegisteredSecret,
+) -> Result<(), postgres::Error> {
+    let SecretFields { username, schema, host, port, database } = &secret.fields;
+    transaction
+        .execute(
+            "UPDATE tenantry.tenants SET password_source = 'generated', password_changed_at = pg_catalog.now(), \
+             updated_at = pg_catalog.now(), secret_place = $2, secret_username = $3, secret_schema = $4, secret_host = $5, \
+             secret_port = $6, secret_database = $7 WHERE tenant = $1",
+            &[&tenant.as_str(), &secret.place, username, schema, host, &i32::from(*port), database],
+        )
+        .map(drop)
+}
+
 /// Once its secret is gone, nothing of a dropped tenant is left to remember, and a retained one has none.
 ///
 /// # Errors

@@ -89,7 +89,7 @@ fn shape(tenant: &TenantPlan, names: &Names<'_>) -> Shape {
     let hide = |text: &String| names.hide(text);
     Shape {
         access: match &tenant.target {
-            Target::Declared { tenant, .. } => Some(tenant.access.as_str()),
+            Target::Declared { tenant, .. } | Target::Rotated { tenant } => Some(tenant.access.as_str()),
             _ => None,
         },
         changes: tenant.changes.iter().map(|change| words(change, names)).collect(),

@@ -157,8 +157,8 @@ impl Case {
         chosen.dedup_by(|next, first| next.1 == first.1 && secret(next.0) && secret(first.0));
         let victims = chosen.into_iter().map(|(kind, n)| (&kinds[kind], self.victim(number, n, database, stranger)));
         let mut changes: Vec<_> = victims.filter(|(kind, victim)| kind.fits(victim)).collect();
-        // Whom nobody can grant anything any more.
-        changes.sort_by_key(|(kind, _)| kind.name == "the role is dropped");
+        // What nobody can change any more.
+        changes.sort_by_key(|(kind, _)| kind.name.ends_with(" is dropped"));
         changes
     }
 }

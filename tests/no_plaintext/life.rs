@@ -127,6 +127,10 @@ impl Life {
         self.tenantry(&["show", "np-b", "-vv"]).ends(0);
         self.tenantry(&["plan", "--format", "markdown"]).ends(0);
 
+        // A new password, from below what RUST_LOG could show to what a machine reads.
+        self.tenantry(&["rotate", "--all", "-vv"]).ends(0);
+        self.tenantry(&["rotate", "np-c", "--format", "json", "--log-format", "json", "-vv"]).ends(0);
+
         // There and back.
         self.fleet.declare("np-b = { username = \"np renamed\", schema = \"np-renamed\" }\nnp-c = {}\nnp-e = {}");
         self.tenantry(&REMOVE).ends(0);

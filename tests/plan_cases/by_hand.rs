@@ -90,6 +90,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
             for role in [user, owner] {
                 observed.roles.get_mut(&role)?.members.insert(Membership::plain(*name));
             }
+            observed.database.group.as_mut()?.role.members.insert(Membership::plain(*name));
             drop(observed.roles.insert(
                 (*name).into(),
                 Role { can_login: true, inherit: true, connection_limit: 2, ..Role::default() },

@@ -37,10 +37,8 @@ fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
             draft.take(change);
         }
     }
-    // A deputy is no member by hand; it goes by itself, or with a change of its own. The tenant's own role is told of as
-    // a member above.
-    let deputy = draft.registered.and_then(|row| row.deputy.clone());
-    let known = |member: &str| Some(member) == deputy.as_deref() || member == draft.tenant.username;
+    // The tenant's own role is told of as a member above.
+    let known = |member: &str| draft.look.deputies.contains(member) || member == draft.tenant.username;
     let members: Vec<_> = role.members.iter().filter(|member| !known(&member.role)).collect();
     for membership in members {
         draft.take(revoke(membership, name, &membership.role, format!("role {}", membership.role)));

@@ -34,21 +34,11 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     let tenant = draft.tenant;
     let look = draft.look;
     let store = look.desired.secrets.store.as_str();
-    let found = match look.observed.secrets.get(&tenant.secret_path) {
-        None => None,
-        // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
-        Some(SecretState::Unseen) => match draft.registered {
-            Some(row) => return Ok((Password::Untouched, row.secret.version.clone())),
-            None => None,
-        },
-        Some(SecretState::Foreign(why)) => {
-            return Err(Blocked::new(
-                format!("the secret at {} is somebody else's: {why}", tenant.secret_path),
-                "move that secret away, or set another [secrets] path; tenantry overwrites nothing it did not write",
-            ));
-        }
-        Some(state @ SecretState::Ours { version, .. }) => Some(Secret { version, state }),
-    };
+    // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
+    if let (Some(SecretState::Unseen), Some(row)) = (look.observed.secrets.get(&tenant.secret_path), draft.registered) {
+        return Ok((Password::Untouched, row.secret.version.clone()));
+    }
+    let found = ours_at(look, &tenant.secret_path)?;
     let active = draft.registered.filter(|row| row.state == State::Active);
     // A role that is made now, or woken up, has no password anybody knows: who put it to sleep may have made it anew.
     // A role without one was restored from a dump that holds none, or somebody took it away.
@@ -137,15 +127,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         );
     }
     if write {
-        let before = found.as_ref().map(|secret| words(remembered.map(|known| &known.fields), secret));
-        let mut change = Change::sql(Kind::WriteSecret, format!("secret {}", tenant.secret_path), Vec::new())
-            .after(spell(&wanted))
-            .step(Step::WriteSecret {
-                path: tenant.secret_path.clone(),
-                expected: found.as_ref().map(|secret| secret.version.to_owned()),
-            });
-        change.before = before;
-        draft.changes.push(change);
+        draft.changes.push(writing(draft, found.as_ref(), remembered));
     }
     if let Some(row) = moved.filter(|row| row.secret.store == store) {
         delete(draft, &row.secret);
@@ -153,6 +135,42 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     let formers = draft.registered.map(|row| former(draft.look, row)).unwrap_or_default();
     draft.changes.extend(formers);
     Ok((password, found.map(|secret| secret.version.to_owned())))
+}
+
+/// A new password and its secret, whatever PostgreSQL and the store hold now.
+///
+/// # Errors
+/// When the secret at the tenant's path is somebody else's.
+pub(in crate::plan) fn renew(draft: &mut Draft<'_>) -> Result<(), Blocked> {
+    let found = ours_at(draft.look, &draft.tenant.secret_path)?;
+    role::set_password(draft, "newly generated");
+    role::warn_of_new_password(draft);
+    let remembered = draft.registered.map(|row| &row.secret);
+    draft.changes.push(writing(draft, found.as_ref(), remembered));
+    Ok(())
+}
+
+/// The secret at this path, if there is one and it can be seen.
+fn ours_at<'a>(look: &Look<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
+    match look.observed.secrets.get(path) {
+        Some(SecretState::Foreign(why)) => Err(Blocked::new(
+            format!("the secret at {path} is somebody else's: {why}"),
+            "move that secret away, or set another [secrets] path; tenantry overwrites nothing it did not write",
+        )),
+        Some(state @ SecretState::Ours { version, .. }) => Ok(Some(Secret { version, state })),
+        None | Some(SecretState::Unseen) => Ok(None),
+    }
+}
+
+/// Writes the tenant's secret just before COMMIT. `remembered`: as it was written last.
+fn writing(draft: &Draft<'_>, found: Option<&Secret<'_>>, remembered: Option<&RegisteredSecret>) -> Change {
+    let path = &draft.tenant.secret_path;
+    let expected = found.map(|secret| secret.version.to_owned());
+    let mut change = Change::sql(Kind::WriteSecret, format!("secret {path}"), Vec::new())
+        .after(spell(&fields(draft)))
+        .step(Step::WriteSecret { path: path.clone(), expected });
+    change.before = found.map(|secret| words(remembered.map(|known| &known.fields), secret));
+    change
 }
 
 /// Deletes a secret that is no longer the tenant's, after COMMIT.

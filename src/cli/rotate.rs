@@ -1,0 +1,69 @@
+//! `rotate`: a new password.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::args::{Format, Global, RotateArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use super::validate::count;
+use super::{apply, interrupt, plan, session};
+use crate::apply::Lock;
+use crate::inspect::Sizes;
+use crate::model::{Observed, State, TenantKey};
+use crate::plan::{TenantPlan, rotation};
+
+pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let mut session = session::connect(global)?;
+    session.declares(global, &args.tenants)?;
+    let _lock = Lock::take(&mut session.client, &session.target)?;
+    let observed = session.observe(Sizes::Removed)?;
+    apply::must_see_everything(&observed)?;
+    session.selects_something(&observed)?;
+    let chosen = chosen(&session, &observed, args, out);
+    if chosen.is_empty() && out.format != Format::Json {
+        out.print("No password is to be rotated.\n")?;
+        return Ok(Exit::Ok);
+    }
+    let plan = rotation(&session.project.desired, &observed, &|key| chosen.contains(key));
+    if !plan.tenants.iter().any(TenantPlan::has_work) {
+        return apply::nothing_to_do(&plan, out);
+    }
+    if out.format != Format::Json {
+        out.print(&plan::rendered(&plan, out))?;
+    }
+    apply::preflight(&session, &observed, &plan)?;
+    interrupt::watch();
+    let report = apply::carry_out(global, &mut session, &observed, &plan, &interrupt::STOP, out)?;
+    apply::tell(&report, &plan, out)
+}
+
+/// Those that are named, or all that can be rotated; of these `--older-than` takes a part.
+fn chosen(session: &session::Session, observed: &Observed, args: &RotateArgs, out: &mut Output) -> BTreeSet<TenantKey> {
+    let declared = session.project.desired.tenants.values().filter(|tenant| session.selects(&tenant.key));
+    if !args.tenants.is_empty() {
+        let named = declared.filter(|tenant| args.tenants.iter().any(|name| name == tenant.key.as_str()));
+        return named.map(|tenant| tenant.key.clone()).collect();
+    }
+    let row = |key: &TenantKey| {
+        let row = observed.registry.as_ref()?.tenants.get(key)?;
+        (row.state == State::Active).then_some(row)
+    };
+    let (given, others): (Vec<_>, Vec<_>) = declared.partition(|tenant| tenant.password.is_some());
+    let (there, absent): (Vec<_>, Vec<_>) = others.into_iter().partition(|tenant| row(&tenant.key).is_some());
+    for (left_out, why) in [(given.len(), "password_from gives the password"), (absent.len(), "apply comes first")] {
+        if left_out > 0 {
+            out.note(&format!("{} left out: {why}", count(left_out, "tenant")));
+        }
+    }
+    let now = Timestamp::now();
+    let is_old = |key: &TenantKey| {
+        let Some(age) = args.older_than else { return true };
+        // Of a password that was never noted nobody knows that it is young.
+        let Some(changed) = row(key).and_then(|row| row.password_changed_at) else { return true };
+        SignedDuration::try_from(age).is_ok_and(|age| now.duration_since(changed) >= age)
+    };
+    there.into_iter().map(|tenant| tenant.key.clone()).filter(is_old).collect()
+}
