@@ -33,7 +33,7 @@ step() {
 }
 step cargo fmt --check
 step cargo clippy --locked --all-targets -- -D warnings
-step cargo clippy --locked --features failpoints --bin tenantry --test crash -- -D warnings
+step cargo clippy --locked --features failpoints --bin tenantry --test crash --test no_plaintext -- -D warnings
 step cargo check --locked --lib --no-default-features
 
 log=$(mktemp)
@@ -43,9 +43,10 @@ tests() {
   cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$log"
   [ "${PIPESTATUS[0]}" = 0 ] || broken+=("cargo test $*")
 }
-# What is shipped is tested as it is; the places where a run can be cut off are compiled for this one test only. It goes
-# first, so that the binary it leaves behind is replaced.
+# What is shipped is tested as it is; the places where a run can be cut off are compiled for these tests only. They go
+# first, so that the binary they leave behind is replaced.
 tests --features failpoints --test crash
+tests --features failpoints --test no_plaintext a_panic
 tests
 
 for command in ${broken[@]+"${broken[@]}"}; do echo "failed: $command"; done

@@ -186,3 +186,54 @@ fn a_target_that_matches_nothing_is_no_fleet_in_sync() {
         fleet.run(&[command, "--target", "gt-oen"]).ends(1).says("matches no tenant");
     }
 }
+
+/// A dump that was restored into another cluster, for staging say, has the registry of the database that is in use.
+#[test]
+fn a_copy_in_another_cluster_takes_no_secret_of_the_original() {
+    for version in BOTH {
+        let mut fleet = Fleet::usual(version, "gx");
+        let usual = fleet.head.clone();
+        fleet.declare("gx-one = {}\ngx-two = {}");
+        fleet.apply();
+        let secrets = |fleet: &Fleet| ["gx-one", "gx-two"].map(|tenant| fleet.secret(tenant));
+        let before = secrets(&fleet);
+        fleet.execute("UPDATE tenantry.identity SET system_identifier = '4711'");
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(0).says("another_cluster").says("4711");
+        fleet.run(&["rotate", "--all"]).ends(1).says("came here from another cluster").says("gx-one, gx-two");
+        fleet.declare("gx-one = {}");
+        fleet.run(&REMOVE).ends(1).says("came here from another cluster").says("gx-two").says("--moved");
+        assert_eq!(fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tenant_gx_%'"), "2");
+        fleet.declare("gx-one = {}\ngx-two = {}");
+        assert_eq!(secrets(&fleet), before);
+        fleet.head = format!("[database]\nadvertise = {{ host = \"staging.internal\" }}\n{usual}");
+        fleet.declare("gx-one = {}\ngx-two = {}");
+        fleet.run(&["apply", "-y"]).ends(1).says("came here from another cluster");
+        assert_eq!(secrets(&fleet), before);
+        // Said to have moved, it is this cluster's from then on.
+        fleet.run(&["apply", "-y", "--moved"]).ends(0).says("2 applied");
+        fleet.head = usual;
+        fleet.declare("gx-one = {}");
+        fleet.run(&REMOVE).ends(0);
+        fleet.settled();
+    }
+}
+
+/// As the group role, which every tenant may become, one can make large objects, and nothing else.
+#[test]
+fn what_the_group_role_owns_is_told() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "gl");
+        fleet.declare("gl-one = {}\ngl-two = {}");
+        fleet.applies_and_settles();
+        let sql = format!("SET ROLE tenantry_{}_tenants; SELECT lo_create(0)", fleet.database.name);
+        fleet.log_in("gl-one").batch_execute(&sql).unwrap();
+        fleet
+            .run(&["plan", "--detailed-exitcode"])
+            .ends(0)
+            .says("group_role")
+            .says("owns an object here")
+            .says("lo_unlink");
+        fleet.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata");
+        assert!(!fleet.run(&["plan"]).ends(0).stdout.contains("group_role"));
+    }
+}

@@ -12,7 +12,7 @@ use super::{interrupt, plan, saved, session};
 use crate::apply::{Apply, Lock, Report};
 use crate::error::Doing;
 use crate::model::Observed;
-use crate::plan::{Plan, Step, Verb};
+use crate::plan::{Plan, Step, TenantPlan, Verb};
 use crate::registry;
 use crate::render;
 
@@ -36,7 +36,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     if let Some(saved) = saved {
         plan = saved::narrow(&saved, &session, &observed, plan)?;
     }
-    if plan.database_changes.is_empty() && !plan.tenants.iter().any(crate::plan::TenantPlan::has_work) {
+    if plan.database_changes.is_empty() && !plan.tenants.iter().any(TenantPlan::has_work) {
         if observed.registry.is_some() {
             registry::settle(&mut session.client)?;
         }
@@ -46,6 +46,9 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         out.print(&plan::rendered(&plan, out))?;
     }
     allow_removals(&plan, args)?;
+    if !args.moved {
+        leave_secrets_of_another_cluster(&observed, &plan)?;
+    }
     preflight(&session, &observed, &plan)?;
     if !args.auto_approve && !asked()? {
         out.note("Nothing was changed.");
@@ -113,6 +116,27 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// In a copy of a database that is in use the secrets are the other one's: who logs in there needs them as they are.
+pub fn leave_secrets_of_another_cluster(observed: &Observed, plan: &Plan) -> Result<(), Failure> {
+    let Some(cluster) = observed.registry.as_ref().and_then(|registry| registry.came_from.as_ref()) else {
+        return Ok(());
+    };
+    let takes = |tenant: &&TenantPlan| tenant.has_work() && tenant.takes_a_secret();
+    let tenants: Vec<&str> = plan.tenants.iter().filter(takes).take(5).map(|tenant| tenant.tenant.as_str()).collect();
+    if tenants.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!(
+            "this database came here from another cluster (system identifier {cluster}), and the plan changes secrets that may be in use \
+             there ({}{}); nothing was changed",
+            tenants.join(", "),
+            if tenants.len() < 5 { "" } else { ", …" }
+        ),
+        "if that database is in use no more: tenantry apply --moved   if it is, apply there and not here",
+    ))
 }
 
 /// What is better found out before anything is changed.

@@ -135,6 +135,9 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(short = 'y', long)]
     pub auto_approve: bool,
+    /// This database has moved here from another cluster, and its tenants' secrets are to follow it
+    #[arg(long)]
+    pub moved: bool,
     /// Allow up to N tenants to be removed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub allow_removals: usize,

@@ -25,7 +25,9 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let declared = session.project.desired.tenants.get(&manifest.tenant);
     let tenant = archive::refuse_other_names(manifest, declared)?.clone();
     let observed = session.observe(Sizes::Removed)?;
-    let plan = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
+    let mut plan = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
+    // Nobody was asked about the rest, which is for apply to show.
+    plan.database_changes.retain(|change| change.action.makes());
     refuse_what_is_there(&observed, &plan, &tenant)?;
     refuse_other_migrations(&session, manifest)?;
     apply::preflight(&session, &observed, &plan)?;

@@ -34,6 +34,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     if out.format != Format::Json {
         out.print(&plan::rendered(&plan, out))?;
     }
+    apply::leave_secrets_of_another_cluster(&observed, &plan)?;
     apply::preflight(&session, &observed, &plan)?;
     interrupt::watch();
     let report = apply::carry_out(global, &mut session, &observed, &plan, &interrupt::STOP, out)?;

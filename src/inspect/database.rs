@@ -7,8 +7,8 @@ use postgres::Transaction;
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{
-    Acl, Admin, Column, Database, Desired, Grantee, Keeper, Observed, PublicState, Registry, Server, SharedSchema,
-    ident,
+    Acl, Admin, Column, Database, Desired, Grantee, Group, Keeper, Observed, PublicState, Registry, Role, Server,
+    SharedSchema, ident,
 };
 use crate::plan;
 
@@ -131,9 +131,9 @@ fn shared(
     Ok(schemas)
 }
 
-pub(super) fn group_may_connect(transaction: &mut Transaction<'_>, name: &str) -> Result<bool, Error> {
-    let row = transaction.query_opt(include_str!("sql/group_role.sql"), &[&name]).doing("reading the group role")?;
-    Ok(row.is_some_and(|row| row.get("has_connect")))
+pub(super) fn group(transaction: &mut Transaction<'_>, name: &str, role: Role) -> Result<Group, Error> {
+    let row = transaction.query_one(include_str!("sql/group_role.sql"), &[&name]).doing("reading the group role")?;
+    Ok(Group { role, has_connect: row.get("has_connect"), owns: row.get("owns") })
 }
 
 /// What of the declared settings and extensions is beyond an admin who is no superuser.

@@ -17,7 +17,7 @@ use postgres::{Client, IsolationLevel};
 
 use crate::database::Target;
 use crate::error::{Doing, Error};
-use crate::model::{Desired, Group, Observed, State, TenantKey};
+use crate::model::{Desired, Observed, State, TenantKey};
 use crate::plan;
 use crate::registry;
 use crate::secrets::SecretStore;
@@ -83,8 +83,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
         catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
     }
     if let Some(role) = observed.roles.remove(&group) {
-        let has_connect = database::group_may_connect(&mut transaction, &group)?;
-        observed.database.group = Some(Group { role, has_connect });
+        observed.database.group = Some(database::group(&mut transaction, &group, role)?);
     }
     transaction.commit().doing("reading the catalogs")?;
     let sized = if sizes == Sizes::All { &names.schemas } else { &names.removed };

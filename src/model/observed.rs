@@ -146,6 +146,8 @@ pub struct SharedSchema {
 pub struct Group {
     pub role: Role,
     pub has_connect: bool,
+    /// Objects in this database that it owns: none of tenantry's making.
+    pub owns: i64,
 }
 
 /// The tool's own tables.
@@ -154,6 +156,9 @@ pub struct Registry {
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,
+    /// The system identifier of the cluster that it was made for, when that is another: it came here with a dump, and nothing
+    /// was applied here yet.
+    pub came_from: Option<String>,
     /// Owner roles that were shared, to be dropped once no tenant has them.
     pub former_owners: BTreeSet<String>,
 }

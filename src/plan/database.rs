@@ -12,6 +12,7 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChan
     let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || look.observed.registry.is_some();
     if serves_tenants && !(look.desired.tenants.is_empty() && look.observed.registry.is_none()) {
         registry(look, &mut changes);
+        came_from(look, &mut hazards);
         group::plan(look, &mut changes, &mut hazards);
         shared(look, &mut changes);
         public(look, &mut changes, &mut hazards);
@@ -41,6 +42,20 @@ fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
             Vec::new(),
         )),
         Some(_) => {}
+    }
+}
+
+/// Nothing tells a database that has moved from a copy of one that is in use.
+fn came_from(look: &Look<'_>, hazards: &mut Vec<Hazard>) {
+    let registry = look.observed.registry.as_ref();
+    if let Some(cluster) = registry.and_then(|registry| registry.came_from.as_ref()) {
+        hazards.push(Hazard {
+            kind: HazardKind::AnotherCluster,
+            detail: format!(
+                "this database came here from another cluster (system identifier {cluster}), and apply makes it this one's; if that one \
+                 is still in use, both have the same secrets, and apply must be run on one of them only"
+            ),
+        });
     }
 }
 

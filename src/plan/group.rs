@@ -8,7 +8,7 @@ use super::change::outside::{Judged, judge};
 use super::database::change;
 use super::diff::Look;
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind};
-use crate::model::{Group, Holding, Outside, ident};
+use crate::model::{Group, Holding, Outside, ident, literal};
 
 pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let database = &look.observed.database;
@@ -21,6 +21,18 @@ pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: 
         Some(found) => {
             attributes(look, found, changes);
             memberships(look, found, changes);
+            if found.owns > 0 {
+                hazards.push(Hazard {
+                    kind: HazardKind::GroupRole,
+                    detail: format!(
+                        "role {} owns {} here, which every tenant reaches and no archive holds; to see the large objects among them: \
+                         SELECT oid FROM pg_largeobject_metadata WHERE lomowner = {}::regrole; to delete one: SELECT lo_unlink(oid)",
+                        look.group,
+                        if found.owns == 1 { "an object".to_owned() } else { format!("{} objects", found.owns) },
+                        literal(&group),
+                    ),
+                });
+            }
             for outside in &found.role.outside {
                 rights(look, outside, changes, hazards);
             }

@@ -98,6 +98,29 @@ pub enum DatabaseAction {
     DropSharedOwner,
 }
 
+impl DatabaseAction {
+    /// Makes or grants what tenants need; the others take away what somebody may miss.
+    #[must_use]
+    pub fn makes(self) -> bool {
+        match self {
+            Self::CreateRegistry
+            | Self::UpgradeRegistry
+            | Self::CreateGroup
+            | Self::GrantConnect
+            | Self::CreateSharedSchema
+            | Self::GrantSharedSchema
+            | Self::CreateExtension
+            | Self::CreateSharedOwner => true,
+            Self::AlterGroup
+            | Self::RevokeMembership
+            | Self::RevokeFromGroup
+            | Self::ClosePublicSchema
+            | Self::RevokeTemp
+            | Self::DropSharedOwner => false,
+        }
+    }
+}
+
 /// Before the tenants, or after them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
@@ -360,6 +383,8 @@ pub enum HazardKind {
     PublicSchemaClosed,
     /// The role that every tenant joins has more than it should, and it is not ours to take.
     GroupRole,
+    /// The database came here from another cluster; if that one is still in use, both have the same secrets.
+    AnotherCluster,
     /// A schema that should be there is not; its data is not brought back.
     DataLost,
     /// The archives may not fit the disk.
@@ -384,6 +409,17 @@ impl TenantPlan {
     #[must_use]
     pub fn removes(&self) -> bool {
         self.verb == Verb::Remove && self.changes.iter().any(|change| change.kind != Kind::DeleteSecret)
+    }
+
+    /// Writes over a secret, or deletes one.
+    #[must_use]
+    pub fn takes_a_secret(&self) -> bool {
+        self.changes.iter().any(|change| {
+            matches!(
+                change.step,
+                Step::WriteSecret { expected: Some(_), .. } | Step::DeleteSecret { expected: Some(_), .. }
+            )
+        })
     }
 
     /// The versions this plan would apply.

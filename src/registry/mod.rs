@@ -95,11 +95,13 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     let identity = identity(transaction)?;
     let mut tenants = rows::read(transaction)?;
-    if identity.is_some_and(|identity| identity.is_of_another_cluster) {
+    let came_from =
+        identity.filter(|identity| identity.is_of_another_cluster).map(|identity| identity.system_identifier);
+    if came_from.is_some() {
         // There every object has another OID, and what has one of these by chance is something else.
         tenants.values_mut().for_each(|row| row.schema_oid = None);
     }
-    let mut registry = Registry { pending, tenants, ..Registry::default() };
+    let mut registry = Registry { pending, tenants, came_from, ..Registry::default() };
     // One of an older form has none of these yet.
     if pending == 0 {
         rows::read_leftovers(transaction, &mut registry)?;
@@ -108,6 +110,8 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
 }
 
 struct Identity {
+    /// Of the cluster that it was made for.
+    system_identifier: String,
     is_of_another_cluster: bool,
     is_of_here: bool,
 }
@@ -128,7 +132,11 @@ fn identity(client: &mut impl GenericClient) -> Result<Option<Identity>, Error> 
             "to use the copy for tenants of its own: DROP SCHEMA tenantry CASCADE in the copy, and other usernames and owners in its tenants.toml",
         ));
     }
-    Ok(Some(Identity { is_of_another_cluster: row.get("is_of_another_cluster"), is_of_here: row.get("is_of_here") }))
+    Ok(Some(Identity {
+        system_identifier: row.get("system_identifier"),
+        is_of_another_cluster: row.get("is_of_another_cluster"),
+        is_of_here: row.get("is_of_here"),
+    }))
 }
 
 /// Remembers roles that are about to lose their last tenants, until they are dropped.

@@ -1,9 +1,10 @@
 //! Secrets as files of mode 0600, one JSON document each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 use super::{Found, SecretError, SecretStore, components, document};
 use crate::model::secret::{Secret, SecretHead};
 use crate::private;
+use crate::workers::lock;
 
 /// What a file is called until it is whole. No tenant's secret begins with a dot.
 const TEMPORARY: &str = ".tenantry-";
@@ -20,11 +22,13 @@ const TEMPORARY: &str = ".tenantry-";
 /// A directory of secrets. `tenants/acme` is `DIR/tenants/acme.json`.
 pub struct FileStore {
     dir: PathBuf,
+    /// Directories that were looked through for what earlier runs left: once is enough, and they may hold 20,000 files.
+    swept: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl FileStore {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self { dir: dir.into(), swept: Mutex::default() }
     }
 
     fn file(&self, path: &str) -> Result<PathBuf, SecretError> {
@@ -127,7 +131,12 @@ impl SecretStore for FileStore {
         let write = || -> io::Result<()> {
             // In the same directory, because a rename is atomic only within one file system. Made with mode 0600, so
             // that a file which others could read is one no longer.
-            sweep(dir)?;
+            let mut swept = lock(&self.swept);
+            if !swept.contains(dir) {
+                sweep(dir)?;
+                swept.insert(dir.to_owned());
+            }
+            drop(swept);
             let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(dir)?;
             let mut text = Zeroizing::new(serde_json::to_vec_pretty(&value)?);
             text.push(b'\n');

@@ -281,3 +281,26 @@ fn code_in_a_dump_sees_no_row_that_a_policy_keeps_from_its_tenant() {
         assert_eq!(fleet.ask("SELECT count(*) FROM tenant_pa_one.trap"), "1");
     }
 }
+
+/// What takes something away is for apply to show, and to be asked about.
+#[test]
+fn a_restore_into_a_new_database_closes_nothing() {
+    for version in BOTH {
+        let fleet = project(version, "rcl");
+        fleet.declare("rcl-one = {}");
+        fleet.apply();
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        let (path, _) = manifests(&fleet).pop().unwrap();
+        fleet.execute("DROP SCHEMA tenantry CASCADE; GRANT USAGE ON SCHEMA public TO PUBLIC");
+        fleet.execute(&format!("GRANT TEMPORARY ON DATABASE {} TO PUBLIC", fleet.database.name));
+        fleet.declare("rcl-one = {}");
+        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        let open = "SELECT has_schema_privilege('reporting', 'public', 'USAGE'), has_database_privilege('reporting', current_database(), 'TEMP')";
+        fleet.execute("DO $$ BEGIN CREATE ROLE reporting; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
+        assert_eq!(fleet.ask(open), "t, t");
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("schema public: PUBLIC gets nothing");
+        fleet.applies_and_settles();
+        assert_eq!(fleet.ask(open), "f, f");
+    }
+}
