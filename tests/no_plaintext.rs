@@ -78,17 +78,28 @@ fn under_an_admin_who_is_no_superuser() {
         let mut fleet = fleet(version, "plain_weak");
         let database = &fleet.database.name;
         fleet.execute(&format!(
-            "CREATE ROLE plain_admin LOGIN CREATEROLE PASSWORD 'of-the-admin'; GRANT CREATE ON DATABASE {database} TO plain_admin;
-             ALTER ROLE plain_admin SET log_statement = none; ALTER ROLE plain_admin SET log_min_error_statement = panic;
-             ALTER ROLE plain_admin SET log_min_duration_statement = -1; ALTER ROLE plain_admin SET log_duration = off;
-             ALTER ROLE plain_admin SET pg_stat_statements.track_utility = off"
+            "CREATE ROLE plain_admin LOGIN CREATEROLE PASSWORD 'of-the-admin'; GRANT CREATE ON DATABASE {database} TO plain_admin"
         ));
+        let as_superuser = std::mem::replace(&mut fleet.url, fleet.database.url_as("plain_admin", "of-the-admin"));
+        let head = fleet.head.clone();
+        fleet.head.insert_str(0, "[database]\npublic_schema = \"keep\"\n");
+        fleet.declare("np-a = {}");
+        fleet.run(&["plan"]).ends(0).says("verifiers_logged").says("log_statement = all");
+        fleet.url = as_superuser;
+        fleet.head = head;
+        assert!(!fleet.run(&["plan"]).ends(0).stdout.contains("verifiers_logged"));
+        fleet.execute(
+            "ALTER ROLE plain_admin SET log_statement = none; ALTER ROLE plain_admin SET log_min_error_statement = panic;
+             ALTER ROLE plain_admin SET log_min_duration_statement = -1; ALTER ROLE plain_admin SET log_duration = off;
+             ALTER ROLE plain_admin SET pg_stat_statements.track_utility = off",
+        );
         fleet.url = fleet.database.url_as("plain_admin", "of-the-admin");
         fleet.head.insert_str(0, "[database]\npublic_schema = \"keep\"\n");
         let mut life = Life::of(fleet, version);
         // The statements above are the test's own.
         life.begin_anew();
         life.weak = true;
+        assert!(!life.tenantry(&["plan"]).ends(0).stdout.contains("verifiers_logged"));
         life.run();
         life.nothing_leaked();
     }

@@ -59,6 +59,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             system_identifier: row.get("system_identifier"),
             lock_slots: row.get("lock_slots"),
             connection_slots: row.get("connection_slots"),
+            logged_by: row.get("logged_by"),
             host: advertised_host(target),
             port: target.port(),
             admin: Admin {

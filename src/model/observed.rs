@@ -54,6 +54,8 @@ pub struct Server {
     pub lock_slots: i64,
     /// How many sessions there may be of roles without rank; 0: not known.
     pub connection_slots: i64,
+    /// Settings that write each of our statements to the server's log, such as "log_statement = ddl".
+    pub logged_by: Vec<String>,
     /// Where secrets send tenants, unless `advertise` says otherwise.
     pub host: String,
     pub port: u16,

@@ -1,11 +1,11 @@
-//! What the server has room for, said before it hurts: connections and locks.
+//! What the server has room for, and what it writes down, said before it hurts: connections, locks, the log.
 
 use super::diff::Look;
-use super::{Hazard, HazardKind, TenantPlan, Verb};
-use crate::model::Schema;
+use super::{Hazard, HazardKind, Sql, TenantPlan, Verb};
+use crate::model::{Schema, ident};
 
 pub(super) fn hazards(look: &Look<'_>, tenants: &[TenantPlan]) -> Vec<Hazard> {
-    connections(look, tenants).into_iter().chain(locks(look, tenants)).collect()
+    [connections(look, tenants), locks(look, tenants), log(look, tenants)].into_iter().flatten().collect()
 }
 
 /// Only where a plan makes a tenant or changes a limit: limits that come to more than the server takes are a choice too,
@@ -29,6 +29,21 @@ fn connections(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
         detail: format!(
             "the connection limits of {} tenants{and} come to {limits}, and PostgreSQL has room for {room} sessions: when many are busy the next is refused (53300); lower connection_limit, raise max_connections, or put a pooler in between",
             declared().count() - unlimited
+        ),
+    })
+}
+
+/// A superuser's statements that set a password are kept out of it.
+pub(super) fn log(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+    let server = &look.observed.server;
+    let changes = tenants.iter().filter(|plan| plan.has_work()).flat_map(|plan| &plan.changes);
+    let sets = changes.flat_map(|change| &change.sql).any(Sql::needs_verifier);
+    (sets && !server.admin.superuser && !server.logged_by.is_empty()).then(|| Hazard {
+        kind: HazardKind::VerifiersLogged,
+        detail: format!(
+            "the server's log will hold the SCRAM verifiers of these passwords: {}; a superuser can keep them out of it: ALTER ROLE {} SET log_statement = none (and what else docs/secrets.md names)",
+            server.logged_by.join(", "),
+            ident(&server.admin.name)
         ),
     })
 }

@@ -395,6 +395,8 @@ pub enum HazardKind {
     MigrationEscapes,
     /// A migration keeps a large table from being read or written while it runs.
     BlocksTable,
+    /// The server's log will hold SCRAM verifiers, and only a superuser may keep statements out of it.
+    VerifiersLogged,
     /// The tenants' connection limits come to more than the server takes.
     ConnectionsShort,
 }

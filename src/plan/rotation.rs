@@ -3,7 +3,7 @@
 use super::change::secret;
 use super::diff::{Look, identity};
 use super::tenant::{Blocked, Current, Draft, Work};
-use super::{Plan, Target, TenantPlan, Verb};
+use super::{Plan, Target, TenantPlan, Verb, limits};
 use crate::model::{Desired, Observed, Registered, State, Tenant, TenantKey};
 
 /// A new password for each declared tenant that `selects` takes, in PostgreSQL and in the secret store.
@@ -13,10 +13,12 @@ use crate::model::{Desired, Observed, Registered, State, Tenant, TenantKey};
 pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Plan {
     let look = Look::new(desired, observed);
     let tenants = desired.tenants.values().filter(|tenant| selects(&tenant.key));
+    let tenants: Vec<_> = tenants.map(|tenant| plan(&look, tenant)).collect();
     Plan {
         database: identity(observed),
+        hazards: limits::log(&look, &tenants).into_iter().collect(),
         unseen: observed.unseen.clone(),
-        tenants: tenants.map(|tenant| plan(&look, tenant)).collect(),
+        tenants,
         ..Plan::default()
     }
 }

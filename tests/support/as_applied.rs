@@ -18,6 +18,7 @@ pub fn server(version_num: i32, superuser: bool) -> Server {
         system_identifier: "7000000000000000001".into(),
         lock_slots: 6_400,
         connection_slots: 97,
+        logged_by: Vec::new(),
         host: "db.internal".into(),
         port: 5432,
         admin: Admin {

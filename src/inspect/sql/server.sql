@@ -7,6 +7,12 @@ SELECT current_setting('server_version_num')::int AS version_num,
        -- reserved_connections is there from 16 on.
        current_setting('max_connections')::int8 - current_setting('superuser_reserved_connections')::int8
          - coalesce(current_setting('reserved_connections', true)::int8, 0) AS connection_slots,
+       -- What writes each statement of this session to the server's log (manual, "Error Reporting and Logging").
+       ARRAY(SELECT s.name || ' = ' || s.value
+             FROM (VALUES ('log_statement', current_setting('log_statement'), 'none'),
+                          ('log_min_duration_statement', current_setting('log_min_duration_statement'), '-1'),
+                          ('log_min_duration_sample', current_setting('log_min_duration_sample'), '-1')) AS s (name, value, quiet)
+             WHERE s.value <> s.quiet ORDER BY s.name) AS logged_by,
        d.datname::text AS database,
        r.rolname::text AS admin,
        nullif(me.rolname, r.rolname)::text AS reader,
