@@ -80,6 +80,8 @@ pub struct Fleet {
 
 /// What one round changes.
 pub struct Change {
+    /// What the tool is asked to do.
+    pub args: Vec<String>,
     pub after: Fleet,
     /// Tenants that are created, changed or removed.
     pub touched: BTreeSet<String>,
@@ -114,7 +116,22 @@ impl Fleet {
         format!("{}/{key}", self.prefix)
     }
 
+    /// A rotation now and then; else tenants.toml is changed, and applied.
     pub fn change(&self, rng: &mut StdRng, round: u32) -> Change {
+        if rng.random_bool(0.1) { self.rotate(rng) } else { self.declare_otherwise(rng, round) }
+    }
+
+    fn rotate(&self, rng: &mut StdRng) -> Change {
+        let generated = self.tenants.iter().filter(|(_, tenant)| tenant.password.is_none());
+        let mut keys: Vec<String> = generated.map(|(key, _)| key.clone()).collect();
+        keys.shuffle(rng);
+        keys.truncate(rng.random_range(1..=12));
+        let args = [vec!["rotate".to_owned()], keys.clone()].concat();
+        let words = args.join(" ");
+        Change { args, after: self.clone(), tenants: keys.len(), touched: keys.into_iter().collect(), words }
+    }
+
+    fn declare_otherwise(&self, rng: &mut StdRng, round: u32) -> Change {
         let mut after = self.clone();
         let mut told: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut keys: Vec<String> = self.tenants.keys().cloned().collect();
@@ -157,7 +174,8 @@ impl Fleet {
         let for_all = after.prefix != self.prefix || after.migrations.len() > self.migrations.len();
         let gone = touched.iter().filter(|key| !after.tenants.contains_key(*key)).count();
         let tenants = if for_all { after.tenants.len() + gone } else { touched.len() };
-        Change { after, touched, tenants, words: words.join("; ") }
+        let args = crate::APPLY.map(str::to_owned).to_vec();
+        Change { args, after, touched, tenants, words: words.join("; ") }
     }
 }
 

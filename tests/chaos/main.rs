@@ -99,7 +99,8 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
 fn play(world: &mut World, before: &Fleet, change: &Change, blow: &Blow) -> Result<Outcome, String> {
     let fleet = &change.after;
     world.declare(fleet);
-    let mut running = world.spawn(fleet, &[&APPLY[..], &["--format", "json"]].concat());
+    let args: Vec<&str> = change.args.iter().map(String::as_str).chain(["--format", "json"]).collect();
+    let mut running = world.spawn(fleet, &args);
     let hit = blow.strike(world, &mut running);
     let ended = running.end()?;
     world.line.mend();
