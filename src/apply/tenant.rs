@@ -205,6 +205,9 @@ impl Job<'_> {
                 return Err(Ended::Failed(failure, Retry::No));
             }
             (Err(Ended::Failed(mut failure, retry)), asleep) => {
+                if asleep.is_some() {
+                    self.connect_again(client);
+                }
                 if let Ok(Some(deputy)) = &deputy
                     && let Err(error) = deputy.dismiss(client, self.apply.server, &self.plan.tenant)
                 {
@@ -220,6 +223,20 @@ impl Job<'_> {
         };
         self.after_commit(client, &late)?;
         Ok(Done { archive: progress.archived.map(|archived| archived.manifest) })
+    }
+
+    /// The session may have been lost to what failed: to let the tenant in again takes another. A server that was started
+    /// anew is given a while.
+    fn connect_again(&self, client: &mut Client) {
+        for attempt in 0..ATTEMPTS {
+            if !client.is_closed() {
+                return;
+            }
+            match connect(self.apply) {
+                Ok(session) => *client = session,
+                Err(_) => back_off(attempt),
+            }
+        }
     }
 
     /// The one transaction, and the secret just before its COMMIT.
@@ -280,10 +297,16 @@ impl Job<'_> {
         for change in self.plan.changes.iter().filter(|change| change.kind != Kind::ParkNames) {
             match &change.step {
                 // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
-                Step::Sql | Step::DropInPieces { .. } if progress.archived.is_some() => {
+                Step::Sql | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } if progress.archived.is_some() => {
                     self.patiently(transaction, change)?
                 }
-                Step::Sql | Step::DropInPieces { .. } => self.statements(transaction, change, password)?,
+                Step::Sql | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } => {
+                    self.statements(transaction, change, password)?
+                }
+                Step::DropDeputy => {
+                    self.statements(transaction, change, password)?;
+                    archive::sweep(self).map_err(|error| Ended::Failed(error, Retry::No))?;
+                }
                 Step::Archive { .. } if progress.begun => {}
                 Step::Archive { subject, .. } => {
                     let Some(deputy) = deputy else {
