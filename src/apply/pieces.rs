@@ -22,8 +22,7 @@ pub(super) fn run(
     deputy: Option<&Deputy>,
     progress: &mut Progress,
 ) -> Result<(), TenantError> {
-    let in_pieces =
-        |change: &&Change| matches!(change.step, Step::UnlinkInPieces { .. } | Step::DropInPieces { .. });
+    let in_pieces = |change: &&Change| matches!(change.step, Step::UnlinkInPieces { .. } | Step::DropInPieces { .. });
     let changes: Vec<&Change> = job.plan.changes.iter().filter(in_pieces).collect();
     if changes.is_empty() {
         return Ok(());

@@ -134,8 +134,7 @@ pub(super) fn run_but(
         }
     };
     let said = said.join().unwrap_or_default();
-    let fine =
-        status.success() || harmless.is_some_and(|harmless| is_only(harmless, &String::from_utf8_lossy(&said)));
+    let fine = status.success() || harmless.is_some_and(|harmless| is_only(harmless, &String::from_utf8_lossy(&said)));
     if fine { Ok(()) } else { Err(failed(doing, &said, status)) }
 }
 

@@ -21,7 +21,9 @@ pub(crate) fn fill(
     command.args(["--no-password", "--no-privileges", "--no-tablespaces", "--no-security-labels"]);
     // The dump turns policies on once its rows are in; those of shared tables hold for the code that runs meanwhile.
     command.arg("--enable-row-security");
-    let harmless = programs.says_too_much_to(server.major().unsigned_abs()).then_some("configuration parameter \"transaction_timeout\"");
+    let harmless = programs
+        .says_too_much_to(server.major().unsigned_abs())
+        .then_some("configuration parameter \"transaction_timeout\"");
     if harmless.is_none() {
         command.arg("--exit-on-error");
     }

@@ -7,8 +7,7 @@ use super::pieces::Pieces;
 use super::tenant::{Blocked, Work};
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
 use crate::model::{
-    Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident,
-    literal,
+    Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident, literal,
 };
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.

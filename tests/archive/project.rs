@@ -16,10 +16,12 @@ pub fn project(version: Version, name: &str) -> Fleet {
     project_on(version, Fleet::usual(version, name))
 }
 
-/// On a server of its own, whose lock table is small: room for 200 by its settings, and for some more.
+/// On a server of its own, which may be crashed, and whose lock table is small: room for 200 by its settings, and for some
+/// more.
 pub fn project_of_few_locks(version: Version, name: &str) -> Fleet {
     let server = Server::builder()
         .binaries(binaries(version))
+        .durable()
         .setting("max_connections", "20")
         .setting("max_locks_per_transaction", "10")
         .start()

@@ -22,10 +22,17 @@ const TO_ARCHIVE: [&str; 10] = [
 ];
 
 /// Those from the drop on, when it is one transaction.
-const TO_DROP: [&str; 5] = ["after_changes", "before_commit", "after_commit", "after_secret_deleted", "before_shared_after"];
+const TO_DROP: [&str; 5] =
+    ["after_changes", "before_commit", "after_commit", "after_secret_deleted", "before_shared_after"];
 
-const IN_PIECES: [&str; 6] =
-    ["after_archive_is_whole", "after_pieces_are_begun", "between_pieces", "after_changes", "before_commit", "after_commit"];
+const IN_PIECES: [&str; 6] = [
+    "after_archive_is_whole",
+    "after_pieces_are_begun",
+    "between_pieces",
+    "after_changes",
+    "before_commit",
+    "after_commit",
+];
 
 const TO_RESTORE: [&str; 12] = [
     "after_restore_is_begun",
