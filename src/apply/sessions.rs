@@ -2,6 +2,8 @@
 
 use postgres::{Client, GenericClient};
 
+use super::Apply;
+use super::tenant::{ATTEMPTS, back_off, connect};
 use crate::model::ident;
 
 /// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).
@@ -50,6 +52,20 @@ fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result
     transaction.batch_execute(take_rights)?;
     end(&mut transaction, role)?;
     transaction.rollback()
+}
+
+/// The session may have been lost to what failed: to let a role in again takes another. A server that was started anew is
+/// given a while.
+pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
+    for attempt in 0..ATTEMPTS {
+        if !client.is_closed() {
+            return;
+        }
+        match connect(apply) {
+            Ok(session) => *client = session,
+            Err(_) => back_off(attempt),
+        }
+    }
 }
 
 /// # Errors

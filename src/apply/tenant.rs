@@ -206,7 +206,7 @@ impl Job<'_> {
             }
             (Err(Ended::Failed(mut failure, retry)), asleep) => {
                 if asleep.is_some() {
-                    self.connect_again(client);
+                    sessions::connect_again(self.apply, client);
                 }
                 if let Ok(Some(deputy)) = &deputy
                     && let Err(error) = deputy.dismiss(client, self.apply.server, &self.plan.tenant)
@@ -223,20 +223,6 @@ impl Job<'_> {
         };
         self.after_commit(client, &late)?;
         Ok(Done { archive: progress.archived.map(|archived| archived.manifest) })
-    }
-
-    /// The session may have been lost to what failed: to let the tenant in again takes another. A server that was started
-    /// anew is given a while.
-    fn connect_again(&self, client: &mut Client) {
-        for attempt in 0..ATTEMPTS {
-            if !client.is_closed() {
-                return;
-            }
-            match connect(self.apply) {
-                Ok(session) => *client = session,
-                Err(_) => back_off(attempt),
-            }
-        }
     }
 
     /// The one transaction, and the secret just before its COMMIT.

@@ -55,7 +55,7 @@ fn a_huge_tenant_is_archived_whole_and_dropped_in_pieces() {
 }
 
 /// Some times what the small server's lock table really holds, which is more than its settings say.
-const OBJECTS: usize = 6000;
+const OBJECTS: usize = 3000;
 
 #[test]
 fn more_large_objects_than_fit_the_lock_table_go_in_pieces_and_come_back() {

@@ -1,6 +1,6 @@
 //! Removals that archive first, and restores: nothing of a tenant's data is anywhere lost.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::fleet::{BOTH, Fleet, ask};
 use crate::postgres_server::Version;
@@ -103,7 +103,7 @@ impl Scene {
         of_tenant.map(|(path, _)| path).collect()
     }
 
-    fn restore(&self, tenant: &str, archive: &PathBuf) {
+    fn restore(&self, tenant: &str, archive: &Path) {
         // Goes without another archive when it is next taken out.
         self.declare(&format!("{tenant} = {{ on_remove = \"drop\" }}"));
         self.fleet.run(&["restore", archive.to_str().unwrap()]).ends(0);
@@ -206,7 +206,7 @@ fn a_restore() {
             one_more_apply_ends_in_sync(&scene.fleet, &at);
             assert_eq!(scene.contents(tenant), held, "{at}");
             scene.nothing_is_left_over(&at);
-            assert_eq!(scene.archives(tenant), [archive.clone()], "{at}");
+            assert_eq!(scene.archives(tenant), std::slice::from_ref(&archive), "{at}");
             scene.declare("");
             scene.fleet.run(&APPLY).ends(0);
         }
