@@ -205,7 +205,7 @@ impl Job<'_> {
                 return Err(Ended::Failed(failure, Retry::No));
             }
             (Err(Ended::Failed(mut failure, retry)), asleep) => {
-                if asleep.is_some() {
+                if asleep.is_some() || matches!(deputy, Ok(Some(_))) {
                     sessions::connect_again(self.apply, client);
                 }
                 if let Ok(Some(deputy)) = &deputy

@@ -172,3 +172,89 @@ fn sweep_named(draft: &Path) -> Result<(), Error> {
 fn delete(path: &Path) -> Result<(), Error> {
     fs::remove_file(path).doing(format!("deleting {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> DatabaseIdentity {
+        DatabaseIdentity { host: "db".into(), port: 5432, name: "app".into(), system_identifier: "7".into() }
+    }
+
+    fn draft(dir: &Path) -> Draft {
+        Draft::new(dir, &database(), "acme", jiff::Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    /// Of a dump that holds these bytes.
+    fn manifest(draft: &Draft, dump: &Path) -> Manifest {
+        let mut manifest: Manifest = serde_json::from_value(serde_json::json!({
+            "format_version": "1", "tenant": "acme", "schema": "s", "username": "u", "owner": "o", "access": "full",
+            "connection_limit": -1, "settings": {}, "database": database(), "made_at": "1970-01-01T00:00:00Z",
+            "tenantry_version": "0", "server_version": "15", "pg_dump_version": "15", "large_objects": null,
+            "dump": { "file": "", "size": 0, "sha256": "" }, "tables": [], "migrations": null, "grants": [],
+        }))
+        .unwrap();
+        manifest.dump = crate::archive::manifest::FileDigest { file: draft.name(DUMP), ..digest(dump).unwrap() };
+        manifest
+    }
+
+    fn written(draft: &Draft, bytes: &str) -> NamedTempFile {
+        let mut file = draft.file().unwrap();
+        file.write_all(bytes.as_bytes()).unwrap();
+        file
+    }
+
+    /// As a run leaves it that is killed before the manifest has its name.
+    fn cut_off(draft: &Draft, bytes: &str) {
+        let dump = written(draft, bytes);
+        let manifest = manifest(draft, dump.path());
+        let left = draft.file_with(".json").unwrap();
+        fs::write(left.path(), serde_json::to_string(&manifest).unwrap()).unwrap();
+        left.keep().unwrap();
+        draft.rename(dump, DUMP).unwrap();
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_does_not_read_back_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let draft = draft(dir.path());
+        let dump = written(&draft, "rows");
+        let mut manifest = manifest(&draft, dump.path());
+        manifest.dump.size += 1;
+        assert!(draft.publish(&manifest, dump, None).is_err());
+        assert_eq!(names(dir.path()), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_cut_off_goes_and_what_is_whole_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = draft(dir.path());
+        let dump = written(&whole, "rows");
+        whole.publish(&manifest(&whole, dump.path()), dump, None).unwrap();
+        let before = names(dir.path());
+        assert_eq!(before, ["acme-19700101T000000Z.dump", "acme-19700101T000000Z.json"]);
+        cut_off(&draft(dir.path()), "more rows");
+        assert_eq!(names(dir.path()).len(), 4);
+        sweep(dir.path(), &database(), "acm").unwrap();
+        assert_eq!(names(dir.path()).len(), 4, "another tenant's are not touched");
+        sweep(dir.path(), &database(), "acme").unwrap();
+        assert_eq!(names(dir.path()), before);
+    }
+
+    #[test]
+    fn a_file_that_is_not_what_the_draft_says_is_not_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let draft = draft(dir.path());
+        cut_off(&draft, "rows");
+        fs::write(dir.path().join(draft.name(DUMP)), "somebody's").unwrap();
+        sweep(dir.path(), &database(), "acme").unwrap();
+        assert_eq!(names(dir.path()), ["acme-19700101T000000Z.dump"]);
+    }
+}

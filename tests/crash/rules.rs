@@ -10,10 +10,11 @@ pub const APPLY: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
 pub fn cut_off(fleet: &Fleet, args: &[&str], point: &'static str) -> bool {
     let mut command = fleet.command(args);
     command.env("FAILPOINTS", format!("{point}=return"));
-    let status = command.output().unwrap().status;
+    let output = command.output().unwrap();
     // A process that aborts has no exit code.
-    assert!(status.code().is_none_or(|code| code == 0), "{point}: {status}");
-    status.code().is_none()
+    let code = output.status.code();
+    assert!(code.is_none_or(|code| code == 0), "{point}: {}", String::from_utf8_lossy(&output.stderr));
+    code.is_none()
 }
 
 /// Nothing is left that no tenant has: roles, schemas, secrets, halves of them, rows, or the lock.
