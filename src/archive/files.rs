@@ -5,7 +5,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use super::manifest::{FORMAT, FileDigest, Manifest};
 use crate::error::{Doing, Error};
@@ -17,7 +16,8 @@ use crate::private;
 /// What the file system answered.
 pub(crate) fn check_dir(dir: &Path) -> Result<(), Error> {
     private::make_dir(dir).doing(format!("making the archive directory {}", dir.display()))?;
-    NamedTempFile::new_in(dir).doing(format!("writing in the archive directory {}", dir.display()))?;
+    // Without a name, so that nothing is left of it whatever happens.
+    tempfile::tempfile_in(dir).doing(format!("writing in the archive directory {}", dir.display()))?;
     private::warn_if_readable_by_others(dir);
     Ok(())
 }
