@@ -1,9 +1,16 @@
 //! What can go wrong for a run as a whole. A tenant that fails is no such error: it is an outcome in the report.
 
+use std::io::ErrorKind;
+
 use crate::config::ConfigError;
 use crate::database::{ConnectError, DatabaseError, TargetError};
 use crate::migrations::MigrationFault;
 use crate::secrets::SecretError;
+
+/// Only archives are large enough to fill a disk.
+pub(crate) const MAKE_ROOM: &str = "make room, or set [archive] dir to another disk";
+pub(crate) const RAISE_THE_LIMIT: &str =
+    "files may not grow so large there: raise the limit (ulimit -f), or set [archive] dir to another disk";
 
 /// A run that could not go on. Display is a fragment; walk `source()` for what is behind it.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +44,12 @@ impl Error {
             Self::Secrets { source, .. } => source.hint(),
             Self::Migrations(faults) => faults.first().and_then(|fault| fault.hint.clone()),
             Self::Refused { hint, .. } => hint.clone(),
-            Self::Config(_) | Self::Io { .. } => None,
+            Self::Io { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(MAKE_ROOM.into()),
+                ErrorKind::FileTooLarge => Some(RAISE_THE_LIMIT.into()),
+                _ => None,
+            },
+            Self::Config(_) => None,
         }
     }
 

@@ -47,12 +47,19 @@ pub(super) fn make(
 ) -> Result<Archived, TenantError> {
     let failed = |error| told(job, &error);
     let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
+    fail_point!("after_tables_are_locked");
     let programs = Programs::find(job.apply.server.major().unsigned_abs()).map_err(failed)?;
     let source =
         Source { subject, database: job.apply.identity(), deputy, programs: &programs, desired: job.apply.desired };
     let archive = archive::dump(transaction, &source, job.apply.archive_dir).map_err(failed)?;
     deputy.drop_in(transaction).map_err(|error| database_error("archiving", &error.into()))?;
     Ok(Archived { manifest: archive.manifest_path, locked })
+}
+
+/// The files of an archive that was cut off, whose deputy the plan drops.
+pub(super) fn sweep(job: &Job<'_>) -> Result<(), TenantError> {
+    archive::sweep(job.apply.archive_dir, &job.apply.identity(), job.plan.tenant.as_str())
+        .map_err(|error| told(job, &error))
 }
 
 /// What PostgreSQL refused is told with what was asked of it.

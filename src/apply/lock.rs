@@ -1,10 +1,15 @@
 //! One apply per database: a session advisory lock, proved to be held.
 
+use std::time::{Duration, Instant};
+
 use postgres::{Client, SimpleQueryMessage};
 
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::registry::LOCK_KEY as KEY;
+
+/// A session outlives its client, which ended or was killed, until PostgreSQL has noticed: on a busy machine a moment.
+const LETTING_GO: Duration = Duration::from_secs(1);
 
 /// Held until its session ends.
 #[derive(Debug)]
@@ -16,10 +21,13 @@ impl Lock {
     /// # Errors
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
     pub fn take(client: &mut Client, target: &Target) -> Result<Self, Error> {
+        let begun = Instant::now();
         // Without parameters: a statement prepared behind a pooler may be carried out where it was not prepared.
-        let taken = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing("taking the lock")?;
-        if !taken {
-            return Err(Self::held_by_another(client));
+        while !is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing("taking the lock")? {
+            if begun.elapsed() > LETTING_GO {
+                return Err(Self::held_by_another(client));
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
         // Behind a transaction pooler the next statement may run in another session, and the lock means nothing. As long
         // as nobody else is there it runs in the same one, but then so does a statement of another connection.

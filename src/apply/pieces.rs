@@ -1,9 +1,10 @@
-//! A schema whose drop would not fit PostgreSQL's lock table: its tables go a few at a time, each time in a transaction.
+//! A tenant whose drop would not fit PostgreSQL's lock table: its large objects and its tables go a few at a time, each
+//! time in a transaction.
 //!
 //! From the first of these transactions on there is no way back, so it holds the archive too, and the registry's row says
 //! "removing": a run that is cut off is gone on with by the next.
 
-use postgres::Client;
+use postgres::{Client, Transaction};
 
 use super::archive;
 use super::outcome::TenantError;
@@ -11,7 +12,7 @@ use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error};
 use crate::archive::Deputy;
 use crate::database::DatabaseError;
 use crate::model::{State, qualified};
-use crate::plan::Step;
+use crate::plan::{Change, Step};
 use crate::registry;
 
 /// Archives what the plan archives, and drops all but a few of the tables; the rest is for the last transaction.
@@ -21,15 +22,22 @@ pub(super) fn run(
     deputy: Option<&Deputy>,
     progress: &mut Progress,
 ) -> Result<(), TenantError> {
-    let step = job.plan.changes.iter().find_map(|change| match &change.step {
-        Step::DropInPieces { schema, tables } => Some((schema, *tables)),
-        _ => None,
-    });
-    let Some((schema, tables)) = step else { return Ok(()) };
+    let in_pieces = |change: &&Change| matches!(change.step, Step::UnlinkInPieces { .. } | Step::DropInPieces { .. });
+    let changes: Vec<&Change> = job.plan.changes.iter().filter(in_pieces).collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
     begin(job, client, deputy, progress)?;
+    for change in changes {
+        in_turn(job, client, change)?;
+    }
+    Ok(())
+}
+
+fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change) -> Result<(), TenantError> {
     let mut attempt = 0;
     loop {
-        match one(job, client, schema, tables) {
+        match one(job, client, &change.step) {
             Ok(true) => attempt = 0,
             Ok(false) => return Ok(()),
             Err(error) if DatabaseError::is_retryable(&error) && attempt < ATTEMPTS => {
@@ -37,10 +45,8 @@ pub(super) fn run(
                 attempt += 1;
             }
             Err(error) => {
-                let mut failure = database_error(&format!("dropping tables of schema {schema}"), &error);
-                failure
-                    .hint
-                    .get_or_insert_with(|| "its archive is complete; apply again goes on with the removal".into());
+                let mut failure = database_error(&format!("dropping {} in pieces", change.what), &error);
+                failure.hint.get_or_insert_with(|| "apply again goes on with the removal".into());
                 return Err(failure);
             }
         }
@@ -69,26 +75,63 @@ fn begin(
     registry::append_audit(&mut transaction, job.plan.tenant.as_str(), "remove", &changes).map_err(failed)?;
     // Before it is known whether the COMMIT succeeds: a tenant that is let in again must not be half way to its end.
     progress.begun = true;
-    transaction.commit().map_err(failed)
+    transaction.commit().map_err(failed)?;
+    fail_point!("after_pieces_are_begun");
+    Ok(())
 }
 
-/// False when few enough are left to go with the schema.
-fn one(job: &Job<'_>, client: &mut Client, schema: &str, tables: i64) -> Result<bool, DatabaseError> {
+/// False when few enough are left to go with the tenant.
+fn one(job: &Job<'_>, client: &mut Client, step: &Step) -> Result<bool, DatabaseError> {
     let (take, give) = job.borrowed();
     let mut transaction = client.transaction()?;
     transaction.batch_execute(&job.lock_timeout)?;
+    transaction.batch_execute(&take)?;
+    let more = match step {
+        Step::UnlinkInPieces { roles, at_once } => unlink(&mut transaction, roles, *at_once)?,
+        Step::DropInPieces { schema, tables } => drop_tables(&mut transaction, schema, *tables)?,
+        _ => false,
+    };
+    transaction.batch_execute(&give)?;
+    transaction.commit()?;
+    fail_point!("between_pieces");
+    Ok(more)
+}
+
+/// Unlinks as many large objects of these roles. Whether there may be more.
+pub(super) fn unlink(
+    transaction: &mut Transaction<'_>,
+    roles: &[String],
+    at_once: i64,
+) -> Result<bool, postgres::Error> {
+    // By the index that pg_shdepend has: the objects' own catalog has none by owner.
+    let unlinked: i64 = transaction
+        .query_one(
+            "SELECT count(pg_catalog.lo_unlink(o.objid)) FROM (SELECT d.objid FROM pg_catalog.pg_shdepend d \
+             WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass \
+             AND d.refobjid IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = ANY ($1::text[]::name[])) \
+             AND d.classid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND d.deptype = 'o' \
+             AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()) LIMIT $2) o",
+            &[&roles, &at_once],
+        )?
+        .get(0);
+    Ok(unlinked == at_once)
+}
+
+/// Drops as many tables of the schema, unless there are fewer. Whether there may be more.
+pub(super) fn drop_tables(
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+    at_once: i64,
+) -> Result<bool, postgres::Error> {
     let found = transaction.query(
         "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = $1::text::name AND c.relkind IN ('r', 'p') ORDER BY c.oid DESC LIMIT $2",
-        &[&schema, &tables],
+        &[&schema, &at_once],
     )?;
-    if i64::try_from(found.len()).unwrap_or(i64::MAX) < tables {
+    if i64::try_from(found.len()).unwrap_or(i64::MAX) < at_once {
         return Ok(false);
     }
     let names: Vec<_> = found.iter().map(|row| qualified(schema, row.get(0))).collect();
-    transaction.batch_execute(&take)?;
     transaction.batch_execute(&format!("DROP TABLE IF EXISTS {} CASCADE", names.join(", ")))?;
-    transaction.batch_execute(&give)?;
-    transaction.commit()?;
     Ok(true)
 }

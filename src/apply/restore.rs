@@ -6,7 +6,7 @@
 
 use postgres::{Client, Transaction};
 
-use super::{Apply, secret, shared};
+use super::{Apply, pieces, secret, shared};
 use crate::archive::{self, Deputy, Errand, Opened, Programs};
 use crate::error::{Doing, Error};
 use crate::model::{Access, Observed, State, Tenant, ident, qualified};
@@ -106,15 +106,17 @@ impl Restore<'_> {
             password_changed: false,
         };
         registry::upsert(&mut transaction, &row).doing(doing)?;
-        transaction.commit().doing(doing)
+        transaction.commit().doing(doing)?;
+        fail_point!("after_restore_is_begun");
+        Ok(())
     }
 
     fn fill(&self, client: &mut Client) -> Result<(), Error> {
         let Apply { target, server, .. } = self.apply;
         let deputy = Deputy::appoint(client, target, server, &self.tenant.key, &self.roles(), Errand::Restore)?;
-        let major = self.apply.server.major().unsigned_abs();
         self.open_to_each_other(client, &deputy)?;
-        archive::fill(&deputy, (self.programs, major), self.opened, self.tenant)?;
+        let session: archive::Session<'_> = &mut || client.batch_execute("");
+        archive::fill(&deputy, (self.programs, server), self.opened, self.tenant, session)?;
         let doing = "handing over what was restored";
         let [take, give] = self.rights();
         let mut transaction = self.begin(client).doing(doing)?;
@@ -132,7 +134,10 @@ impl Restore<'_> {
             "kind": "restore", "what": format!("schema {}", self.tenant.schema), "after": dump.file, "sha256": dump.sha256,
         }]);
         registry::append_audit(&mut transaction, self.key(), "restore", &changes).doing(doing)?;
-        transaction.commit().doing(doing)
+        fail_point!("before_restored_is_active");
+        transaction.commit().doing(doing)?;
+        fail_point!("after_restored_is_active");
+        Ok(())
     }
 
     /// A materialized view is filled as its owner, who reads tables that may be the other role's. The deputy makes all of
@@ -182,15 +187,16 @@ impl Restore<'_> {
         if let Some(deputy) = row.get::<_, Option<String>>(0) {
             archive::dismiss(client, self.apply.server, &tenant.key, &deputy)?;
         }
+        let mut roles = self.roles();
+        if plan::is_shared_owner(self.apply.desired, self.observed, &tenant.owner_role, &tenant.key) {
+            roles.retain(|role| *role != tenant.owner_role);
+        }
+        while self.drop_piece(client, &roles).doing(doing)? {}
         let [take, _] = self.rights();
         let mut transaction = self.begin(client).doing(doing)?;
         transaction.batch_execute(&take).doing(doing)?;
         let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", ident(&tenant.schema));
         transaction.batch_execute(&drop).doing(doing)?;
-        let mut roles = self.roles();
-        if plan::is_shared_owner(self.apply.desired, self.observed, &tenant.owner_role, &tenant.key) {
-            roles.retain(|role| *role != tenant.owner_role);
-        }
         for sql in roles.iter().flat_map(|role| plan::drop_role(role)) {
             transaction.batch_execute(&sql).doing(doing)?;
         }
@@ -198,4 +204,20 @@ impl Restore<'_> {
         transaction.execute(delete, &[&self.key()]).doing(doing)?;
         transaction.commit().doing(doing)
     }
+
+    /// What would not fit the lock table goes before the rest; nothing of it is not in the archive. Whether there is more.
+    fn drop_piece(&self, client: &mut Client, roles: &[String]) -> Result<bool, postgres::Error> {
+        let [take, give] = self.rights();
+        let locks = self.apply.server.locks_of_a_piece();
+        let mut transaction = self.begin(client)?;
+        transaction.batch_execute(&take)?;
+        let more = pieces::unlink(&mut transaction, roles, locks)?
+            || pieces::drop_tables(&mut transaction, &self.tenant.schema, (locks / LOCKS_OF_A_TABLE).max(1))?;
+        transaction.batch_execute(&give)?;
+        transaction.commit()?;
+        Ok(more)
+    }
 }
+
+/// To drop one with its indexes, its sequence and its TOAST table, by the estimate of [`Schema::locks`](crate::model::Schema::locks).
+const LOCKS_OF_A_TABLE: i64 = 20;

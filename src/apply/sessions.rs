@@ -1,7 +1,11 @@
 //! Ending a role's sessions.
 
+use std::time::{Duration, Instant};
+
 use postgres::{Client, GenericClient};
 
+use super::Apply;
+use super::tenant::connect;
 use crate::model::ident;
 
 /// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).
@@ -50,6 +54,20 @@ fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result
     transaction.batch_execute(take_rights)?;
     end(&mut transaction, role)?;
     transaction.rollback()
+}
+
+/// How long a server that crashed is given to start itself anew, so that a tenant is not left locked out.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The session may have been lost to what failed: to let a role in again takes another.
+pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
+    let begun = Instant::now();
+    while client.is_closed() && begun.elapsed() < PATIENCE {
+        match connect(apply) {
+            Ok(session) => *client = session,
+            Err(_) => std::thread::sleep(Duration::from_millis(500)),
+        }
+    }
 }
 
 /// # Errors

@@ -206,6 +206,9 @@ impl Job<'_> {
                 return Err(Ended::Failed(failure, Retry::No));
             }
             (Err(Ended::Failed(mut failure, retry)), asleep) => {
+                if asleep.is_some() || matches!(deputy, Ok(Some(_))) {
+                    sessions::connect_again(self.apply, client);
+                }
                 if let Ok(Some(deputy)) = &deputy
                     && let Err(error) = deputy.dismiss(client, self.apply.server, &self.plan.tenant)
                 {
@@ -281,10 +284,16 @@ impl Job<'_> {
         for change in self.plan.changes.iter().filter(|change| change.kind != Kind::ParkNames) {
             match &change.step {
                 // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
-                Step::Sql | Step::DropInPieces { .. } if progress.archived.is_some() => {
+                Step::Sql | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } if progress.archived.is_some() => {
                     self.patiently(transaction, change)?
                 }
-                Step::Sql | Step::DropInPieces { .. } => self.statements(transaction, change, password)?,
+                Step::Sql | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } => {
+                    self.statements(transaction, change, password)?
+                }
+                Step::DropDeputy => {
+                    self.statements(transaction, change, password)?;
+                    archive::sweep(self).map_err(|error| Ended::Failed(error, Retry::No))?;
+                }
                 Step::Archive { .. } if progress.begun => {}
                 Step::Archive { subject, .. } => {
                     let Some(deputy) = deputy else {

@@ -78,6 +78,7 @@ impl Deputy {
             .execute("UPDATE tenantry.tenants SET deputy = $2 WHERE tenant = $1", &[&tenant.as_str(), &deputy.name])
             .doing(doing)?;
         transaction.commit().doing(doing)?;
+        fail_point!("after_deputy_is_made");
         match deputy.try_to_log_in() {
             Ok(()) => Ok(deputy),
             Err(error) => {

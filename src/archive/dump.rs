@@ -1,15 +1,15 @@
 //! Making an archive: everything of one moment, on the disk, and read back, before anybody relies on it.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use postgres::Transaction;
 use tempfile::NamedTempFile;
 
-use super::files::{Draft, digest};
+use super::draft::{DUMP, Draft, LARGE};
+use super::files::digest;
 use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
-use super::programs::{Programs, run};
+use super::programs::{Programs, Session, run};
 use super::{Deputy, contents, large_objects, rows};
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Subject, ident};
@@ -45,7 +45,8 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let snapshot: String =
         transaction.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
     let dump = draft.file()?;
-    run_pg_dump(source, &snapshot, dump.path())?;
+    run_pg_dump(source, &snapshot, dump.path(), &mut || transaction.batch_execute(""))?;
+    fail_point!("after_pg_dump");
     let objects = large_objects::list(transaction, subject)?;
     let large = if objects.is_empty() {
         None
@@ -83,29 +84,11 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
         migrations: contents.migrations,
         grants: contents.grants,
     };
-    let mut text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
-    text.push('\n');
-    let mut file = draft.file()?;
-    file.write_all(text.as_bytes()).doing(format!("writing in {}", dir.display()))?;
-    let dump_path = draft.keep(dump, DUMP)?;
-    if let Some(large) = large {
-        draft.keep(large, LARGE)?;
-    }
-    // Last, so that a manifest never names what is not there.
-    let manifest_path = draft.keep(file, "json")?;
-    // Read back under its own name, as whoever restores it will.
-    let opened = super::open(&manifest_path)?;
-    if opened.manifest != manifest {
-        let message = format!("{} does not read back as it was written", manifest_path.display());
-        return Err(Error::Refused { message, hint: Some("look at the disk it is on".into()) });
-    }
+    let (manifest_path, dump_path) = draft.publish(&manifest, dump, large)?;
     Ok(Archive { manifest, manifest_path, dump_path })
 }
 
-const DUMP: &str = "dump";
-const LARGE: &str = "large-objects.tar";
-
-fn run_pg_dump(source: &Source<'_>, snapshot: &str, file: &Path) -> Result<(), Error> {
+fn run_pg_dump(source: &Source<'_>, snapshot: &str, file: &Path, session: Session<'_>) -> Result<(), Error> {
     let mut command = source.programs.command("pg_dump", Some(&source.deputy.login));
     command.args(["--format=custom", "--no-password", "--strict-names"]);
     // A pattern; within double quotes every character stands for itself (manual, "psql", Patterns).
@@ -113,5 +96,5 @@ fn run_pg_dump(source: &Source<'_>, snapshot: &str, file: &Path) -> Result<(), E
     command.arg(format!("--lock-wait-timeout={}ms", source.desired.lock_timeout.as_millis().max(1)));
     command.arg(format!("--snapshot={snapshot}"));
     command.arg(format!("--file={}", file.display()));
-    run(&mut command, &format!("pg_dump of schema {}", source.subject.schema))
+    run(&mut command, &format!("pg_dump of schema {}", source.subject.schema), session)
 }

@@ -1,68 +1,14 @@
-//! The files of an archive: written under a name that says so, synced, read back, and only then given their own.
+//! The files of an archive, and whether they are what its manifest says.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use super::manifest::{FORMAT, FileDigest, Manifest};
 use crate::error::{Doing, Error};
-use crate::plan::DatabaseIdentity;
 use crate::private;
-
-const PARTIAL: &str = ".partial-";
-
-/// An archive being written. Dropped, it leaves nothing; killed, what it leaves is deleted by the next of this tenant.
-pub(super) struct Draft {
-    dir: PathBuf,
-    /// `acme-20261121T150405Z`.
-    stem: String,
-    prefix: String,
-}
-
-impl Draft {
-    /// # Errors
-    /// When the directory cannot be made or written to.
-    pub fn new(dir: &Path, database: &DatabaseIdentity, tenant: &str, now: jiff::Timestamp) -> Result<Self, Error> {
-        check_dir(dir)?;
-        // Whose it was, so that only what this very tenant left is deleted; a key could begin as another's does.
-        let whose = crate::plan::digest(&format!("{}/{}/{tenant}", database.system_identifier, database.name));
-        let prefix = format!("{PARTIAL}{}-", &whose[..16]);
-        for entry in fs::read_dir(dir).doing(format!("reading {}", dir.display()))?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                fs::remove_file(entry.path()).doing(format!("deleting {}", entry.path().display()))?;
-            }
-        }
-        let time = now.strftime("%Y%m%dT%H%M%SZ");
-        let more = (2..).map(|n| format!("{tenant}-{time}-{n}"));
-        let taken =
-            |stem: &String| dir.join(format!("{stem}.json")).exists() || dir.join(format!("{stem}.dump")).exists();
-        let stem = std::iter::once(format!("{tenant}-{time}")).chain(more).find(|stem| !taken(stem));
-        Ok(Self { dir: dir.to_owned(), stem: stem.unwrap_or_default(), prefix })
-    }
-
-    /// An empty file of mode 0600.
-    pub fn file(&self) -> Result<NamedTempFile, Error> {
-        let doing = format!("writing in {}", self.dir.display());
-        tempfile::Builder::new().prefix(&self.prefix).tempfile_in(&self.dir).doing(doing)
-    }
-
-    pub fn name(&self, extension: &str) -> String {
-        format!("{}.{extension}", self.stem)
-    }
-
-    /// Gives a finished file its name, which nobody must have.
-    pub fn keep(&self, file: NamedTempFile, extension: &str) -> Result<PathBuf, Error> {
-        let path = self.dir.join(self.name(extension));
-        let doing = || format!("writing {}", path.display());
-        file.as_file().sync_all().doing(doing())?;
-        file.persist_noclobber(&path).map_err(|error| error.error).doing(doing())?;
-        private::sync_dir(&self.dir).doing(doing())?;
-        Ok(path)
-    }
-}
 
 /// Whether archives can be written there; makes the directory, mode 0700, where there is none.
 ///
@@ -70,7 +16,8 @@ impl Draft {
 /// What the file system answered.
 pub(crate) fn check_dir(dir: &Path) -> Result<(), Error> {
     private::make_dir(dir).doing(format!("making the archive directory {}", dir.display()))?;
-    NamedTempFile::new_in(dir).doing(format!("writing in the archive directory {}", dir.display()))?;
+    // Without a name, so that nothing is left of it whatever happens.
+    tempfile::tempfile_in(dir).doing(format!("writing in the archive directory {}", dir.display()))?;
     private::warn_if_readable_by_others(dir);
     Ok(())
 }

@@ -93,15 +93,29 @@ impl Read for Pieces<'_, '_> {
     }
 }
 
-/// Makes them again under their own OIDs, which rows of the tenant's hold.
+/// Makes them again under their own OIDs, which rows of the tenant's hold. So many in a transaction: each that gets its
+/// owner takes a lock.
 ///
 /// # Errors
 /// What PostgreSQL answered (42710 or 23505: somebody else's has that OID now), or what is wrong with the file.
-pub(super) fn restore(client: &mut Client, file: &Path, username: &str, owner: &str) -> Result<(), Error> {
+pub(super) fn restore(
+    client: &mut Client,
+    file: &Path,
+    [username, owner]: [&str; 2],
+    at_once: i64,
+) -> Result<(), Error> {
     let doing = || format!("restoring the large objects of {}", file.display());
     let mut tar = tar::Archive::new(BufReader::new(File::open(file).doing(doing())?));
     let mut transaction = client.transaction().doing(doing())?;
+    let mut made = 0;
     for entry in tar.entries().doing(doing())? {
+        if made == at_once {
+            transaction.commit().doing(doing())?;
+            fail_point!("between_large_objects");
+            transaction = client.transaction().doing(doing())?;
+            made = 0;
+        }
+        made += 1;
         let mut entry = entry.doing(doing())?;
         let path = entry.path().doing(doing())?.to_string_lossy().into_owned();
         let known = path.split_once('/').and_then(|(directory, oid)| Some((directory, oid.parse::<u32>().ok()?)));

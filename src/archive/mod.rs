@@ -5,6 +5,7 @@
 
 mod contents;
 mod deputy;
+mod draft;
 mod dump;
 mod files;
 mod large_objects;
@@ -16,6 +17,7 @@ mod restore;
 mod rows;
 
 pub(crate) use deputy::{Deputy, Errand, dismiss};
+pub(crate) use draft::sweep;
 pub use dump::Archive;
 pub(crate) use dump::{Source, dump};
 pub(crate) use files::check_dir;
@@ -24,5 +26,6 @@ pub use live::Live;
 pub(crate) use locks::{Locked, lock};
 pub use manifest::{LargeObjects, Manifest, TableRows};
 pub use programs::Programs;
+pub(crate) use programs::Session;
 pub(crate) use restore::fill;
 pub use restore::refuse_other_names;

@@ -1,12 +1,15 @@
 //! pg_dump and pg_restore: what is installed, and new enough for the server.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 
 use crate::database::Target;
-use crate::error::{Doing, Error};
+use crate::error::{Doing, Error, MAKE_ROOM, RAISE_THE_LIMIT};
 use crate::render::escape::visible;
 use crate::sandbox;
 
@@ -85,23 +88,65 @@ fn bare(program: &Path) -> Command {
     command
 }
 
-/// Runs it to its end.
+/// Whether the session is there for whose sake a program runs.
+pub(crate) type Session<'s> = &'s mut dyn FnMut() -> Result<(), postgres::Error>;
+
+/// How often that is asked.
+const ASK: Duration = Duration::from_secs(3);
+
+/// Runs it to its end, or to the end of our own session: a program whose server is gone may wait for it for ever.
 ///
 /// # Errors
-/// What it said on stderr, and how it ended.
-pub(super) fn run(command: &mut Command, doing: &str) -> Result<(), Error> {
-    run_but(command, doing, None)
+/// What it said on stderr, and how it ended; or how our session did.
+pub(super) fn run(command: &mut Command, doing: &str, session: Session<'_>) -> Result<(), Error> {
+    run_but(command, doing, session, None)
 }
 
 /// The same; `harmless` is one error that may be reported, if it is the only one.
 ///
 /// # Errors
-/// What it said on stderr, and how it ended.
-pub(super) fn run_but(command: &mut Command, doing: &str, harmless: Option<&str>) -> Result<(), Error> {
-    let output = command.stdout(Stdio::null()).output().doing(doing)?;
-    let fine = output.status.success()
-        || harmless.is_some_and(|harmless| is_only(harmless, &String::from_utf8_lossy(&output.stderr)));
-    if fine { Ok(()) } else { Err(failed(doing, &output.stderr, output.status)) }
+/// As of [`run`].
+pub(super) fn run_but(
+    command: &mut Command,
+    doing: &str,
+    session: Session<'_>,
+    harmless: Option<&str>,
+) -> Result<(), Error> {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().doing(doing)?;
+    fail_point!("after_program_is_started");
+    let said = read_to_end(child.stderr.take());
+    let mut asked = Instant::now();
+    let mut pause = Duration::from_millis(5);
+    let status = loop {
+        if let Some(status) = child.try_wait().doing(doing)? {
+            break status;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(100));
+        if asked.elapsed() >= ASK {
+            if let Err(error) = session() {
+                // It may have ended by itself meanwhile.
+                let _ = child.kill();
+                child.wait().doing(doing)?;
+                return Err(error).doing(format!("{doing} was ended, because our own session was"));
+            }
+            asked = Instant::now();
+        }
+    };
+    let said = said.join().unwrap_or_default();
+    let fine = status.success() || harmless.is_some_and(|harmless| is_only(harmless, &String::from_utf8_lossy(&said)));
+    if fine { Ok(()) } else { Err(failed(doing, &said, status)) }
+}
+
+/// In a thread: a pipe that is full would hold the program up for ever.
+pub(super) fn read_to_end(pipe: Option<ChildStderr>) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut said);
+        }
+        said
+    })
 }
 
 /// pg_restore counts its errors in its last line, when it went to its end.
@@ -131,8 +176,14 @@ fn hint(said: &str) -> Option<String> {
         "give that object to the tenant's owner role: ALTER … OWNER TO"
     } else if said.contains("LOCK TABLE") && said.contains("timeout") {
         "somebody holds a table of it locked for longer than [migrations] lock_timeout; pg_locks says who"
-    } else if said.contains("No space left") {
-        "make room, or set [archive] dir to another disk"
+    } else if said.contains("No space left") || said.contains("quota exceeded") {
+        MAKE_ROOM
+    } else if said.contains("File too large") || said.contains("SIGXFSZ") {
+        RAISE_THE_LIMIT
+    } else if said.starts_with("signal: ") {
+        "somebody ended it, or the system was out of memory (its log says so): do the same again"
+    } else if said.contains("server closed the connection") || said.contains("connection to server") {
+        "see that the server is up, and do the same again"
     } else if said.contains("out of shared memory") {
         "raise max_locks_per_transaction and restart the server"
     } else {

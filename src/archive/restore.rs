@@ -2,37 +2,40 @@
 
 use super::files::Opened;
 use super::large_objects;
-use super::programs::{Programs, run_but};
+use super::programs::{Programs, Session, run_but};
 use super::{Deputy, Manifest};
 use crate::error::{Doing, Error};
-use crate::model::{Tenant, TenantKey};
+use crate::model::{Server, Tenant, TenantKey};
 
-/// `major`: the server's.
-///
 /// # Errors
 /// What pg_restore or PostgreSQL answered. What was made until then is still there.
 pub(crate) fn fill(
     deputy: &Deputy,
-    (programs, major): (&Programs, u32),
+    (programs, server): (&Programs, &Server),
     opened: &Opened,
     tenant: &Tenant,
+    session: Session<'_>,
 ) -> Result<(), Error> {
     let mut command = programs.command("pg_restore", Some(&deputy.login));
     // Privileges are what tenants.toml says, not what they were. Owners are as they were: the roles have the same names.
     command.args(["--no-password", "--no-privileges", "--no-tablespaces", "--no-security-labels"]);
     // The dump turns policies on once its rows are in; those of shared tables hold for the code that runs meanwhile.
     command.arg("--enable-row-security");
-    let harmless = programs.says_too_much_to(major).then_some("configuration parameter \"transaction_timeout\"");
+    let harmless = programs
+        .says_too_much_to(server.major().unsigned_abs())
+        .then_some("configuration parameter \"transaction_timeout\"");
     if harmless.is_none() {
         command.arg("--exit-on-error");
     }
     // Of that schema only, a name and no pattern; the schema itself is there already.
     command.arg(format!("--schema={}", tenant.schema)).arg(format!("--dbname={}", deputy.login.database()));
     command.arg(&opened.dump);
-    run_but(&mut command, &format!("pg_restore of {}", opened.dump.display()), harmless)?;
+    run_but(&mut command, &format!("pg_restore of {}", opened.dump.display()), session, harmless)?;
+    fail_point!("after_pg_restore");
     if let Some(file) = &opened.large_objects {
         let mut client = deputy.login.connect().map_err(Error::from)?;
-        large_objects::restore(&mut client, file, &tenant.username, tenant.owner())?;
+        let at_once = server.locks_of_a_piece();
+        large_objects::restore(&mut client, file, [&tenant.username, tenant.owner()], at_once)?;
         client.close().doing("ending the session that restored the large objects")?;
     }
     Ok(())

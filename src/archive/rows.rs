@@ -1,11 +1,11 @@
 //! Counting what a dump really holds: it is read from its first byte to its last, decompressed, and its rows are counted.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
 use super::manifest::TableRows;
-use super::programs::{Programs, failed};
+use super::programs::{Programs, failed, read_to_end};
 use crate::error::{Doing, Error};
 
 /// Every table of the dump with its number of rows, by name.
@@ -17,15 +17,7 @@ pub(super) fn count(programs: &Programs, dump: &Path) -> Result<Vec<TableRows>, 
     let mut command = programs.command("pg_restore", None);
     command.args(["--data-only", "--file=-"]).arg(dump).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().doing(&doing)?;
-    // Both pipes are read: one that is full would hold pg_restore up for ever.
-    let mut stderr = child.stderr.take();
-    let said = std::thread::spawn(move || {
-        let mut said = Vec::new();
-        if let Some(stderr) = &mut stderr {
-            let _ = stderr.read_to_end(&mut said);
-        }
-        said
-    });
+    let said = read_to_end(child.stderr.take());
     let counted = child.stdout.take().map(|stdout| in_script(BufReader::with_capacity(1 << 16, stdout)));
     let status = child.wait().doing(&doing)?;
     let said = said.join().unwrap_or_default();

@@ -196,6 +196,21 @@ pub(super) fn dependents(
     Ok(())
 }
 
+/// What a removal unlinks with the roles.
+pub(super) fn large_objects(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+    roles: &mut BTreeMap<String, Role>,
+) -> Result<(), Error> {
+    let rows = transaction.query(include_str!("sql/large_objects.sql"), &[&names]);
+    for row in rows.doing("counting the large objects of the tenants to remove")? {
+        if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
+            role.large_objects = row.get("large_objects");
+        }
+    }
+    Ok(())
+}
+
 /// Measures these schemas. In transactions of its own, because a tenant that locks its tables must not hold us up.
 ///
 /// # Errors

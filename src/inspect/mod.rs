@@ -81,6 +81,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     catalog::large_tables(&mut transaction, &names.schemas, &mut observed.schemas)?;
     if !names.removed.is_empty() {
         catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
+        catalog::large_objects(&mut transaction, &names.removed_roles, &mut observed.roles)?;
     }
     if let Some(role) = observed.roles.remove(&group) {
         observed.database.group = Some(database::group(&mut transaction, &group, role)?);
@@ -99,6 +100,7 @@ struct Names {
     /// Those of them whose privileges are compared: a retained tenant's are not.
     planned: Vec<String>,
     removed: Vec<String>,
+    removed_roles: Vec<String>,
 }
 
 impl Names {
@@ -106,7 +108,7 @@ impl Names {
         let mut roles = BTreeSet::new();
         let mut schemas = BTreeSet::new();
         let mut planned = BTreeSet::new();
-        let mut removed = Vec::new();
+        let (mut removed, mut removed_roles) = (Vec::new(), Vec::new());
         let registry = observed.registry.iter();
         roles.extend(registry.flat_map(|registry| registry.former_owners.iter().cloned()));
         for tenant in desired.tenants.values() {
@@ -124,6 +126,7 @@ impl Names {
             }
             if !desired.tenants.contains_key::<TenantKey>(key) {
                 removed.push(row.schema.clone());
+                removed_roles.extend([row.username.clone(), row.owner.clone()]);
             }
         }
         Self {
@@ -131,6 +134,7 @@ impl Names {
             schemas: schemas.into_iter().collect(),
             planned: planned.into_iter().collect(),
             removed,
+            removed_roles,
         }
     }
 }

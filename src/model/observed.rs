@@ -74,6 +74,12 @@ pub struct Keeper {
 }
 
 impl Server {
+    /// Locks that one transaction of several may take: a quarter of the lock table, which serves everybody.
+    #[must_use]
+    pub fn locks_of_a_piece(&self) -> i64 {
+        (self.lock_slots / 4).max(1)
+    }
+
     /// The registry's owner, or who will be.
     #[must_use]
     pub fn keeper(&self) -> Keeper {

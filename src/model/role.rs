@@ -32,6 +32,8 @@ pub struct Role {
     pub default_acls: Vec<GlobalDefaultAcl>,
     /// What it was granted, and owns, outside of the tenants' schemas.
     pub outside: Vec<Outside>,
+    /// The large objects it owns in this database; counted only where a removal is planned.
+    pub large_objects: i64,
 }
 
 impl Role {

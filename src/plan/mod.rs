@@ -9,6 +9,7 @@ mod diff;
 mod document;
 mod group;
 mod limits;
+mod pieces;
 mod privileges;
 mod removal;
 mod ring;
@@ -332,6 +333,7 @@ pub enum Kind {
     GrantHistory,
     RevokeOutside,
     SetSettings,
+    DropLargeObjects,
     DropSchema,
     DropRole,
     DropOwner,
@@ -352,8 +354,12 @@ pub enum Step {
     /// Archives the schema with its tables locked against writes, and goes on only when the archive was read back.
     /// `roles`: those that own what is in it.
     Archive { subject: Subject, roles: Vec<String> },
+    /// Drops a deputy that was left over, and the files of the archive that it was made for.
+    DropDeputy,
     /// Drops the schema's tables, so many in a transaction, before the rest of it goes with the tenant.
     DropInPieces { schema: String, tables: i64 },
+    /// Unlinks the large objects of these roles, so many in a transaction, before the roles go.
+    UnlinkInPieces { roles: Vec<String>, at_once: i64 },
     /// Runs these versions, as this role, through refinery's Runner.
     /// `history_sql` runs right after the history table is made; empty when it is there already.
     Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String> },

@@ -3,11 +3,11 @@
 use super::change::objects::do_block;
 use super::change::{deputy, rights, secret};
 use super::diff::Look;
+use super::pieces::Pieces;
 use super::tenant::{Blocked, Work};
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
 use crate::model::{
-    Access, OnRemove, Registered, Schema, SecretState, State, TenantKey, check_role_name, check_schema_name, ident,
-    literal,
+    Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident, literal,
 };
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
@@ -75,27 +75,16 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
         OnRemove::Retain => Ok((retain(look, row), session_hazard(look, row), Target::Retained { secret })),
         OnRemove::Archive | OnRemove::Drop => {
             let mut hazards = session_hazard(look, row);
+            let archives = row.on_remove == OnRemove::Archive;
             if let Some(schema) = schema {
-                let archived = if row.on_remove == OnRemove::Archive { ", archived first" } else { "" };
+                let archived = if archives { ", archived first" } else { "" };
                 let tables = count(schema.tables, "table");
                 let detail = format!("{tables}, {} in schema {}{archived}", size(schema.bytes), row.schema);
                 hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
-                if pieces(look, schema).is_some() {
-                    let detail = format!(
-                        "dropping schema {} takes about {} locks, and PostgreSQL has room for {}: its tables go a few at a time{}",
-                        row.schema,
-                        schema.locks(),
-                        look.observed.server.lock_slots,
-                        if archived.is_empty() {
-                            ""
-                        } else {
-                            "; what an administrator writes to those that are left is lost"
-                        }
-                    );
-                    hazards.push(Hazard { kind: HazardKind::ManyLocks, detail });
-                }
             }
-            Ok((drop_all(look, key, row), hazards, Target::Removed { secret }))
+            let pieces = Pieces::of(look, schema, &dropped_roles(look, key, row));
+            hazards.extend(pieces.hazard(&row.schema, archives && schema.is_some()));
+            Ok((drop_all(look, key, row, &pieces), hazards, Target::Removed { secret }))
         }
     }
 }
@@ -143,10 +132,10 @@ fn end_sessions(look: &Look<'_>, row: &Registered, changes: &mut Vec<Change>) {
 }
 
 /// DROP SCHEMA, DROP OWNED, DROP ROLE: DROP ROLE first fails with 2BP01 when default privileges name the role.
-fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
+fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces) -> Vec<Change> {
     let observed = look.observed;
     let mut changes = Vec::new();
-    let owner_is_own = row.access != Access::Owner && !look.is_shared_owner(&row.owner, key);
+    let owner_is_own = has_owner_of_its_own(look, key, row);
     let has_user = observed.roles.contains_key(&row.username);
     let has_owner = observed.roles.contains_key(&row.owner);
     let mut borrowed = Vec::new();
@@ -167,11 +156,12 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
         Some(_) => changes.push(archive(look, key, row)),
         None => changes.extend(deputy::drop(observed, row)),
     }
+    changes.extend(pieces.unlink(&dropped_roles(look, key, row)));
     if let Some(schema) = observed.schemas.get(&row.schema) {
         let mut sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
         let before = format!("{}, {}", count(schema.tables, "table"), size(schema.bytes));
         let mut step = Step::Sql;
-        if let Some(tables) = pieces(look, schema) {
+        if let Some(tables) = pieces.tables {
             sql.insert(0, format!("-- DROP TABLE …, {tables} at a time, each time in a transaction of its own"));
             step = Step::DropInPieces { schema: row.schema.clone(), tables };
         }
@@ -202,13 +192,15 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Change> {
     changes
 }
 
-/// How many tables to drop at once, when a transaction that drops them all would fill more than half of PostgreSQL's lock
-/// table, which serves everybody; `None` when it fits.
-fn pieces(look: &Look<'_>, schema: &Schema) -> Option<i64> {
-    let room = look.observed.server.lock_slots / 2;
-    let locks = schema.locks();
-    // A quarter each, since several tenants are removed at once.
-    (room > 0 && locks > room).then(|| (room / 2 * schema.tables.max(1) / locks).max(1))
+fn has_owner_of_its_own(look: &Look<'_>, key: &TenantKey, row: &Registered) -> bool {
+    row.access != Access::Owner && !look.is_shared_owner(&row.owner, key)
+}
+
+/// The roles that go with the tenant.
+fn dropped_roles(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<String> {
+    let owner = has_owner_of_its_own(look, key, row).then_some(&row.owner);
+    let roles = std::iter::once(&row.username).chain(owner);
+    roles.filter(|role| look.observed.roles.contains_key(*role)).cloned().collect()
 }
 
 /// What follows happens only once the archive is complete. A deputy that is left over gives way to the one it makes.

@@ -3,9 +3,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::fleet::{BOTH, Fleet, ask};
+use crate::fleet::{BOTH, Fleet, ask, refused};
 use crate::project::{
-    REMOVE, assert_gone, assert_holds_nothing, assert_no_deputy, manifests, project, project_of_weak_admin,
+    REMOVE, assert_gone, assert_holds_nothing, assert_no_deputy, manifests, project, project_of_few_locks,
+    project_of_weak_admin, under_weak_admin,
 };
 
 /// More than half of the lock table of a test server (64 × 200 connections), by the plan's estimate.
@@ -50,6 +51,58 @@ fn a_huge_tenant_is_archived_whole_and_dropped_in_pieces() {
         fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
         fleet.settled();
         assert_eq!(ask(&mut fleet.log_in("hu-arch"), "SELECT id FROM t700"), "700");
+    }
+}
+
+/// Some times what the small server's lock table really holds, which is more than its settings say.
+const OBJECTS: usize = 3000;
+
+#[test]
+fn more_large_objects_than_fit_the_lock_table_go_in_pieces_and_come_back() {
+    for version in BOTH {
+        let fleet = under_weak_admin(project_of_few_locks(version, "objects"), "objects_admin");
+        fleet.declare("ob-arch = {}\nob-drop = { on_remove = \"drop\" }");
+        fleet.applies_and_settles();
+        for tenant in ["ob-arch", "ob-drop"] {
+            let sql = format!(
+                "CREATE TABLE blobs (id oid); \
+                 INSERT INTO blobs SELECT lo_from_bytea(0, convert_to(n::text, 'UTF8')) FROM generate_series(1, {OBJECTS}) n"
+            );
+            fleet.log_in(tenant).batch_execute(&sql).unwrap();
+        }
+        let all = "SELECT lo_unlink(oid) FROM pg_largeobject_metadata WHERE lomowner = 'ob_arch_user'::regrole";
+        assert_eq!(refused(&mut fleet.database.client(), all), "53200", "or this test tries nothing");
+        let digests =
+            "SELECT count(*), md5(string_agg(id || convert_from(lo_get(id), 'UTF8'), ',' ORDER BY id)) FROM blobs";
+        let before = ask(&mut fleet.log_in("ob-arch"), digests);
+        fleet.declare("");
+        fleet.run(&["plan"]).ends(0).says("its large objects go a few at a time");
+        fleet.run(&["plan", "-v", "--out", "saved"]).ends(0).says("SELECT lo_unlink(…), 50 at a time");
+        // One more or less is no reason to look at the plan again.
+        fleet.log_in("ob-drop").batch_execute("SELECT lo_from_bytea(0, 'more')").unwrap();
+        fleet.run(&["apply", "saved", "-y", "--allow-removals", "2"]).ends(0).says("Archived: ob-arch");
+        fleet.settled();
+        assert_holds_nothing(&fleet, "objects_admin");
+        for name in ["ob_arch", "ob_drop"] {
+            assert_gone(&fleet, name);
+        }
+        assert_eq!(fleet.ask("SELECT count(*) FROM pg_largeobject_metadata"), "0");
+        let (path, manifest) = manifests(&fleet).pop().unwrap();
+        assert_eq!(manifest["large_objects"]["count"], OBJECTS);
+        // The last of them is taken: what came before it is dropped again, in pieces too.
+        let last = "SELECT max(id) FROM blobs";
+        fleet.declare("ob-arch = {}");
+        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        fleet.settled();
+        let last = ask(&mut fleet.log_in("ob-arch"), last);
+        assert_eq!(ask(&mut fleet.log_in("ob-arch"), digests), before);
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        fleet.execute(&format!("SELECT lo_create({last})"));
+        fleet.declare("ob-arch = {}");
+        fleet.run(&["restore", path.to_str().unwrap()]).ends(1).says("large objects");
+        assert_gone(&fleet, "ob_arch");
+        assert_eq!(fleet.ask("SELECT count(*) FROM pg_largeobject_metadata"), "1");
     }
 }
 

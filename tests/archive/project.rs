@@ -1,17 +1,37 @@
 //! A fleet whose tenants are archived when they go, with programs that fit its server.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::fleet::Fleet;
-use crate::postgres_server::{Version, binaries, client_program};
+use tenantry::sandbox::Server;
+
+use crate::fleet::{Fleet, MIGRATIONS};
+use crate::postgres_server::{Version, binaries, client_program, database_on};
 
 pub const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
 
 pub fn project(version: Version, name: &str) -> Fleet {
-    let mut fleet = Fleet::usual(version, name);
+    project_on(version, Fleet::usual(version, name))
+}
+
+/// On a server of its own, which may be crashed, and whose lock table is small: room for 200 by its settings, and for some
+/// more.
+pub fn project_of_few_locks(version: Version, name: &str) -> Fleet {
+    let server = Server::builder()
+        .binaries(binaries(version))
+        .durable()
+        .setting("max_connections", "20")
+        .setting("max_locks_per_transaction", "10")
+        .start()
+        .unwrap();
+    let fleet = Fleet::on(database_on(Box::leak(Box::new(server)), name));
+    MIGRATIONS.iter().for_each(|(file, sql)| fleet.migration(file, sql));
+    project_on(version, fleet)
+}
+
+fn project_on(version: Version, mut fleet: Fleet) -> Fleet {
     fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
     // The servers of some versions come without pg_dump; the newest one serves them too.
     let own = binaries(version).program("pg_dump");
@@ -23,7 +43,10 @@ pub fn project(version: Version, name: &str) -> Fleet {
 
 /// The same under an admin who is no superuser.
 pub fn project_of_weak_admin(version: Version, admin: &str) -> Fleet {
-    let mut fleet = project(version, admin);
+    under_weak_admin(project(version, admin), admin)
+}
+
+pub fn under_weak_admin(mut fleet: Fleet, admin: &str) -> Fleet {
     fleet.execute(&format!("CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD 'a'"));
     fleet.execute(&format!("GRANT CREATE ON DATABASE {} TO {admin}", fleet.database.name));
     fleet.url = fleet.database.url_as(admin, "a");
@@ -41,22 +64,30 @@ pub fn assert_holds_nothing(fleet: &Fleet, admin: &str) {
     assert_eq!(held, "");
 }
 
-/// The manifests in the archive directory, oldest first; every other file there belongs to one of them.
+/// The manifests in the archive directory, oldest first; every other file there belongs to one of them, and all that belongs
+/// to one is there.
 #[track_caller]
 pub fn manifests(fleet: &Fleet) -> Vec<(PathBuf, Value)> {
     let Ok(entries) = fs::read_dir(fleet.path("archives")) else { return Vec::new() };
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
+    let partial: Vec<_> = files.iter().filter(|path| name_of(path).starts_with('.')).collect();
+    assert!(partial.is_empty(), "{partial:?}");
     let is_manifest = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
     let read = |path: &PathBuf| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let manifests: Vec<(PathBuf, Value)> =
         files.iter().filter(|path| is_manifest(path)).map(|path| (path.clone(), read(path))).collect();
-    for file in files.iter().filter(|path| !is_manifest(path)) {
-        let name = file.file_name().unwrap().to_str().unwrap();
-        let named = |manifest: &Value| manifest["dump"]["file"] == name || manifest["large_objects"]["file"] == name;
-        assert!(manifests.iter().any(|(_, manifest)| named(manifest)), "{name} belongs to no archive");
-    }
+    let others: Vec<&str> = files.iter().filter(|path| !is_manifest(path)).map(|path| name_of(path)).collect();
+    let named = |manifest: &Value| [manifest["dump"]["file"].clone(), manifest["large_objects"]["file"].clone()];
+    let mut named: Vec<Value> = manifests.iter().flat_map(|(_, manifest)| named(manifest)).collect();
+    named.retain(|name| !name.is_null());
+    named.sort_by_key(Value::to_string);
+    assert_eq!(Value::from(named), Value::from(others), "the files beside the manifests");
     manifests
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
 }
 
 /// No role of an archive's or a restore's own is left.

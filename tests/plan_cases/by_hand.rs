@@ -79,6 +79,9 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         }
         ["free", "for", "archives", bytes] => observed.archive_space = bytes.parse().ok(),
         ["lock", "table", "holds", locks] => observed.server.lock_slots = locks.parse().ok()?,
+        ["role", name, "owns", objects, "large", "objects"] => {
+            observed.roles.get_mut(*name)?.large_objects = objects.parse().ok()?;
+        }
         ["schema", name, "holds", relations, "relations"] => {
             observed.schemas.get_mut(*name)?.relations = relations.parse().ok()?;
         }

@@ -2,7 +2,7 @@
 
 use crate::model::{Observed, Registered, ident, literal};
 use crate::plan::tenant::Draft;
-use crate::plan::{Change, Kind};
+use crate::plan::{Change, Kind, Step};
 
 pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let left_over = draft.registered.and_then(|row| drop(draft.look.observed, row));
@@ -25,5 +25,5 @@ pub(in crate::plan) fn drop(observed: &Observed, row: &Registered) -> Option<Cha
         ];
     }
     let before = "left over from an archive or a restore that was cut off";
-    Some(Change::sql(Kind::DropDeputy, format!("role {name}"), sql).before(before))
+    Some(Change::sql(Kind::DropDeputy, format!("role {name}"), sql).before(before).step(Step::DropDeputy))
 }

@@ -68,10 +68,13 @@ fn without_sizes(plan: &TenantPlan) -> TenantPlan {
     for change in plan.changes.iter_mut().filter(|change| change.kind == Kind::DropSchema) {
         change.before = change.before.as_deref().map(unsized_words);
     }
+    for change in plan.changes.iter_mut().filter(|change| change.kind == Kind::DropLargeObjects) {
+        change.before = None;
+    }
     for hazard in plan.hazards.iter_mut().filter(|hazard| hazard.kind == HazardKind::DeletesData) {
         hazard.detail = unsized_words(&hazard.detail);
     }
-    plan.hazards.retain(|hazard| hazard.kind != HazardKind::BlocksTable);
+    plan.hazards.retain(|hazard| ![HazardKind::BlocksTable, HazardKind::ManyLocks].contains(&hazard.kind));
     plan
 }
 
@@ -94,7 +97,11 @@ pub(super) fn parts(look: &Look<'_>, plan: &TenantPlan) -> Parts {
     let roles =
         [Some(plan.username.as_str()), Some(plan.owner.as_str()), row.map(|r| &*r.username), row.map(|r| &*r.owner)];
     for name in roles.into_iter().flatten() {
-        parts.insert(format!("role {name}"), digest(&format!("{:?}", observed.roles.get(name))));
+        let mut role = observed.roles.get(name).cloned();
+        if let Some(role) = &mut role {
+            role.large_objects = 0;
+        }
+        parts.insert(format!("role {name}"), digest(&format!("{role:?}")));
     }
     for name in [Some(plan.schema.as_str()), row.map(|row| &*row.schema)].into_iter().flatten() {
         let mut schema = observed.schemas.get(name).cloned();
