@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
 use super::{interrupt, plan, saved, session};
-use crate::apply::{Apply, Lock, Report};
+use crate::apply::{Apply, Report};
 use crate::error::Doing;
 use crate::model::Observed;
 use crate::plan::{Plan, Step, TenantPlan, Verb};
@@ -25,8 +25,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         ));
     }
     let mut session = session::connect(global)?.deep(args.deep);
-    // Taken before the look, so that what is shown is what is there until it is applied.
-    let _lock = Lock::take(&mut session.client, &session.target)?;
+    let _lock = session.lock()?;
     if let Some(saved) = &saved {
         session.retarget(saved.targets())?;
         session = session.deep(saved.deep());

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{apply, interrupt, session};
-use crate::apply::{Apply, Lock, Restore};
+use crate::apply::{Apply, Restore};
 use crate::archive::{self, Manifest, Opened, Programs};
 use crate::inspect::Sizes;
 use crate::model::{Observed, State, Tenant, TenantKey};
@@ -21,7 +21,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let opened = archive::open(&args.file)?;
     let manifest = &opened.manifest;
     let mut session = session::connect(global)?;
-    let _lock = Lock::take(&mut session.client, &session.target)?;
+    let _lock = session.lock()?;
     let declared = session.project.desired.tenants.get(&manifest.tenant);
     let tenant = archive::refuse_other_names(manifest, declared)?.clone();
     let observed = session.observe(Sizes::Removed)?;

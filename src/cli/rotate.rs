@@ -10,7 +10,6 @@ use super::failure::Failure;
 use super::output::Output;
 use super::validate::count;
 use super::{apply, interrupt, plan, session};
-use crate::apply::Lock;
 use crate::inspect::Sizes;
 use crate::model::{Observed, State, TenantKey};
 use crate::plan::{TenantPlan, rotation};
@@ -18,7 +17,7 @@ use crate::plan::{TenantPlan, rotation};
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     session.declares(global, &args.tenants)?;
-    let _lock = Lock::take(&mut session.client, &session.target)?;
+    let _lock = session.lock()?;
     let observed = session.observe(Sizes::Removed)?;
     apply::must_see_everything(&observed)?;
     session.selects_something(&observed)?;

@@ -7,6 +7,7 @@ use postgres::Client;
 
 use super::args::Global;
 use super::failure::Failure;
+use crate::apply::Lock;
 use crate::archive;
 use crate::database::Target;
 use crate::deep::Deep;
@@ -85,6 +86,14 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
 }
 
 impl Session {
+    /// For who writes secrets: apply's lock, and nothing half-written in the store. Taken before the look, so that what is
+    /// shown is what is there until it is changed.
+    pub fn lock(&mut self) -> Result<Lock, Failure> {
+        let lock = Lock::take(&mut self.client, &self.target)?;
+        self.store.tidy().doing("tidying up the secret store")?;
+        Ok(lock)
+    }
+
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Failure> {
         let desired = &self.project.desired;
         let mut observed = inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?;

@@ -1,10 +1,9 @@
 //! Secrets as files of mode 0600, one JSON document each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,7 +13,6 @@ use zeroize::Zeroizing;
 use super::{Found, SecretError, SecretStore, components, document};
 use crate::model::secret::{Secret, SecretHead};
 use crate::private;
-use crate::workers::lock;
 
 /// What a file is called until it is whole. No tenant's secret begins with a dot.
 const TEMPORARY: &str = ".tenantry-";
@@ -22,13 +20,11 @@ const TEMPORARY: &str = ".tenantry-";
 /// A directory of secrets. `tenants/acme` is `DIR/tenants/acme.json`.
 pub struct FileStore {
     dir: PathBuf,
-    /// Directories that were looked through for what earlier runs left: once is enough, and they may hold 20,000 files.
-    swept: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl FileStore {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), swept: Mutex::default() }
+        Self { dir: dir.into() }
     }
 
     fn file(&self, path: &str) -> Result<PathBuf, SecretError> {
@@ -103,6 +99,15 @@ impl SecretStore for FileStore {
         Ok(())
     }
 
+    fn tidy(&self) -> Result<(), SecretError> {
+        if !self.dir.exists() {
+            return Ok(());
+        }
+        // Nobody is at a write now.
+        let _lock = self.lock()?;
+        sweep(&self.dir).map_err(failed("tidy up", &self.dir))
+    }
+
     fn heads(&self, paths: &[String]) -> Result<BTreeMap<String, SecretHead>, SecretError> {
         let mut heads = BTreeMap::new();
         for path in paths {
@@ -131,12 +136,6 @@ impl SecretStore for FileStore {
         let write = || -> io::Result<()> {
             // In the same directory, because a rename is atomic only within one file system. Made with mode 0600, so
             // that a file which others could read is one no longer.
-            let mut swept = lock(&self.swept);
-            if !swept.contains(dir) {
-                sweep(dir)?;
-                swept.insert(dir.to_owned());
-            }
-            drop(swept);
             let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(dir)?;
             let mut text = Zeroizing::new(serde_json::to_vec_pretty(&value)?);
             text.push(b'\n');
@@ -174,11 +173,12 @@ impl SecretStore for FileStore {
     }
 }
 
-/// Deletes what a write that was cut off left here: it may hold a password. Call it under the lock, so that nobody is at it.
 fn sweep(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+        if entry.file_type()?.is_dir() {
+            sweep(&entry.path())?;
+        } else if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
             fs::remove_file(entry.path())?;
         }
     }

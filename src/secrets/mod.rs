@@ -36,6 +36,11 @@ pub trait SecretStore: Send + Sync {
     /// changes in PostgreSQL.
     fn preflight(&self) -> Result<(), SecretError>;
 
+    /// Deletes what writes that were cut off left behind: it may hold a password. For those who hold apply's lock.
+    fn tidy(&self) -> Result<(), SecretError> {
+        Ok(())
+    }
+
     /// The heads of the secrets at these paths, absent ones left out. Set-based where the store can.
     fn heads(&self, paths: &[String]) -> Result<BTreeMap<String, SecretHead>, SecretError>;
 

@@ -1,4 +1,4 @@
-//! Creates, updates and removals without an archive.
+//! Creates, updates, rotations, and removals without an archive.
 
 use crate::fleet::{BOTH, Fleet};
 use crate::postgres_server::Version;
@@ -38,7 +38,7 @@ struct Scene {
 
 const TWO: &str = "{p}-old = {}\n{p}-b = {}";
 
-const SCENES: [Scene; 10] = [
+const SCENES: [Scene; 11] = [
     Scene {
         name: "first",
         before: ("", ""),
@@ -96,6 +96,20 @@ const SCENES: [Scene; 10] = [
         ),
         migration: None,
         passes: &["after_names_are_parked", "after_secret", "before_commit", "after_commit"],
+    },
+    Scene {
+        name: "rotate",
+        before: ("", TWO),
+        after: ("", TWO),
+        migration: None,
+        passes: &[
+            "before_begin",
+            "before_secret_file_is_renamed",
+            "after_secret_file_is_renamed",
+            "after_secret",
+            "before_commit",
+            "after_commit",
+        ],
     },
     Scene {
         name: "paths",
@@ -165,7 +179,8 @@ fn play(scene: &Scene, version: Version, points: &[&'static str]) -> Vec<&'stati
         if let Some((file, sql)) = scene.migration {
             fleet.migration(file, sql);
         }
-        if cut_off(&fleet, &APPLY, point) {
+        let args: &[&str] = if scene.name == "rotate" { &["rotate", "--all"] } else { &APPLY };
+        if cut_off(&fleet, args, point) {
             passed.push(*point);
         }
         if scene.name == "redeclare" {
@@ -193,4 +208,4 @@ fn play_on_both(name: &str) {
 macro_rules! scenes {
     ($($name:ident)*) => { $(#[test] fn $name() { play_on_both(stringify!($name)); })* };
 }
-scenes!(first create given rename paths late drop retain redeclare swap);
+scenes!(first create given rename rotate paths late drop retain redeclare swap);
