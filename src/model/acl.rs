@@ -73,7 +73,7 @@ impl std::str::FromStr for AclItem {
         let mut last = None;
         for c in letters.chars() {
             match (c, last) {
-                ('*', Some(privilege)) => drop(grantable.insert(privilege)),
+                ('*', Some(privilege)) if privilege != '*' => drop(grantable.insert(privilege)),
                 (c, _) if c.is_ascii_alphabetic() => drop(privileges.insert(c)),
                 _ => return Err(fail()),
             }
@@ -216,7 +216,9 @@ mod tests {
         assert_eq!(item.grantor, "po st");
         let public: AclItem = "=UC/postgres".parse().unwrap();
         assert_eq!(public.grantee, Grantee::Public);
-        assert!("nonsense".parse::<AclItem>().is_err());
+        for text in ["nonsense", "a=r**/b", "a=*r/b"] {
+            assert!(text.parse::<AclItem>().is_err(), "{text}");
+        }
     }
 
     #[test]
