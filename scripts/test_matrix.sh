@@ -16,7 +16,10 @@ export PATH=$bindir:$PATH RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 for name in "${!PG@}" "${!VAULT_@}" "${!BAO_@}" TENANTRY_DATABASE_URL TENANTRY_SECRETS_DIR; do unset "$name"; done
 
 tests=()
-for file in $(grep -l 'support/postgres.rs' tests/*.rs); do tests+=(--test "$(basename "$file" .rs)"); done
+for file in $(grep -l 'support/postgres.rs' tests/*.rs); do
+  # That one wants fail points, which are compiled into a binary of their own.
+  [ "$file" = tests/crash.rs ] || tests+=(--test "$(basename "$file" .rs)")
+done
 logs=${CARGO_TARGET_DIR:-$root/target}/matrix
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -24,16 +27,20 @@ versions=${VERSIONS:-14 15 16 17 18}
 
 # All are here before the first is tested.
 for version in $versions; do "$here/postgres_version.sh" "$version" >/dev/null || exit 1; done
-cargo test --locked --no-run "${tests[@]}" || exit 1
-
 code=0
-for version in $versions; do
-  echo "== PostgreSQL $version"
-  bindir=$("$here/postgres_version.sh" "$version") || exit 1
-  TENANTRY_TEST_POSTGRES=$version TENANTRY_PG_BINDIR=$bindir \
-    cargo test --locked --no-fail-fast "${tests[@]}" 2>&1 | tee "$logs/$version.log" | grep --line-buffered -E '^(test result|test .* FAILED|     Running)'
-  [ "${PIPESTATUS[0]}" = 0 ] || code=1
-done
+on_each_version() { # what cargo test is to run
+  cargo test --locked --no-run "$@" || exit 1
+  local version bindir
+  for version in $versions; do
+    echo "== PostgreSQL $version"
+    bindir=$("$here/postgres_version.sh" "$version") || exit 1
+    TENANTRY_TEST_POSTGRES=$version TENANTRY_PG_BINDIR=$bindir \
+      cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$logs/$version.log" | grep --line-buffered -E '^(test result|test .* FAILED|     Running)'
+    [ "${PIPESTATUS[0]}" = 0 ] || code=1
+  done
+}
+on_each_version --features failpoints --test crash
+on_each_version "${tests[@]}"
 
 # The tests of an admin with CREATEROLE are those in tests/admin.rs, and those in a module of that name elsewhere.
 echo
