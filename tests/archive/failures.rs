@@ -40,7 +40,7 @@ fn without_a_fitting_pg_dump_nothing_is_changed() {
         let old = programs(&fleet, "echo 'pg_dump (PostgreSQL) 13.4'");
         for (dir, said) in [("/nowhere", "no pg_dump was found"), (&old, "the newest pg_dump found is 13.4")] {
             fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir.into());
-            let major = if version == Version::V18 { "18" } else { "15" };
+            let major = version.major();
             fleet
                 .run(&REMOVE)
                 .ends(1)

@@ -33,12 +33,15 @@ pub fn project_of_few_locks(version: Version, name: &str) -> Fleet {
 
 fn project_on(version: Version, mut fleet: Fleet) -> Fleet {
     fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
-    // The servers of some versions come without pg_dump; the newest one serves them too.
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), bindir(version));
+    fleet
+}
+
+/// Where a pg_dump for this version is. The servers of some come without one; the newest serves them too.
+pub fn bindir(version: Version) -> String {
     let own = binaries(version).program("pg_dump");
     let pg_dump = if own.is_file() { own } else { client_program("pg_dump") };
-    let dir = pg_dump.parent().unwrap().to_string_lossy().into_owned();
-    fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
-    fleet
+    pg_dump.parent().unwrap().to_string_lossy().into_owned()
 }
 
 /// The same under an admin who is no superuser.

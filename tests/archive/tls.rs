@@ -5,7 +5,7 @@ use tenantry::sandbox::Server;
 use crate::certificates::{Authority, Leaf};
 use crate::fleet::{Fleet, ask};
 use crate::postgres_server::{TestDatabase, Version, binaries, target};
-use crate::project::{REMOVE, manifests};
+use crate::project::{REMOVE, bindir, manifests};
 
 #[test]
 fn encryption_and_verification_carry_over() {
@@ -36,8 +36,7 @@ fn encryption_and_verification_carry_over() {
     let mut fleet = Fleet::on(TestDatabase { name: "postgres".into(), url: url(&ours), server });
     fleet.migration("V1__users.sql", "CREATE TABLE users (email text);");
     fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
-    let dir = binaries(Version::Installed).dir().to_string_lossy().into_owned();
-    fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), bindir(Version::Installed));
     fleet.declare("tl-one = {}");
     fleet.apply();
     fleet.execute("INSERT INTO tenant_tl_one.users VALUES ('kept')");
