@@ -4,8 +4,8 @@ use tenantry::sandbox::Server;
 
 use crate::certificates::{Authority, Leaf};
 use crate::fleet::{Fleet, ask};
-use crate::postgres_server::{TestDatabase, Version, binaries, target};
-use crate::project::{REMOVE, bindir, manifests};
+use crate::postgres_server::{TestDatabase, of_the_distribution, target};
+use crate::project::{REMOVE, manifests};
 
 #[test]
 fn encryption_and_verification_carry_over() {
@@ -13,7 +13,7 @@ fn encryption_and_verification_carry_over() {
     let leaf = authority.issue(&Leaf::server(&["localhost"]));
     let server: &'static Server = Box::leak(Box::new(
         Server::builder()
-            .binaries(binaries(Version::Installed))
+            .binaries(of_the_distribution())
             .tls(&leaf.certificate, &leaf.key, None)
             .hba("hostnossl all all all reject")
             .start()
@@ -36,7 +36,7 @@ fn encryption_and_verification_carry_over() {
     let mut fleet = Fleet::on(TestDatabase { name: "postgres".into(), url: url(&ours), server });
     fleet.migration("V1__users.sql", "CREATE TABLE users (email text);");
     fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
-    fleet.env.insert("TENANTRY_PG_BINDIR".into(), bindir(Version::Installed));
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), of_the_distribution().dir().to_string_lossy().into_owned());
     fleet.declare("tl-one = {}");
     fleet.apply();
     fleet.execute("INSERT INTO tenant_tl_one.users VALUES ('kept')");

@@ -64,6 +64,11 @@ impl Version {
     }
 }
 
+/// The distribution's, whichever versions are tested: a server and programs that are all built with TLS.
+pub fn of_the_distribution() -> Binaries {
+    Binaries::at(&script("postgres.sh", &[])).unwrap()
+}
+
 /// A database of its own on a shared server, with the server's superuser.
 pub struct TestDatabase {
     pub name: String,
