@@ -36,6 +36,18 @@ pub fn check_archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<()
     Ok(())
 }
 
+/// For `archive`, which makes a role with the rights of the tenant's.
+///
+/// # Errors
+/// The roles that the admin may not grant, with the statement that lets it.
+pub fn check_deputy(observed: &Observed, roles: &[String]) -> Result<(), Error> {
+    if observed.server.admin.superuser || observed.server.major() < 16 {
+        return Ok(());
+    }
+    let lacks = Lacks { observed, plan: &Plan::default() };
+    lacks.admin_on(roles.iter().collect(), true).map_or(Ok(()), Err)
+}
+
 struct Lacks<'a> {
     observed: &'a Observed,
     plan: &'a Plan,
@@ -137,14 +149,22 @@ impl Lacks<'_> {
             let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.tenant));
             names.extend(row.into_iter().flat_map(|row| [&row.username, &row.owner]));
         }
+        // Who logs in for an archive joins the group role as well.
+        let joins =
+            self.does(&[Kind::GrantMembership, Kind::Archive]) || self.shares(&[DatabaseAction::CreateSharedOwner]);
+        self.admin_on(names, joins)
+    }
+
+    /// ADMIN on these roles, and on the group role.
+    fn admin_on(&self, names: BTreeSet<&String>, on_group: bool) -> Option<Error> {
+        let observed = self.observed;
         let mut lacking: Vec<&str> = names
             .into_iter()
             .filter(|name| observed.roles.get(*name).is_some_and(|role| !role.administered))
             .map(String::as_str)
             .collect();
         let group = group_role(&observed.database.name);
-        let joins = self.does(&[Kind::GrantMembership]) || self.shares(&[DatabaseAction::CreateSharedOwner]);
-        if joins && observed.database.group.as_ref().is_some_and(|group| !group.role.administered) {
+        if on_group && observed.database.group.as_ref().is_some_and(|group| !group.role.administered) {
             lacking.push(&group);
         }
         let first = lacking.first()?;

@@ -9,7 +9,7 @@ use postgres::{Client, Transaction};
 use super::{Apply, pieces, secret, shared};
 use crate::archive::{self, Deputy, Errand, Opened, Programs};
 use crate::error::{Doing, Error};
-use crate::model::{Access, Observed, State, Tenant, ident, qualified};
+use crate::model::{Access, Observed, State, Tenant, ident, literal, qualified};
 use crate::plan::{self, Plan, Stage};
 use crate::registry;
 
@@ -124,6 +124,7 @@ impl Restore<'_> {
         // Every object of a dump has an owner; code that ran on the way may have left some without.
         let (from, to) = (ident(&deputy.name), ident(self.tenant.owner()));
         transaction.batch_execute(&format!("REASSIGN OWNED BY {from} TO {to}")).doing(doing)?;
+        transaction.batch_execute(&self.closed_to_each_other()).doing(doing)?;
         deputy.drop_in(&mut transaction).doing(doing)?;
         self.open_history(&mut transaction).doing(doing)?;
         transaction.batch_execute(&give).doing(doing)?;
@@ -141,7 +142,7 @@ impl Restore<'_> {
     }
 
     /// A materialized view is filled as its owner, who reads tables that may be the other role's. The deputy makes all of
-    /// them; what it grants by default here, the plan that follows puts right.
+    /// them; what it grants by default here is taken back at the end.
     fn open_to_each_other(&self, client: &mut Client, deputy: &Deputy) -> Result<(), Error> {
         let doing = "letting the tenant's roles read what the deputy makes";
         let to = self.roles().iter().map(|role| ident(role)).collect::<Vec<_>>().join(", ");
@@ -153,6 +154,20 @@ impl Restore<'_> {
         let mut transaction = self.begin(client).doing(doing)?;
         transaction.batch_execute(&sql.join(";")).doing(doing)?;
         transaction.commit().doing(doing)
+    }
+
+    /// What the tenant's roles hold by right, the plan that follows grants.
+    fn closed_to_each_other(&self) -> String {
+        let roles = self.roles().iter().map(|role| literal(role)).collect::<Vec<_>>().join(", ");
+        format!(
+            "DO $$DECLARE o record; BEGIN \
+               FOR o IN SELECT c.oid::pg_catalog.regclass AS name, r.role FROM pg_catalog.pg_class c \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles w ON w.oid = c.relowner, \
+                 pg_catalog.unnest(ARRAY[{roles}]) AS r (role) \
+                 WHERE n.nspname = {} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND w.rolname <> r.role \
+               LOOP EXECUTE pg_catalog.format('REVOKE SELECT ON TABLE %s FROM %I', o.name, o.role); END LOOP; END$$",
+            literal(&self.tenant.schema)
+        )
     }
 
     /// The plan that follows reads the history, and an admin who is no superuser does so by a grant.

@@ -26,6 +26,7 @@ pub(super) fn read(
 ) -> Result<Contents, Error> {
     let doing = || format!("looking at what there is of {}", subject.tenant);
     refuse_strangers(transaction, subject)?;
+    refuse_extensions(transaction, subject)?;
     let role = transaction
         .query_opt(
             "SELECT r.rolconnlimit, coalesce(s.setconfig, '{}') AS settings FROM pg_catalog.pg_roles r \
@@ -52,6 +53,22 @@ pub(super) fn read(
         },
         grants: grants.iter().map(|row| Grant { on: row.get("object"), acl: row.get("acl") }).collect(),
     })
+}
+
+/// pg_dump leaves them out where it dumps one schema (its manual, `--schema`), and what is of their types comes back no more.
+fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
+    let query = "SELECT e.extname::text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
+                 WHERE n.nspname = $1::text::name ORDER BY 1";
+    let rows = transaction.query(query, &[&subject.schema]).doing("looking for extensions in the schema")?;
+    let Some(first) = rows.first() else { return Ok(()) };
+    let name: String = first.get(0);
+    Err(Error::refused(
+        format!(
+            "extension {name} is in schema {:?}: an archive holds none of it, and could not be restored",
+            subject.schema
+        ),
+        format!("move it to a shared schema: ALTER EXTENSION {} SET SCHEMA …   or drop it", ident(&name)),
+    ))
 }
 
 fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{interrupt, session};
-use crate::apply::Lock;
+use crate::apply::{Lock, check_deputy};
 use crate::archive::{Archive, Live, Programs};
 use crate::inspect::Sizes;
 use crate::model::{State, TenantKey};
@@ -43,13 +43,15 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
             "tenantry plan says what is the matter",
         ));
     }
+    let subject = row.subject(&key);
+    check_deputy(&observed, &subject.roles())?;
     let programs = Programs::find(observed.server.major().unsigned_abs())?;
     let dir = args.out.clone().unwrap_or_else(|| session.project.archive_dir());
     let live = Live {
         target: &session.target,
         observed: &observed,
         programs: &programs,
-        subject: &row.subject(&key),
+        subject: &subject,
         desired: &session.project.desired,
     };
     let archive = live.run(&mut session.client, &dir)?;

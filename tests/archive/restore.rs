@@ -44,6 +44,8 @@ fn a_restored_tenant_has_its_rows_its_own_tables_and_a_new_password() {
             assert_eq!(before.0, after.0);
             assert_ne!(before.1, after.1);
             if access == "full" {
+                let foreign = "SELECT a.* FROM pg_class c, aclexplode(c.relacl) a WHERE relname = 'mine' AND a.grantee <> c.relowner";
+                assert_eq!(fleet.ask(foreign), "");
                 let mut session = fleet.log_in(&tenant);
                 assert_eq!(
                     ask(&mut session, "SELECT a, twice(3), (SELECT count FROM counted) FROM mine"),
