@@ -9,6 +9,7 @@ mod history;
 mod secrets;
 pub(crate) mod shape;
 
+pub(crate) use catalog::dependents_of;
 pub(crate) use history::history_of;
 
 use std::collections::{BTreeMap, BTreeSet};

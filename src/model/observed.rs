@@ -299,7 +299,16 @@ pub struct Schema {
     /// Tables of [`LARGE_TABLE_BYTES`] and more.
     pub large_tables: BTreeSet<String>,
     /// What lies outside and would go with it; looked for only where a removal is planned.
-    pub dependents: Vec<String>,
+    pub dependents: Vec<Dependent>,
+}
+
+/// Something outside of a tenant's schema that its DROP would take along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependent {
+    /// As PostgreSQL describes it, such as "table cold.events_2020".
+    pub what: String,
+    /// The statement that keeps it, where there is one: for partitions and children of the tenant's tables.
+    pub remedy: Option<String>,
 }
 
 impl Schema {

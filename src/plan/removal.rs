@@ -58,8 +58,15 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
         ));
     }
     if let Some(schema) = schema.filter(|schema| row.on_remove != OnRemove::Retain && !schema.dependents.is_empty()) {
-        let first: Vec<&str> = schema.dependents.iter().take(3).map(String::as_str).collect();
+        let first: Vec<&str> = schema.dependents.iter().take(3).map(|dependent| dependent.what.as_str()).collect();
         let more = if schema.dependents.len() > first.len() { ", …" } else { "" };
+        let remedy = schema.dependents.iter().find_map(|dependent| dependent.remedy.as_deref());
+        let hint = match remedy {
+            Some(remedy) => {
+                format!("keep it: {remedy}   or let it go along: ALTER TABLE … SET SCHEMA {}", ident(&row.schema))
+            }
+            None => "drop or change what depends on the schema first".to_owned(),
+        };
         return Err(Blocked::new(
             format!(
                 "{} outside schema {:?} would be dropped with it: {}{more}",
@@ -67,7 +74,7 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
                 row.schema,
                 first.join(", ")
             ),
-            "drop or change what depends on the schema first",
+            hint,
         ));
     }
     let secret = row.secret.clone();

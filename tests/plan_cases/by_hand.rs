@@ -1,8 +1,9 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Acl, Applied, Column, DefaultAcl, Entry, FormerSecret, Grantee, Group, History, Keeper, Membership, ObjectGroup,
-    ObjectKind, Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State, TenantKey,
+    Acl, Applied, Column, DefaultAcl, Dependent, Entry, FormerSecret, Grantee, Group, History, Keeper, Membership,
+    ObjectGroup, ObjectKind, Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State,
+    TenantKey,
 };
 
 use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
@@ -75,7 +76,12 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
             examples: vec![(*name).into()],
         }),
         ["view", view, "depends", "on", "schema", schema] => {
-            observed.schemas.get_mut(*schema)?.dependents.push(format!("view {view}"));
+            let dependent = Dependent { what: format!("view {view}"), remedy: None };
+            observed.schemas.get_mut(*schema)?.dependents.push(dependent);
+        }
+        ["table", name, "is", "a", "partition", "of", parent, "in", schema] => {
+            let remedy = Some(format!("ALTER TABLE {schema}.{parent} DETACH PARTITION {name}"));
+            observed.schemas.get_mut(*schema)?.dependents.push(Dependent { what: format!("table {name}"), remedy });
         }
         ["free", "for", "archives", bytes] => observed.archive_space = bytes.parse().ok(),
         ["lock", "table", "holds", locks] => observed.server.lock_slots = locks.parse().ok()?,
