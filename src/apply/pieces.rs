@@ -29,6 +29,7 @@ pub(super) fn run(
     begin(job, client, deputy, progress)?;
     let mut attempt = 0;
     loop {
+        job.is_as_planned(client)?;
         match one(job, client, schema, tables) {
             Ok(true) => attempt = 0,
             Ok(false) => return Ok(()),
@@ -64,6 +65,7 @@ fn begin(
         progress.archived = Some(archived);
     }
     transaction.batch_execute(&give).map_err(failed)?;
+    job.is_as_planned(&mut transaction)?;
     job.register_gone(&mut transaction, State::Removing).map_err(failed)?;
     let changes = serde_json::json!([{ "kind": "drop_schema", "what": "begun, in pieces" }]);
     registry::append_audit(&mut transaction, job.plan.tenant.as_str(), "remove", &changes).map_err(failed)?;

@@ -111,6 +111,13 @@ pub(super) fn schemas(
     Ok(schemas)
 }
 
+/// What the schemas with these OIDs are called now.
+pub(super) fn schema_names(transaction: &mut Transaction<'_>, oids: &[u32]) -> Result<BTreeMap<u32, String>, Error> {
+    let rows = transaction.query(include_str!("sql/schema_names.sql"), &[&oids]);
+    let rows = rows.doing("looking for the registered schemas under other names")?;
+    Ok(rows.iter().map(|row| (row.get("oid"), row.get("name"))).collect())
+}
+
 /// Default privileges: in the schemas, whoever's; in every schema, the roles'.
 pub(super) fn default_acls(
     transaction: &mut Transaction<'_>,

@@ -18,6 +18,8 @@ pub struct Observed {
     pub roles: BTreeMap<String, Role>,
     /// Those of the declared and registered schemas that exist, by name.
     pub schemas: BTreeMap<String, Schema>,
+    /// The name that each registered schema has now, by its registered OID; those that are gone left out.
+    pub schema_names: BTreeMap<u32, String>,
     /// By secret path; declared and registered ones, absent ones left out.
     pub secrets: BTreeMap<String, SecretState>,
     /// What we may not look at. It is as it was, as far as a plan goes.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
-use super::{DatabaseIdentity, Plan, Verb, database, limits, removal, tenant};
+use super::{DatabaseIdentity, Plan, SeenSchema, Verb, database, limits, removal, tenant};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
@@ -57,6 +57,12 @@ impl<'a> Look<'a> {
 
     pub fn registered_tenant(&self, key: &TenantKey) -> Option<&'a Registered> {
         self.observed.registry.as_ref()?.tenants.get(key)
+    }
+
+    /// For apply to know it again.
+    pub fn seen(&self, schema: &str) -> Option<SeenSchema> {
+        let found = self.observed.schemas.get(schema)?;
+        Some(SeenSchema { name: schema.to_owned(), oid: found.oid })
     }
 
     /// Whether the role owns for more than this one tenant.

@@ -3,6 +3,7 @@
 use super::change::objects::do_block;
 use super::change::{deputy, rights, secret};
 use super::diff::Look;
+use super::identity;
 use super::tenant::{Blocked, Work};
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
 use crate::model::{
@@ -24,6 +25,7 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         hint: None,
         notes: Vec::new(),
         target: Target::None,
+        seen: None,
     };
     let work = match row.state {
         State::Retained if row.secret.version.is_none() => return None,
@@ -39,6 +41,9 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         }
     };
     plan.take(Verb::Remove, work);
+    if plan.changes.iter().any(|change| change.kind == Kind::DropSchema) {
+        plan.seen = look.seen(&row.schema);
+    }
     Some(plan)
 }
 
@@ -50,7 +55,7 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
         ));
     }
     check_row(key, row)?;
-    let schema = look.observed.schemas.get(&row.schema);
+    let schema = identity::schema(look, key, row)?;
     if let Some(schema) = schema.filter(|schema| schema.owner != row.owner) {
         return Err(Blocked::new(
             format!("schema {:?} now belongs to {:?}, not to {:?} as registered", row.schema, schema.owner, row.owner),

@@ -22,7 +22,14 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["server", _] | ["admin", "is", "not", "superuser"] => {}
         ["admin", "is", name] => observed.server.admin.name = (*name).into(),
         ["drop", "role", name] => drop_role(observed, name)?,
-        ["drop", "schema", name] => drop(observed.schemas.remove(*name)?),
+        ["drop", "schema", name] => {
+            let gone = observed.schemas.remove(*name)?;
+            observed.schema_names.remove(&gone.oid);
+        }
+        ["rename", "schema", name, "to", new] => rename_schema(observed, name, new)?,
+        ["registry", "came", "with", "a", "dump"] => {
+            observed.registry.as_mut()?.tenants.values_mut().for_each(|row| row.schema_oid = None);
+        }
         ["drop", "group"] => {
             observed.database.group.take()?;
             let group = tenantry::plan::group_role(&observed.database.name);
@@ -133,6 +140,14 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["registry", "is", "behind"] => observed.registry.as_mut()?.pending = 1,
         _ => return None,
     }
+    Some(())
+}
+
+/// As a look finds it: by the names that are declared or registered, and the OIDs that are registered.
+fn rename_schema(observed: &mut Observed, name: &str, new: &str) -> Option<()> {
+    let schema = observed.schemas.remove(name)?;
+    observed.schema_names.insert(schema.oid, new.to_owned());
+    observed.schemas.insert(new.to_owned(), schema);
     Some(())
 }
 
