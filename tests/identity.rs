@@ -100,3 +100,25 @@ fn a_schema_made_anew_under_its_owner_is_taken_when_a_person_says_so() {
         assert_eq!(fleet.ask(known), "t", "from then on it is known");
     }
 }
+
+#[test]
+fn another_key_with_the_same_names_drops_nothing() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "keys");
+        let names = "{ schema = \"ky_acme\", username = \"ky_acme_app\", owner = \"ky_acme_owner\" }";
+        fleet.declare(&format!("ky-acme = {names}"));
+        fleet.applies_and_settles();
+        fleet.declare(&format!("ky-acme-corp = {names}"));
+        leaves_alone(&fleet, "ky_acme", || {
+            for _ in 0..2 {
+                let run = fleet.run(&REMOVE).ends(1).says("a key cannot be renamed yet").says("keep the key ky-acme");
+                run.says("2 blocked");
+            }
+        });
+        fleet.declare(&format!("ky-acme = {names}"));
+        fleet.settled();
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        fleet.settled();
+    }
+}

@@ -18,6 +18,10 @@ pub(super) struct Look<'a> {
     pub role_of: BTreeMap<&'a str, &'a TenantKey>,
     /// Every role that owns for a tenant, declared or registered, with those tenants.
     pub owners: BTreeMap<&'a str, BTreeSet<&'a TenantKey>>,
+    /// Which declared tenant is to have which schema.
+    pub claims_schema: BTreeMap<&'a str, &'a TenantKey>,
+    /// Which declared tenant is to have which role, as username or owner.
+    pub claims_role: BTreeMap<&'a str, &'a TenantKey>,
     /// Roles that pg_dump or pg_restore logs in as. They are no members by hand: each goes by itself, or with a change of the
     /// tenant whose row names it, and with it from an owner role that others share.
     pub deputies: BTreeSet<&'a str>,
@@ -32,6 +36,8 @@ impl<'a> Look<'a> {
             schema_of: BTreeMap::new(),
             role_of: BTreeMap::new(),
             owners: BTreeMap::new(),
+            claims_schema: BTreeMap::new(),
+            claims_role: BTreeMap::new(),
             deputies: BTreeSet::new(),
         };
         look.deputies = look.registered().filter_map(|(_, row)| row.deputy.as_deref()).collect();
@@ -44,7 +50,10 @@ impl<'a> Look<'a> {
             }
         }
         for (key, tenant) in &desired.tenants {
+            look.claims_schema.insert(&tenant.schema, key);
+            look.claims_role.insert(&tenant.username, key);
             if tenant.access != Access::Owner {
+                look.claims_role.insert(&tenant.owner_role, key);
                 look.owners.entry(&tenant.owner_role).or_default().insert(key);
             }
         }

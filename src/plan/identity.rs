@@ -2,7 +2,7 @@
 
 use super::diff::Look;
 use super::tenant::Blocked;
-use crate::model::{Registered, Schema, TenantKey, ident};
+use crate::model::{Access, Registered, Schema, TenantKey, ident};
 
 /// The tenant's schema; `None` when it is gone altogether. Whose it is says its OID, where that is known.
 ///
@@ -34,4 +34,30 @@ pub(super) fn schema<'a>(look: &Look<'a>, key: &TenantKey, row: &Registered) -> 
             ),
         )),
     }
+}
+
+/// A tenant that is no longer declared, but whose names are: what is removed would be what another tenant is to have.
+///
+/// # Errors
+/// When it is so.
+pub(super) fn unclaimed(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
+    let schema = look.claims_schema.get(row.schema.as_str()).map(|other| (other, "schema", &row.schema));
+    let mut roles = vec![&row.username];
+    // A shared owner is handed on.
+    roles.extend(Some(&row.owner).filter(|owner| row.access != Access::Owner && !look.is_shared_owner(owner, key)));
+    let role =
+        roles.into_iter().find_map(|role| look.claims_role.get(role.as_str()).map(|other| (other, "role", role)));
+    let Some((other, what, name)) = schema.or(role) else { return Ok(()) };
+    Err(Blocked::new(
+        format!("tenant {other} is declared with its {what} {name:?}"),
+        format!(
+            "{}; if they are two: give {other} names of its own, or let it wait until {key} is removed",
+            keep_the_key(key, other)
+        ),
+    ))
+}
+
+/// What to do about a tenant that is declared under another key.
+pub(super) fn keep_the_key(old: &TenantKey, new: &TenantKey) -> String {
+    format!("a key cannot be renamed yet: if {new} is {old}, keep the key {old} in tenants.toml")
 }

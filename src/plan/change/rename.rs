@@ -190,7 +190,11 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
     match holder {
         Some(other) if *other != key => Blocked::new(
             format!("{what} {name:?} belongs to tenant {other}"),
-            format!("apply the change of {other} first, or set another {what} for {key}"),
+            if draft.look.desired.tenants.contains_key(*other) {
+                format!("apply the change of {other} first, or set another {what} for {key}")
+            } else {
+                format!("{}; if they are two: set another {what} for {key}", identity::keep_the_key(other, key))
+            },
         ),
         Some(_) => Blocked::new(
             format!("{what} {name:?} already serves this tenant in another way"),
