@@ -122,3 +122,37 @@ fn another_key_with_the_same_names_drops_nothing() {
         fleet.settled();
     }
 }
+
+const CORP: &str = "SELECT rolname, rolinherit, ARRAY(SELECT roleid::regrole FROM pg_auth_members WHERE member = r.oid ORDER BY 1)::text,
+     ARRAY(SELECT member::regrole FROM pg_auth_members WHERE roleid = r.oid ORDER BY 1)::text FROM pg_roles r WHERE rolname ~ '^corp_' ORDER BY 1";
+
+#[test]
+fn a_role_that_was_there_before_is_no_shared_owner() {
+    for version in BOTH {
+        let mut fleet = Fleet::usual(version, "corp");
+        fleet.execute(
+            "CREATE ROLE corp_readers; CREATE ROLE corp_dba; CREATE ROLE corp_owner IN ROLE corp_readers ROLE corp_dba",
+        );
+        let before = fleet.ask(CORP);
+        fleet.head = "[defaults]\nowner = \"corp_owner\"\naccess = \"readwrite\"\non_remove = \"drop\"\n".into();
+        for tenants in ["co-a = {}\nco-b = {}", "co-a = {}\nco-b = { owner = \"co_b_own\" }"] {
+            fleet.declare(tenants);
+            fleet.run(&["apply", "-y"]).ends(1).says("exists and is not under management");
+            assert_eq!(fleet.ask(CORP), before);
+        }
+        // One of ours passes from tenant to tenant, and goes with the last.
+        fleet.head = fleet.head.replace("corp_owner", "co_shared");
+        for tenants in ["co-a = {}\nco-b = {}", "co-b = {}\nco-c = {}", "co-c = {}\nco-d = {}"] {
+            fleet.declare(tenants);
+            fleet.run(&REMOVE).ends(0);
+            fleet.settled();
+            assert_eq!(fleet.ask("SELECT count(*) FROM tenantry.former_owners"), "0");
+        }
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        fleet.settled();
+        assert_eq!(fleet.ask("SELECT count(*) FROM pg_roles WHERE rolname ~ '^co_'"), "0");
+        assert_eq!(fleet.ask(CORP), before);
+        fleet.execute("DROP ROLE corp_owner, corp_readers, corp_dba");
+    }
+}

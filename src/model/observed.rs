@@ -156,7 +156,7 @@ pub struct Registry {
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,
-    /// Owner roles that were shared, to be dropped once no tenant has them.
+    /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Dropped once none is declared with it.
     pub former_owners: BTreeSet<String>,
 }
 

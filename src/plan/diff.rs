@@ -18,6 +18,8 @@ pub(super) struct Look<'a> {
     pub role_of: BTreeMap<&'a str, &'a TenantKey>,
     /// Every role that owns for a tenant, declared or registered, with those tenants.
     pub owners: BTreeMap<&'a str, BTreeSet<&'a TenantKey>>,
+    /// Roles that own for a registered tenant beside its username.
+    pub registered_owners: BTreeSet<&'a str>,
     /// Which declared tenant is to have which schema.
     pub claims_schema: BTreeMap<&'a str, &'a TenantKey>,
     /// Which declared tenant is to have which role, as username or owner.
@@ -36,6 +38,7 @@ impl<'a> Look<'a> {
             schema_of: BTreeMap::new(),
             role_of: BTreeMap::new(),
             owners: BTreeMap::new(),
+            registered_owners: BTreeSet::new(),
             claims_schema: BTreeMap::new(),
             claims_role: BTreeMap::new(),
             deputies: BTreeSet::new(),
@@ -46,6 +49,7 @@ impl<'a> Look<'a> {
             look.role_of.insert(&row.username, key);
             if row.access != Access::Owner {
                 look.role_of.insert(&row.owner, key);
+                look.registered_owners.insert(&row.owner);
                 look.owners.entry(&row.owner).or_default().insert(key);
             }
         }
@@ -79,12 +83,26 @@ impl<'a> Look<'a> {
         self.owners.get(role).is_some_and(|tenants| tenants.iter().any(|other| *other != key))
     }
 
+    /// Whether an owner role for several tenants that no tenant is registered with was made here. Not so one that somebody
+    /// made since under its name: ours can do nothing but join the group role, from the transaction on that made it.
+    pub fn remembers_owner(&self, role: &str) -> bool {
+        let remembered = self.observed.registry.as_ref().is_some_and(|registry| registry.former_owners.contains(role));
+        let found = self.observed.roles.get(role);
+        remembered && found.is_some_and(|found| !found.can_login && found.is_member_of(&self.group))
+    }
+
     /// For the transaction in which an owner role goes, or its name: one that was shared, and was to be dropped after its
     /// last tenants, is remembered no more.
     pub fn forgetting_owner(&self, role: &str) -> Option<String> {
         let registry = self.observed.registry.as_ref();
         registry.filter(|registry| registry.former_owners.contains(role)).map(|_| former_owner_is_gone(role))
     }
+}
+
+/// SQL, for the transaction that makes an owner role for several tenants: until the first of them is registered with it,
+/// nothing else tells it from one that was there before.
+pub(super) fn remember_owner(role: &str) -> String {
+    format!("INSERT INTO tenantry.former_owners (role) VALUES ({}) ON CONFLICT DO NOTHING", literal(role))
 }
 
 /// SQL.

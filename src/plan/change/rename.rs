@@ -139,8 +139,11 @@ fn owner(draft: &mut Draft<'_>) -> Result<Renamed, Blocked> {
     let registered_owner = draft.registered.filter(|row| row.access != Access::Owner).map(|row| row.owner.as_str());
     let shared = look.is_shared_owner(want, &tenant.key);
     if shared {
-        // A shared owner is made before the tenants; it is used as it is, if it is harmless.
+        // A shared owner is made before the tenants; it is used as it is, if it is ours and harmless.
         if let Some(role) = look.observed.roles.get(want) {
+            if !look.registered_owners.contains(want.as_str()) && !look.remembers_owner(want) {
+                return Err(taken(draft, "role", want));
+            }
             if role.can_login || !role.powers.is_empty() {
                 return Err(Blocked::new(
                     format!("the shared owner {want:?} may log in or has more rights than an owner needs"),
