@@ -156,7 +156,8 @@ pub struct Registry {
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,
-    /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Dropped once none is declared with it.
+    /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Each is dropped when none
+    /// is declared with it.
     pub former_owners: BTreeSet<String>,
 }
 
