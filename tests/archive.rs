@@ -8,6 +8,8 @@ mod postgres_server;
 
 #[path = "support/certificates.rs"]
 mod certificates;
+#[path = "archive/elsewhere.rs"]
+mod elsewhere;
 #[path = "archive/failures.rs"]
 mod failures;
 #[path = "archive/pieces.rs"]

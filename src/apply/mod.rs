@@ -3,6 +3,7 @@
 //! Apply decides nothing. What it finds to be otherwise than the plan saw is a failure of that tenant, and of no other.
 
 mod archive;
+mod as_planned;
 mod commit;
 mod concurrently;
 mod fence;

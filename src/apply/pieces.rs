@@ -37,6 +37,7 @@ pub(super) fn run(
 fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change) -> Result<(), TenantError> {
     let mut attempt = 0;
     loop {
+        job.is_as_planned(client)?;
         match one(job, client, &change.step) {
             Ok(true) => attempt = 0,
             Ok(false) => return Ok(()),
@@ -70,6 +71,7 @@ fn begin(
         progress.archived = Some(archived);
     }
     transaction.batch_execute(&give).map_err(failed)?;
+    job.is_as_planned(&mut transaction)?;
     job.register_gone(&mut transaction, State::Removing).map_err(failed)?;
     let changes = serde_json::json!([{ "kind": "drop_schema", "what": "begun, in pieces" }]);
     registry::append_audit(&mut transaction, job.plan.tenant.as_str(), "remove", &changes).map_err(failed)?;

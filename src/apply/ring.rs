@@ -4,7 +4,7 @@ use postgres::Client;
 
 use super::commit::transaction_id;
 use super::outcome::{Outcome, TenantError};
-use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database};
+use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database, retried};
 use super::{Apply, secret};
 use crate::model::Tenant;
 use crate::plan::{Kind, Password, Target, TenantPlan};
@@ -46,6 +46,9 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<(), Ended> {
     let mut transaction = client.transaction().map_err(of_database)?;
     transaction.batch_execute(&first.lock_timeout).map_err(of_database)?;
     for job in jobs {
+        job.is_as_planned(&mut transaction).map_err(retried)?;
+    }
+    for job in jobs {
         for change in job.plan.changes.iter().filter(|change| change.kind == Kind::ParkNames) {
             job.statements(&mut transaction, change, None)?;
         }
@@ -55,6 +58,9 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<(), Ended> {
     for (job, _, password) in &work {
         late.push(job.changes(&mut transaction, password.as_ref(), None, &mut Progress::default())?);
         job.register(&mut transaction, None).map_err(of_database)?;
+    }
+    for job in jobs {
+        job.was_as_planned(&mut transaction).map_err(retried)?;
     }
     let mut written = Vec::new();
     let mut recorded = Ok(());

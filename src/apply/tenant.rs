@@ -185,6 +185,10 @@ impl Job<'_> {
             Some((tenant, from)) => secret::resolve(self.apply, tenant, from).map_err(rolled_back)?,
             None => None,
         };
+        if self.drops_schema() {
+            // Nobody's sessions are ended for a plan that no longer holds.
+            self.is_as_planned(client).map_err(retried)?;
+        }
         let asleep = match self.ends_sessions_of() {
             Some(role) => sessions::lock_out(client, role, &self.borrowed().0).map_err(of_database)?.then_some(role),
             None => None,
@@ -238,12 +242,14 @@ impl Job<'_> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut transaction = client.transaction().map_err(of_database)?;
         transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
+        self.is_as_planned(&mut transaction).map_err(retried)?;
         let late = self.changes(&mut transaction, password, deputy, progress)?;
         fail_point!("after_changes");
         if let Some(archived) = &progress.archived {
             archive::holds_everything(self, archived, progress.begun).map_err(rolled_back)?;
         }
         self.register(&mut transaction, None).map_err(of_database)?;
+        self.was_as_planned(&mut transaction).map_err(retried)?;
         fail_point!("before_secret");
         let written = match tenant {
             Some(tenant) => secret::write(self.apply, self.plan, tenant, password).map_err(rolled_back)?,
@@ -408,7 +414,7 @@ pub(super) fn of_database(error: postgres::Error) -> Ended {
     Ended::Failed(database_error("", &error), retry)
 }
 
-fn retried(error: TenantError) -> Ended {
+pub(super) fn retried(error: TenantError) -> Ended {
     let retry = error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message));
     Ended::Failed(error, if retry { Retry::Yes } else { Retry::No })
 }

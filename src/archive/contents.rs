@@ -27,6 +27,7 @@ pub(super) fn read(
     let doing = || format!("looking at what there is of {}", subject.tenant);
     refuse_strangers(transaction, subject)?;
     refuse_extensions(transaction, subject)?;
+    refuse_elsewhere(transaction, subject)?;
     let role = transaction
         .query_opt(
             "SELECT r.rolconnlimit, coalesce(s.setconfig, '{}') AS settings FROM pg_catalog.pg_roles r \
@@ -83,5 +84,25 @@ fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject) -> Res
             "{object} belongs to {owner:?}, not to this tenant{more}: an archive of the tenant could not be restored"
         ),
         format!("give it to the tenant: ALTER … OWNER TO {}   or move it to another schema", ident(&subject.owner)),
+    ))
+}
+
+/// The tenant reads them through its own tables, and a dump of its schema holds none of their rows.
+fn refuse_elsewhere(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
+    let schema = &subject.schema;
+    let mut found = inspect::dependents_of(transaction, schema)?;
+    found.retain(|dependent| dependent.remedy.is_some());
+    let Some(first) = found.first() else { return Ok(()) };
+    let more = if found.len() > 1 { format!(", and {} more such tables", found.len() - 1) } else { String::new() };
+    Err(Error::refused(
+        format!(
+            "{} holds rows of a table in schema {schema:?} and lies outside{more}: they would be in no archive",
+            first.what
+        ),
+        format!(
+            "move it in: ALTER TABLE … SET SCHEMA {}   or part them: {}",
+            ident(schema),
+            first.remedy.as_deref().unwrap_or_default()
+        ),
     ))
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{Client, Row, Transaction};
+use postgres::{Client, GenericClient, Row, Transaction};
 
 use super::database::{acl, columns};
 use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
 use crate::error::{Doing, Error};
 use crate::model::{
-    DefaultAcl, GlobalDefaultAcl, Holding, LARGE_TABLE_BYTES, Membership, ObjectGroup, ObjectKind, Outside, Role,
-    Schema,
+    DefaultAcl, Dependent, GlobalDefaultAcl, Holding, LARGE_TABLE_BYTES, Membership, ObjectGroup, ObjectKind, Outside,
+    Role, Schema,
 };
 
 pub(super) fn roles(
@@ -111,6 +111,13 @@ pub(super) fn schemas(
     Ok(schemas)
 }
 
+/// What the schemas with these OIDs are called now.
+pub(super) fn schema_names(transaction: &mut Transaction<'_>, oids: &[u32]) -> Result<BTreeMap<u32, String>, Error> {
+    let rows = transaction.query(include_str!("sql/schema_names.sql"), &[&oids]);
+    let rows = rows.doing("looking for the registered schemas under other names")?;
+    Ok(rows.iter().map(|row| (row.get("oid"), row.get("name"))).collect())
+}
+
 /// Default privileges: in the schemas, whoever's; in every schema, the roles'.
 pub(super) fn default_acls(
     transaction: &mut Transaction<'_>,
@@ -190,7 +197,7 @@ pub(super) fn dependents(
     let rows = transaction.query(include_str!("sql/dependents.sql"), &[&names]);
     for row in rows.doing("looking for what depends on the schemas to remove")? {
         if let Some(schema) = schemas.get_mut(row.get::<_, &str>("schema")) {
-            schema.dependents.push(row.get("dependent"));
+            schema.dependents.push(dependent(&row));
         }
     }
     Ok(())
@@ -209,6 +216,19 @@ pub(super) fn large_objects(
         }
     }
     Ok(())
+}
+
+/// What a removal of this schema would take along right now.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(crate) fn dependents_of(client: &mut impl GenericClient, schema: &str) -> Result<Vec<Dependent>, Error> {
+    let rows = client.query(include_str!("sql/dependents.sql"), &[&[schema].as_slice()]);
+    Ok(rows.doing(format!("looking for what depends on schema {schema}"))?.iter().map(dependent).collect())
+}
+
+fn dependent(row: &Row) -> Dependent {
+    Dependent { what: row.get("dependent"), remedy: row.get("remedy") }
 }
 
 /// Measures these schemas. In transactions of its own, because a tenant that locks its tables must not hold us up.

@@ -9,6 +9,7 @@ mod history;
 mod secrets;
 pub(crate) mod shape;
 
+pub(crate) use catalog::dependents_of;
 pub(crate) use history::history_of;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +77,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let sees_passwords = observed.server.admin.superuser && observed.server.reader.is_none();
     observed.roles = catalog::roles(&mut transaction, &asked, &admin, sees_passwords)?;
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
+    observed.schema_names = catalog::schema_names(&mut transaction, &names.schema_oids)?;
     catalog::default_acls(&mut transaction, &mut observed.roles, &mut observed.schemas)?;
     catalog::outside(&mut transaction, &mut observed.roles, &names.planned, &admin)?;
     catalog::large_tables(&mut transaction, &names.schemas, &mut observed.schemas)?;
@@ -97,6 +99,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
 struct Names {
     roles: Vec<String>,
     schemas: Vec<String>,
+    schema_oids: Vec<u32>,
     /// Those of them whose privileges are compared: a retained tenant's are not.
     planned: Vec<String>,
     removed: Vec<String>,
@@ -107,6 +110,7 @@ impl Names {
     fn of(desired: &Desired, observed: &Observed) -> Self {
         let mut roles = BTreeSet::new();
         let mut schemas = BTreeSet::new();
+        let mut schema_oids = Vec::new();
         let mut planned = BTreeSet::new();
         let (mut removed, mut removed_roles) = (Vec::new(), Vec::new());
         let registry = observed.registry.iter();
@@ -121,6 +125,7 @@ impl Names {
             roles.extend([row.username.clone(), row.owner.clone()]);
             roles.extend(row.deputy.clone());
             schemas.insert(row.schema.clone());
+            schema_oids.extend(row.schema_oid);
             if row.state == State::Active {
                 planned.insert(row.schema.clone());
             }
@@ -132,6 +137,7 @@ impl Names {
         Self {
             roles: roles.into_iter().collect(),
             schemas: schemas.into_iter().collect(),
+            schema_oids,
             planned: planned.into_iter().collect(),
             removed,
             removed_roles,

@@ -18,6 +18,8 @@ pub struct Observed {
     pub roles: BTreeMap<String, Role>,
     /// Those of the declared and registered schemas that exist, by name.
     pub schemas: BTreeMap<String, Schema>,
+    /// The name that each registered schema has now, by its registered OID; those that are gone left out.
+    pub schema_names: BTreeMap<u32, String>,
     /// By secret path; declared and registered ones, absent ones left out.
     pub secrets: BTreeMap<String, SecretState>,
     /// What we may not look at. It is as it was, as far as a plan goes.
@@ -167,7 +169,8 @@ pub struct Registry {
     /// The system identifier of the cluster that it was made for, when that is another: it came here with a dump, and nothing
     /// was applied here yet.
     pub came_from: Option<String>,
-    /// Owner roles that were shared, to be dropped once no tenant has them.
+    /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Each is dropped when none
+    /// is declared with it.
     pub former_owners: BTreeSet<String>,
 }
 
@@ -312,7 +315,16 @@ pub struct Schema {
     /// Tables of [`LARGE_TABLE_BYTES`] and more.
     pub large_tables: BTreeSet<String>,
     /// What lies outside and would go with it; looked for only where a removal is planned.
-    pub dependents: Vec<String>,
+    pub dependents: Vec<Dependent>,
+}
+
+/// Something outside of a tenant's schema that its DROP would take along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependent {
+    /// As PostgreSQL describes it, such as "table cold.events_2020".
+    pub what: String,
+    /// The statement that keeps it, where there is one: for partitions and children of the tenant's tables.
+    pub remedy: Option<String>,
 }
 
 impl Schema {

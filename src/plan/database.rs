@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::diff::{Look, former_owner_is_gone};
+use super::diff::{Look, former_owner_is_gone, remember_owner};
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group};
 use crate::model::{Access, PublicSchema, State, ident};
 
@@ -154,6 +154,7 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
             let mut sql = Vec::new();
             if exists.is_none() {
                 sql.push(format!("CREATE ROLE {} NOLOGIN", ident(owner)));
+                sql.push(remember_owner(owner));
             }
             if !exists.is_some_and(|role| role.is_member_of(&look.group)) {
                 sql.push(format!("GRANT {} TO {}", ident(&look.group), ident(owner)));
@@ -180,13 +181,8 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
         }
     }
     let former = look.observed.registry.iter().flat_map(|registry| &registry.former_owners);
-    let unused = former.filter(|role| {
-        // Not one that somebody made since under the same name.
-        let found = look.observed.roles.get(*role);
-        let is_ours = found.is_some_and(|role| !role.can_login && role.is_member_of(&look.group));
-        is_ours && !look.owners.contains_key(role.as_str())
-    });
-    changes.extend(unused.map(|role| drop_shared_owner(role, "whose last tenants left it")));
+    let unused = former.filter(|role| look.remembers_owner(role) && !look.owners.contains_key(role.as_str()));
+    changes.extend(unused.map(|role| drop_shared_owner(role, "which no tenant has")));
 }
 
 fn drop_shared_owner(owner: &str, why: &str) -> DatabaseChange {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
-use super::{DatabaseIdentity, Plan, Verb, database, limits, removal, tenant};
+use super::{DatabaseIdentity, Plan, SeenSchema, Verb, database, limits, removal, tenant};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
@@ -18,6 +18,12 @@ pub(super) struct Look<'a> {
     pub role_of: BTreeMap<&'a str, &'a TenantKey>,
     /// Every role that owns for a tenant, declared or registered, with those tenants.
     pub owners: BTreeMap<&'a str, BTreeSet<&'a TenantKey>>,
+    /// Roles that own for a registered tenant beside its username.
+    pub registered_owners: BTreeSet<&'a str>,
+    /// Which declared tenant is to have which schema.
+    pub claims_schema: BTreeMap<&'a str, &'a TenantKey>,
+    /// Which declared tenant is to have which role, as username or owner.
+    pub claims_role: BTreeMap<&'a str, &'a TenantKey>,
     /// Roles that pg_dump or pg_restore logs in as. They are no members by hand: each goes by itself, or with a change of the
     /// tenant whose row names it, and with it from an owner role that others share.
     pub deputies: BTreeSet<&'a str>,
@@ -32,6 +38,9 @@ impl<'a> Look<'a> {
             schema_of: BTreeMap::new(),
             role_of: BTreeMap::new(),
             owners: BTreeMap::new(),
+            registered_owners: BTreeSet::new(),
+            claims_schema: BTreeMap::new(),
+            claims_role: BTreeMap::new(),
             deputies: BTreeSet::new(),
         };
         look.deputies = look.registered().filter_map(|(_, row)| row.deputy.as_deref()).collect();
@@ -40,11 +49,15 @@ impl<'a> Look<'a> {
             look.role_of.insert(&row.username, key);
             if row.access != Access::Owner {
                 look.role_of.insert(&row.owner, key);
+                look.registered_owners.insert(&row.owner);
                 look.owners.entry(&row.owner).or_default().insert(key);
             }
         }
         for (key, tenant) in &desired.tenants {
+            look.claims_schema.insert(&tenant.schema, key);
+            look.claims_role.insert(&tenant.username, key);
             if tenant.access != Access::Owner {
+                look.claims_role.insert(&tenant.owner_role, key);
                 look.owners.entry(&tenant.owner_role).or_default().insert(key);
             }
         }
@@ -59,9 +72,23 @@ impl<'a> Look<'a> {
         self.observed.registry.as_ref()?.tenants.get(key)
     }
 
+    /// For apply to know it again.
+    pub fn seen(&self, schema: &str) -> Option<SeenSchema> {
+        let found = self.observed.schemas.get(schema)?;
+        Some(SeenSchema { name: schema.to_owned(), oid: found.oid })
+    }
+
     /// Whether the role owns for more than this one tenant.
     pub fn is_shared_owner(&self, role: &str, key: &TenantKey) -> bool {
         self.owners.get(role).is_some_and(|tenants| tenants.iter().any(|other| *other != key))
+    }
+
+    /// Whether an owner role for several tenants that no tenant is registered with was made here. Not so one that somebody
+    /// made since under its name: ours can do nothing but join the group role, from the transaction on that made it.
+    pub fn remembers_owner(&self, role: &str) -> bool {
+        let remembered = self.observed.registry.as_ref().is_some_and(|registry| registry.former_owners.contains(role));
+        let found = self.observed.roles.get(role);
+        remembered && found.is_some_and(|found| !found.can_login && found.is_member_of(&self.group))
     }
 
     /// For the transaction in which an owner role goes, or its name: one that was shared, and was to be dropped after its
@@ -70,6 +97,12 @@ impl<'a> Look<'a> {
         let registry = self.observed.registry.as_ref();
         registry.filter(|registry| registry.former_owners.contains(role)).map(|_| former_owner_is_gone(role))
     }
+}
+
+/// SQL, for the transaction that makes an owner role for several tenants: until the first of them is registered with it,
+/// nothing else tells it from one that was there before.
+pub(super) fn remember_owner(role: &str) -> String {
+    format!("INSERT INTO tenantry.former_owners (role) VALUES ({}) ON CONFLICT DO NOTHING", literal(role))
 }
 
 /// SQL.

@@ -80,8 +80,12 @@ fn memberships(look: &Look<'_>, found: &Group, changes: &mut Vec<DatabaseChange>
     let declared = look.desired.tenants.values();
     let tenants: BTreeSet<&str> =
         declared.flat_map(|tenant| [tenant.username.as_str(), tenant.owner_role.as_str()]).collect();
-    let is_known =
-        |role: &str| tenants.contains(role) || look.role_of.contains_key(role) || look.deputies.contains(role);
+    let is_known = |role: &str| {
+        tenants.contains(role)
+            || look.role_of.contains_key(role)
+            || look.deputies.contains(role)
+            || look.remembers_owner(role)
+    };
     for membership in found.role.members.iter().filter(|membership| !is_known(&membership.role)) {
         changes.push(change(
             DatabaseAction::RevokeMembership,

@@ -8,6 +8,7 @@ mod database;
 mod diff;
 mod document;
 mod group;
+mod identity;
 mod limits;
 mod pieces;
 mod privileges;
@@ -223,6 +224,16 @@ pub struct TenantPlan {
     pub hint: Option<String>,
     #[serde(skip)]
     pub target: Target,
+    /// The schema the plan was made for, when there is one: apply touches no other.
+    #[serde(skip)]
+    pub seen: Option<SeenSchema>,
+}
+
+/// A schema as the look found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenSchema {
+    pub name: String,
+    pub oid: u32,
 }
 
 /// Something that is there beside what is declared, and stays.

@@ -3,6 +3,7 @@
 use super::change::objects::do_block;
 use super::change::{deputy, rights, secret};
 use super::diff::Look;
+use super::identity;
 use super::pieces::Pieces;
 use super::tenant::{Blocked, Work};
 use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
@@ -24,6 +25,7 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         hint: None,
         notes: Vec::new(),
         target: Target::None,
+        seen: None,
     };
     let work = match row.state {
         State::Retained if row.secret.version.is_none() => return None,
@@ -39,6 +41,9 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         }
     };
     plan.take(Verb::Remove, work);
+    if plan.changes.iter().any(|change| change.kind == Kind::DropSchema) {
+        plan.seen = look.seen(&row.schema);
+    }
     Some(plan)
 }
 
@@ -50,7 +55,8 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
         ));
     }
     check_row(key, row)?;
-    let schema = look.observed.schemas.get(&row.schema);
+    identity::unclaimed(look, key, row)?;
+    let schema = identity::schema(look, key, row)?;
     if let Some(schema) = schema.filter(|schema| schema.owner != row.owner) {
         return Err(Blocked::new(
             format!("schema {:?} now belongs to {:?}, not to {:?} as registered", row.schema, schema.owner, row.owner),
@@ -58,8 +64,15 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
         ));
     }
     if let Some(schema) = schema.filter(|schema| row.on_remove != OnRemove::Retain && !schema.dependents.is_empty()) {
-        let first: Vec<&str> = schema.dependents.iter().take(3).map(String::as_str).collect();
+        let first: Vec<&str> = schema.dependents.iter().take(3).map(|dependent| dependent.what.as_str()).collect();
         let more = if schema.dependents.len() > first.len() { ", …" } else { "" };
+        let remedy = schema.dependents.iter().find_map(|dependent| dependent.remedy.as_deref());
+        let hint = match remedy {
+            Some(remedy) => {
+                format!("keep it: {remedy}   or let it go along: ALTER TABLE … SET SCHEMA {}", ident(&row.schema))
+            }
+            None => "drop or change what depends on the schema first".to_owned(),
+        };
         return Err(Blocked::new(
             format!(
                 "{} outside schema {:?} would be dropped with it: {}{more}",
@@ -67,7 +80,7 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
                 row.schema,
                 first.join(", ")
             ),
-            "drop or change what depends on the schema first",
+            hint,
         ));
     }
     let secret = row.secret.clone();

@@ -106,6 +106,11 @@ impl Rings {
             rename::apply_names(&mut schema, &|name| self.role(name));
             parked.schemas.insert(self.schemas.get(&name).cloned().unwrap_or(name), schema);
         }
+        for name in parked.schema_names.values_mut() {
+            if let Some(new) = self.schemas.get(name) {
+                name.clone_from(new);
+            }
+        }
         for row in parked.registry.iter_mut().flat_map(|registry| registry.tenants.values_mut()) {
             rename(&mut row.username);
             rename(&mut row.owner);
@@ -124,7 +129,10 @@ impl Rings {
             let blocked = blocked.map(|plan| plan.tenant.clone());
             for plan in tenants.iter_mut().filter(of_ring) {
                 match &blocked {
-                    Some(key) if *key == plan.tenant => {}
+                    Some(key) if *key == plan.tenant => {
+                        plan.reason = plan.reason.as_deref().map(|text| self.said(text));
+                        plan.hint = plan.hint.as_deref().map(|text| self.said(text));
+                    }
                     Some(key) => plan.take(
                         plan.verb,
                         Err(Blocked::new(
@@ -138,20 +146,26 @@ impl Rings {
         }
     }
 
-    fn complete_one(&self, look: &Look<'_>, observed: &Observed, plan: &mut TenantPlan) {
-        // A person knows the names as they are, not as they are parked.
+    /// A person knows the names as they are, not as they are parked.
+    fn said(&self, text: &str) -> String {
         let mut known: Vec<(&String, &String)> = self.roles.iter().chain(&self.schemas).collect();
         known.sort();
-        let said = |text: &str| known.iter().fold(text.to_owned(), |text, (name, parked)| text.replace(*parked, name));
+        known.iter().fold(text.to_owned(), |text, (name, parked)| text.replace(*parked, name))
+    }
+
+    fn complete_one(&self, look: &Look<'_>, observed: &Observed, plan: &mut TenantPlan) {
         for change in &mut plan.changes {
-            change.what = said(&change.what);
-            change.before = change.before.as_deref().map(said);
+            change.what = self.said(&change.what);
+            change.before = change.before.as_deref().map(|text| self.said(text));
         }
         let before = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&plan.tenant));
         let after = look.registered_tenant(&plan.tenant);
         if let (Some(before), Some(after)) = (before, after)
             && (&before.schema, &before.username, &before.owner) != (&after.schema, &after.username, &after.owner)
         {
+            if let Some(seen) = &mut plan.seen {
+                seen.name.clone_from(&before.schema);
+            }
             plan.changes.insert(0, parking(observed, &plan.tenant, before, after));
         }
     }

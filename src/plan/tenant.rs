@@ -98,6 +98,7 @@ pub(super) fn plan(look: &Look<'_>, tenant: &Tenant) -> TenantPlan {
     };
     if let Some(work) = converge(&mut draft).transpose() {
         plan.take(if registered.is_some() { Verb::Update } else { Verb::Create }, work);
+        plan.seen = registered.and_then(|row| look.seen(&row.schema));
     }
     // Of a blocked tenant not everything was compared.
     if plan.verb != Verb::Blocked {
@@ -124,6 +125,7 @@ impl TenantPlan {
             hint: None,
             notes: Vec::new(),
             target: Target::None,
+            seen: None,
         }
     }
 

@@ -95,12 +95,13 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     let identity = identity(transaction)?;
     let mut tenants = rows::read(transaction)?;
-    let came_from =
-        identity.filter(|identity| identity.is_of_another_cluster).map(|identity| identity.system_identifier);
-    if came_from.is_some() {
-        // There every object has another OID, and what has one of these by chance is something else.
+    if identity.as_ref().is_some_and(|identity| !identity.is_of_here) {
+        // It came with a dump, or is of a copy. There every object has another OID, and what has one of these by chance is
+        // something else.
         tenants.values_mut().for_each(|row| row.schema_oid = None);
     }
+    let came_from =
+        identity.filter(|identity| identity.is_of_another_cluster).map(|identity| identity.system_identifier);
     let mut registry = Registry { pending, tenants, came_from, ..Registry::default() };
     // One of an older form has none of these yet.
     if pending == 0 {
@@ -157,12 +158,12 @@ const HERE: &str = "INSERT INTO tenantry.identity (system_identifier, database_o
      ON CONFLICT (singleton) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid";
 
 /// A schema that does not belong to the registered owner may be anybody's, and is not taken for the tenant's.
-const SCHEMAS_HERE: &str = "UPDATE tenantry.tenants t SET schema_oid = \
-     (SELECT n.oid FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner \
-      WHERE n.nspname = t.schema_name::name AND r.rolname = t.owner::name)";
+const SCHEMAS_HERE: &str = "UPDATE tenantry.tenants t SET schema_oid = n.oid \
+     FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner \
+     WHERE t.schema_oid IS NULL AND t.state <> 'removed' AND n.nspname = t.schema_name::name AND r.rolname = t.owner::name";
 
-/// After a restore into another cluster the registry belongs here from the first apply on, with or without changes: from
-/// then on a copy of this database is known for one.
+/// After a restore into another cluster or database the registry belongs here from the first apply on, with or without
+/// changes: from then on a copy of this database is known for one, and a schema by its OID.
 ///
 /// # Errors
 /// What PostgreSQL answered.
@@ -170,7 +171,8 @@ pub fn settle(client: &mut postgres::Client) -> Result<(), Error> {
     let doing = "noting whose registry this is";
     let mut transaction = client.transaction().doing(doing)?;
     if !identity(&mut transaction)?.is_some_and(|identity| identity.is_of_here) {
-        transaction.batch_execute(&format!("{HERE}; {SCHEMAS_HERE}")).doing(doing)?;
+        transaction.batch_execute(&format!("{HERE}; UPDATE tenantry.tenants SET schema_oid = NULL")).doing(doing)?;
     }
+    transaction.batch_execute(SCHEMAS_HERE).doing(doing)?;
     transaction.commit().doing(doing)
 }

@@ -12,7 +12,8 @@ use crate::model::{
 
 const READ: &str = include_str!("../inspect/sql/registry.sql");
 
-const UPSERT: &str = "INSERT INTO tenantry.tenants (tenant, schema_name, username, owner, access, state, on_remove, protected, \
+/// An owner role that a row names is known by that.
+const UPSERT: &str = "WITH known AS (DELETE FROM tenantry.former_owners WHERE role = $4) INSERT INTO tenantry.tenants (tenant, schema_name, username, owner, access, state, on_remove, protected, \
      password_source, secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, \
      secret_database, secret_place, password_changed_at, schema_oid) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, CASE WHEN $19 THEN pg_catalog.now() END, \

@@ -193,6 +193,7 @@ mod tests {
             hint: None,
             notes: Vec::new(),
             target: Target::None,
+            seen: None,
         }
     }
 

@@ -239,6 +239,7 @@ mod tests {
             reason: (n == 4_999).then(|| "the last one needs a person".into()),
             hint: None,
             target: Target::None,
+            seen: None,
         });
         Plan { tenants: tenants.collect(), ..Plan::default() }
     }

@@ -229,6 +229,7 @@ mod tests {
                 hint: None,
                 notes: Vec::new(),
                 target: Target::None,
+                seen: None,
             })
             .collect();
         let report = Report { unchanged: 88, database_changes: 2, shared_error: None, outcomes, interrupted: true };

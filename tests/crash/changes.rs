@@ -56,9 +56,14 @@ const SCENES: [Scene; 11] = [
     Scene {
         name: "create",
         before: ("", TWO),
-        after: ("", "{p}-old = {}\n{p}-b = {}\n{p}-new = {}\n{p}-own = { access = \"owner\" }"),
+        after: (
+            "",
+            "{p}-old = {}\n{p}-b = {}\n{p}-new = {}\n{p}-own = { access = \"owner\" }\n\
+             {p}-c = { owner = \"{p}_shared\", access = \"readwrite\" }\n{p}-d = { owner = \"{p}_shared\", access = \"readwrite\" }",
+        ),
         migration: None,
         passes: &[
+            "after_shared_commit",
             "before_apply",
             "before_begin",
             "after_changes",

@@ -1,8 +1,9 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Acl, Applied, Column, DefaultAcl, Entry, FormerSecret, Grantee, Group, History, Keeper, Membership, ObjectGroup,
-    ObjectKind, Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State, TenantKey,
+    Acl, Applied, Column, DefaultAcl, Dependent, Entry, FormerSecret, Grantee, Group, History, Keeper, Membership,
+    ObjectGroup, ObjectKind, Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State,
+    TenantKey,
 };
 
 use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
@@ -21,7 +22,14 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["server", _] | ["admin", "is", "not", "superuser"] => {}
         ["admin", "is", name] => observed.server.admin.name = (*name).into(),
         ["drop", "role", name] => drop_role(observed, name)?,
-        ["drop", "schema", name] => drop(observed.schemas.remove(*name)?),
+        ["drop", "schema", name] => {
+            let gone = observed.schemas.remove(*name)?;
+            observed.schema_names.remove(&gone.oid);
+        }
+        ["rename", "schema", name, "to", new] => rename_schema(observed, name, new)?,
+        ["registry", "came", "with", "a", "dump"] => {
+            observed.registry.as_mut()?.tenants.values_mut().for_each(|row| row.schema_oid = None);
+        }
         ["drop", "group"] => {
             observed.database.group.take()?;
             let group = tenantry::plan::group_role(&observed.database.name);
@@ -75,7 +83,12 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
             examples: vec![(*name).into()],
         }),
         ["view", view, "depends", "on", "schema", schema] => {
-            observed.schemas.get_mut(*schema)?.dependents.push(format!("view {view}"));
+            let dependent = Dependent { what: format!("view {view}"), remedy: None };
+            observed.schemas.get_mut(*schema)?.dependents.push(dependent);
+        }
+        ["table", name, "is", "a", "partition", "of", parent, "in", schema] => {
+            let remedy = Some(format!("ALTER TABLE {schema}.{parent} DETACH PARTITION {name}"));
+            observed.schemas.get_mut(*schema)?.dependents.push(Dependent { what: format!("table {name}"), remedy });
         }
         ["free", "for", "archives", bytes] => observed.archive_space = bytes.parse().ok(),
         ["lock", "table", "holds", locks] => observed.server.lock_slots = locks.parse().ok()?,
@@ -130,6 +143,14 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["registry", "is", "behind"] => observed.registry.as_mut()?.pending = 1,
         _ => return None,
     }
+    Some(())
+}
+
+/// As a look finds it: by the names that are declared or registered, and the OIDs that are registered.
+fn rename_schema(observed: &mut Observed, name: &str, new: &str) -> Option<()> {
+    let schema = observed.schemas.remove(name)?;
+    observed.schema_names.insert(schema.oid, new.to_owned());
+    observed.schemas.insert(new.to_owned(), schema);
     Some(())
 }
 

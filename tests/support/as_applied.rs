@@ -8,8 +8,8 @@ use tenantry::model::{
 };
 use tenantry::plan::{group_role, object_privileges, schema_privileges};
 
-/// One is as good as another, as long as registry and catalog agree.
-const SCHEMA_OID: u32 = 16_400;
+/// The first schema's; one is as good as another, as long as registry and catalog agree.
+const FIRST_OID: u32 = 16_400;
 
 /// A server of this version, with a superuser or a CREATEROLE role as admin.
 pub fn server(version_num: i32, superuser: bool) -> Server {
@@ -70,14 +70,16 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
         observed.database.extensions.insert(extension.clone(), desired.shared_schemas[0].clone());
     }
     let mut registry = Registry::default();
-    for tenant in desired.tenants.values() {
-        registry.tenants.insert(tenant.key.clone(), row(desired, &observed, tenant));
+    for (oid, tenant) in (FIRST_OID..).zip(desired.tenants.values()) {
+        let registered = Registered { schema_oid: Some(oid), ..row(desired, &observed, tenant) };
+        registry.tenants.insert(tenant.key.clone(), registered);
+        observed.schema_names.insert(oid, tenant.schema.clone());
         let (user, owner) = roles(desired, &observed, tenant);
         observed.roles.insert(tenant.username.clone(), user);
         if tenant.access != Access::Owner {
             observed.roles.insert(tenant.owner_role.clone(), owner);
         }
-        let schema = schema(desired, &observed, tenant);
+        let schema = Schema { oid, ..schema(desired, &observed, tenant) };
         observed.schemas.insert(tenant.schema.clone(), schema);
         let contents = tenant
             .password
@@ -117,7 +119,7 @@ fn fields(desired: &Desired, observed: &Observed, tenant: &Tenant) -> SecretFiel
 
 fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
     Registered {
-        schema_oid: Some(SCHEMA_OID),
+        schema_oid: None,
         schema: tenant.schema.clone(),
         username: tenant.username.clone(),
         owner: tenant.owner().to_owned(),
@@ -204,7 +206,6 @@ fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {
         (!letters.is_empty()).then(|| DefaultAcl { role: owner.clone(), kind, acl: granted(letters) })
     };
     Schema {
-        oid: SCHEMA_OID,
         acl: with_admin(owned("CU").with(user.clone(), schema_privileges(tenant.access)), "U"),
         objects: if has_tables { objects.into() } else { Vec::new() },
         default_acls: ObjectKind::ALL.into_iter().filter_map(default_acl).collect(),

@@ -2,7 +2,7 @@
 
 use crate::model::{Access, History, Registered, Role, Schema, ident};
 use crate::plan::tenant::{Blocked, Current, Draft};
-use crate::plan::{Change, HazardKind, Kind};
+use crate::plan::{Change, HazardKind, Kind, identity};
 
 /// Fills in `current`, and plans the renames that bring what is there to its declared names.
 ///
@@ -70,13 +70,17 @@ pub(in crate::plan) fn apply_names(schema: &mut Schema, new_name: &dyn Fn(&str) 
 }
 
 fn schema(draft: &mut Draft<'_>) -> Result<bool, Blocked> {
-    let observed = draft.look.observed;
+    let look = draft.look;
     let want = &draft.tenant.schema;
     let have = draft.registered.map_or(want, |row| &row.schema);
-    match (observed.schemas.get(have), observed.schemas.get(want)) {
+    let found = match draft.registered {
+        Some(row) => identity::schema(look, &draft.tenant.key, row)?,
+        None => None,
+    };
+    match (found, look.observed.schemas.get(want)) {
         (_, Some(_)) if draft.registered.is_none() || have != want => Err(taken(draft, "schema", want)),
         (Some(found), _) => {
-            is_still_ours(draft, have, found)?;
+            has_a_known_owner(draft, have, found)?;
             draft.current = Current { schema: Some(found.clone()), ..Current::default() };
             if have == want {
                 return Ok(false);
@@ -96,12 +100,12 @@ fn schema(draft: &mut Draft<'_>) -> Result<bool, Blocked> {
     }
 }
 
-/// A schema that was dropped and made anew by somebody else has our name and another OID; one whose owner was only
-/// changed by hand has not.
-fn is_still_ours(draft: &Draft<'_>, name: &str, found: &Schema) -> Result<(), Blocked> {
+/// Without its OID, as after a restore into another cluster, a schema is told from another by its owner; with it, an owner
+/// that was changed by hand is changed back.
+fn has_a_known_owner(draft: &Draft<'_>, name: &str, found: &Schema) -> Result<(), Blocked> {
     let Some(row) = draft.registered else { return Ok(()) };
     let known_owner = found.owner == row.owner || found.owner == draft.tenant.owner();
-    if known_owner || row.schema_oid == Some(found.oid) {
+    if known_owner || row.schema_oid.is_some() {
         return Ok(());
     }
     Err(Blocked::new(
@@ -135,8 +139,11 @@ fn owner(draft: &mut Draft<'_>) -> Result<Renamed, Blocked> {
     let registered_owner = draft.registered.filter(|row| row.access != Access::Owner).map(|row| row.owner.as_str());
     let shared = look.is_shared_owner(want, &tenant.key);
     if shared {
-        // A shared owner is made before the tenants; it is used as it is, if it is harmless.
+        // A shared owner is made before the tenants; it is used as it is, if it is ours and harmless.
         if let Some(role) = look.observed.roles.get(want) {
+            if !look.registered_owners.contains(want.as_str()) && !look.remembers_owner(want) {
+                return Err(taken(draft, "role", want));
+            }
             if role.can_login || !role.powers.is_empty() {
                 return Err(Blocked::new(
                     format!("the shared owner {want:?} may log in or has more rights than an owner needs"),
@@ -186,7 +193,11 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
     match holder {
         Some(other) if *other != key => Blocked::new(
             format!("{what} {name:?} belongs to tenant {other}"),
-            format!("apply the change of {other} first, or set another {what} for {key}"),
+            if draft.look.desired.tenants.contains_key(*other) {
+                format!("apply the change of {other} first, or set another {what} for {key}")
+            } else {
+                format!("{}; if they are two: set another {what} for {key}", identity::keep_the_key(other, key))
+            },
         ),
         Some(_) => Blocked::new(
             format!("{what} {name:?} already serves this tenant in another way"),

@@ -14,6 +14,7 @@ fn tenant(key: &str, verb: Verb) -> TenantPlan {
         hint: None,
         notes: Vec::new(),
         target: Target::None,
+        seen: None,
     }
 }
 
