@@ -126,12 +126,11 @@ impl Saved {
             (_, Some(version)) if version != env!("CARGO_PKG_VERSION") => return Err(ReadError::OtherVersion(version)),
             _ => {}
         }
-        let said = text(&value, "digest");
-        if said != Some(digest_without_itself(&mut value)) {
-            return Err(ReadError::Changed);
-        }
-        // Once more as its own type, which takes no field twice.
-        serde_json::from_slice(bytes).map_err(not_a_plan)
+        let digest = digest_without_itself(&mut value);
+        // Once more as its own type, which takes no field twice, and writes none that it does not know.
+        let saved: Self = serde_json::from_slice(bytes).map_err(not_a_plan)?;
+        let written = digest_without_itself(&mut serde_json::to_value(&saved).unwrap_or_default());
+        if saved.digest != digest || saved.digest != written { Err(ReadError::Changed) } else { Ok(saved) }
     }
 
     #[must_use]

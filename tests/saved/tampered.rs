@@ -112,7 +112,7 @@ fn what_is_no_plan_is_told_apart() {
         edit(&mut plan);
         serde_json::to_vec(&with_digest(plan)).unwrap()
     };
-    let cases: [(Vec<u8>, &str); 12] = [
+    let cases: [(Vec<u8>, &str); 13] = [
         (Vec::new(), "it is not a saved plan, or a part of one only: EOF"),
         (b"garbage".to_vec(), "it is not a saved plan"),
         (vec![0xff, 0xfe, 0], "it is not a saved plan"),
@@ -124,6 +124,7 @@ fn what_is_no_plan_is_told_apart() {
         (edited(|plan| plan["tenantry_version"] = json!("9.9.9\u{1b}")), "saved by tenantry \"9.9.9\\u{1b}\""),
         (edited(|plan| plan["tenants"][0]["verb"] = json!("destroy")), "unknown variant `destroy`"),
         (edited(|plan| plan["more"] = json!(1)), "unknown field `more`"),
+        (edited(|plan| plan["tenants"][0]["more"] = json!(1)), "it was changed since it was saved"),
         (text.replacen("\"targets\": []", "\"targets\": [\"x\"], \"targets\": []", 1).into_bytes(), "duplicate field"),
     ];
     for (bytes, words) in cases {
