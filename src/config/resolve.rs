@@ -125,7 +125,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
 /// # Errors
 /// When it is none, or not above zero.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is no duration; write it as 5s, 10m or 30d"))?;
+    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is no duration"))?;
     let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok();
     let length = length.and_then(|length| Duration::try_from(length).ok());
     length.filter(|length| !length.is_zero()).ok_or_else(|| format!("{text:?} is not a positive duration"))
