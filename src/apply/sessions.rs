@@ -56,8 +56,11 @@ fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result
     transaction.rollback()
 }
 
-/// How long a server that crashed is given to start itself anew, so that a tenant is not left locked out.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server that crashed is given to start itself anew: what it did is to be known, and no tenant left locked out.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two tries to connect.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// The session may have been lost to what failed: to let a role in again takes another.
 pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
@@ -65,7 +68,7 @@ pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
     while client.is_closed() && begun.elapsed() < PATIENCE {
         match connect(apply) {
             Ok(session) => *client = session,
-            Err(_) => std::thread::sleep(Duration::from_millis(500)),
+            Err(_) => std::thread::sleep(PAUSE),
         }
     }
 }
