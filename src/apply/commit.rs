@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use postgres::{Client, Transaction};
+use postgres::{Client, SimpleQueryMessage, Transaction};
 
+use super::Lock;
 use super::outcome::TenantError;
 use super::secret;
 use super::sessions::{PATIENCE, PAUSE};
@@ -87,7 +88,14 @@ impl Job<'_> {
     }
 }
 
-/// To ask after a COMMIT whose answer was lost (manual, `pg_xact_status`).
-pub(super) fn transaction_id(transaction: &mut Transaction<'_>) -> Result<String, postgres::Error> {
-    Ok(transaction.query_one("SELECT pg_catalog.pg_current_xact_id()::text", &[])?.get(0))
+/// The last thing before COMMIT, in one round trip: whether the lock of apply is still held, and the number to ask by after a
+/// COMMIT whose answer was lost (manual, `pg_xact_status`).
+pub(super) fn transaction_id(transaction: &mut Transaction<'_>, lock: &Lock) -> Result<String, postgres::Error> {
+    let check = lock.check().map(|check| check + "; ").unwrap_or_default();
+    let answers = transaction.simple_query(&format!("{check}SELECT pg_catalog.pg_current_xact_id()::text"))?;
+    let xid = answers.iter().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    Ok(xid.unwrap_or_default())
 }

@@ -117,6 +117,11 @@ impl Restore<'_> {
         self.open_to_each_other(client, &deputy)?;
         let session: archive::Session<'_> = &mut || client.batch_execute("");
         archive::fill(&deputy, (self.programs, server), self.opened, self.tenant, session)?;
+        if self.opened.has_large_objects() {
+            deputy.renew(client)?;
+            archive::fill_large_objects(&deputy, server, self.opened, self.tenant)?;
+        }
+        self.close_to_each_other(client)?;
         let doing = "handing over what was restored";
         let [take, give] = self.rights();
         let mut transaction = self.begin(client).doing(doing)?;
@@ -141,7 +146,7 @@ impl Restore<'_> {
     }
 
     /// A materialized view is filled as its owner, who reads tables that may be the other role's. The deputy makes all of
-    /// them; what it grants by default here, the plan that follows puts right.
+    /// them, and [`Self::close_to_each_other`] takes back what it grants by default.
     fn open_to_each_other(&self, client: &mut Client, deputy: &Deputy) -> Result<(), Error> {
         let doing = "letting the tenant's roles read what the deputy makes";
         let to = self.roles().iter().map(|role| ident(role)).collect::<Vec<_>>().join(", ");
@@ -153,6 +158,30 @@ impl Restore<'_> {
         let mut transaction = self.begin(client).doing(doing)?;
         transaction.batch_execute(&sql.join(";")).doing(doing)?;
         transaction.commit().doing(doing)
+    }
+
+    /// Privileges are not restored, so whatever the tenant's roles may read of each other by now, the deputy granted. The plan
+    /// that follows grants what is declared. In pieces, since from 18 on each may take a lock.
+    fn close_to_each_other(&self, client: &mut Client) -> Result<(), Error> {
+        let doing = "taking back what the tenant's roles could read meanwhile";
+        let [take, give] = self.rights();
+        let locks = self.apply.server.locks_of_a_piece();
+        let mut last = 0_u32;
+        loop {
+            let mut transaction = self.begin(client).doing(doing)?;
+            transaction.batch_execute(&take).doing(doing)?;
+            let rows = transaction.query(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
+            let revoke = |row: &postgres::Row| {
+                format!("REVOKE SELECT ON {} FROM {}", row.get::<_, &str>("relation"), row.get::<_, &str>("grantees"))
+            };
+            transaction.batch_execute(&rows.iter().map(revoke).collect::<Vec<_>>().join("; ")).doing(doing)?;
+            transaction.batch_execute(&give).doing(doing)?;
+            transaction.commit().doing(doing)?;
+            match rows.last() {
+                Some(row) => last = row.get("oid"),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// The plan that follows reads the history, and an admin who is no superuser does so by a grant.
@@ -211,13 +240,27 @@ impl Restore<'_> {
         let locks = self.apply.server.locks_of_a_piece();
         let mut transaction = self.begin(client)?;
         transaction.batch_execute(&take)?;
-        let more = pieces::unlink(&mut transaction, roles, locks)?
-            || pieces::drop_tables(&mut transaction, &self.tenant.schema, (locks / LOCKS_OF_A_TABLE).max(1))?;
+        let more = pieces::unlink(&mut transaction, roles, locks)? || {
+            let at_once = (locks / LOCKS_OF_A_TABLE).max(1);
+            let names = pieces::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
+            if !names.is_empty() {
+                pieces::drop_tables(&mut transaction, &names)?;
+            }
+            !names.is_empty()
+        };
         transaction.batch_execute(&give)?;
         transaction.commit()?;
         Ok(more)
     }
 }
+
+/// What of the schema ($1) one of these roles ($2) may read that does not own it, from this OID on ($3).
+const OPENED: &str = "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, \
+     pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(r.rolname), ', ') AS grantees \
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     CROSS JOIN pg_catalog.aclexplode(c.relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee \
+     WHERE n.nspname = $1::text::name AND c.oid > $3 AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner \
+     AND r.rolname = ANY ($2::text[]::name[]) GROUP BY c.oid, n.nspname, c.relname ORDER BY c.oid LIMIT $4";
 
 /// To drop one with its indexes, its sequence and its TOAST table, by the estimate of [`Schema::locks`](crate::model::Schema::locks).
 const LOCKS_OF_A_TABLE: i64 = 20;

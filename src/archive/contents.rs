@@ -25,6 +25,7 @@ pub(super) fn read(
     history_table: &str,
 ) -> Result<Contents, Error> {
     let doing = || format!("looking at what there is of {}", subject.tenant);
+    refuse_extensions(transaction, subject)?;
     refuse_strangers(transaction, subject)?;
     let role = transaction
         .query_opt(
@@ -52,6 +53,30 @@ pub(super) fn read(
         },
         grants: grants.iter().map(|row| Grant { on: row.get("object"), acl: row.get("acl") }).collect(),
     })
+}
+
+/// pg_dump leaves extensions out of the dump of a schema, and what uses their types and functions could not be restored.
+fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
+    let rows = transaction
+        .query(
+            "SELECT e.extname::text AS name FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
+             WHERE n.nspname = $1::text::name ORDER BY e.extname",
+            &[&subject.schema],
+        )
+        .doing("looking for extensions in the schema")?;
+    let Some(first) = rows.first() else { return Ok(()) };
+    let names: Vec<&str> = rows.iter().map(|row| row.get("name")).collect();
+    Err(Error::refused(
+        format!(
+            "in schema {} there are extensions ({}), which no dump of a schema holds: an archive of the tenant could not be restored",
+            subject.schema,
+            names.join(", ")
+        ),
+        format!(
+            "move them, as a superuser or their owner, to one of shared_schemas: ALTER EXTENSION {} SET SCHEMA …",
+            ident(first.get("name"))
+        ),
+    ))
 }
 
 fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {

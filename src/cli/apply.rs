@@ -26,7 +26,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     let mut session = session::connect(global)?.deep(args.deep);
     // Taken before the look, so that what is shown is what is there until it is applied.
-    let _lock = Lock::take(&mut session.client, &session.target)?;
+    let lock = Lock::take(&mut session.client, &session.target)?;
     if let Some(saved) = &saved {
         session.retarget(saved.targets())?;
         session = session.deep(saved.deep());
@@ -56,7 +56,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     interrupt::watch();
     fail_point!("before_apply");
-    let report = carry_out(global, &mut session, &observed, &plan, &interrupt::STOP, out)?;
+    let report = carry_out(global, &mut session, &lock, &observed, &plan, &interrupt::STOP, out)?;
     tell(&report, &plan, out)
 }
 
@@ -175,6 +175,7 @@ fn asked() -> Result<bool, Failure> {
 pub fn carry_out(
     global: &Global,
     session: &mut session::Session,
+    lock: &Lock,
     observed: &Observed,
     plan: &Plan,
     stop: &AtomicBool,
@@ -185,6 +186,7 @@ pub fn carry_out(
     let archive_dir = session.project.archive_dir();
     let report = Apply {
         target: &session.target,
+        lock,
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,

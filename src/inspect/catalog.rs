@@ -196,6 +196,15 @@ pub(super) fn dependents(
     Ok(())
 }
 
+/// The same of one schema, as it is now.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(crate) fn dependents_of(transaction: &mut Transaction<'_>, schema: &str) -> Result<Vec<String>, postgres::Error> {
+    let rows = transaction.query(include_str!("sql/dependents.sql"), &[&[schema].as_slice()])?;
+    Ok(rows.iter().map(|row| row.get("dependent")).collect())
+}
+
 /// What a removal unlinks with the roles.
 pub(super) fn large_objects(
     transaction: &mut Transaction<'_>,
@@ -206,6 +215,7 @@ pub(super) fn large_objects(
     for row in rows.doing("counting the large objects of the tenants to remove")? {
         if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
             role.large_objects = row.get("large_objects");
+            role.large_object_bytes = row.get("bytes");
         }
     }
     Ok(())

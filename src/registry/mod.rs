@@ -95,10 +95,11 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     let identity = identity(transaction)?;
     let mut tenants = rows::read(transaction)?;
+    let is_of_elsewhere = identity.as_ref().is_some_and(|identity| !identity.is_of_here);
     let came_from =
         identity.filter(|identity| identity.is_of_another_cluster).map(|identity| identity.system_identifier);
-    if came_from.is_some() {
-        // There every object has another OID, and what has one of these by chance is something else.
+    if is_of_elsewhere {
+        // It came with a dump: every object has another OID, and what has one of these by chance is something else.
         tenants.values_mut().for_each(|row| row.schema_oid = None);
     }
     let mut registry = Registry { pending, tenants, came_from, ..Registry::default() };
