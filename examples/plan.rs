@@ -34,15 +34,16 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
     let mut client = target.connect_admin()?;
 
     // Held until the session ends: nobody else changes tenants between our look and our work.
-    let _lock = if apply { Some(Lock::take(&mut client, &target)?) } else { None };
+    let lock = if apply { Some(Lock::take(&mut client, &target)?) } else { None };
     let observed = inspect::observe(&mut client, &target, store.as_ref(), &project.desired, Sizes::Removed)?;
     let plan: Plan = plan::diff(&project.desired, &observed, &|_tenant| true);
     let mut text = render::text::plan(&plan, &Style::default());
 
-    if apply {
+    if let Some(lock) = &lock {
         check_admin(&observed, &plan)?;
         let report = Apply {
             target: &target,
+            lock,
             store: store.as_ref(),
             desired: &project.desired,
             server: &observed.server,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
-use tenantry::apply::Apply;
+use tenantry::apply::{Apply, Lock};
 use tenantry::database::Target;
 use tenantry::inspect::{self, Sizes};
 use tenantry::project::Project;
@@ -35,10 +35,12 @@ pub fn run() -> Result<String, Box<dyn Error>> {
     let target = project.target(Some(&server.admin_url()))?;
     let store = project.store()?;
     let mut client = target.connect_admin()?;
+    let lock = Lock::take(&mut client, &target)?;
     let observed = inspect::observe(&mut client, &target, store.as_ref(), &project.desired, Sizes::Removed)?;
     let plan = plan::diff(&project.desired, &observed, &|_tenant| true);
     let report = Apply {
         target: &target,
+        lock: &lock,
         store: store.as_ref(),
         desired: &project.desired,
         server: &observed.server,

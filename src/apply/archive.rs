@@ -20,7 +20,7 @@ use crate::plan::Step;
 /// What stands between a tenant's data and their drop.
 pub(super) struct Archived {
     pub manifest: PathBuf,
-    locked: Locked,
+    pub locked: Locked,
 }
 
 /// Whom the plan archives, with the roles that own for it.

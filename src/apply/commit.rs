@@ -1,10 +1,14 @@
 //! A COMMIT whose answer was not what was hoped for.
 
-use postgres::{Client, Transaction};
+use std::time::Instant;
 
+use postgres::{Client, SimpleQueryMessage, Transaction};
+
+use super::Lock;
 use super::outcome::TenantError;
 use super::secret;
-use super::tenant::{ATTEMPTS, Ended, Job, Retry, back_off, database_error};
+use super::sessions::{PATIENCE, PAUSE};
+use super::tenant::{Ended, Job, Retry, connect, database_error};
 use crate::database::DatabaseError;
 
 impl Job<'_> {
@@ -50,27 +54,48 @@ impl Job<'_> {
         failure
     }
 
-    /// Asked on a new connection, which is returned. A server that has not noticed yet that the old one is gone is given
-    /// a while. The audit log's row is what proves it: after a crash another transaction may get the same number.
+    /// Asked on a new connection, which is returned. A server that has not noticed yet that the old one is gone, or that
+    /// starts itself anew, is given a while.
     fn was_committed(&self, xid: &str) -> Option<(Client, bool)> {
-        let mut client = self.apply.target.connect_admin().ok()?;
-        let mut attempt = 0;
-        let status = "SELECT pg_catalog.pg_xact_status($1::text::xid8)";
-        while client.query_one(status, &[&xid]).ok()?.get::<_, Option<&str>>(0)? == "in progress" {
-            if attempt == ATTEMPTS {
+        let begun = Instant::now();
+        loop {
+            if let Ok(mut client) = connect(self.apply)
+                && let Ok(Some(committed)) = self.ask(&mut client, xid)
+            {
+                return Some((client, committed));
+            }
+            if begun.elapsed() > PATIENCE {
                 return None;
             }
-            back_off(attempt);
-            attempt += 1;
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// `None`: it is still at work. The audit log's row is what proves a COMMIT: after a crash another transaction may get
+    /// the same number.
+    fn ask(&self, client: &mut Client, xid: &str) -> Result<Option<bool>, DatabaseError> {
+        let status = "SELECT pg_catalog.pg_xact_status($1::text::xid8)";
+        match client.query_one(status, &[&xid]).map_err(DatabaseError::from) {
+            Ok(row) if row.get::<_, Option<&str>>(0) == Some("in progress") => return Ok(None),
+            Ok(_) => {}
+            // "is in the future": a crash took the number back, and nobody has got it since.
+            Err(error) if error.sqlstate() == Some("22023") => return Ok(Some(false)),
+            Err(error) => return Err(error),
         }
         // In a statement, and a snapshot, of its own.
         let audited = "SELECT FROM tenantry.audit_log WHERE tenant = $1 AND transaction_id = $2::text::xid8";
-        let row = client.query_opt(audited, &[&self.plan.tenant.as_str(), &xid]).ok()?;
-        Some((client, row.is_some()))
+        Ok(Some(client.query_opt(audited, &[&self.plan.tenant.as_str(), &xid])?.is_some()))
     }
 }
 
-/// To ask after a COMMIT whose answer was lost (manual, `pg_xact_status`).
-pub(super) fn transaction_id(transaction: &mut Transaction<'_>) -> Result<String, postgres::Error> {
-    Ok(transaction.query_one("SELECT pg_catalog.pg_current_xact_id()::text", &[])?.get(0))
+/// The last thing before COMMIT, in one round trip: whether the lock of apply is still held, and the number to ask by after a
+/// COMMIT whose answer was lost (manual, `pg_xact_status`).
+pub(super) fn transaction_id(transaction: &mut Transaction<'_>, lock: &Lock) -> Result<String, postgres::Error> {
+    let check = lock.check().map(|check| check + "; ").unwrap_or_default();
+    let answers = transaction.simple_query(&format!("{check}SELECT pg_catalog.pg_current_xact_id()::text"))?;
+    let xid = answers.iter().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    Ok(xid.unwrap_or_default())
 }

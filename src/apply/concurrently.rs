@@ -36,7 +36,7 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
         let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
         let mode = if late.is_some() { Mode::Record } else { Mode::Run };
         let mut transaction = client.transaction().map_err(failed)?;
-        transaction.batch_execute(&job.lock_timeout).map_err(failed)?;
+        transaction.batch_execute(&job.preamble).map_err(failed)?;
         // An admin who is no superuser took the owner's rights for the first transaction only.
         let (take, give) = job.borrowed();
         transaction.batch_execute(&take).map_err(failed)?;
@@ -65,7 +65,7 @@ fn outside(
     }
     // Settings, temporary tables, cursors: nothing of what a migration left in the session is to meet these statements.
     super::tenant::clean(client).map_err(|error| database_error(&file.file, &error))?;
-    client.batch_execute(&job.session_lock_timeout()).map_err(failed)?;
+    client.batch_execute(&job.session_preamble()).map_err(failed)?;
     let (take, give) = job.borrowed();
     let path = migrate::search_path(job, schema);
     client.batch_execute(&take).map_err(failed)?;

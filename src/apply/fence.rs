@@ -20,10 +20,10 @@ const BACK_TO_OURS: &str = "CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; RESET ROLE; R
 
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, lock_timeout: &str) -> Result<(), DatabaseError> {
+pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) -> Result<(), DatabaseError> {
     transaction.batch_execute(BACK_TO_OURS)?;
     session::prepare(transaction)?;
-    transaction.batch_execute(lock_timeout)?;
+    transaction.batch_execute(preamble)?;
     Ok(())
 }
 

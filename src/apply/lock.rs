@@ -1,19 +1,30 @@
 //! One apply per database: a session advisory lock, proved to be held.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, SimpleQueryMessage};
 
+use super::outcome::TenantError;
 use crate::database::Target;
 use crate::error::{Doing, Error};
+use crate::model::literal;
 use crate::registry::LOCK_KEY as KEY;
 
 /// A session outlives its client, which ended or was killed, until PostgreSQL has noticed: on a busy machine a moment.
 const LETTING_GO: Duration = Duration::from_secs(1);
 
-/// Held until its session ends.
+/// SQLSTATE, of no class of PostgreSQL's own: the session that took the lock holds it no more.
+const LOST: &str = "TNLCK";
+
+/// Held until its session ends, which PostgreSQL, an administrator or a line may bring about at any time: whoever works
+/// under it on another session asks in each transaction, by [`Lock::check`].
 #[derive(Debug)]
-pub struct Lock(());
+pub struct Lock {
+    /// Backends' numbers are given again, so its start is a part of who it is. `None`: nobody is to be kept away.
+    backend: Option<(i32, String)>,
+    lost: AtomicBool,
+}
 
 impl Lock {
     /// On the session of `client`, which leads to `target`.
@@ -37,7 +48,49 @@ impl Lock {
                 "connect to PostgreSQL itself, or to a pool in session mode",
             ));
         }
-        Ok(Self(()))
+        let backend = Self::this_session(client).doing("making sure of the lock")?;
+        Ok(Self { backend: Some(backend), lost: AtomicBool::new(false) })
+    }
+
+    /// For what is never committed.
+    pub(crate) fn of_a_rehearsal() -> Self {
+        Self { backend: None, lost: AtomicBool::new(false) }
+    }
+
+    fn this_session(client: &mut Client) -> Result<(i32, String), postgres::Error> {
+        let row = client.query_one(
+            "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())",
+            &[],
+        )?;
+        Ok((row.get(0), row.get(1)))
+    }
+
+    /// SQL for any other session, that fails when the lock is lost: somebody else may have taken it since, and changed what
+    /// the plan was made of.
+    pub(super) fn check(&self) -> Option<String> {
+        let (pid, start) = self.backend.as_ref().map(|(pid, start)| (pid, literal(start)))?;
+        // A transaction sees sessions as they were when it first looked.
+        Some(format!(
+            "DO $$BEGIN PERFORM pg_catalog.pg_stat_clear_snapshot(); \
+             IF NOT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_get_activity({pid}) a ON a.pid = l.pid \
+             WHERE a.backend_start = {start}::pg_catalog.timestamptz AND l.locktype = 'advisory' AND l.granted \
+             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+             AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = {KEY} AND l.objsubid = 1) THEN \
+             RAISE EXCEPTION USING ERRCODE = '{LOST}', \
+             MESSAGE = 'the lock of apply is lost: the session that held it (backend {pid}) has ended, and another apply may be at work', \
+             HINT = 'the server''s log says why it ended; apply again, which plans anew'; END IF; END$$"
+        ))
+    }
+
+    /// What failed because of it is remembered: nothing more is begun.
+    pub(super) fn heed(&self, error: &TenantError) {
+        if error.sqlstate.as_deref() == Some(LOST) {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Held by the session in which this very statement runs.

@@ -49,6 +49,8 @@ use crate::workers::lock;
 /// What carrying a plan out needs.
 pub struct Apply<'a> {
     pub target: &'a Target,
+    /// Taken before the look that the plan was made of.
+    pub lock: &'a Lock,
     pub store: &'a dyn SecretStore,
     pub desired: &'a Desired,
     pub server: &'a Server,
@@ -132,6 +134,16 @@ impl Apply<'_> {
         if self.stop.load(Ordering::Relaxed) {
             return plans.iter().map(|plan| TenantOutcome::skipped(plan, "interrupted before it began")).collect();
         }
+        if self.lock.is_lost() {
+            let why = "the lock of apply was lost before it began";
+            return plans.iter().map(|plan| TenantOutcome::skipped(plan, why)).collect();
+        }
+        let outcomes = self.carry_out(session, plans);
+        outcomes.iter().filter_map(|outcome| outcome.error.as_ref()).for_each(|error| self.lock.heed(error));
+        outcomes
+    }
+
+    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Vec<TenantOutcome> {
         let start = Instant::now();
         if let [plan] = plans
             && !plan.changes.iter().any(|change| change.kind == Kind::ParkNames)
@@ -140,8 +152,7 @@ impl Apply<'_> {
             return vec![TenantOutcome::new(plan, result, start.elapsed())];
         }
         let result = ring::run(self, session, plans);
-        let done = || result.clone().map(|()| tenant::Done::default());
-        plans.iter().map(|plan| TenantOutcome::new(plan, done(), start.elapsed())).collect()
+        plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect()
     }
 }
 

@@ -14,9 +14,10 @@ use crate::plan::{TenantPlan, Verb};
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Applied,
-    /// Rolled back; nothing of the plan is there.
+    /// Rolled back; nothing of the plan is there. But what the error says was committed, is: what comes after a COMMIT
+    /// failed, or the rest of a removal in pieces.
     Failed,
-    /// Not begun: blocked, or interrupted.
+    /// Not begun: blocked, interrupted, or the lock of apply was lost.
     Skipped,
     /// The answer to COMMIT was lost, and looking again was not possible.
     Unknown,
@@ -70,7 +71,8 @@ fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Res
 impl TenantOutcome {
     pub(super) fn new(plan: &TenantPlan, result: Result<Done, (Outcome, TenantError)>, duration: Duration) -> Self {
         let (outcome, error, archive) = match result {
-            Ok(done) => (Outcome::Applied, None, done.archive),
+            Ok(Done { archive, left: None }) => (Outcome::Applied, None, archive),
+            Ok(Done { archive, left: Some(error) }) => (Outcome::Failed, Some(error), archive),
             Err((outcome, error)) => (outcome, Some(error), None),
         };
         Self { tenant: plan.tenant.clone(), verb: plan.verb, outcome, error, archive, duration }

@@ -4,13 +4,15 @@
 //! From the first of these transactions on there is no way back, so it holds the archive too, and the registry's row says
 //! "removing": a run that is cut off is gone on with by the next.
 
+use std::collections::BTreeSet;
+
 use postgres::{Client, Transaction};
 
 use super::archive;
 use super::outcome::TenantError;
-use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error};
+use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error, is_worth_another_try};
 use crate::archive::Deputy;
-use crate::database::DatabaseError;
+use crate::inspect;
 use crate::model::{State, qualified};
 use crate::plan::{Change, Step};
 use crate::registry;
@@ -29,26 +31,27 @@ pub(super) fn run(
     }
     begin(job, client, deputy, progress)?;
     for change in changes {
-        in_turn(job, client, change)?;
+        in_turn(job, client, change, progress)?;
     }
     Ok(())
 }
 
-fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change) -> Result<(), TenantError> {
+fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<(), TenantError> {
     let mut attempt = 0;
     loop {
         job.is_as_planned(client)?;
-        match one(job, client, &change.step) {
+        match one(job, client, change, progress) {
             Ok(true) => attempt = 0,
             Ok(false) => return Ok(()),
-            Err(error) if DatabaseError::is_retryable(&error) && attempt < ATTEMPTS => {
+            Err(error) if is_worth_another_try(&error) && attempt < ATTEMPTS => {
                 back_off(attempt);
                 attempt += 1;
             }
             Err(error) => {
-                let mut failure = database_error(&format!("dropping {} in pieces", change.what), &error);
-                failure.hint.get_or_insert_with(|| "apply again goes on with the removal".into());
-                return Err(failure);
+                return Err(TenantError {
+                    hint: error.hint.or_else(|| Some("apply again goes on with the removal".into())),
+                    ..error
+                });
             }
         }
     }
@@ -63,7 +66,8 @@ fn begin(
     let failed = |error: postgres::Error| database_error("before the first tables are dropped", &error.into());
     let (take, give) = job.borrowed();
     let mut transaction = client.transaction().map_err(failed)?;
-    transaction.batch_execute(&job.lock_timeout).map_err(failed)?;
+    transaction.batch_execute(&job.preamble).map_err(failed)?;
+    job.is_still_to_go(&mut transaction, progress).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
     if let (Some((subject, _)), Some(deputy)) = (archive::wanted(job), deputy) {
         let archived = archive::make(job, &mut transaction, subject, deputy)?;
@@ -83,20 +87,50 @@ fn begin(
 }
 
 /// False when few enough are left to go with the tenant.
-fn one(job: &Job<'_>, client: &mut Client, step: &Step) -> Result<bool, DatabaseError> {
+fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<bool, TenantError> {
+    let doing = format!("dropping {} in pieces", change.what);
+    let failed = |error: postgres::Error| database_error(&doing, &error.into());
     let (take, give) = job.borrowed();
-    let mut transaction = client.transaction()?;
-    transaction.batch_execute(&job.lock_timeout)?;
-    transaction.batch_execute(&take)?;
-    let more = match step {
-        Step::UnlinkInPieces { roles, at_once } => unlink(&mut transaction, roles, *at_once)?,
-        Step::DropInPieces { schema, tables } => drop_tables(&mut transaction, schema, *tables)?,
+    let mut transaction = client.transaction().map_err(failed)?;
+    transaction.batch_execute(&job.preamble).map_err(failed)?;
+    transaction.batch_execute(&take).map_err(failed)?;
+    let more = match &change.step {
+        Step::UnlinkInPieces { roles, at_once } => unlink(&mut transaction, roles, *at_once).map_err(failed)?,
+        Step::DropInPieces { schema, tables } => {
+            // What is in no archive is left for the last transaction, which looks for such and refuses.
+            let only = progress.archived.as_ref().map(|archived| archived.locked.tables());
+            let names = some_tables(&mut transaction, schema, *tables, only).map_err(failed)?;
+            if !names.is_empty() {
+                nothing_hangs_on(job, &mut transaction, schema, &names, &doing)?;
+                drop_tables(&mut transaction, &names).map_err(failed)?;
+            }
+            !names.is_empty()
+        }
         _ => false,
     };
-    transaction.batch_execute(&give)?;
-    transaction.commit()?;
+    transaction.batch_execute(&give).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
     fail_point!("between_pieces");
     Ok(more)
+}
+
+/// CASCADE takes whatever depends on a table, and the plan was made before. While the tables are locked nobody makes a view,
+/// or a foreign key, of theirs.
+fn nothing_hangs_on(
+    job: &Job<'_>,
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+    names: &[String],
+    doing: &str,
+) -> Result<(), TenantError> {
+    let failed = |error: postgres::Error| database_error(doing, &error.into());
+    let lock = names.iter().map(|name| format!("ONLY {name}")).collect::<Vec<_>>().join(", ");
+    transaction.batch_execute(&format!("LOCK TABLE {lock} IN ACCESS EXCLUSIVE MODE")).map_err(failed)?;
+    let outside = inspect::dependents_of(transaction, schema).map_err(|error| job.error(doing, &error))?;
+    let Some(first) = outside.first() else { return Ok(()) };
+    let message = format!("{doing}: {} outside schema {schema:?} would be dropped with it", first.what);
+    Err(TenantError::new(message)
+        .hint("drop or change what depends on the schema first; apply again goes on with the removal"))
 }
 
 /// Unlinks as many large objects of these roles. Whether there may be more.
@@ -119,21 +153,26 @@ pub(super) fn unlink(
     Ok(unlinked == at_once)
 }
 
-/// Drops as many tables of the schema, unless there are fewer. Whether there may be more.
-pub(super) fn drop_tables(
+/// As many tables of the schema, quoted, and with `only` no others; none when there are fewer.
+pub(super) fn some_tables(
     transaction: &mut Transaction<'_>,
     schema: &str,
     at_once: i64,
-) -> Result<bool, postgres::Error> {
+    only: Option<&BTreeSet<u32>>,
+) -> Result<Vec<String>, postgres::Error> {
+    let only = only.map(|oids| oids.iter().copied().collect::<Vec<u32>>());
     let found = transaction.query(
         "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = $1::text::name AND c.relkind IN ('r', 'p') ORDER BY c.oid DESC LIMIT $2",
-        &[&schema, &at_once],
+         WHERE n.nspname = $1::text::name AND c.relkind IN ('r', 'p') AND ($3::oid[] IS NULL OR c.oid = ANY ($3)) \
+         ORDER BY c.oid DESC LIMIT $2",
+        &[&schema, &at_once, &only],
     )?;
     if i64::try_from(found.len()).unwrap_or(i64::MAX) < at_once {
-        return Ok(false);
+        return Ok(Vec::new());
     }
-    let names: Vec<_> = found.iter().map(|row| qualified(schema, row.get(0))).collect();
-    transaction.batch_execute(&format!("DROP TABLE IF EXISTS {} CASCADE", names.join(", ")))?;
-    Ok(true)
+    Ok(found.iter().map(|row| qualified(schema, row.get(0))).collect())
+}
+
+pub(super) fn drop_tables(transaction: &mut Transaction<'_>, names: &[String]) -> Result<(), postgres::Error> {
+    transaction.batch_execute(&format!("DROP TABLE IF EXISTS {} CASCADE", names.join(", ")))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::archive::{Programs, check_dir};
 use crate::error::Error;
-use crate::model::{Observed, ident, literal};
+use crate::model::{Observed, Subject, ident, literal};
 use crate::plan::{DatabaseAction, Kind, Plan, group_role};
 
 /// So many roles are named in the statement that is printed; for more it looks for them itself.
@@ -24,6 +24,19 @@ pub fn check_admin(observed: &Observed, plan: &Plan) -> Result<(), Error> {
     }
 }
 
+/// For an archive outside of a plan: it is read by a role that is made for it, with the rights of the tenant's.
+///
+/// # Errors
+/// The first right that is missing, with the statement that grants it.
+pub fn check_deputy(observed: &Observed, subject: &Subject) -> Result<(), Error> {
+    if observed.server.admin.superuser {
+        return Ok(());
+    }
+    let lacks = Lacks { observed, plan: &Plan::default() };
+    let roles = subject.roles();
+    lacks.createrole().or_else(|| lacks.administers(roles.iter().collect(), true)).map_or(Ok(()), Err)
+}
+
 /// Without an archive nothing is dropped, so what it takes is looked for before anything is changed.
 ///
 /// # Errors
@@ -34,18 +47,6 @@ pub fn check_archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<()
         check_dir(dir)?;
     }
     Ok(())
-}
-
-/// For `archive`, which makes a role with the rights of the tenant's.
-///
-/// # Errors
-/// The roles that the admin may not grant, with the statement that lets it.
-pub fn check_deputy(observed: &Observed, roles: &[String]) -> Result<(), Error> {
-    if observed.server.admin.superuser || observed.server.major() < 16 {
-        return Ok(());
-    }
-    let lacks = Lacks { observed, plan: &Plan::default() };
-    lacks.admin_on(roles.iter().collect(), true).map_or(Ok(()), Err)
 }
 
 struct Lacks<'a> {
@@ -78,8 +79,12 @@ impl Lacks<'_> {
         let makes_roles =
             self.does(&[Kind::CreateRole, Kind::CreateOwner, Kind::DropRole, Kind::DropOwner, Kind::AlterRole])
                 || self.shares(&[DatabaseAction::CreateGroup, DatabaseAction::CreateSharedOwner]);
-        (makes_roles && !self.observed.server.admin.createrole)
-            .then(|| self.error("CREATEROLE", "", &format!("ALTER ROLE {} CREATEROLE", self.me())))
+        makes_roles.then(|| self.createrole()).flatten()
+    }
+
+    fn createrole(&self) -> Option<Error> {
+        let lacks = !self.observed.server.admin.createrole;
+        lacks.then(|| self.error("CREATEROLE", "", &format!("ALTER ROLE {} CREATEROLE", self.me())))
     }
 
     fn on_database(&self) -> Option<Error> {
@@ -135,12 +140,7 @@ impl Lacks<'_> {
         Some(self.error(&format!("CREATE on schema {name}, where the extensions go"), &by, &sql))
     }
 
-    /// From PostgreSQL 16 on CREATEROLE is power over the roles that one made, or has ADMIN on: not over those that came with
-    /// an upgrade or a restore, or that somebody else made.
     fn on_roles(&self) -> Option<Error> {
-        if self.observed.server.major() < 16 {
-            return None;
-        }
         let observed = self.observed;
         let touches_roles = |tenant: &&crate::plan::TenantPlan| tenant.changes.iter().any(|c| !c.sql.is_empty());
         let mut names = BTreeSet::new();
@@ -149,22 +149,25 @@ impl Lacks<'_> {
             let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.tenant));
             names.extend(row.into_iter().flat_map(|row| [&row.username, &row.owner]));
         }
-        // Who logs in for an archive joins the group role as well.
-        let joins =
-            self.does(&[Kind::GrantMembership, Kind::Archive]) || self.shares(&[DatabaseAction::CreateSharedOwner]);
-        self.admin_on(names, joins)
+        // A deputy joins the group too.
+        let joins = self.does(&[Kind::GrantMembership, Kind::Archive]);
+        self.administers(names, joins || self.shares(&[DatabaseAction::CreateSharedOwner]))
     }
 
-    /// ADMIN on these roles, and on the group role.
-    fn admin_on(&self, names: BTreeSet<&String>, on_group: bool) -> Option<Error> {
+    /// From PostgreSQL 16 on CREATEROLE is power over the roles that one made, or has ADMIN on: not over those that came with
+    /// an upgrade or a restore, or that somebody else made.
+    fn administers(&self, names: BTreeSet<&String>, joins: bool) -> Option<Error> {
         let observed = self.observed;
+        if observed.server.major() < 16 {
+            return None;
+        }
         let mut lacking: Vec<&str> = names
             .into_iter()
             .filter(|name| observed.roles.get(*name).is_some_and(|role| !role.administered))
             .map(String::as_str)
             .collect();
         let group = group_role(&observed.database.name);
-        if on_group && observed.database.group.as_ref().is_some_and(|group| !group.role.administered) {
+        if joins && observed.database.group.as_ref().is_some_and(|group| !group.role.administered) {
             lacking.push(&group);
         }
         let first = lacking.first()?;

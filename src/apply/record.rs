@@ -3,8 +3,8 @@
 use postgres::Transaction;
 
 use super::secret;
-use super::tenant::Job;
-use crate::model::{State, Tenant};
+use super::tenant::{Job, Progress};
+use crate::model::{State, Tenant, literal};
 use crate::plan::{Kind, Target};
 use crate::registry;
 
@@ -67,6 +67,25 @@ impl Job<'_> {
                 password_changed: changes.iter().any(|c| matches!(c.kind, Kind::CreateRole | Kind::SetPassword)),
             },
         )
+    }
+
+    /// A tenant that goes is held by its row until COMMIT: what the registry says of it now is what the plan saw.
+    pub fn is_still_to_go(
+        &self,
+        transaction: &mut Transaction<'_>,
+        progress: &Progress,
+    ) -> Result<(), postgres::Error> {
+        let (Target::Removed { state, .. } | Target::Retained { state, .. }) = &self.plan.target else { return Ok(()) };
+        let state = if progress.begun { State::Removing } else { *state };
+        let tenant = literal(self.plan.tenant.as_str());
+        transaction.batch_execute(&format!(
+            "DO $$DECLARE s text; p bool; BEGIN \
+             SELECT t.state, t.protected INTO s, p FROM tenantry.tenants t WHERE t.tenant = {tenant} FOR UPDATE; \
+             IF s IS DISTINCT FROM {state} OR p AND s = 'active' THEN RAISE EXCEPTION USING ERRCODE = '55000', \
+             MESSAGE = pg_catalog.format('the registry says otherwise than the plan: the tenant is %s%s', coalesce(s, 'not there'), \
+             CASE WHEN p THEN ', and protected' END), HINT = 'somebody changed it meanwhile; plan again'; END IF; END$$",
+            state = literal(state.as_str())
+        ))
     }
 
     pub fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {

@@ -32,7 +32,7 @@ fn attempt<T>(
 ) -> Result<T, TenantError> {
     let failed = |error: postgres::Error| database_error("", &error.into());
     let mut transaction = client.transaction().map_err(failed)?;
-    transaction.batch_execute(&job.lock_timeout).map_err(failed)?;
+    transaction.batch_execute(&job.preamble).map_err(failed)?;
     let password = password::generate(job.apply.desired.passwords);
     job.changes(&mut transaction, Some(&password), None, &mut Progress::default()).map_err(|ended| match ended {
         Ended::Failed(error, _) | Ended::Unknown(error) => error,

@@ -9,7 +9,7 @@ use postgres::{Client, Transaction};
 use super::{Apply, pieces, secret, shared};
 use crate::archive::{self, Deputy, Errand, Opened, Programs};
 use crate::error::{Doing, Error};
-use crate::model::{Access, Observed, State, Tenant, ident, literal, qualified};
+use crate::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::plan::{self, Plan, Stage};
 use crate::registry;
 
@@ -117,6 +117,11 @@ impl Restore<'_> {
         self.open_to_each_other(client, &deputy)?;
         let session: archive::Session<'_> = &mut || client.batch_execute("");
         archive::fill(&deputy, (self.programs, server), self.opened, self.tenant, session)?;
+        if self.opened.has_large_objects() {
+            deputy.renew(client)?;
+            archive::fill_large_objects(&deputy, server, self.opened, self.tenant)?;
+        }
+        self.close_to_each_other(client)?;
         let doing = "handing over what was restored";
         let [take, give] = self.rights();
         let mut transaction = self.begin(client).doing(doing)?;
@@ -124,7 +129,6 @@ impl Restore<'_> {
         // Every object of a dump has an owner; code that ran on the way may have left some without.
         let (from, to) = (ident(&deputy.name), ident(self.tenant.owner()));
         transaction.batch_execute(&format!("REASSIGN OWNED BY {from} TO {to}")).doing(doing)?;
-        transaction.batch_execute(&self.closed_to_each_other()).doing(doing)?;
         deputy.drop_in(&mut transaction).doing(doing)?;
         self.open_history(&mut transaction).doing(doing)?;
         transaction.batch_execute(&give).doing(doing)?;
@@ -142,7 +146,7 @@ impl Restore<'_> {
     }
 
     /// A materialized view is filled as its owner, who reads tables that may be the other role's. The deputy makes all of
-    /// them; what it grants by default here is taken back at the end.
+    /// them, and [`Self::close_to_each_other`] takes back what it grants by default.
     fn open_to_each_other(&self, client: &mut Client, deputy: &Deputy) -> Result<(), Error> {
         let doing = "letting the tenant's roles read what the deputy makes";
         let to = self.roles().iter().map(|role| ident(role)).collect::<Vec<_>>().join(", ");
@@ -156,18 +160,28 @@ impl Restore<'_> {
         transaction.commit().doing(doing)
     }
 
-    /// What the tenant's roles hold by right, the plan that follows grants.
-    fn closed_to_each_other(&self) -> String {
-        let roles = self.roles().iter().map(|role| literal(role)).collect::<Vec<_>>().join(", ");
-        format!(
-            "DO $$DECLARE o record; BEGIN \
-               FOR o IN SELECT c.oid::pg_catalog.regclass AS name, r.role FROM pg_catalog.pg_class c \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles w ON w.oid = c.relowner, \
-                 pg_catalog.unnest(ARRAY[{roles}]) AS r (role) \
-                 WHERE n.nspname = {} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND w.rolname <> r.role \
-               LOOP EXECUTE pg_catalog.format('REVOKE SELECT ON TABLE %s FROM %I', o.name, o.role); END LOOP; END$$",
-            literal(&self.tenant.schema)
-        )
+    /// Privileges are not restored, so whatever the tenant's roles may read of each other by now, the deputy granted. The plan
+    /// that follows grants what is declared. In pieces, since from 18 on each may take a lock.
+    fn close_to_each_other(&self, client: &mut Client) -> Result<(), Error> {
+        let doing = "taking back what the tenant's roles could read meanwhile";
+        let [take, give] = self.rights();
+        let locks = self.apply.server.locks_of_a_piece();
+        let mut last = 0_u32;
+        loop {
+            let mut transaction = self.begin(client).doing(doing)?;
+            transaction.batch_execute(&take).doing(doing)?;
+            let rows = transaction.query(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
+            let revoke = |row: &postgres::Row| {
+                format!("REVOKE SELECT ON {} FROM {}", row.get::<_, &str>("relation"), row.get::<_, &str>("grantees"))
+            };
+            transaction.batch_execute(&rows.iter().map(revoke).collect::<Vec<_>>().join("; ")).doing(doing)?;
+            transaction.batch_execute(&give).doing(doing)?;
+            transaction.commit().doing(doing)?;
+            match rows.last() {
+                Some(row) => last = row.get("oid"),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// The plan that follows reads the history, and an admin who is no superuser does so by a grant.
@@ -226,13 +240,27 @@ impl Restore<'_> {
         let locks = self.apply.server.locks_of_a_piece();
         let mut transaction = self.begin(client)?;
         transaction.batch_execute(&take)?;
-        let more = pieces::unlink(&mut transaction, roles, locks)?
-            || pieces::drop_tables(&mut transaction, &self.tenant.schema, (locks / LOCKS_OF_A_TABLE).max(1))?;
+        let more = pieces::unlink(&mut transaction, roles, locks)? || {
+            let at_once = (locks / LOCKS_OF_A_TABLE).max(1);
+            let names = pieces::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
+            if !names.is_empty() {
+                pieces::drop_tables(&mut transaction, &names)?;
+            }
+            !names.is_empty()
+        };
         transaction.batch_execute(&give)?;
         transaction.commit()?;
         Ok(more)
     }
 }
+
+/// What of the schema ($1) one of these roles ($2) may read that does not own it, from this OID on ($3).
+const OPENED: &str = "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, \
+     pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(r.rolname), ', ') AS grantees \
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     CROSS JOIN pg_catalog.aclexplode(c.relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee \
+     WHERE n.nspname = $1::text::name AND c.oid > $3 AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner \
+     AND r.rolname = ANY ($2::text[]::name[]) GROUP BY c.oid, n.nspname, c.relname ORDER BY c.oid LIMIT $4";
 
 /// To drop one with its indexes, its sequence and its TOAST table, by the estimate of [`Schema::locks`](crate::model::Schema::locks).
 const LOCKS_OF_A_TABLE: i64 = 20;

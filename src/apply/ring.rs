@@ -4,7 +4,7 @@ use postgres::Client;
 
 use super::commit::transaction_id;
 use super::outcome::{Outcome, TenantError};
-use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database, retried};
+use super::tenant::{Done, Ended, Job, Progress, Retry, attempts, of_database, retried};
 use super::{Apply, secret};
 use crate::model::Tenant;
 use crate::plan::{Kind, Password, Target, TenantPlan};
@@ -17,7 +17,7 @@ pub(super) fn run(
     apply: &Apply<'_>,
     slot: &mut Option<Client>,
     plans: &[&TenantPlan],
-) -> Result<(), (Outcome, TenantError)> {
+) -> Result<Done, (Outcome, TenantError)> {
     let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::new(apply, plan)).collect();
     attempts(apply, slot, true, |client| once(&jobs, client)).map_err(|(outcome, mut error)| {
         let names: Vec<_> = plans.iter().map(|plan| plan.tenant.as_str()).collect();
@@ -34,8 +34,8 @@ fn declared<'a>(job: &Job<'a>) -> Option<(&'a Tenant, &'a Password)> {
     }
 }
 
-fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<(), Ended> {
-    let Some(first) = jobs.first() else { return Ok(()) };
+fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
+    let Some(first) = jobs.first() else { return Ok(Done::default()) };
     let rolled_back = |error| Ended::Failed(error, Retry::No);
     let mut work = Vec::new();
     for job in jobs {
@@ -44,7 +44,7 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<(), Ended> {
     }
     fail_point!("before_begin");
     let mut transaction = client.transaction().map_err(of_database)?;
-    transaction.batch_execute(&first.lock_timeout).map_err(of_database)?;
+    transaction.batch_execute(&first.preamble).map_err(of_database)?;
     for job in jobs {
         job.is_as_planned(&mut transaction).map_err(retried)?;
     }
@@ -80,7 +80,7 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<(), Ended> {
     }
     fail_point!("after_secret");
     fail_point!("before_commit");
-    let (committed, xid) = match recorded.and_then(|()| transaction_id(&mut transaction)) {
+    let (committed, xid) = match recorded.and_then(|()| transaction_id(&mut transaction, first.apply.lock)) {
         Ok(xid) => (transaction.commit(), Some(xid)),
         Err(error) => {
             drop(transaction);
@@ -91,5 +91,6 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<(), Ended> {
         first.look_again(client, error.into(), written, xid)?;
     }
     fail_point!("after_commit");
-    work.iter().zip(&late).try_for_each(|((job, ..), late)| job.after_commit(client, late))
+    let left = work.iter().zip(&late).try_for_each(|((job, ..), late)| job.after_commit(client, late)).err();
+    Ok(Done { left, ..Done::default() })
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use postgres::{Client, GenericClient};
 
 use super::Apply;
-use super::tenant::connect;
+use super::outcome::TenantError;
+use super::tenant::{Job, connect};
+use crate::database::DatabaseError;
 use crate::model::ident;
 
 /// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).
@@ -23,29 +25,70 @@ pub(crate) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, 
     Ok(rows.len())
 }
 
+/// A role that was locked out, to be let in again when what follows comes to nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Asleep<'a> {
+    role: &'a str,
+    /// A run that was cut off, or a person, had done it before.
+    was_before: bool,
+}
+
 /// From here on nobody logs in as the role, and nobody is: committed at once, because a client that reconnects in a loop
-/// would else be back, with its locks, before the transaction that follows is through.
+/// would else be back, with its locks, before the transaction that follows is through. `None`: there is no such role.
 ///
-/// Says whether the role could log in until now, for [`let_in`] when that transaction comes to nothing. A process that
-/// dies in between leaves the role asleep; the next apply goes on with the removal, or wakes it up.
+/// A process that dies in between leaves the role asleep; the next apply goes on with the removal, or wakes it up.
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn lock_out(client: &mut Client, role: &str, take_rights: &str) -> Result<bool, postgres::Error> {
+pub(super) fn lock_out<'a>(
+    client: &mut Client,
+    job: &Job<'_>,
+    role: &'a str,
+) -> Result<Option<Asleep<'a>>, postgres::Error> {
     let row =
         client.query_opt("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
-    let Some(row) = row else { return Ok(false) };
-    let could_log_in: bool = row.get(0);
-    if could_log_in {
+    let Some(row) = row else { return Ok(None) };
+    let asleep = Asleep { role, was_before: !row.get::<_, bool>(0) };
+    if !asleep.was_before {
         client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(role)))?;
     }
     fail_point!("after_locked_out");
-    let ended = end_with_rights(client, role, take_rights);
-    if ended.is_err() && could_log_in {
+    let ended = end_with_rights(client, role, &job.borrowed().0);
+    if ended.is_err() {
         // Best effort: the first error is the one to tell.
-        drop(let_in(client, role));
+        drop(asleep.let_in(client, job));
     }
-    ended.map(|()| could_log_in)
+    ended.map(|()| Some(asleep))
+}
+
+impl Asleep<'_> {
+    /// Says with the failure what became of the role, if it is not as before.
+    pub fn wake(self, client: &mut Client, job: &Job<'_>, failure: &mut TenantError) {
+        let Self { role, was_before } = self;
+        match self.let_in(client, job) {
+            Ok(true) if was_before => {
+                failure.message = format!("{}; role {role} could not log in before, and can again", failure.message);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let error = DatabaseError::from(error);
+                failure.hint =
+                    Some(format!("its role may not log in now ({error}); apply again goes on with the removal"));
+            }
+        }
+    }
+
+    /// Only whom the registry calls active: another apply may have removed or retained the tenant, if ours lost its lock.
+    fn let_in(self, client: &mut Client, job: &Job<'_>) -> Result<bool, postgres::Error> {
+        let mut transaction = client.transaction()?;
+        let active = "SELECT FROM tenantry.tenants WHERE tenant = $1 AND username = $2 AND state = 'active' FOR UPDATE";
+        let is_active = transaction.query_opt(active, &[&job.plan.tenant.as_str(), &self.role])?.is_some();
+        if is_active {
+            transaction.batch_execute(&format!("ALTER ROLE {} LOGIN", ident(self.role)))?;
+        }
+        transaction.commit()?;
+        Ok(is_active)
+    }
 }
 
 /// Ending sessions takes the role's rights and changes nothing, so the rights go back with a ROLLBACK.
@@ -56,8 +99,11 @@ fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result
     transaction.rollback()
 }
 
-/// How long a server that crashed is given to start itself anew, so that a tenant is not left locked out.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server that crashed is given to start itself anew: what it did is to be known, and no tenant left locked out.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two tries to connect.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// The session may have been lost to what failed: to let a role in again takes another.
 pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
@@ -65,13 +111,7 @@ pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
     while client.is_closed() && begun.elapsed() < PATIENCE {
         match connect(apply) {
             Ok(session) => *client = session,
-            Err(_) => std::thread::sleep(Duration::from_millis(500)),
+            Err(_) => std::thread::sleep(PAUSE),
         }
     }
-}
-
-/// # Errors
-/// What PostgreSQL answered.
-pub(super) fn let_in(client: &mut Client, role: &str) -> Result<(), postgres::Error> {
-    client.batch_execute(&format!("ALTER ROLE {} LOGIN", ident(role)))
 }

@@ -32,21 +32,27 @@ pub(super) fn back_off(attempt: u32) {
 pub(super) struct Job<'a> {
     pub apply: &'a Apply<'a>,
     pub plan: &'a TenantPlan,
-    /// The statement that sets it, for this transaction.
-    pub lock_timeout: String,
+    /// What a transaction begins with: lock_timeout, and whether the lock of apply is still held.
+    pub preamble: String,
 }
 
 impl<'a> Job<'a> {
     pub fn new(apply: &'a Apply<'a>, plan: &'a TenantPlan) -> Self {
-        let lock_timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
-        Self { apply, plan, lock_timeout }
+        let timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
+        let check = apply.lock.check();
+        Self { apply, plan, preamble: std::iter::once(timeout).chain(check).collect::<Vec<_>>().join("; ") }
     }
 }
 
 impl Job<'_> {
     /// The same for the session: outside a transaction SET LOCAL means nothing.
-    pub fn session_lock_timeout(&self) -> String {
-        self.lock_timeout.replacen("SET LOCAL", "SET", 1)
+    pub fn session_preamble(&self) -> String {
+        self.preamble.replacen("SET LOCAL", "SET", 1)
+    }
+
+    /// Before what is committed outside of the tenant's transaction.
+    fn still_holds_the_lock(&self, client: &mut Client) -> Result<(), postgres::Error> {
+        client.batch_execute(&self.apply.lock.check().unwrap_or_default())
     }
 
     /// The SQL that takes the owner's rights, and that gives them back; empty for a superuser.
@@ -88,11 +94,13 @@ const WHO_HOLDS_IT: &str = "somebody holds a lock on it; who: SELECT pid, pg_blo
 
 type Failure = (Outcome, TenantError);
 
-/// What is to be told of a tenant that is done.
-#[derive(Default)]
+/// What is to be told of a tenant that is committed.
+#[derive(Clone, Default)]
 pub(super) struct Done {
     /// The manifest of the archive that was made.
     pub archive: Option<PathBuf>,
+    /// What is not done, though a part is committed: there is no way back.
+    pub left: Option<TenantError>,
 }
 
 /// How far a removal got, whether or not it then failed.
@@ -105,7 +113,7 @@ pub(super) struct Progress {
 
 /// How one try ended, when not well.
 pub(super) enum Ended {
-    /// Rolled back, unless it failed in what comes after COMMIT. Worth another try when the cause was a lock.
+    /// Rolled back. Worth another try when the cause was a lock.
     Failed(TenantError, Retry),
     Unknown(TenantError),
 }
@@ -190,7 +198,10 @@ impl Job<'_> {
             self.is_as_planned(client).map_err(retried)?;
         }
         let asleep = match self.ends_sessions_of() {
-            Some(role) => sessions::lock_out(client, role, &self.borrowed().0).map_err(of_database)?.then_some(role),
+            Some(role) => {
+                self.still_holds_the_lock(client).map_err(of_database)?;
+                sessions::lock_out(client, self, role).map_err(of_database)?
+            }
             None => None,
         };
         fail_point!("before_begin");
@@ -203,11 +214,12 @@ impl Job<'_> {
             }),
             Err(error) => Err(retried(error.clone())),
         };
+        let archive = || progress.archived.as_ref().map(|archived| archived.manifest.clone());
         let late = match (result, asleep) {
             (Ok(late), _) => late,
             (Err(Ended::Failed(mut failure, _)), _) if progress.begun => {
                 failure.hint.get_or_insert_with(|| "a part of it is dropped; apply again goes on".into());
-                return Err(Ended::Failed(failure, Retry::No));
+                return Ok(Done { archive: archive(), left: Some(failure) });
             }
             (Err(Ended::Failed(mut failure, retry)), asleep) => {
                 if asleep.is_some() || matches!(deputy, Ok(Some(_))) {
@@ -218,16 +230,15 @@ impl Job<'_> {
                 {
                     failure.message = format!("{}; {}", failure.message, with_causes(&error));
                 }
-                if let Some(Err(error)) = asleep.map(|role| sessions::let_in(client, role)) {
-                    failure.hint =
-                        Some(format!("its role may not log in now ({error}); apply again goes on with the removal"));
+                if let Some(asleep) = asleep {
+                    asleep.wake(client, self, &mut failure);
                 }
                 return Err(Ended::Failed(failure, retry));
             }
             (Err(ended), _) => return Err(ended),
         };
-        self.after_commit(client, &late)?;
-        Ok(Done { archive: progress.archived.map(|archived| archived.manifest) })
+        let left = self.after_commit(client, &late).err();
+        Ok(Done { archive: archive(), left })
     }
 
     /// The one transaction, and the secret just before its COMMIT.
@@ -241,7 +252,8 @@ impl Job<'_> {
     ) -> Result<Vec<i32>, Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut transaction = client.transaction().map_err(of_database)?;
-        transaction.batch_execute(&self.lock_timeout).map_err(of_database)?;
+        transaction.batch_execute(&self.preamble).map_err(of_database)?;
+        self.is_still_to_go(&mut transaction, progress).map_err(of_database)?;
         self.is_as_planned(&mut transaction).map_err(retried)?;
         let late = self.changes(&mut transaction, password, deputy, progress)?;
         fail_point!("after_changes");
@@ -260,7 +272,7 @@ impl Job<'_> {
             Some(written) => self.register(&mut transaction, Some(&written.version)),
             None => Ok(()),
         };
-        let xid = recorded.and_then(|()| transaction_id(&mut transaction));
+        let xid = recorded.and_then(|()| transaction_id(&mut transaction, self.apply.lock));
         fail_point!("before_commit");
         let (committed, xid) = match xid {
             Ok(xid) => (transaction.commit(), Some(xid)),
@@ -388,11 +400,24 @@ impl Job<'_> {
     }
 
     /// What cannot be part of the transaction. A crash before its end is mended by the next apply.
-    pub fn after_commit(&self, client: &mut Client, late: &[i32]) -> Result<(), Ended> {
-        // Never tried again from the start: what is committed would be done twice.
-        let failed = |error| Ended::Failed(error, Retry::No);
-        let of_database = |error: postgres::Error| failed(database_error("after COMMIT", &error.into()));
-        secret::delete(self.apply, self.plan).map_err(failed)?;
+    ///
+    /// # Errors
+    /// What is left to do. It is never tried again from the start: what is committed would be done twice.
+    pub fn after_commit(&self, client: &mut Client, late: &[i32]) -> Result<(), TenantError> {
+        self.finish(client, late).map_err(|error| TenantError {
+            message: format!("it is committed, and what comes after that failed: {}", error.message),
+            hint: error.hint.or_else(|| Some("apply again does what is left".into())),
+            ..error
+        })
+    }
+
+    fn finish(&self, client: &mut Client, late: &[i32]) -> Result<(), TenantError> {
+        let of_database = |error: postgres::Error| database_error("", &error.into());
+        if !secret::to_delete(self.apply, self.plan).is_empty() {
+            // Who has the lock now may have made the tenant anew, with this very secret.
+            self.still_holds_the_lock(client).map_err(of_database)?;
+        }
+        secret::delete(self.apply, self.plan)?;
         fail_point!("after_secret_deleted");
         let is_gone = matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. });
         if is_gone || !secret::to_delete(self.apply, self.plan).is_empty() {
@@ -404,7 +429,7 @@ impl Job<'_> {
             transaction.commit().map_err(of_database)?;
         }
         fail_point!("before_late_migrations");
-        concurrently::run(self, client, late).map_err(failed)
+        concurrently::run(self, client, late)
     }
 }
 
@@ -414,7 +439,11 @@ pub(super) fn of_database(error: postgres::Error) -> Ended {
     Ended::Failed(database_error("", &error), retry)
 }
 
+pub(super) fn is_worth_another_try(error: &TenantError) -> bool {
+    error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message))
+}
+
 pub(super) fn retried(error: TenantError) -> Ended {
-    let retry = error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message));
-    Ended::Failed(error, if retry { Retry::Yes } else { Retry::No })
+    let retry = if is_worth_another_try(&error) { Retry::Yes } else { Retry::No };
+    Ended::Failed(error, retry)
 }

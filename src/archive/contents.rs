@@ -25,8 +25,8 @@ pub(super) fn read(
     history_table: &str,
 ) -> Result<Contents, Error> {
     let doing = || format!("looking at what there is of {}", subject.tenant);
-    refuse_strangers(transaction, subject)?;
     refuse_extensions(transaction, subject)?;
+    refuse_strangers(transaction, subject)?;
     refuse_elsewhere(transaction, subject)?;
     let role = transaction
         .query_opt(
@@ -56,19 +56,27 @@ pub(super) fn read(
     })
 }
 
-/// pg_dump leaves them out where it dumps one schema (its manual, `--schema`), and what is of their types comes back no more.
+/// pg_dump leaves extensions out of the dump of a schema, and what uses their types and functions could not be restored.
 fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
-    let query = "SELECT e.extname::text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
-                 WHERE n.nspname = $1::text::name ORDER BY 1";
-    let rows = transaction.query(query, &[&subject.schema]).doing("looking for extensions in the schema")?;
+    let rows = transaction
+        .query(
+            "SELECT e.extname::text AS name FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
+             WHERE n.nspname = $1::text::name ORDER BY e.extname",
+            &[&subject.schema],
+        )
+        .doing("looking for extensions in the schema")?;
     let Some(first) = rows.first() else { return Ok(()) };
-    let name: String = first.get(0);
+    let names: Vec<&str> = rows.iter().map(|row| row.get("name")).collect();
     Err(Error::refused(
         format!(
-            "extension {name} is in schema {:?}: an archive holds none of it, and could not be restored",
-            subject.schema
+            "in schema {} there are extensions ({}), which no dump of a schema holds: an archive of the tenant could not be restored",
+            subject.schema,
+            names.join(", ")
         ),
-        format!("move it to a shared schema: ALTER EXTENSION {} SET SCHEMA …   or drop it", ident(&name)),
+        format!(
+            "move them, as a superuser or their owner, to one of shared_schemas: ALTER EXTENSION {} SET SCHEMA …",
+            ident(first.get("name"))
+        ),
     ))
 }
 

@@ -4,7 +4,7 @@
 //! between two statements of pg_dump (CVE-2024-7348). Whoever is logged in is who that code can become, whatever SET ROLE
 //! says. So it is a role with the tenant's rights and no others.
 
-use postgres::{Client, Transaction};
+use postgres::{Client, GenericClient, Transaction};
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 
@@ -57,10 +57,7 @@ impl Deputy {
         dismiss(client, server, tenant, &deputy.name)?;
         let role = ident(&deputy.name);
         let mut transaction = client.transaction().doing(doing)?;
-        let until: String = transaction
-            .query_one(&format!("SELECT (pg_catalog.now() + '{LOGIN_WITHIN}')::text"), &[])
-            .doing(doing)?
-            .get(0);
+        let until = until(&mut transaction).doing(doing)?;
         // Rows that policies keep from a table's owner are the tenant's data too. Only a superuser may say so up to 15. Not
         // for a restore: it runs the tenant's code, which would read past the policies of shared tables.
         let bypass = if server.admin.superuser && errand == Errand::Dump { " BYPASSRLS" } else { "" };
@@ -110,6 +107,16 @@ impl Deputy {
         }
     }
 
+    /// It may log in for as long again: pg_restore may have taken longer than the first time lasts.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn renew(&self, client: &mut Client) -> Result<(), Error> {
+        let doing = "letting the role that restores log in once more";
+        let until = until(client).doing(doing)?;
+        client.batch_execute(&format!("ALTER ROLE {} VALID UNTIL {}", ident(&self.name), literal(&until))).doing(doing)
+    }
+
     /// Ends its sessions and drops the role.
     ///
     /// # Errors
@@ -125,6 +132,10 @@ impl Deputy {
     pub fn drop_in(&self, transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
         drop_role(transaction, &self.name)
     }
+}
+
+fn until(client: &mut impl GenericClient) -> Result<String, postgres::Error> {
+    Ok(client.query_one(&format!("SELECT (pg_catalog.now() + '{LOGIN_WITHIN}')::text"), &[])?.get(0))
 }
 
 /// An admin who is no superuser ends the deputy's sessions, and drops what it owns, as a member of it.

@@ -47,7 +47,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let dump = draft.file()?;
     run_pg_dump(source, &snapshot, dump.path(), &mut || transaction.batch_execute(""))?;
     fail_point!("after_pg_dump");
-    let objects = large_objects::list(transaction, subject)?;
+    let (objects, left_out) = large_objects::list(transaction, subject, source.desired)?;
     let large = if objects.is_empty() {
         None
     } else {
@@ -80,6 +80,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
             Some(file) => Some(LargeObjects { digest: synced(file, LARGE)?, count: objects.len() }),
             None => None,
         },
+        large_objects_left_out: left_out,
         tables: rows::count(source.programs, dump.path())?,
         migrations: contents.migrations,
         grants: contents.grants,

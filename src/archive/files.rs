@@ -61,6 +61,13 @@ pub struct Opened {
     pub(super) large_objects: Option<PathBuf>,
 }
 
+impl Opened {
+    #[must_use]
+    pub fn has_large_objects(&self) -> bool {
+        self.large_objects.is_some()
+    }
+}
+
 /// Takes the manifest, or the dump it stands beside; every file must be what the manifest says.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use std::path::Path;
 use postgres::{Client, Transaction};
 
 use crate::error::{Doing, Error};
-use crate::model::{Subject, ident};
+use crate::model::{Desired, Subject, ident};
 
 /// Bytes read or written by one statement.
 const PIECE: usize = 1 << 20;
@@ -23,8 +23,26 @@ pub(super) struct LargeObject {
     owner: String,
 }
 
-/// Those the tenant's roles own, by OID.
-pub(super) fn list(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<Vec<LargeObject>, Error> {
+/// Those of the tenant's, by OID, and how many of its owner role's may be another tenant's: what a role owns that several
+/// tenants share cannot be told apart.
+pub(super) fn list(
+    transaction: &mut Transaction<'_>,
+    subject: &Subject,
+    desired: &Desired,
+) -> Result<(Vec<LargeObject>, usize), Error> {
+    let doing = "looking for large objects";
+    let registered = "SELECT EXISTS (SELECT FROM tenantry.tenants WHERE owner = $1 AND tenant <> $2)";
+    let is_registered = transaction.query_one(registered, &[&subject.owner, &subject.tenant.as_str()]).doing(doing)?;
+    let is_shared = is_registered.get::<_, bool>(0)
+        || desired.tenants.values().any(|other| other.key != subject.tenant && other.owner() == subject.owner);
+    let all = owned(transaction, subject)?;
+    let found = all.len();
+    let own: Vec<_> = all.into_iter().filter(|object| !is_shared || object.owner == subject.username).collect();
+    let left_out = found - own.len();
+    Ok((own, left_out))
+}
+
+fn owned(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<Vec<LargeObject>, Error> {
     let rows = transaction
         .query(
             "SELECT m.oid, r.rolname::text AS owner FROM pg_catalog.pg_largeobject_metadata m \

@@ -54,6 +54,11 @@ const TABLES: &str = "SELECT oid, relname::text AS name FROM pg_catalog.pg_class
      WHERE relnamespace = $1 AND relkind IN ('r', 'p') ORDER BY oid";
 
 impl Locked {
+    /// By OID.
+    pub fn tables(&self) -> &BTreeSet<u32> {
+        &self.tables
+    }
+
     /// Asked on another session, once the drop is done and not committed: that session still sees the schema as everybody
     /// else does, and from the drop on nobody can add to it (DROP SCHEMA locks it against CREATE). What is there and was
     /// not locked, and so not dumped, would be lost.

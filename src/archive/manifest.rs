@@ -31,6 +31,9 @@ pub struct Manifest {
     pub dump: FileDigest,
     /// The tenant's large objects, which no dump of a schema holds; `None`: it has none.
     pub large_objects: Option<LargeObjects>,
+    /// How many belong to an owner role that other tenants share: whose they are cannot be told.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub large_objects_left_out: usize,
     /// Counted in the dump itself, by name.
     pub tables: Vec<TableRows>,
     /// `None`: the history could not be trusted, and was not read.
@@ -69,6 +72,11 @@ pub struct Grant {
     /// Such as `table tenant_acme.users`.
     pub on: String,
     pub acl: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Manifest {

@@ -27,5 +27,5 @@ pub(crate) use locks::{Locked, lock};
 pub use manifest::{LargeObjects, Manifest, TableRows};
 pub use programs::Programs;
 pub(crate) use programs::Session;
-pub(crate) use restore::fill;
 pub use restore::refuse_other_names;
+pub(crate) use restore::{fill, fill_large_objects};

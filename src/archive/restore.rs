@@ -32,13 +32,22 @@ pub(crate) fn fill(
     command.arg(&opened.dump);
     run_but(&mut command, &format!("pg_restore of {}", opened.dump.display()), session, harmless)?;
     fail_point!("after_pg_restore");
-    if let Some(file) = &opened.large_objects {
-        let mut client = deputy.login.connect().map_err(Error::from)?;
-        let at_once = server.locks_of_a_piece();
-        large_objects::restore(&mut client, file, [&tenant.username, tenant.owner()], at_once)?;
-        client.close().doing("ending the session that restored the large objects")?;
-    }
     Ok(())
+}
+
+/// # Errors
+/// What PostgreSQL answered. What was made until then is still there.
+pub(crate) fn fill_large_objects(
+    deputy: &Deputy,
+    server: &Server,
+    opened: &Opened,
+    tenant: &Tenant,
+) -> Result<(), Error> {
+    let Some(file) = &opened.large_objects else { return Ok(()) };
+    let mut client = deputy.login.connect().map_err(Error::from)?;
+    let at_once = server.locks_of_a_piece();
+    large_objects::restore(&mut client, file, [&tenant.username, tenant.owner()], at_once)?;
+    client.close().doing("ending the session that restored the large objects")
 }
 
 /// An archive goes back to the tenant it was made of, under the names that stand in it.

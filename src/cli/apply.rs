@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
 use super::{interrupt, plan, saved, session};
-use crate::apply::{Apply, Report};
+use crate::apply::{Apply, Lock, Report};
 use crate::error::Doing;
 use crate::model::Observed;
 use crate::plan::{Plan, Step, TenantPlan, Verb};
@@ -25,7 +25,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         ));
     }
     let mut session = session::connect(global)?.deep(args.deep);
-    let _lock = session.lock()?;
+    let lock = session.lock()?;
     if let Some(saved) = &saved {
         session.retarget(saved.targets())?;
         session = session.deep(saved.deep());
@@ -55,7 +55,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     interrupt::watch();
     fail_point!("before_apply");
-    let report = carry_out(global, &mut session, &observed, &plan, &interrupt::STOP, out)?;
+    let report = carry_out(global, &mut session, &lock, &observed, &plan, &interrupt::STOP, out)?;
     tell(&report, &plan, out)
 }
 
@@ -174,6 +174,7 @@ fn asked() -> Result<bool, Failure> {
 pub fn carry_out(
     global: &Global,
     session: &mut session::Session,
+    lock: &Lock,
     observed: &Observed,
     plan: &Plan,
     stop: &AtomicBool,
@@ -184,6 +185,7 @@ pub fn carry_out(
     let archive_dir = session.project.archive_dir();
     let report = Apply {
         target: &session.target,
+        lock,
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,

@@ -6,9 +6,10 @@ use super::failure::Failure;
 use super::output::Output;
 use super::{interrupt, session};
 use crate::apply::{Lock, check_deputy};
-use crate::archive::{Archive, Live, Programs};
-use crate::inspect::Sizes;
-use crate::model::{State, TenantKey};
+use crate::archive::{Archive, Live, Programs, free_space};
+use crate::inspect::{self, Sizes};
+use crate::model::{Observed, Registered, State, TenantKey};
+use crate::plan::disk_short;
 use crate::render::escape::visible;
 use crate::render::json::pretty;
 
@@ -21,7 +22,7 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
     let mut session = session::connect(global)?;
     // No apply meanwhile: it could rename, or drop, what is being read.
     let _lock = Lock::take(&mut session.client, &session.target)?;
-    let observed = session.observe(Sizes::Removed)?;
+    let mut observed = session.observe(Sizes::Removed)?;
     let unknown = || {
         Failure::refused(
             format!("tenant {:?} is not registered in this database", args.tenant),
@@ -34,19 +35,15 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
     if registry.pending > 0 {
         return Err(Failure::refused("tenantry's own tables are of an older version", "upgrade them: tenantry apply"));
     }
-    let whole = matches!(row.state, State::Active | State::Retained);
-    if !whole
-        || observed.schemas.get(&row.schema).is_none_or(|schema| row.schema_oid.is_some_and(|oid| oid != schema.oid))
-    {
-        return Err(Failure::refused(
-            format!("tenant {key} is not whole: it is {}, and its schema is {:?}", row.state.as_str(), row.schema),
-            "tenantry plan says what is the matter",
-        ));
-    }
+    refuse_what_is_not_whole(&observed, &key, row)?;
     let subject = row.subject(&key);
-    check_deputy(&observed, &subject.roles())?;
+    check_deputy(&observed, &subject)?;
     let programs = Programs::find(observed.server.major().unsigned_abs())?;
     let dir = args.out.clone().unwrap_or_else(|| session.project.archive_dir());
+    let bytes = inspect::measure(&mut session.client, &mut observed, &subject)?;
+    if let Some(short) = free_space(&dir).and_then(|free| disk_short(bytes, free, &dir)) {
+        out.note(&format!("warning: {short}"));
+    }
     let live = Live {
         target: &session.target,
         observed: &observed,
@@ -60,6 +57,22 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
         Format::Text | Format::Markdown => text(&archive),
     })?;
     Ok(Exit::Ok)
+}
+
+fn refuse_what_is_not_whole(observed: &Observed, key: &TenantKey, row: &Registered) -> Result<(), Failure> {
+    let name = &row.schema;
+    let what = match (row.state, observed.schemas.get(name)) {
+        (State::Active | State::Retained, Some(found)) => match row.schema_oid.filter(|oid| *oid != found.oid) {
+            None => return Ok(()),
+            Some(oid) => format!(
+                "its schema was registered with the OID {oid}, and schema {name:?} has {}: it is another of that name",
+                found.oid
+            ),
+        },
+        (State::Active | State::Retained, None) => format!("its schema {name:?} is not there"),
+        (state, _) => format!("it is {}, and its schema is {name:?}", state.as_str()),
+    };
+    Err(Failure::refused(format!("tenant {key} is not whole: {what}"), "tenantry plan says what is the matter"))
 }
 
 fn text(archive: &Archive) -> String {
@@ -77,6 +90,13 @@ fn text(archive: &Archive) -> String {
     if let Some(large) = &manifest.large_objects {
         text.push_str(&format!("  {} in {}\n", super::validate::count(large.count, "large object"), large.digest.file));
     }
+    if manifest.large_objects_left_out > 0 {
+        text.push_str(&format!(
+            "  {} of {} left out: other tenants share that role, and whose they are cannot be told\n",
+            super::validate::count(manifest.large_objects_left_out, "large object"),
+            visible(&manifest.owner),
+        ));
+    }
     text
 }
 
@@ -89,5 +109,6 @@ fn json(archive: &Archive) -> String {
         "size": archive.manifest.dump.size,
         "sha256": archive.manifest.dump.sha256,
         "tables": archive.manifest.tables,
+        "large_objects_left_out": archive.manifest.large_objects_left_out,
     }))
 }

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{apply, interrupt, session};
-use crate::apply::{Apply, Restore};
+use crate::apply::{Apply, Lock, Restore};
 use crate::archive::{self, Manifest, Opened, Programs};
 use crate::inspect::Sizes;
 use crate::model::{Observed, State, Tenant, TenantKey};
@@ -21,7 +21,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let opened = archive::open(&args.file)?;
     let manifest = &opened.manifest;
     let mut session = session::connect(global)?;
-    let _lock = session.lock()?;
+    let lock = session.lock()?;
     let declared = session.project.desired.tenants.get(&manifest.tenant);
     let tenant = archive::refuse_other_names(manifest, declared)?.clone();
     let observed = session.observe(Sizes::Removed)?;
@@ -32,13 +32,13 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     refuse_other_migrations(&session, manifest)?;
     apply::preflight(&session, &observed, &plan)?;
     let programs = Programs::find(observed.server.major().unsigned_abs().max(made_by(manifest)))?;
-    fill(&mut session, &observed, &plan, &opened, &programs, &tenant)?;
+    fill(&mut session, &lock, &observed, &plan, &opened, &programs, &tenant)?;
 
     // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
     let observed = session.observe(Sizes::Removed)?;
     let rest = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
     let rest = Plan { database_changes: Vec::new(), ..rest };
-    let report = apply::carry_out(global, &mut session, &observed, &rest, &interrupt::STOP, out)?;
+    let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, &interrupt::STOP, out)?;
     if !report.is_success() {
         out.print(&match out.format {
             Format::Json => render::report::json(&report),
@@ -117,6 +117,7 @@ fn made_by(manifest: &Manifest) -> u32 {
 
 fn fill(
     session: &mut session::Session,
+    lock: &Lock,
     observed: &Observed,
     plan: &Plan,
     opened: &Opened,
@@ -126,6 +127,7 @@ fn fill(
     let archive_dir = session.project.archive_dir();
     let apply = Apply {
         target: &session.target,
+        lock,
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,

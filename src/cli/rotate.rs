@@ -17,7 +17,7 @@ use crate::plan::{TenantPlan, rotation};
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     session.declares(global, &args.tenants)?;
-    let _lock = session.lock()?;
+    let lock = session.lock()?;
     let observed = session.observe(Sizes::Removed)?;
     apply::must_see_everything(&observed)?;
     session.selects_something(&observed)?;
@@ -36,7 +36,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     apply::leave_secrets_of_another_cluster(&observed, &plan)?;
     apply::preflight(&session, &observed, &plan)?;
     interrupt::watch();
-    let report = apply::carry_out(global, &mut session, &observed, &plan, &interrupt::STOP, out)?;
+    let report = apply::carry_out(global, &mut session, &lock, &observed, &plan, &interrupt::STOP, out)?;
     apply::tell(&report, &plan, out)
 }
 

@@ -68,8 +68,8 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     if out.format == Format::Text {
         out.print(&plan::rendered(&first, out))?;
     }
-    let _lock = Lock::take(&mut session.client, &session.target)?;
-    let report = apply::carry_out(global, session, &observed, &first, &STOP, out)?;
+    let lock = Lock::take(&mut session.client, &session.target)?;
+    let report = apply::carry_out(global, session, &lock, &observed, &first, &STOP, out)?;
     if out.format == Format::Text {
         out.print(&render::report::text(&report, &first, &out.style()))?;
     }

@@ -1,6 +1,7 @@
 //! Opening a connection the way libpq does: which hosts, in which order, with and without TLS.
 
 use std::fmt;
+use std::time::Duration;
 
 use postgres::config::{SslMode as Driver, SslNegotiation};
 use postgres::{Client, Config, NoTls};
@@ -16,6 +17,13 @@ use super::sslmode::SslMode;
 use super::target::Target;
 use super::tls::TlsError;
 use super::tuning::Wanting;
+
+/// The session that holds the lock of apply says nothing while tenants are at work, and a NAT forgets a connection that is
+/// idle for some minutes: 350 seconds in AWS, 4 minutes in Azure. `keepalives_idle` says otherwise.
+const KEEPALIVES_IDLE: Duration = Duration::from_secs(60);
+
+/// A line that is dead is known for one a few of these later.
+const KEEPALIVES_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The server that a connection went to; with several hosts, one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,12 +192,8 @@ impl Target {
         if let Some(timeout) = self.tuning.tcp_user_timeout {
             config.tcp_user_timeout(timeout);
         }
-        if let Some(idle) = self.tuning.keepalives_idle {
-            config.keepalives_idle(idle);
-        }
-        if let Some(interval) = self.tuning.keepalives_interval {
-            config.keepalives_interval(interval);
-        }
+        config.keepalives_idle(self.tuning.keepalives_idle.unwrap_or(KEEPALIVES_IDLE));
+        config.keepalives_interval(self.tuning.keepalives_interval.unwrap_or(KEEPALIVES_INTERVAL));
         if let Some(count) = self.tuning.keepalives_count {
             config.keepalives_retries(count);
         }
@@ -229,5 +233,20 @@ fn describe(wanted: Wanting) -> &'static str {
         Wanting::ReadOnly => "read-only (target_session_attrs=read-only)",
         Wanting::Primary => "a primary (target_session_attrs=primary)",
         Wanting::Standby => "a standby (target_session_attrs=standby)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_is_idle_is_kept_alive_unless_said_otherwise() {
+        let idle = |url: &str| {
+            let target = Target::find(Some(url), None, &|_| None, None).unwrap();
+            target.config(&target.places[0], Driver::Disable).get_keepalives_idle()
+        };
+        assert_eq!(idle("postgresql://a@db/d"), KEEPALIVES_IDLE);
+        assert_eq!(idle("postgresql://a@db/d?keepalives_idle=7200"), Duration::from_secs(7200));
     }
 }

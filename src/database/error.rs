@@ -116,8 +116,10 @@ pub(crate) fn is_retryable(sqlstate: &str, message: &str) -> bool {
         // Its HINT speaks of max_locks_per_transaction: others hold the locks now.
         "53200" => message.ends_with("out of shared memory"),
         // Concurrent GRANTs on one object meet in its catalog row; the server has no code of its own for that.
+        // So it is with a row that the other one deleted: two tenants of one owner role take the same default privilege away.
         "XX000" => {
             ["tuple concurrently updated", "tuple concurrently deleted"].iter().any(|met| message.ends_with(met))
+                || message.contains("could not find tuple for default ACL")
         }
         _ => false,
     }
@@ -176,6 +178,7 @@ mod tests {
             ("53200", "out of shared memory", true),
             ("53200", "out of memory", false),
             ("XX000", "tuple concurrently deleted", true),
+            ("XX000", "future tables of o: could not find tuple for default ACL 28000", true),
             ("XX000", "cache lookup failed for relation 1", false),
             ("42P01", "relation \"x\" does not exist", false),
         ] {

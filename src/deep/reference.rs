@@ -8,7 +8,7 @@ use postgres::Client;
 use rand::RngExt;
 
 use super::Deep;
-use crate::apply::{Apply, TenantError, rehearse};
+use crate::apply::{Apply, Lock, TenantError, rehearse};
 use crate::inspect::shape::{Subject, digests, rows};
 use crate::model::{Access, Desired, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
 use crate::plan::{self, DatabaseAction};
@@ -78,6 +78,7 @@ impl Deep<'_> {
         }
         let apply = Apply {
             target: self.target,
+            lock: &Lock::of_a_rehearsal(),
             store: self.store,
             desired: &desired,
             server: &observed.server,

@@ -213,6 +213,7 @@ pub(super) fn large_objects(
     for row in rows.doing("counting the large objects of the tenants to remove")? {
         if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
             role.large_objects = row.get("large_objects");
+            role.large_object_bytes = row.get("bytes");
         }
     }
     Ok(())

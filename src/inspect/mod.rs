@@ -18,7 +18,7 @@ use postgres::{Client, IsolationLevel};
 
 use crate::database::Target;
 use crate::error::{Doing, Error};
-use crate::model::{Desired, Observed, State, TenantKey};
+use crate::model::{Desired, Observed, State, Subject, TenantKey};
 use crate::plan;
 use crate::registry;
 use crate::secrets::SecretStore;
@@ -93,6 +93,21 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let sized: Vec<&str> = sized.iter().map(String::as_str).collect();
     catalog::sizes(client, &sized, &mut observed.schemas)?;
     Ok(observed)
+}
+
+/// Measures one tenant: what its schema and the large objects of its roles take, in bytes.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn measure(client: &mut Client, observed: &mut Observed, subject: &Subject) -> Result<i64, Error> {
+    let doing = "measuring the tenant";
+    catalog::sizes(client, &[subject.schema.as_str()], &mut observed.schemas)?;
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    let roles = subject.roles();
+    catalog::large_objects(&mut transaction, &roles, &mut observed.roles)?;
+    transaction.commit().doing(doing)?;
+    let objects = roles.iter().filter_map(|role| observed.roles.get(role)).map(|role| role.large_object_bytes);
+    Ok(observed.schemas.get(&subject.schema).map_or(0, |schema| schema.bytes) + objects.sum::<i64>())
 }
 
 /// Every name that is declared or registered.

@@ -34,6 +34,8 @@ pub struct Role {
     pub outside: Vec<Outside>,
     /// The large objects it owns in this database; counted only where a removal is planned.
     pub large_objects: i64,
+    /// What these take, estimated: large objects of a usual size.
+    pub large_object_bytes: i64,
 }
 
 impl Role {

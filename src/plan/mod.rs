@@ -28,7 +28,7 @@ pub use document::{Document, Summary};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
 pub use removal::drop_role;
-pub(crate) use removal::size;
+pub(crate) use removal::{disk_short, size};
 pub use rotation::rotation;
 pub use saved::{ReadError, Saved, Stale, digest};
 
@@ -37,7 +37,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RegisteredSecret, Subject, Tenant, TenantKey, Unseen};
+use crate::model::{RegisteredSecret, State, Subject, Tenant, TenantKey, Unseen};
 use crate::shape;
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
@@ -256,9 +256,10 @@ pub enum Target {
     /// As it was, with another password.
     Rotated { tenant: Box<Tenant> },
     /// Gone; the row stays as a tombstone until the secret is gone too.
-    Removed { secret: RegisteredSecret },
+    /// `state`: what the registry says until then.
+    Removed { secret: RegisteredSecret, state: State },
     /// NOLOGIN, its schema kept.
-    Retained { secret: RegisteredSecret },
+    Retained { secret: RegisteredSecret, state: State },
 }
 
 /// Where apply takes the password from, when a change needs it.

@@ -1,12 +1,15 @@
 //! A registered tenant that is no longer declared: in an order in which nothing is left behind.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use super::change::objects::do_block;
 use super::change::{deputy, rights, secret};
 use super::diff::Look;
 use super::identity;
 use super::pieces::Pieces;
 use super::tenant::{Blocked, Work};
-use super::{Change, Hazard, HazardKind, Kind, Step, Target, TenantPlan, Verb};
+use super::{Change, Hazard, HazardKind, Kind, Note, Step, Target, TenantPlan, Verb};
 use crate::model::{
     Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident, literal,
 };
@@ -30,16 +33,23 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
     let work = match row.state {
         State::Retained if row.secret.version.is_none() => return None,
         // It was committed; only the secret is left.
-        State::Retained => {
-            Ok((secret_deletion(look, row), Vec::new(), Target::Retained { secret: row.secret.clone() }))
-        }
-        State::Removed => Ok((secret_deletion(look, row), Vec::new(), Target::Removed { secret: row.secret.clone() })),
+        State::Retained => Ok((
+            secret_deletion(look, row),
+            Vec::new(),
+            Target::Retained { secret: row.secret.clone(), state: row.state },
+        )),
+        State::Removed => Ok((
+            secret_deletion(look, row),
+            Vec::new(),
+            Target::Removed { secret: row.secret.clone(), state: row.state },
+        )),
         State::Active => remove(look, key, row),
         // Half filled from an archive, or half dropped: there is nothing to archive.
         State::Restoring | State::Removing => {
             remove(look, key, &Registered { on_remove: OnRemove::Drop, protected: false, ..row.clone() })
         }
     };
+    plan.notes = large_objects_that_stay(look, key, row).into_iter().collect();
     plan.take(Verb::Remove, work);
     if plan.changes.iter().any(|change| change.kind == Kind::DropSchema) {
         plan.seen = look.seen(&row.schema);
@@ -83,9 +93,9 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
             hint,
         ));
     }
-    let secret = row.secret.clone();
+    let (secret, state) = (row.secret.clone(), row.state);
     match row.on_remove {
-        OnRemove::Retain => Ok((retain(look, row), session_hazard(look, row), Target::Retained { secret })),
+        OnRemove::Retain => Ok((retain(look, row), session_hazard(look, row), Target::Retained { secret, state })),
         OnRemove::Archive | OnRemove::Drop => {
             let mut hazards = session_hazard(look, row);
             let archives = row.on_remove == OnRemove::Archive;
@@ -97,9 +107,20 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
             }
             let pieces = Pieces::of(look, schema, &dropped_roles(look, key, row));
             hazards.extend(pieces.hazard(&row.schema, archives && schema.is_some()));
-            Ok((drop_all(look, key, row, &pieces), hazards, Target::Removed { secret }))
+            Ok((drop_all(look, key, row, &pieces), hazards, Target::Removed { secret, state }))
         }
     }
+}
+
+/// Of an owner role that other tenants share: whose they are cannot be told, so they are neither archived nor dropped.
+fn large_objects_that_stay(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<Note> {
+    let goes = row.state == State::Active && row.on_remove != OnRemove::Retain;
+    let shared = row.access != Access::Owner && look.is_shared_owner(&row.owner, key);
+    let found = look.observed.roles.get(&row.owner).filter(|_| goes && shared)?.large_objects;
+    (found > 0).then(|| Note {
+        what: format!("{} of role {}", count(found, "large object"), row.owner),
+        detail: "other tenants share that role, and whose they are cannot be told".into(),
+    })
 }
 
 /// The registry is a table, and tables are edited: no row leads to what is never a tenant's.
@@ -238,16 +259,23 @@ fn archive(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Change {
 pub(super) fn disk_hazard(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     let free = look.observed.archive_space?;
     let archived = tenants.iter().filter(|tenant| tenant.changes.iter().any(|change| change.kind == Kind::Archive));
-    let schemas = archived.filter_map(|tenant| look.observed.schemas.get(&tenant.schema));
-    let bytes: i64 = schemas.map(|schema| schema.bytes).sum();
-    (u64::try_from(bytes).is_ok_and(|bytes| bytes > free)).then(|| Hazard {
-        kind: HazardKind::DiskShort,
-        detail: format!(
-            "archives of {} in all are to go to {}, where {} are free",
-            size(bytes),
-            look.desired.archive_dir.display(),
-            size(i64::try_from(free).unwrap_or(i64::MAX))
-        ),
+    let bytes = archived.map(|tenant| {
+        // What a shared owner role has goes into no archive.
+        let owner = (!look.is_shared_owner(&tenant.owner, &tenant.tenant)).then_some(&tenant.owner);
+        let roles: BTreeSet<&String> = owner.into_iter().chain([&tenant.username]).collect();
+        let roles = roles.into_iter().filter_map(|role| look.observed.roles.get(role));
+        let schema = look.observed.schemas.get(&tenant.schema).map_or(0, |schema| schema.bytes);
+        schema + roles.map(|role| role.large_object_bytes).sum::<i64>()
+    });
+    let detail = disk_short(bytes.sum(), free, &look.desired.archive_dir)?;
+    Some(Hazard { kind: HazardKind::DiskShort, detail })
+}
+
+/// When archives of so many bytes may not fit where so many are free.
+pub(crate) fn disk_short(bytes: i64, free: u64, dir: &Path) -> Option<String> {
+    u64::try_from(bytes).is_ok_and(|bytes| bytes > free).then(|| {
+        let free = size(i64::try_from(free).unwrap_or(i64::MAX));
+        format!("archives of {} in all are to go to {}, where {free} are free", size(bytes), dir.display())
     })
 }
 

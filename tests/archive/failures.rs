@@ -1,6 +1,7 @@
 //! pg_dump is missing, cannot write, is killed, or waits for a server that is gone: nothing is dropped, nobody stays locked out.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,13 @@ use crate::project::{REMOVE, assert_no_deputy, manifests, project, project_of_fe
 
 /// A directory with programs that say what they are told to, before the real ones.
 fn programs(fleet: &Fleet, pg_dump: &str) -> String {
+    both_programs(fleet, pg_dump, "exit 1")
+}
+
+fn both_programs(fleet: &Fleet, pg_dump: &str, pg_restore: &str) -> String {
     let dir = fleet.path("programs");
     std::fs::create_dir_all(&dir).unwrap();
-    for (name, script) in [("pg_dump", pg_dump), ("pg_restore", "exit 1")] {
+    for (name, script) in [("pg_dump", pg_dump), ("pg_restore", pg_restore)] {
         let path = dir.join(name);
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -75,6 +80,13 @@ fn instead_of_pg_dump(fleet: &mut Fleet, script: &str) {
     let real = fleet.env["TENANTRY_PG_BINDIR"].clone();
     let dir =
         programs(fleet, &format!("REAL={real}/pg_dump; [ \"$1\" = --version ] && exec $REAL --version; {script}"));
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
+}
+
+/// In the place of pg_restore, with the real pg_dump.
+pub fn instead_of_pg_restore(fleet: &mut Fleet, script: &str) {
+    let real = fleet.env["TENANTRY_PG_BINDIR"].clone();
+    let dir = both_programs(fleet, &format!("exec {real}/pg_dump \"$@\""), script);
     fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
 }
 
@@ -163,5 +175,49 @@ fn a_pg_dump_that_waits_for_a_server_that_is_gone_is_ended() {
         fleet.env.insert("TENANTRY_PG_BINDIR".into(), real);
         fleet.run(&REMOVE).ends(0);
         fleet.settled();
+    }
+}
+
+#[test]
+fn a_removal_that_fails_once_more_lets_in_whom_the_first_left_locked_out() {
+    for version in BOTH {
+        let mut fleet = project(version, "twice");
+        fleet.declare("tw-one = {}");
+        fleet.applies_and_settles();
+        fleet.execute("INSERT INTO tenant_tw_one.users (email) VALUES ('kept')");
+        fleet.declare("");
+        // As a run that was killed leaves it.
+        fleet.execute("ALTER ROLE tw_one_user NOLOGIN");
+        instead_of_pg_dump(&mut fleet, "exit 1");
+        fleet.run(&REMOVE).ends(1).says("role tw_one_user could not log in before, and can again");
+        assert_untouched(&fleet, "tw-one");
+    }
+}
+
+#[test]
+fn a_removal_that_is_committed_says_so_and_where_its_archive_is_though_its_secret_is_left() {
+    for version in BOTH {
+        let mut fleet = project(version, "left");
+        fleet.declare("lf-one = {}");
+        fleet.applies_and_settles();
+        fleet.declare("");
+        // Somebody writes the secret between the plan and the end.
+        let secret = fleet.secret_file("lf-one");
+        let real = fleet.env["TENANTRY_PG_BINDIR"].clone();
+        let write = format!("sed -i 's/\"version\": *[0-9]*/\"version\": 99/' {}", secret.display());
+        let pg_dump = format!("[ \"$1\" = --version ] || {write}; exec {real}/pg_dump \"$@\"");
+        let dir = both_programs(&fleet, &pg_dump, &format!("exec {real}/pg_restore \"$@\""));
+        fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
+        let run = fleet.run(&[&REMOVE[..], &["--format", "json"]].concat()).ends(1);
+        let tenant = &run.json()["tenants"][0];
+        assert_eq!(tenant["outcome"], "failed", "{tenant}");
+        let message = tenant["error"]["message"].as_str().unwrap();
+        assert!(message.contains("it is committed, and what comes after that failed: deleting the secret"), "{tenant}");
+        assert!(tenant["error"]["hint"].as_str().unwrap().contains("the next apply deletes the secret"), "{tenant}");
+        assert_eq!(manifests(&fleet)[0].0.file_name(), Path::new(tenant["archive"].as_str().unwrap()).file_name());
+        assert_eq!(fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'tenant_lf_one'"), "0");
+        fleet.run(&REMOVE).ends(0);
+        fleet.settled();
+        assert!(!secret.exists());
     }
 }

@@ -143,3 +143,55 @@ fn killed_between_the_pieces_the_next_apply_goes_on() {
         assert!(went_on > 0, "no kill came between two pieces");
     }
 }
+
+/// A removal in pieces waits for a table in the middle; then what somebody makes meanwhile is not dropped.
+#[test]
+fn what_is_made_between_two_pieces_is_not_dropped() {
+    for version in BOTH {
+        let mut fleet = project_of_few_locks(version, "between");
+        fleet.head.insert_str(0, "[migrations]\nlock_timeout = \"60s\"\n");
+        for (tenant, make, said, there) in [
+            (
+                "bw-one",
+                "CREATE TABLE tenant_bw_one.late ()",
+                "table late was made after the archive was begun",
+                "tenant_bw_one.late",
+            ),
+            (
+                "bw-two",
+                "CREATE SCHEMA other; CREATE VIEW other.v AS SELECT * FROM tenant_bw_two.t2",
+                "view other.v outside schema",
+                "other.v",
+            ),
+        ] {
+            fleet.declare(&format!("{tenant} = {{}}"));
+            fleet.run(&REMOVE).ends(0);
+            let tables = "DO $$ BEGIN FOR n IN 1..40 LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY)', n); END LOOP; END $$";
+            fleet.log_in(tenant).batch_execute(tables).unwrap();
+            let mut held = fleet.database.client();
+            let schema = format!("tenant_{}", tenant.replace('-', "_"));
+            held.batch_execute(&format!("BEGIN; LOCK TABLE {schema}.t20 IN ACCESS SHARE MODE")).unwrap();
+            fleet.declare("");
+            fleet.run(&["plan"]).ends(0).says("many_locks");
+            let run = fleet.command(&REMOVE).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 't20'";
+            for _ in 0..1500 {
+                if fleet.ask(waits) == "1" {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(40));
+            }
+            assert_eq!(fleet.ask("SELECT state FROM tenantry.tenants"), "removing");
+            fleet.execute(make);
+            held.batch_execute("COMMIT").unwrap();
+            let output = run.wait_with_output().unwrap();
+            let words = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{words}");
+            assert!(words.contains(said) && words.contains("Archived: "), "{words}");
+            fleet.ask(&format!("SELECT count(*) FROM {there}"));
+            fleet.execute("DROP SCHEMA IF EXISTS other CASCADE; DROP TABLE IF EXISTS tenant_bw_one.late");
+            fleet.run(&REMOVE).ends(0);
+            fleet.settled();
+        }
+    }
+}

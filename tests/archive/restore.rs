@@ -1,5 +1,9 @@
 //! `restore FILE`.
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::failures::instead_of_pg_restore;
 use crate::fleet::{BOTH, Fleet, ask, refused};
 use crate::postgres_server::Version;
 use crate::project::{REMOVE, assert_no_deputy, manifests, project, there_and_back};
@@ -304,5 +308,59 @@ fn a_restore_into_a_new_database_closes_nothing() {
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("schema public: PUBLIC gets nothing");
         fleet.applies_and_settles();
         assert_eq!(fleet.ask(open), "f, f");
+    }
+}
+
+/// The deputy's password ends after ten minutes; that pg_restore took longer is played by ending it.
+#[test]
+fn a_long_restore_brings_its_large_objects_back() {
+    for version in BOTH {
+        let mut fleet = project(version, "long");
+        fleet.declare("lg-one = {}");
+        fleet.applies_and_settles();
+        let sql = "CREATE TABLE blobs AS SELECT lo_from_bytea(0, 'kept') AS id";
+        fleet.log_in("lg-one").batch_execute(sql).unwrap();
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        let (path, _) = manifests(&fleet).pop().unwrap();
+        fleet.declare("lg-one = {}");
+        let real = fleet.env["TENANTRY_PG_BINDIR"].clone();
+        instead_of_pg_restore(
+            &mut fleet,
+            &format!("{real}/pg_restore \"$@\" || exit 1; touch restored; while [ ! -e go-on ]; do sleep 0.1; done"),
+        );
+        let restore = fleet.command(&["restore", path.to_str().unwrap()]).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        while !fleet.path("restored").exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "pg_restore never ended");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        fleet.execute(
+            "DO $$ DECLARE r text; BEGIN \
+             SELECT deputy INTO STRICT r FROM tenantry.tenants WHERE tenant = 'lg-one'; \
+             EXECUTE format('ALTER ROLE %I VALID UNTIL %L', r, 'yesterday'); END $$",
+        );
+        std::fs::write(fleet.path("go-on"), "").unwrap();
+        let output = restore.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fleet.settled();
+        let read = "SELECT convert_from(lo_get(id), 'UTF8') FROM blobs";
+        assert_eq!(ask(&mut fleet.log_in("lg-one"), read), "kept");
+    }
+}
+
+/// What one of the tenant's roles made, the other may not read for having been restored.
+#[test]
+fn a_restore_grants_nothing_of_its_own() {
+    for version in BOTH {
+        let fleet = project(version, "own");
+        fleet.declare("ow-one = {}");
+        fleet.applies_and_settles();
+        fleet.log_in("ow-one").batch_execute("CREATE TABLE mine (); CREATE SEQUENCE numbers").unwrap();
+        let granted = "SELECT c.relname, a.grantee::regrole, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a \
+                       WHERE c.relnamespace = 'tenant_ow_one'::regnamespace AND a.grantee <> c.relowner ORDER BY 1, 2, 3";
+        let before = fleet.ask(granted);
+        there_and_back(&fleet, "ow-one = {}", "");
+        assert_eq!(fleet.ask(granted), before);
     }
 }

@@ -95,6 +95,9 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["role", name, "owns", objects, "large", "objects"] => {
             observed.roles.get_mut(*name)?.large_objects = objects.parse().ok()?;
         }
+        ["large", "objects", "of", "role", name, "take", bytes] => {
+            observed.roles.get_mut(*name)?.large_object_bytes = bytes.parse().ok()?;
+        }
         ["schema", name, "holds", relations, "relations"] => {
             observed.schemas.get_mut(*name)?.relations = relations.parse().ok()?;
         }

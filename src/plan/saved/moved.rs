@@ -100,6 +100,7 @@ pub(super) fn parts(look: &Look<'_>, plan: &TenantPlan) -> Parts {
         let mut role = observed.roles.get(name).cloned();
         if let Some(role) = &mut role {
             role.large_objects = 0;
+            role.large_object_bytes = 0;
         }
         parts.insert(format!("role {name}"), digest(&format!("{role:?}")));
     }
