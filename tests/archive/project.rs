@@ -8,7 +8,7 @@ use serde_json::Value;
 use tenantry::sandbox::Server;
 
 use crate::fleet::{Fleet, MIGRATIONS};
-use crate::postgres_server::{Version, binaries, client_program, database_on};
+use crate::postgres_server::{Version, binaries, database_on, pg_dump_dir};
 
 pub const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
 
@@ -33,15 +33,8 @@ pub fn project_of_few_locks(version: Version, name: &str) -> Fleet {
 
 fn project_on(version: Version, mut fleet: Fleet) -> Fleet {
     fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
-    fleet.env.insert("TENANTRY_PG_BINDIR".into(), bindir(version));
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), pg_dump_dir(version));
     fleet
-}
-
-/// Where a pg_dump for this version is. The servers of some come without one; the newest serves them too.
-pub fn bindir(version: Version) -> String {
-    let own = binaries(version).program("pg_dump");
-    let pg_dump = if own.is_file() { own } else { client_program("pg_dump") };
-    pg_dump.parent().unwrap().to_string_lossy().into_owned()
 }
 
 /// The same under an admin who is no superuser.

@@ -2,7 +2,7 @@
 
 use crate::attack::{ACCESS, Attack};
 use crate::fleet::{BOTH, Run};
-use crate::postgres_server::{Version, binaries};
+use crate::postgres_server::{Version, pg_dump_dir};
 
 /// What the tenant can make with CREATE in its schema: overloads of what we and the migrations call, and a table that a
 /// migration makes if it is not there. Each says where it ran.
@@ -78,7 +78,7 @@ const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
 /// All of it planted, in a schema that is archived when it goes.
 fn planted(version: Version, name: &str, access: &'static str) -> Attack {
     let mut attack = Attack::new(version, name, access);
-    let dir = binaries(version).dir().to_string_lossy().into_owned();
+    let dir = pg_dump_dir(version);
     attack.fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir);
     declare(&attack, "on_remove = \"archive\"");
     attack.fleet.apply();

@@ -142,6 +142,13 @@ pub fn client_program(name: &str) -> PathBuf {
     binaries(Version::V18).program(name)
 }
 
+/// Where a pg_dump for this version is. The servers of some come without one; the newest serves them too.
+pub fn pg_dump_dir(version: Version) -> String {
+    let own = binaries(version).program("pg_dump");
+    let pg_dump = if own.is_file() { own } else { client_program("pg_dump") };
+    pg_dump.parent().unwrap().to_string_lossy().into_owned()
+}
+
 fn script(name: &str, args: &[&str]) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
     let output = Command::new(&path).args(args).stderr(Stdio::inherit()).output().unwrap();
