@@ -232,10 +232,6 @@ fn dependent(row: &Row) -> Dependent {
     Dependent { what: row.get("dependent"), remedy: row.get("remedy") }
 }
 
-/// Measures these schemas. In transactions of its own, because a tenant that locks its tables must not hold us up.
-///
-/// # Errors
-/// What PostgreSQL answered.
 pub(super) fn large_tables(
     transaction: &mut Transaction<'_>,
     names: &[String],
@@ -250,6 +246,8 @@ pub(super) fn large_tables(
     Ok(())
 }
 
+/// Measures these schemas. In transactions of its own, because a tenant that locks its tables must not hold us up.
+///
 /// # Errors
 /// What PostgreSQL answered.
 pub(super) fn sizes(client: &mut Client, names: &[&str], schemas: &mut BTreeMap<String, Schema>) -> Result<(), Error> {

@@ -53,11 +53,7 @@ pub fn under_weak_admin(mut fleet: Fleet, admin: &str) -> Fleet {
 /// The roles whose rights the admin has without asking for them.
 #[track_caller]
 pub fn assert_holds_nothing(fleet: &Fleet, admin: &str) {
-    let held = fleet.ask(&format!(
-        "SELECT roleid::regrole FROM pg_auth_members m WHERE member = '{admin}'::regrole \
-         AND (coalesce((to_jsonb(m) ->> 'set_option')::bool, true) OR coalesce((to_jsonb(m) ->> 'inherit_option')::bool, true))"
-    ));
-    assert_eq!(held, "");
+    assert_eq!(fleet.held(admin), "");
 }
 
 /// The manifests in the archive directory, oldest first; every other file there belongs to one of them, and all that belongs
