@@ -13,7 +13,6 @@ use postgres::{Client, Transaction};
 use super::outcome::TenantError;
 use super::tenant::{Job, connect, database_error};
 use crate::archive::{self, Deputy, Errand, Locked, Programs, Source};
-use crate::error::Error;
 use crate::model::Subject;
 use crate::plan::Step;
 
@@ -35,7 +34,7 @@ pub(super) fn wanted<'a>(job: &Job<'a>) -> Option<(&'a Subject, &'a [String])> {
 pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {
     let Some((subject, roles)) = wanted(job) else { return Ok(None) };
     let deputy = Deputy::appoint(client, job.apply.target, job.apply.server, &subject.tenant, roles, Errand::Dump);
-    deputy.map(Some).map_err(|error| told(job, &error))
+    deputy.map(Some).map_err(|error| job.told("archiving", &error))
 }
 
 /// Locks, dumps, reads back, and drops the deputy, in the open transaction.
@@ -45,7 +44,7 @@ pub(super) fn make(
     subject: &Subject,
     deputy: &Deputy,
 ) -> Result<Archived, TenantError> {
-    let failed = |error| told(job, &error);
+    let failed = |error| job.told("archiving", &error);
     let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
     fail_point!("after_tables_are_locked");
     let programs = Programs::find(job.apply.server.major().unsigned_abs()).map_err(failed)?;
@@ -59,15 +58,7 @@ pub(super) fn make(
 /// The files of an archive that was cut off, whose deputy the plan drops.
 pub(super) fn sweep(job: &Job<'_>) -> Result<(), TenantError> {
     archive::sweep(job.apply.archive_dir, &job.apply.identity(), job.plan.tenant.as_str())
-        .map_err(|error| told(job, &error))
-}
-
-/// What PostgreSQL refused is told with what was asked of it.
-fn told(job: &Job<'_>, error: &Error) -> TenantError {
-    match error {
-        Error::Database { doing, source } => database_error(doing, source),
-        other => job.error("archiving", other),
-    }
+        .map_err(|error| job.told("archiving", &error))
 }
 
 /// Between the drop and its COMMIT. `begun`: other tables are gone already.

@@ -4,7 +4,6 @@ use postgres::{GenericClient, Transaction};
 
 use super::outcome::TenantError;
 use super::tenant::{Job, connect, database_error};
-use crate::error::Error;
 use crate::inspect;
 use crate::plan::Kind;
 
@@ -29,10 +28,8 @@ impl Job<'_> {
         if owner != self.plan.owner {
             return Err(changed(format!("schema {:?} belongs to {owner:?} now", seen.name)));
         }
-        let dependents = inspect::dependents_of(client, &seen.name).map_err(|error| match &error {
-            Error::Database { doing, source } => database_error(doing, source),
-            other => self.error("", other),
-        })?;
+        let doing = "looking at the schema again";
+        let dependents = inspect::dependents_of(client, &seen.name).map_err(|error| self.told(doing, &error))?;
         match dependents.first() {
             None => Ok(()),
             Some(first) => {

@@ -1,13 +1,11 @@
 //! A COMMIT whose answer was not what was hoped for.
 
-use std::time::Instant;
-
 use postgres::{Client, SimpleQueryMessage, Transaction};
 
 use super::Lock;
 use super::outcome::TenantError;
 use super::secret;
-use super::sessions::{PATIENCE, PAUSE};
+use super::sessions::patiently;
 use super::tenant::{Ended, Job, Retry, connect, database_error};
 use crate::database::DatabaseError;
 
@@ -17,12 +15,11 @@ impl Job<'_> {
     pub fn look_again(
         &self,
         client: &mut Client,
-        error: DatabaseError,
+        Uncommitted { error, xid }: Uncommitted,
         written: Vec<secret::Written>,
-        xid: Option<String>,
     ) -> Result<(), Ended> {
         // Once a secret was written its version is another than the plan expects: not again.
-        let retry = if error.is_retryable() && written.is_empty() { Retry::Yes } else { Retry::No };
+        let retry = Retry::when(error.is_retryable() && written.is_empty());
         let mut failure = database_error("COMMIT", &error);
         // Whatever the answer says: a pooler may make up its own when the server is gone.
         if let Some(xid) = xid {
@@ -57,18 +54,11 @@ impl Job<'_> {
     /// Asked on a new connection, which is returned. A server that has not noticed yet that the old one is gone, or that
     /// starts itself anew, is given a while.
     fn was_committed(&self, xid: &str) -> Option<(Client, bool)> {
-        let begun = Instant::now();
-        loop {
-            if let Ok(mut client) = connect(self.apply)
-                && let Ok(Some(committed)) = self.ask(&mut client, xid)
-            {
-                return Some((client, committed));
-            }
-            if begun.elapsed() > PATIENCE {
-                return None;
-            }
-            std::thread::sleep(PAUSE);
-        }
+        patiently(|| {
+            let mut client = connect(self.apply).ok()?;
+            let committed = self.ask(&mut client, xid).ok()??;
+            Some((client, committed))
+        })
     }
 
     /// `None`: it is still at work. The audit log's row is what proves a COMMIT: after a crash another transaction may get
@@ -88,9 +78,34 @@ impl Job<'_> {
     }
 }
 
+/// A transaction that was not, or perhaps not, committed.
+pub(super) struct Uncommitted {
+    error: DatabaseError,
+    /// To ask by; `None`: it did not come to its COMMIT.
+    xid: Option<String>,
+}
+
+/// The end of a tenant's transaction. `recorded`: whether the registry took what was written; when not, all is rolled back
+/// before a secret goes back to what it was.
+///
+/// # Errors
+/// What stood in the way, for [`Job::look_again`].
+pub(super) fn commit(
+    mut transaction: Transaction<'_>,
+    recorded: Result<(), postgres::Error>,
+    lock: &Lock,
+) -> Result<(), Uncommitted> {
+    let xid = recorded.and_then(|()| transaction_id(&mut transaction, lock));
+    fail_point!("before_commit");
+    match xid {
+        Ok(xid) => transaction.commit().map_err(|error| Uncommitted { error: error.into(), xid: Some(xid) }),
+        Err(error) => Err(Uncommitted { error: error.into(), xid: None }),
+    }
+}
+
 /// The last thing before COMMIT, in one round trip: whether the lock of apply is still held, and the number to ask by after a
 /// COMMIT whose answer was lost (manual, `pg_xact_status`).
-pub(super) fn transaction_id(transaction: &mut Transaction<'_>, lock: &Lock) -> Result<String, postgres::Error> {
+fn transaction_id(transaction: &mut Transaction<'_>, lock: &Lock) -> Result<String, postgres::Error> {
     let check = lock.check().map(|check| check + "; ").unwrap_or_default();
     let answers = transaction.simple_query(&format!("{check}SELECT pg_catalog.pg_current_xact_id()::text"))?;
     let xid = answers.iter().find_map(|answer| match answer {

@@ -98,12 +98,7 @@ impl Apply<'_> {
     }
 
     fn identity(&self) -> DatabaseIdentity {
-        DatabaseIdentity {
-            host: self.server.host.clone(),
-            port: self.server.port,
-            name: self.target.database().to_owned(),
-            system_identifier: self.server.system_identifier.clone(),
-        }
+        DatabaseIdentity::new(self.server, self.target.database())
     }
 
     fn tenants(&self, work: &[Vec<&TenantPlan>]) -> Vec<TenantOutcome> {

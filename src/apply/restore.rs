@@ -49,17 +49,12 @@ impl Restore<'_> {
 
     /// The roles that own, as the tenant's plan will have them.
     fn roles(&self) -> Vec<String> {
-        let mut roles = vec![self.tenant.username.clone()];
-        if self.tenant.access != Access::Owner {
-            roles.push(self.tenant.owner_role.clone());
-        }
-        roles
+        self.tenant.subject().roles()
     }
 
     fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, postgres::Error> {
         let mut transaction = client.transaction()?;
-        let timeout = self.apply.desired.lock_timeout.as_millis();
-        transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{timeout}ms'"))?;
+        transaction.batch_execute(&self.apply.desired.limits_waits())?;
         Ok(transaction)
     }
 

@@ -2,12 +2,11 @@
 
 use postgres::Client;
 
-use super::commit::transaction_id;
+use super::commit::commit;
 use super::outcome::{Outcome, TenantError};
 use super::tenant::{Done, Ended, Job, Progress, Retry, attempts, of_database, retried};
 use super::{Apply, secret};
-use crate::model::Tenant;
-use crate::plan::{Kind, Password, Target, TenantPlan};
+use crate::plan::{Kind, TenantPlan};
 
 /// Carries out the plans of a ring.
 ///
@@ -27,19 +26,12 @@ pub(super) fn run(
     })
 }
 
-fn declared<'a>(job: &Job<'a>) -> Option<(&'a Tenant, &'a Password)> {
-    match &job.plan.target {
-        Target::Declared { tenant, password, .. } => Some((tenant.as_ref(), password)),
-        _ => None,
-    }
-}
-
 fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     let Some(first) = jobs.first() else { return Ok(Done::default()) };
     let rolled_back = |error| Ended::Failed(error, Retry::No);
     let mut work = Vec::new();
     for job in jobs {
-        let Some((tenant, from)) = declared(job) else { continue };
+        let Some((tenant, from)) = job.plan.target.delivers() else { continue };
         work.push((job, tenant, secret::resolve(job.apply, tenant, from).map_err(rolled_back)?));
     }
     fail_point!("before_begin");
@@ -79,16 +71,8 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
         }
     }
     fail_point!("after_secret");
-    fail_point!("before_commit");
-    let (committed, xid) = match recorded.and_then(|()| transaction_id(&mut transaction, first.apply.lock)) {
-        Ok(xid) => (transaction.commit(), Some(xid)),
-        Err(error) => {
-            drop(transaction);
-            (Err(error), None)
-        }
-    };
-    if let Err(error) = committed {
-        first.look_again(client, error.into(), written, xid)?;
+    if let Err(failed) = commit(transaction, recorded, first.apply.lock) {
+        first.look_again(client, failed, written)?;
     }
     fail_point!("after_commit");
     let left = work.iter().zip(&late).try_for_each(|((job, ..), late)| job.after_commit(client, late)).err();

@@ -100,18 +100,30 @@ fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result
 }
 
 /// How long a server that crashed is given to start itself anew: what it did is to be known, and no tenant left locked out.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two tries to connect.
-pub(super) const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Tries until it gives something, or patience ends.
+pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = attempt() {
+            return Some(found);
+        }
+        if begun.elapsed() > PATIENCE {
+            return None;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
 
 /// The session may have been lost to what failed: to let a role in again takes another.
 pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
-    let begun = Instant::now();
-    while client.is_closed() && begun.elapsed() < PATIENCE {
-        match connect(apply) {
-            Ok(session) => *client = session,
-            Err(_) => std::thread::sleep(PAUSE),
-        }
+    if client.is_closed()
+        && let Some(session) = patiently(|| connect(apply).ok())
+    {
+        *client = session;
     }
 }

@@ -30,8 +30,7 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
 
 fn one(client: &mut Client, apply: &Apply<'_>, change: &DatabaseChange) -> Result<(), Error> {
     let mut transaction = client.transaction().doing("starting a transaction")?;
-    let timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
-    transaction.batch_execute(&timeout).doing("setting lock_timeout")?;
+    transaction.batch_execute(&apply.desired.limits_waits()).doing("setting lock_timeout")?;
     match change.action {
         DatabaseAction::CreateRegistry | DatabaseAction::UpgradeRegistry => registry::migrate(&mut transaction)?,
         _ => {

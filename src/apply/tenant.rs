@@ -8,7 +8,7 @@ use rand::RngExt;
 use secrecy::SecretString;
 
 use super::archive::{self, Archived};
-use super::commit::transaction_id;
+use super::commit::commit;
 use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
 use super::{Apply, concurrently, fence, migrate, password, pieces, secret, sessions};
@@ -16,7 +16,7 @@ use crate::archive::Deputy;
 use crate::database::{DatabaseError, ServerError, execute_unlogged, is_retryable, session};
 use crate::error::{Error, with_causes};
 use crate::model::Tenant;
-use crate::plan::{Change, Kind, Password, Sql, Step, Target, TenantPlan};
+use crate::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
 use crate::registry;
 
 /// How often a tenant's transaction is tried again after 55P03, 40P01, 40001 or "tuple concurrently updated".
@@ -38,9 +38,8 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub fn new(apply: &'a Apply<'a>, plan: &'a TenantPlan) -> Self {
-        let timeout = format!("SET LOCAL lock_timeout = '{}ms'", apply.desired.lock_timeout.as_millis());
-        let check = apply.lock.check();
-        Self { apply, plan, preamble: std::iter::once(timeout).chain(check).collect::<Vec<_>>().join("; ") }
+        let (waits, check) = (apply.desired.limits_waits(), apply.lock.check());
+        Self { apply, plan, preamble: std::iter::once(waits).chain(check).collect::<Vec<_>>().join("; ") }
     }
 }
 
@@ -62,6 +61,14 @@ impl Job<'_> {
             changes.flat_map(|change| &change.sql).map(Sql::shown).collect::<Vec<_>>().join("; ")
         };
         (sql(Kind::BorrowRights), sql(Kind::ReturnRights))
+    }
+
+    /// What PostgreSQL refused is told with what was asked of it, everything else with what was being done.
+    pub fn told(&self, doing: &str, error: &Error) -> TenantError {
+        match error {
+            Error::Database { doing, source } => database_error(doing, source),
+            other => self.error(doing, other),
+        }
     }
 
     pub fn error(&self, doing: &str, error: &Error) -> TenantError {
@@ -124,6 +131,12 @@ pub(super) enum Retry {
     No,
 }
 
+impl Retry {
+    pub fn when(is_retryable: bool) -> Self {
+        if is_retryable { Self::Yes } else { Self::No }
+    }
+}
+
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
 pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failure> {
     let job = Job::new(apply, plan);
@@ -184,11 +197,7 @@ pub(super) fn connect(apply: &Apply<'_>) -> Result<Client, TenantError> {
 impl Job<'_> {
     fn once(&self, client: &mut Client) -> Result<Done, Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
-        let tenant = match &self.plan.target {
-            Target::Declared { tenant, password, .. } => Some((tenant.as_ref(), password)),
-            Target::Rotated { tenant } => Some((tenant.as_ref(), &Password::Generated)),
-            _ => None,
-        };
+        let tenant = self.plan.target.delivers();
         let password = match tenant {
             Some((tenant, from)) => secret::resolve(self.apply, tenant, from).map_err(rolled_back)?,
             None => None,
@@ -272,18 +281,8 @@ impl Job<'_> {
             Some(written) => self.register(&mut transaction, Some(&written.version)),
             None => Ok(()),
         };
-        let xid = recorded.and_then(|()| transaction_id(&mut transaction, self.apply.lock));
-        fail_point!("before_commit");
-        let (committed, xid) = match xid {
-            Ok(xid) => (transaction.commit(), Some(xid)),
-            Err(error) => {
-                // Rolled back before the secret goes back to what it was.
-                drop(transaction);
-                (Err(error), None)
-            }
-        };
-        if let Err(error) = committed {
-            self.look_again(client, error.into(), written.into_iter().collect(), xid)?;
+        if let Err(failed) = commit(transaction, recorded, self.apply.lock) {
+            self.look_again(client, failed, written.into_iter().collect())?;
         }
         fail_point!("after_commit");
         Ok(late)
@@ -375,8 +374,7 @@ impl Job<'_> {
             };
             result.map_err(|error| {
                 let error = DatabaseError::from(error);
-                let retry = if error.is_retryable() { Retry::Yes } else { Retry::No };
-                Ended::Failed(self.explained(change, &error), retry)
+                Ended::Failed(self.explained(change, &error), Retry::when(error.is_retryable()))
             })?;
         }
         Ok(())
@@ -413,14 +411,15 @@ impl Job<'_> {
 
     fn finish(&self, client: &mut Client, late: &[i32]) -> Result<(), TenantError> {
         let of_database = |error: postgres::Error| database_error("", &error.into());
-        if !secret::to_delete(self.apply, self.plan).is_empty() {
+        let deletes = !secret::to_delete(self.apply, self.plan).is_empty();
+        if deletes {
             // Who has the lock now may have made the tenant anew, with this very secret.
             self.still_holds_the_lock(client).map_err(of_database)?;
         }
         secret::delete(self.apply, self.plan)?;
         fail_point!("after_secret_deleted");
         let is_gone = matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. });
-        if is_gone || !secret::to_delete(self.apply, self.plan).is_empty() {
+        if is_gone || deletes {
             let mut transaction = client.transaction().map_err(of_database)?;
             if is_gone {
                 registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
@@ -435,8 +434,7 @@ impl Job<'_> {
 
 pub(super) fn of_database(error: postgres::Error) -> Ended {
     let error = DatabaseError::from(error);
-    let retry = if error.is_retryable() { Retry::Yes } else { Retry::No };
-    Ended::Failed(database_error("", &error), retry)
+    Ended::Failed(database_error("", &error), Retry::when(error.is_retryable()))
 }
 
 pub(super) fn is_worth_another_try(error: &TenantError) -> bool {
@@ -444,6 +442,6 @@ pub(super) fn is_worth_another_try(error: &TenantError) -> bool {
 }
 
 pub(super) fn retried(error: TenantError) -> Ended {
-    let retry = if is_worth_another_try(&error) { Retry::Yes } else { Retry::No };
+    let retry = Retry::when(is_worth_another_try(&error));
     Ended::Failed(error, retry)
 }

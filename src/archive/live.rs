@@ -26,12 +26,7 @@ impl Live<'_> {
     /// What PostgreSQL, pg_dump or the file system answered; then no file and no role is left.
     pub fn run(&self, client: &mut Client, dir: &Path) -> Result<Archive, Error> {
         let (server, tenant) = (&self.observed.server, &self.subject.tenant);
-        let database = DatabaseIdentity {
-            host: server.host.clone(),
-            port: server.port,
-            name: self.observed.database.name.clone(),
-            system_identifier: server.system_identifier.clone(),
-        };
+        let database = DatabaseIdentity::new(server, &self.observed.database.name);
         let deputy = Deputy::appoint(client, self.target, server, tenant, &self.subject.roles(), Errand::Dump)?;
         let source =
             Source { subject: self.subject, database, deputy: &deputy, programs: self.programs, desired: self.desired };
@@ -48,8 +43,7 @@ impl Live<'_> {
         let isolation = IsolationLevel::RepeatableRead;
         let mut transaction = client.build_transaction().isolation_level(isolation).start().doing(doing)?;
         // A tenant that holds a table locked keeps nobody waiting for ever.
-        let timeout = self.desired.lock_timeout.as_millis();
-        transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{timeout}ms'")).doing(doing)?;
+        transaction.batch_execute(&self.desired.limits_waits()).doing(doing)?;
         let [take, _] = plan::borrowed(self.observed, &self.subject.roles());
         transaction.batch_execute(&take).doing(doing)?;
         let archive = dump(&mut transaction, source, dir);

@@ -103,14 +103,22 @@ pub fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
     Ok(if report.is_success() { Exit::Ok } else { Exit::Failed })
 }
 
+/// The keys of a few, and whether there are more.
+fn first_of<'p>(tenants: impl Iterator<Item = &'p TenantPlan>) -> String {
+    let mut keys: Vec<&str> = tenants.map(|tenant| tenant.tenant.as_str()).take(6).collect();
+    if keys.len() > 5 {
+        keys[5] = "…";
+    }
+    keys.join(", ")
+}
+
 fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
     let removals = plan.tenants.iter().filter(|tenant| tenant.removes()).count();
     if removals > args.allow_removals {
-        let names: Vec<_> = plan.tenants.iter().filter(|t| t.removes()).take(5).map(|t| t.tenant.as_str()).collect();
-        let more = if removals > names.len() { ", …" } else { "" };
+        let names = first_of(plan.tenants.iter().filter(|tenant| tenant.removes()));
         let file = args.plan.as_ref().map(|file| format!("{} ", file.display())).unwrap_or_default();
         return Err(Failure::refused(
-            format!("the plan removes {removals} of the tenants ({}{more}); nothing was changed", names.join(", ")),
+            format!("the plan removes {removals} of the tenants ({names}); nothing was changed"),
             format!("if that is meant: tenantry apply {file}--allow-removals {removals}"),
         ));
     }
@@ -122,17 +130,14 @@ pub fn leave_secrets_of_another_cluster(observed: &Observed, plan: &Plan) -> Res
     let Some(cluster) = observed.registry.as_ref().and_then(|registry| registry.came_from.as_ref()) else {
         return Ok(());
     };
-    let takes = |tenant: &&TenantPlan| tenant.has_work() && tenant.takes_a_secret();
-    let tenants: Vec<&str> = plan.tenants.iter().filter(takes).take(5).map(|tenant| tenant.tenant.as_str()).collect();
-    if tenants.is_empty() {
+    let names = first_of(plan.tenants.iter().filter(|tenant| tenant.has_work() && tenant.takes_a_secret()));
+    if names.is_empty() {
         return Ok(());
     }
     Err(Failure::refused(
         format!(
             "this database came here from another cluster (system identifier {cluster}), and the plan changes secrets that may be in use \
-             there ({}{}); nothing was changed",
-            tenants.join(", "),
-            if tenants.len() < 5 { "" } else { ", …" }
+             there ({names}); nothing was changed"
         ),
         "if that database is in use no more: tenantry apply --moved   if it is, apply there and not here",
     ))

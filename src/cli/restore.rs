@@ -40,10 +40,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let rest = Plan { database_changes: Vec::new(), ..rest };
     let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, &interrupt::STOP, out)?;
     if !report.is_success() {
-        out.print(&match out.format {
-            Format::Json => render::report::json(&report),
-            _ => render::report::text(&report, &rest, &out.style()),
-        })?;
+        apply::tell(&report, &rest, out)?;
         out.note(&format!("{}: its data are restored; when the cause is mended, apply finishes the rest", tenant.key));
         return Ok(Exit::Failed);
     }

@@ -9,7 +9,8 @@ use postgres::{Client, Transaction};
 
 use super::Deep;
 use super::reference::Reference;
-use crate::error::{Doing, Error, with_causes};
+use crate::error::{Error, with_causes};
+use crate::inspect;
 use crate::inspect::shape::{Digest, Subject, digests, rows};
 use crate::model::{Access, History, Registered, Tenant, TenantKey};
 use crate::shape::{Difference, Names, Report, Shape, compare};
@@ -189,18 +190,11 @@ impl Deep<'_> {
         })
     }
 
-    /// A short transaction of its own, that waits for no tenant for long.
     fn apart<T>(
         &self,
         client: &mut Client,
         look: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let doing = "reading the shapes of the schemas";
-        let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
-        let timeout = format!("SET LOCAL lock_timeout = '{}ms'", self.desired.lock_timeout.as_millis());
-        transaction.batch_execute(&timeout).doing(doing)?;
-        let found = look(&mut transaction)?;
-        transaction.commit().doing(doing)?;
-        Ok(found)
+        inspect::apart(client, self.desired, "reading the shapes of the schemas", look)
     }
 }

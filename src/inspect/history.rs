@@ -7,6 +7,7 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
 use postgres::{Client, Row, Transaction};
 
+use super::apart;
 use super::database::{acl, columns};
 use crate::error::{Doing, Error};
 use crate::model::{Acl, Applied, Column, Desired, History, Observed, Server, State, Unseen, ident, qualified};
@@ -63,15 +64,10 @@ fn unseen(histories: &Histories, server: &Server) -> Option<Unseen> {
     })
 }
 
-/// A short transaction of its own.
 fn read_apart(client: &mut Client, desired: &Desired, chunk: &[(&str, &str)]) -> Result<Histories, Error> {
-    let doing = "reading the refinery histories";
-    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
-    let timeout = format!("SET LOCAL lock_timeout = '{}ms'", desired.lock_timeout.as_millis());
-    transaction.batch_execute(&timeout).doing(doing)?;
-    let histories = read_chunk(&mut transaction, &desired.migrations.table, chunk)?;
-    transaction.commit().doing(doing)?;
-    Ok(histories)
+    apart(client, desired, "reading the refinery histories", |transaction| {
+        read_chunk(transaction, &desired.migrations.table, chunk)
+    })
 }
 
 fn unreadable(error: Error, schema: &str) -> Result<Histories, Error> {

@@ -14,7 +14,7 @@ pub(crate) use history::history_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use postgres::{Client, IsolationLevel};
+use postgres::{Client, IsolationLevel, Transaction};
 
 use crate::database::Target;
 use crate::error::{Doing, Error};
@@ -62,8 +62,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
         .start()
         .doing("starting to read the catalogs")?;
     // Sizes wait for whoever locked a table: a tenant may, for ever.
-    let timeout = format!("SET LOCAL lock_timeout = '{}ms'", desired.lock_timeout.as_millis());
-    transaction.batch_execute(&timeout).doing("setting lock_timeout")?;
+    transaction.batch_execute(&desired.limits_waits()).doing("setting lock_timeout")?;
     let mut observed = database::read(&mut transaction, target, desired)?;
     database::forbidden(&mut transaction, desired, &mut observed)?;
     if observed.registry.is_some() {
@@ -93,6 +92,20 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let sized: Vec<&str> = sized.iter().map(String::as_str).collect();
     catalog::sizes(client, &sized, &mut observed.schemas)?;
     Ok(observed)
+}
+
+/// A short transaction of its own, that changes nothing and waits for no tenant for long.
+pub(crate) fn apart<T>(
+    client: &mut Client,
+    desired: &Desired,
+    doing: &str,
+    look: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    transaction.batch_execute(&desired.limits_waits()).doing(doing)?;
+    let found = look(&mut transaction)?;
+    transaction.commit().doing(doing)?;
+    Ok(found)
 }
 
 /// Measures one tenant: what its schema and the large objects of its roles take, in bytes.

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::TenantKey;
 use super::vault::VaultConfig;
+use super::{Subject, TenantKey};
 use crate::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -56,6 +56,14 @@ pub struct SecretsPolicy {
     /// For [`StoreKind::File`].
     pub dir: PathBuf,
     pub vault: VaultConfig,
+}
+
+impl Desired {
+    /// The statement that limits the waits for locks in a transaction.
+    #[must_use]
+    pub fn limits_waits(&self) -> String {
+        format!("SET LOCAL lock_timeout = '{}ms'", self.lock_timeout.as_millis())
+    }
 }
 
 impl SecretsPolicy {
@@ -137,6 +145,17 @@ impl Tenant {
     #[must_use]
     pub fn owner(&self) -> &str {
         if self.access == Access::Owner { &self.username } else { &self.owner_role }
+    }
+
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            tenant: self.key.clone(),
+            schema: self.schema.clone(),
+            username: self.username.clone(),
+            owner: self.owner().to_owned(),
+            access: self.access,
+        }
     }
 
     #[must_use]

@@ -91,6 +91,11 @@ impl<'a> Look<'a> {
         remembered && found.is_some_and(|found| !found.can_login && found.is_member_of(&self.group))
     }
 
+    /// The registered tenant's owner role, when it owns for no other.
+    pub fn owner_of_its_own<'r>(&self, key: &TenantKey, row: &'r Registered) -> Option<&'r String> {
+        Some(&row.owner).filter(|owner| row.access != Access::Owner && !self.is_shared_owner(owner, key))
+    }
+
     /// For the transaction in which an owner role goes, or its name: one that was shared, and was to be dropped after its
     /// last tenants, is remembered no more.
     pub fn forgetting_owner(&self, role: &str) -> Option<String> {
@@ -133,15 +138,6 @@ pub fn is_shared_owner(desired: &Desired, observed: &Observed, role: &str, key: 
     Look::new(desired, observed).is_shared_owner(role, key)
 }
 
-pub(super) fn identity(observed: &Observed) -> DatabaseIdentity {
-    DatabaseIdentity {
-        host: observed.server.host.clone(),
-        port: observed.server.port,
-        name: observed.database.name.clone(),
-        system_identifier: observed.server.system_identifier.clone(),
-    }
-}
-
 /// What turns `observed` into `desired`, for the tenants that `selects` takes.
 ///
 /// Pure: same input, same plan, byte for byte.
@@ -165,7 +161,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     hazards.extend(limits::hazards(&look, &tenants));
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
     Plan {
-        database: identity(observed),
+        database: DatabaseIdentity::new(&observed.server, &observed.database.name),
         database_changes,
         hazards,
         unseen: observed.unseen.clone(),

@@ -2,7 +2,7 @@
 
 use super::diff::Look;
 use super::tenant::Blocked;
-use crate::model::{Access, Registered, Schema, TenantKey, ident};
+use crate::model::{Registered, Schema, TenantKey, ident};
 
 /// The tenant's schema; `None` when it is gone altogether. Whose it is says its OID, where that is known.
 ///
@@ -44,7 +44,7 @@ pub(super) fn unclaimed(look: &Look<'_>, key: &TenantKey, row: &Registered) -> R
     let schema = look.claims_schema.get(row.schema.as_str()).map(|other| (other, "schema", &row.schema));
     let mut roles = vec![&row.username];
     // A shared owner is handed on.
-    roles.extend(Some(&row.owner).filter(|owner| row.access != Access::Owner && !look.is_shared_owner(owner, key)));
+    roles.extend(look.owner_of_its_own(key, row));
     let role =
         roles.into_iter().find_map(|role| look.claims_role.get(role.as_str()).map(|other| (other, "role", role)));
     let Some((other, what, name)) = schema.or(role) else { return Ok(()) };

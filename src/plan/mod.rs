@@ -37,7 +37,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RegisteredSecret, State, Subject, Tenant, TenantKey, Unseen};
+use crate::model::{RegisteredSecret, Server, State, Subject, Tenant, TenantKey, Unseen};
 use crate::shape;
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
@@ -66,6 +66,19 @@ pub struct DatabaseIdentity {
     pub port: u16,
     pub name: String,
     pub system_identifier: String,
+}
+
+impl DatabaseIdentity {
+    /// The database of this name on the server.
+    #[must_use]
+    pub fn new(server: &Server, name: &str) -> Self {
+        Self {
+            host: server.host.clone(),
+            port: server.port,
+            name: name.to_owned(),
+            system_identifier: server.system_identifier.clone(),
+        }
+    }
 }
 
 /// A change of what tenants share. Run serially: concurrent GRANTs on one object fail with XX000.
@@ -260,6 +273,18 @@ pub enum Target {
     Removed { secret: RegisteredSecret, state: State },
     /// NOLOGIN, its schema kept.
     Retained { secret: RegisteredSecret, state: State },
+}
+
+impl Target {
+    /// The tenant that has a secret afterwards, and where its password comes from.
+    #[must_use]
+    pub fn delivers(&self) -> Option<(&Tenant, &Password)> {
+        match self {
+            Self::Declared { tenant, password, .. } => Some((tenant, password)),
+            Self::Rotated { tenant } => Some((tenant, &Password::Generated)),
+            Self::None | Self::Removed { .. } | Self::Retained { .. } => None,
+        }
+    }
 }
 
 /// Where apply takes the password from, when a change needs it.

@@ -8,7 +8,9 @@ use crate::model::Schema;
 pub(super) struct Pieces {
     /// Tables of its schema.
     pub tables: Option<i64>,
-    /// Large objects of the roles that are dropped.
+    /// The roles that are dropped.
+    roles: Vec<String>,
+    /// Large objects of theirs.
     pub large_objects: Option<i64>,
     /// How many of those there are.
     objects: i64,
@@ -21,7 +23,7 @@ pub(super) struct Pieces {
 impl Pieces {
     /// In pieces goes what would fill more than half of the lock table, which serves everybody. A piece is a quarter of it,
     /// since several tenants are removed at once. Each large object takes a lock when it is unlinked (seen on 15 and 18).
-    pub fn of(look: &Look<'_>, schema: Option<&Schema>, roles: &[String]) -> Self {
+    pub fn of(look: &Look<'_>, schema: Option<&Schema>, roles: Vec<String>) -> Self {
         let slots = look.observed.server.lock_slots;
         let (room, piece) = (slots / 2, look.observed.server.locks_of_a_piece());
         let of_schema = schema.map_or(0, Schema::locks);
@@ -31,6 +33,7 @@ impl Pieces {
         let tables = schema.map_or(0, |schema| schema.tables).max(1);
         Self {
             tables: (room > 0 && of_schema > room).then(|| (piece * tables / of_schema).max(1)),
+            roles,
             large_objects: (large_objects > 0 && room > 0 && locks > room).then_some(piece),
             objects: large_objects,
             locks,
@@ -55,9 +58,9 @@ impl Pieces {
     }
 
     /// Before the schema, since its tables know the large objects' numbers and not the other way round.
-    pub fn unlink(&self, roles: &[String]) -> Option<Change> {
+    pub fn unlink(&self) -> Option<Change> {
         let at_once = self.large_objects?;
-        let roles: Vec<String> = roles.to_vec();
+        let roles = self.roles.clone();
         let what = format!("large objects of {}", roles.join(", "));
         let sql = vec![format!("-- SELECT lo_unlink(…), {at_once} at a time, each time in a transaction of its own")];
         let step = Step::UnlinkInPieces { roles, at_once };

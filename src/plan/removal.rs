@@ -16,20 +16,7 @@ use crate::model::{
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
 pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
-    let mut plan = TenantPlan {
-        tenant: key.clone(),
-        verb: Verb::Remove,
-        schema: row.schema.clone(),
-        username: row.username.clone(),
-        owner: row.owner.clone(),
-        changes: Vec::new(),
-        hazards: Vec::new(),
-        reason: None,
-        hint: None,
-        notes: Vec::new(),
-        target: Target::None,
-        seen: None,
-    };
+    let mut plan = TenantPlan::of(row.subject(key));
     let work = match row.state {
         State::Retained if row.secret.version.is_none() => return None,
         // It was committed; only the secret is left.
@@ -105,7 +92,7 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
                 let detail = format!("{tables}, {} in schema {}{archived}", size(schema.bytes), row.schema);
                 hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
             }
-            let pieces = Pieces::of(look, schema, &dropped_roles(look, key, row));
+            let pieces = Pieces::of(look, schema, dropped_roles(look, key, row));
             hazards.extend(pieces.hazard(&row.schema, archives && schema.is_some()));
             Ok((drop_all(look, key, row, &pieces), hazards, Target::Removed { secret, state }))
         }
@@ -156,20 +143,23 @@ fn retain(look: &Look<'_>, row: &Registered) -> Vec<Change> {
 
 fn end_sessions(look: &Look<'_>, row: &Registered, changes: &mut Vec<Change>) {
     let admin_rights = rights::changes(look.observed, std::slice::from_ref(&row.username));
-    let step = Step::EndSessions { role: row.username.clone() };
-    let end =
-        Change::sql(Kind::EndSessions, format!("sessions of {}", row.username), Vec::new()).after("ended").step(step);
+    let end = ending(row).after("ended");
     match <[Change; 2]>::try_from(admin_rights) {
         Ok([take, give]) => changes.extend([take, end, give]),
         Err(_) => changes.push(end),
     }
 }
 
+fn ending(row: &Registered) -> Change {
+    let step = Step::EndSessions { role: row.username.clone() };
+    Change::sql(Kind::EndSessions, format!("sessions of {}", row.username), Vec::new()).step(step)
+}
+
 /// DROP SCHEMA, DROP OWNED, DROP ROLE: DROP ROLE first fails with 2BP01 when default privileges name the role.
 fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces) -> Vec<Change> {
     let observed = look.observed;
     let mut changes = Vec::new();
-    let owner_is_own = has_owner_of_its_own(look, key, row);
+    let owner_is_own = look.owner_of_its_own(key, row).is_some();
     let has_user = observed.roles.contains_key(&row.username);
     let has_owner = observed.roles.contains_key(&row.owner);
     let mut borrowed = Vec::new();
@@ -183,14 +173,13 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces)
     let mut rights = rights::changes(observed, &borrowed).into_iter();
     changes.extend(rights.next());
     if has_user {
-        let step = Step::EndSessions { role: row.username.clone() };
-        changes.push(Change::sql(Kind::EndSessions, format!("sessions of {}", row.username), Vec::new()).step(step));
+        changes.push(ending(row));
     }
     match observed.schemas.get(&row.schema).filter(|_| row.on_remove == OnRemove::Archive) {
         Some(_) => changes.push(archive(look, key, row)),
         None => changes.extend(deputy::drop(observed, row)),
     }
-    changes.extend(pieces.unlink(&dropped_roles(look, key, row)));
+    changes.extend(pieces.unlink());
     if let Some(schema) = observed.schemas.get(&row.schema) {
         let mut sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
         let before = format!("{}, {}", count(schema.tables, "table"), size(schema.bytes));
@@ -226,14 +215,9 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces)
     changes
 }
 
-fn has_owner_of_its_own(look: &Look<'_>, key: &TenantKey, row: &Registered) -> bool {
-    row.access != Access::Owner && !look.is_shared_owner(&row.owner, key)
-}
-
 /// The roles that go with the tenant.
 fn dropped_roles(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<String> {
-    let owner = has_owner_of_its_own(look, key, row).then_some(&row.owner);
-    let roles = std::iter::once(&row.username).chain(owner);
+    let roles = std::iter::once(&row.username).chain(look.owner_of_its_own(key, row));
     roles.filter(|role| look.observed.roles.contains_key(*role)).cloned().collect()
 }
 

@@ -197,9 +197,9 @@ fn gives<'a>(look: &Look<'_>, tenant: &Tenant, row: &'a Registered) -> Vec<(Thin
         names.push((Thing::Schema, row.schema.as_str()));
     }
     let mut roles = vec![(&row.username, &tenant.username)];
-    if row.access != Access::Owner && !look.is_shared_owner(&row.owner, &tenant.key) {
-        roles.push((&row.owner, if tenant.access == Access::Owner { &tenant.username } else { &tenant.owner_role }));
-    }
+    let owner = look.owner_of_its_own(&tenant.key, row);
+    let wanted = if tenant.access == Access::Owner { &tenant.username } else { &tenant.owner_role };
+    roles.extend(owner.map(|owner| (owner, wanted)));
     let gone = roles.into_iter().filter(|(have, want)| have != want && look.observed.roles.contains_key(*have));
     names.extend(gone.map(|(have, _)| (Thing::Role, have.as_str())));
     names

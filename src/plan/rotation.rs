@@ -1,9 +1,9 @@
 //! A rotation: a new password for tenants that are there, and nothing else, whatever else of them differs.
 
 use super::change::secret;
-use super::diff::{Look, identity};
+use super::diff::Look;
 use super::tenant::{Blocked, Current, Draft, Work};
-use super::{Plan, Target, TenantPlan, Verb, limits};
+use super::{DatabaseIdentity, Plan, Target, TenantPlan, Verb, limits};
 use crate::model::{Desired, Observed, Registered, State, Tenant, TenantKey};
 
 /// A new password for each declared tenant that `selects` takes, in PostgreSQL and in the secret store.
@@ -15,7 +15,7 @@ pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&Tenant
     let tenants = desired.tenants.values().filter(|tenant| selects(&tenant.key));
     let tenants: Vec<_> = tenants.map(|tenant| plan(&look, tenant)).collect();
     Plan {
-        database: identity(observed),
+        database: DatabaseIdentity::new(&observed.server, &observed.database.name),
         hazards: limits::log(&look, &tenants).into_iter().collect(),
         unseen: observed.unseen.clone(),
         tenants,
@@ -26,7 +26,7 @@ pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&Tenant
 fn plan(look: &Look<'_>, declared: &Tenant) -> TenantPlan {
     let registered = look.registered_tenant(&declared.key);
     let tenant = registered.map_or_else(|| declared.clone(), |row| as_registered(declared, row));
-    let mut plan = TenantPlan::of(&tenant);
+    let mut plan = TenantPlan::of(tenant.subject());
     plan.take(Verb::Update, renew(look, &tenant, declared, registered));
     plan
 }

@@ -6,7 +6,7 @@ use super::change::{
 };
 use super::diff::Look;
 use super::{Change, Hazard, HazardKind, Note, Target, TenantPlan, Verb};
-use crate::model::{Access, Grantee, Mode, Registered, Role, Schema, State, Tenant};
+use crate::model::{Access, Grantee, Mode, Registered, Role, Schema, State, Subject, Tenant};
 
 /// Why a tenant cannot be planned, and what a person types next.
 pub(super) struct Blocked {
@@ -86,7 +86,7 @@ impl Draft<'_> {
 
 pub(super) fn plan(look: &Look<'_>, tenant: &Tenant) -> TenantPlan {
     let registered = look.registered_tenant(&tenant.key).filter(|row| row.state != State::Removed);
-    let mut plan = TenantPlan::of(tenant);
+    let mut plan = TenantPlan::of(tenant.subject());
     let mut draft = Draft {
         look,
         tenant,
@@ -112,13 +112,13 @@ pub(super) type Work = (Vec<Change>, Vec<Hazard>, Target);
 
 impl TenantPlan {
     /// Nothing to do, so far.
-    pub(super) fn of(tenant: &Tenant) -> Self {
+    pub(super) fn of(subject: Subject) -> Self {
         Self {
-            tenant: tenant.key.clone(),
+            tenant: subject.tenant,
             verb: Verb::Unchanged,
-            schema: tenant.schema.clone(),
-            username: tenant.username.clone(),
-            owner: tenant.owner().to_owned(),
+            schema: subject.schema,
+            username: subject.username,
+            owner: subject.owner,
             changes: Vec::new(),
             hazards: Vec::new(),
             reason: None,

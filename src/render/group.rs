@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::TenantKey;
-use crate::plan::{Change, HazardKind, Kind, Note, Plan, Target, TenantPlan, Verb};
+use crate::plan::{Change, HazardKind, Kind, Note, Plan, TenantPlan, Verb};
 
 /// Tenants to which the same happens, in the order of their keys.
 pub(super) struct Block<'a> {
@@ -88,10 +88,7 @@ pub(super) fn notes(plan: &Plan, each_on_its_own: bool) -> Vec<NoteBlock<'_>> {
 fn shape(tenant: &TenantPlan, names: &Names<'_>) -> Shape {
     let hide = |text: &String| names.hide(text);
     Shape {
-        access: match &tenant.target {
-            Target::Declared { tenant, .. } | Target::Rotated { tenant } => Some(tenant.access.as_str()),
-            _ => None,
-        },
+        access: tenant.target.delivers().map(|(tenant, _)| tenant.access.as_str()),
         changes: tenant.changes.iter().map(|change| words(change, names)).collect(),
         hazards: tenant
             .hazards
@@ -179,6 +176,7 @@ fn is_name_character(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Target;
 
     fn tenant(key: &str, schema: &str, username: &str, owner: &str) -> TenantPlan {
         TenantPlan {
