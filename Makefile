@@ -1,6 +1,6 @@
 # What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is heeded.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-matrix chaos fuzz fmt lint check snapshots clean
+.PHONY: help build demo test test-matrix chaos bench fuzz fmt lint check snapshots clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,6 +19,9 @@ test-matrix: ## The tests on real servers, on PostgreSQL 14, 15, 16, 17 and 18; 
 
 chaos: ## 50 tenants changed and disturbed at random, again and again; ROUNDS=50, SEED=…, PG=18
 	@scripts/chaos.sh
+
+bench: ## What a tenant costs as the tenants grow, beside the same SQL by psql; SIZES="100 400 1600" PLANS="100 1000"
+	@scripts/bench.sh
 
 fuzz: ## Fuzz what reads strangers' files, FUZZ_SECONDS (600) for each target; wants a nightly compiler and cargo-fuzz
 	@scripts/fuzz.sh

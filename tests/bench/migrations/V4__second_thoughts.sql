@@ -1,0 +1,11 @@
+ALTER TABLE accounts ADD COLUMN locale text NOT NULL DEFAULT 'en';
+ALTER TABLE accounts ADD COLUMN last_seen_at timestamptz;
+ALTER TABLE tasks ADD COLUMN priority smallint NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD CONSTRAINT tasks_priority CHECK (priority BETWEEN -3 AND 3);
+CREATE INDEX tasks_priority ON tasks (priority) WHERE done_at IS NULL;
+ALTER TABLE comments ADD COLUMN edited_at timestamptz;
+ALTER TABLE projects ADD COLUMN description text NOT NULL DEFAULT '';
+ALTER TABLE teams ADD COLUMN settings jsonb NOT NULL DEFAULT '{}';
+CREATE INDEX teams_settings ON teams USING gin (settings);
+COMMENT ON TABLE tasks IS 'What is to be done.';
+COMMENT ON COLUMN tasks.priority IS '-3 to 3; 0 is usual.';
