@@ -8,8 +8,8 @@ use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use postgres_server::{Version, binaries, target};
@@ -41,7 +41,7 @@ fn what_was_committed_survives_a_stop_and_a_crash_when_durable() {
 #[test]
 fn a_dropped_server_leaves_no_process_and_no_file() {
     let server = Server::builder().binaries(binaries(Version::Installed)).start().unwrap();
-    let (directory, port) = (server.socket_dir().to_owned(), server.port());
+    let (directory, port) = (server.dir().to_owned(), server.port());
     assert!(directory.is_dir());
     drop(server);
     assert!(!directory.exists());
@@ -81,13 +81,13 @@ fn programs_where_the_servers_user_cannot_go_are_copied() {
 fn helper_that_waits_with_a_server() {
     if std::env::var_os("TENANTRY_TEST_WAIT").is_some() {
         let server = Server::builder().binaries(binaries(Version::Installed)).start().unwrap();
-        println!("\nserver {} {}", server.port(), server.socket_dir().display());
+        println!("\nserver {} {}", server.port(), server.dir().display());
         std::thread::sleep(Duration::from_secs(600));
     }
 }
 
-#[test]
-fn a_killed_process_takes_its_server_along() {
+/// A process of its own with a server: itself, the server's port, and our directory.
+fn waits_with_a_server() -> (Child, u16, PathBuf) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "helper_that_waits_with_a_server", "--nocapture"])
         .env("TENANTRY_TEST_WAIT", "1")
@@ -97,13 +97,120 @@ fn a_killed_process_takes_its_server_along() {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = lines.map(Result::unwrap).find(|line| line.starts_with("server ")).unwrap();
     let mut words = line.split(' ').skip(1);
-    let (port, directory) = (words.next().unwrap().parse::<u16>().unwrap(), Path::new(words.next().unwrap()));
+    (child, words.next().unwrap().parse().unwrap(), words.next().unwrap().into())
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_killed_process_takes_its_server_along() {
+    let (mut child, port, directory) = waits_with_a_server();
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok() && directory.is_dir());
     child.kill().unwrap();
     child.wait().unwrap();
-    let killed = Instant::now();
-    while directory.exists() || TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(killed.elapsed() < Duration::from_secs(60), "the server outlived its parent");
-        std::thread::sleep(Duration::from_millis(50));
+    wait_until("the server outlived its parent", || {
+        !directory.exists() && TcpStream::connect(("127.0.0.1", port)).is_err()
+    });
+}
+
+/// Runs a program as the server's user does.
+fn as_the_server(server: &Server, program: &str) -> String {
+    let mut client = target(&server.admin_url()).connect_admin().unwrap();
+    client.batch_execute("CREATE TEMP TABLE said (line text)").unwrap();
+    let quoted = program.replace('\'', "''");
+    client.batch_execute(&format!("COPY said FROM PROGRAM '{quoted}'")).unwrap();
+    client.query_one("SELECT coalesce(string_agg(line, E'\\n'), '') FROM said", &[]).unwrap().get(0)
+}
+
+#[test]
+fn whoever_is_the_servers_user_cannot_make_us_write_to_or_end_anything_of_ours() {
+    let mut server = Server::builder().binaries(binaries(Version::Installed)).start().unwrap();
+    let victims = tempfile::tempdir().unwrap();
+    let victim = victims.path().join("victim");
+    fs::write(&victim, "ours").unwrap();
+    let mut bystander = Command::new("sleep").arg("600").spawn().unwrap();
+    let its_own = server.socket_dir();
+    let plant = ["log", "data/pg_hba.conf", "data/postgresql.auto.conf", "postgresql.conf", "password"].map(|name| {
+        let path = its_own.join(name).display().to_string();
+        format!("ln -sfn {} {path}", victim.display())
+    });
+    as_the_server(&server, &format!("{}; echo done", plant.join("; ")));
+    server.stop().unwrap();
+    // The link that was a file of settings stops the server from starting; it is no business of ours what it says.
+    fs::remove_file(its_own.join("data/postgresql.auto.conf")).unwrap();
+    server.start_again().unwrap();
+    let file = its_own.join("data/postmaster.pid").display().to_string();
+    as_the_server(&server, &format!("sed -i '1s/.*/{}/' {file}; echo done", bystander.id()));
+    drop(server);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "ours");
+    assert_eq!(bystander.try_wait().unwrap(), None, "another's process was ended");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
+#[test]
+fn a_killed_process_ends_no_other_process_whatever_the_servers_files_say() {
+    let (mut child, port, directory) = waits_with_a_server();
+    let mut bystander = Command::new("sleep").arg("600").spawn().unwrap();
+    let file = directory.join("pg/data/postmaster.pid");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{}\n{}", bystander.id(), text.split_once('\n').unwrap().1)).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("the server outlived its parent", || {
+        !directory.exists() && TcpStream::connect(("127.0.0.1", port)).is_err()
+    });
+    assert_eq!(bystander.try_wait().unwrap(), None, "another's process was ended");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
+#[test]
+fn of_our_environment_the_server_gets_no_token_and_of_our_files_none_to_write() {
+    let asked = "CREATE TEMP TABLE said (line text); COPY said FROM PROGRAM 'env';
+        SELECT 'tokens: ' || count(*) FROM said WHERE line LIKE '%hunter2%'";
+    let output = sandbox().args(["--", "psql", "-XAtc", asked]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("tokens: 0\n"), "{output:?}");
+    let server = Server::builder().binaries(binaries(Version::Installed)).start().unwrap();
+    let user = as_the_server(&server, "id -u");
+    if user != as_us("id", "-u") {
+        let written =
+            as_the_server(&server, &format!("touch {}/x 2>/dev/null && echo written; true", server.dir().display()));
+        assert_eq!(written, "");
     }
+}
+
+fn as_us(program: &str, argument: &str) -> String {
+    let output = Command::new(program).arg(argument).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// `tenantry sandbox` with a fleet of one, and secrets in its environment.
+fn sandbox() -> &'static mut Command {
+    let project: &'static tempfile::TempDir = Box::leak(Box::new(tempfile::tempdir().unwrap()));
+    fs::create_dir(project.path().join("migrations")).unwrap();
+    fs::write(project.path().join("tenants.toml"), "[tenants]\nacme = {}\n").unwrap();
+    let command = Box::leak(Box::new(Command::new(env!("CARGO_BIN_EXE_tenantry"))));
+    command.arg("sandbox").current_dir(project.path()).stdin(Stdio::null());
+    command.env("VAULT_TOKEN", "hunter2").env("AWS_SECRET_ACCESS_KEY", "hunter2");
+    command
+}
+
+#[test]
+fn a_sandbox_that_is_killed_leaves_no_secret_behind() {
+    let child = sandbox().args(["--", "sh", "-c", "echo secrets $TENANTRY_SECRETS_DIR; exec sleep 600"]);
+    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.map(Result::unwrap).find(|line| line.starts_with("secrets ")).unwrap();
+    let directory = PathBuf::from(&line["secrets ".len()..]);
+    assert!(directory.join("tenants/acme.json").is_file(), "{}", directory.display());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("the secrets outlived the sandbox", || !directory.exists());
 }

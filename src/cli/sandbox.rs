@@ -34,14 +34,13 @@ fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit,
     // Credentials of production have no business here: a variable that is not set gets a stand-in.
     let env = |name: &str| environment(name).or_else(|| Some(format!("sandbox-{name}")));
     let mut project = Project::load(&global.config, &env)?;
-    let files =
-        tempfile::Builder::new().prefix("tenantry-sandbox-").tempdir().doing("making a directory for the secrets")?;
-    if !args.configured_store {
-        project = project.with_secrets_in(Some(files.path().join("secrets")));
-    }
-    project.desired.advertise = crate::model::Advertise::default();
     out.note("sandbox: starting a throw-away PostgreSQL");
     let server = Server::builder().start().map_err(refused)?;
+    if !args.configured_store {
+        // Deleted with the server, also when this process is killed.
+        project = project.with_secrets_in(Some(server.dir().join("secrets")));
+    }
+    project.desired.advertise = crate::model::Advertise::default();
     let url = server.admin_url();
     let sandbox = Global { database_url: Some(url.clone()), ..global.clone() };
     let mut session = session::open(&sandbox, project, session::Filter::new(&global.target)?)?;

@@ -8,12 +8,17 @@ use super::builder::Builder;
 const FAST: [(&str, &str); 4] =
     [("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off"), ("autovacuum_naptime", "10min")];
 
-/// postgresql.conf's last part; later lines win, so the caller's come last.
-pub(super) fn settings(builder: &Builder, root: &Path, port: u16) -> String {
+/// In our directory, not in the server's.
+pub(super) const FILE: &str = "postgresql.conf";
+
+/// What initdb found out, and our settings; later lines win, so the caller's come last.
+pub(super) fn settings(builder: &Builder, root: &Path, its_own: &Path, port: u16) -> String {
     let mut lines = vec![
+        ("include".to_owned(), its_own.join("data/postgresql.conf").display().to_string()),
+        ("hba_file".to_owned(), root.join("pg_hba.conf").display().to_string()),
         ("listen_addresses".to_owned(), "127.0.0.1,::1".to_owned()),
         ("port".to_owned(), port.to_string()),
-        ("unix_socket_directories".to_owned(), root.display().to_string()),
+        ("unix_socket_directories".to_owned(), its_own.display().to_string()),
         ("password_encryption".to_owned(), "scram-sha-256".to_owned()),
         ("timezone".to_owned(), "UTC".to_owned()),
         ("log_timezone".to_owned(), "UTC".to_owned()),
@@ -32,7 +37,9 @@ pub(super) fn settings(builder: &Builder, root: &Path, port: u16) -> String {
         }
     }
     lines.extend(builder.settings.iter().cloned());
-    lines.iter().map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect()
+    let quoted = |value: &str| value.replace('\'', "''");
+    // `include = '…'` is taken as `include '…'` is (guc-file.l).
+    lines.iter().map(|(name, value)| format!("{name} = '{}'\n", quoted(value))).collect()
 }
 
 /// pg_hba.conf: the first line that fits counts, so the caller's come first.
@@ -51,9 +58,9 @@ mod tests {
     #[test]
     fn the_callers_settings_come_last_and_its_hba_lines_first() {
         let builder = Builder::default().setting("fsync", "on").setting("x", "it's").hba("host all bob all trust");
-        let text = settings(&builder, Path::new("/t"), 1);
+        let text = settings(&builder, Path::new("/t"), Path::new("/t/pg"), 1);
         assert!(text.ends_with("fsync = 'on'\nx = 'it''s'\n"), "{text}");
         assert!(hba(&builder).starts_with("host all bob all trust\nlocal all all"));
-        assert!(!settings(&Builder::default().durable(), Path::new("/t"), 1).contains("fsync"));
+        assert!(!settings(&Builder::default().durable(), Path::new("/t"), Path::new("/t/pg"), 1).contains("fsync"));
     }
 }

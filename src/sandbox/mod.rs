@@ -8,6 +8,7 @@ mod binaries;
 mod builder;
 mod conf;
 mod error;
+mod guard;
 mod owner;
 mod server;
 

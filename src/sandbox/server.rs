@@ -1,10 +1,9 @@
 //! The throw-away server itself: made, started, stopped, and gone when we are.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -18,10 +17,14 @@ use super::binaries::Binaries;
 use super::builder::Builder;
 use super::conf;
 use super::error::{SandboxError, io};
+use super::guard::Guard;
 use super::owner::Owner;
 
 /// A running PostgreSQL whose data nobody will miss. Dropping it stops it and deletes everything; so does the end of this
 /// process, however it ends.
+///
+/// Root starts the server as another user, who must gain nothing by it. So the directory stays root's, with all that root
+/// writes in it, and only one inside of it is that user's: whatever lies there, root neither writes to nor follows.
 pub struct Server {
     root: PathBuf,
     binaries: Binaries,
@@ -30,8 +33,11 @@ pub struct Server {
     port: u16,
     password: String,
     child: Option<Child>,
-    guard: Child,
+    guard: Guard,
 }
+
+/// The server's own directory inside of ours, for its data and its socket. Short: a socket's path has little room.
+const ITS_OWN: &str = "pg";
 
 /// A socket's path may have 107 bytes on Linux and 103 on macOS, where TMPDIR is long; this leaves room for ours.
 const LONGEST_TEMP: usize = 60;
@@ -39,20 +45,6 @@ const LONGEST_TEMP: usize = 60;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between choosing a free port and listening on it somebody else may take it.
 const PORTS_TO_TRY: usize = 5;
-
-/// Waits for the end of its input, which is the end of our process, then stops the server and deletes its directory.
-/// PR_SET_PDEATHSIG would do it at the end of the thread that started the server, which in tests is far too early.
-const GUARD: &str = r#"
-trap '' HUP INT TERM
-read -r _
-file=$1/data/postmaster.pid
-if pid=$(head -n 1 "$file"); then
-  kill -QUIT "$pid"
-  for _ in $(seq 100); do [ -e "$file" ] && kill -0 "$pid" || break; sleep 0.05; done
-  [ -e "$file" ] && kill -KILL "$pid"
-fi 2>/dev/null
-rm -rf -- "$1"
-"#;
 
 impl Server {
     pub fn builder() -> Builder {
@@ -62,23 +54,16 @@ impl Server {
     pub(super) fn create(builder: &Builder) -> Result<Self, SandboxError> {
         let owner = Owner::find()?;
         let binaries = builder.binaries.clone().map_or_else(Binaries::find, Ok)?;
-        let temp = Some(std::env::temp_dir()).filter(|temp| temp.as_os_str().len() <= LONGEST_TEMP);
+        let temp = Some(std::env::temp_dir()).filter(|temp| temp.as_os_str().len() <= LONGEST_TEMP && is_ours(temp));
         let root = tempfile::Builder::new()
             .prefix("tenantry-pg-")
             .tempdir_in(temp.unwrap_or_else(|| "/tmp".into()))
             .map_err(io("make a temporary directory"))?
             .keep();
-        let guard = Command::new("sh")
-            .args(["-c", GUARD, "sh"])
-            .arg(&root)
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .map_err(io("start sh"))?;
-        owner.give(&root)?;
+        let guard = Guard::start(owner, &root, &root.join(ITS_OWN).join("data/postmaster.pid"))?;
+        owner.let_in(&root)?;
+        fs::create_dir(root.join(ITS_OWN)).map_err(io("make the server's directory"))?;
+        owner.give_directory(&root.join(ITS_OWN))?;
         let password = rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect();
         // From here on Drop cleans up, whatever fails.
         let mut server =
@@ -91,7 +76,7 @@ impl Server {
 
     /// Root's programs may be where the user postgres cannot go, such as below /root; then it gets a copy.
     fn make_reachable(&mut self) -> Result<(), SandboxError> {
-        let run = self.owner.command(self.binaries.program("postgres"), &self.root).arg("--version").output();
+        let run = self.owner.command(self.binaries.program("postgres"), &self.its_own()).arg("--version").output();
         if run.is_ok_and(|output| output.status.success()) {
             return Ok(());
         }
@@ -105,11 +90,11 @@ impl Server {
 
     fn initdb(&self) -> Result<(), SandboxError> {
         self.write("password", &self.password)?;
-        let mut initdb = self.owner.command(self.binaries.program("initdb"), &self.root);
+        let mut initdb = self.owner.command(self.binaries.program("initdb"), &self.its_own());
         initdb.args([
             "--username=postgres",
             "--auth=scram-sha-256",
-            "--pwfile=password",
+            "--pwfile=../password",
             "--encoding=UTF8",
             "--locale=C",
         ]);
@@ -123,15 +108,16 @@ impl Server {
             self.write("server.key", &tls.key)?;
             tls.client_ca.iter().try_for_each(|ca| self.write("client_ca.crt", ca))?;
         }
-        fs::write(self.data().join("pg_hba.conf"), conf::hba(&self.builder)).map_err(io("write pg_hba.conf"))
+        self.write("pg_hba.conf", &conf::hba(&self.builder))
     }
 
     fn start_on_a_free_port(&mut self) -> Result<(), SandboxError> {
         for tries_left in (0..PORTS_TO_TRY).rev() {
             self.port = free_port()?;
-            // In a file of its own, so that a second try replaces the first.
-            let text = conf::settings(&self.builder, &self.root, self.port);
-            fs::write(self.data().join("postgresql.auto.conf"), text).map_err(io("write the server's settings"))?;
+            let text = conf::settings(&self.builder, &self.root, &self.its_own(), self.port);
+            // A second try replaces the first.
+            let _ = fs::remove_file(self.root.join(conf::FILE));
+            self.write(conf::FILE, &text)?;
             match self.start_again() {
                 // With one of the two addresses taken the server goes on with the other.
                 Ok(()) if tries_left > 0 && self.log().contains("could not bind IPv4") => self.stop()?,
@@ -151,20 +137,24 @@ impl Server {
         let log = File::options()
             .create(true)
             .append(true)
+            .mode(0o600)
             .open(self.root.join("log"))
             .map_err(io("write the server's log"))?;
-        let mut postgres = self.owner.command(self.binaries.program("postgres"), &self.root);
-        postgres.args(["-D", "data"]).stdout(log.try_clone().map_err(io("write the server's log"))?).stderr(log);
-        let mut child = postgres.spawn().map_err(io("start postgres"))?;
-        let status_file = self.data().join("postmaster.pid");
+        // The shell becomes the server once it has told the guard its number, so that no moment is without a guard.
+        let mut postgres = self.owner.command("sh", &self.its_own());
+        postgres.args(["-c", "echo $$; exec \"$@\" >&2", "sh"]).arg(self.binaries.program("postgres"));
+        postgres.args(["-D", "data", "-c"]).arg(format!("config_file={}", self.root.join(conf::FILE).display()));
+        let mut child = postgres.stdout(self.guard.told()?).stderr(log).spawn().map_err(io("start postgres"))?;
+        let status_file = self.its_own().join("data/postmaster.pid");
         let started = Instant::now();
         // The server writes its state into the file's eighth line.
-        while !fs::read_to_string(&status_file)
+        while !read_a_little(&status_file)
             .is_ok_and(|text| text.lines().nth(7).is_some_and(|state| state.trim() == "ready"))
         {
             let ended = child.try_wait().map_err(io("wait for postgres"))?;
             if ended.is_some() || started.elapsed() > PATIENCE {
                 signal("KILL", &child);
+                self.guard.forget();
                 child.wait().map_err(io("wait for postgres"))?;
                 return Err(SandboxError::NotStarted { log: self.log() });
             }
@@ -186,6 +176,8 @@ impl Server {
 
     fn stop_by(&mut self, by: &str) -> Result<(), SandboxError> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
+        // Its number is ours alone until it was waited for.
+        self.guard.forget();
         signal(by, &child);
         let asked = Instant::now();
         while child.try_wait().map_err(io("wait for postgres"))?.is_none() {
@@ -203,8 +195,13 @@ impl Server {
         self.port
     }
 
-    /// Where the unix socket is.
-    pub fn socket_dir(&self) -> &Path {
+    /// Where the unix socket is. The user that the server runs as may write there.
+    pub fn socket_dir(&self) -> PathBuf {
+        self.its_own()
+    }
+
+    /// What is below it is deleted when the server is, and also when this process is killed. Ours alone to write to.
+    pub fn dir(&self) -> &Path {
         &self.root
     }
 
@@ -236,11 +233,12 @@ impl Server {
         fs::read_to_string(self.root.join("log")).unwrap_or_default()
     }
 
-    fn data(&self) -> PathBuf {
-        self.root.join("data")
+    fn its_own(&self) -> PathBuf {
+        self.root.join(ITS_OWN)
     }
 
-    /// A file only its owner may read, as the server demands of keys.
+    /// A file only the server's user may read, as the server demands of keys; in a directory where nobody else can put
+    /// anything in its place.
     fn write(&self, name: &str, text: &str) -> Result<(), SandboxError> {
         let path = self.root.join(name);
         let mut file = File::options()
@@ -250,7 +248,7 @@ impl Server {
             .open(&path)
             .map_err(io("write a file for the server"))?;
         file.write_all(text.as_bytes()).map_err(io("write a file for the server"))?;
-        self.owner.give(&path)
+        self.owner.give(&file)
     }
 }
 
@@ -265,9 +263,28 @@ impl Drop for Server {
         // There is nobody to tell of a failure here, and the guard tries again.
         let _ = self.stop_immediate();
         let _ = fs::remove_dir_all(&self.root);
-        drop(self.guard.stdin.take());
-        let _ = self.guard.wait();
+        self.guard.end();
     }
+}
+
+/// Nobody but root and ourselves can put another directory in the place of ours there.
+fn is_ours(directory: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    const STICKY: u32 = 0o1000;
+    const OTHERS_WRITE: u32 = 0o022;
+    fs::metadata(directory).is_ok_and(|found| {
+        let trusted = [0, rustix::process::geteuid().as_raw()].contains(&found.uid());
+        trusted && (found.mode() & OTHERS_WRITE == 0 || found.mode() & STICKY != 0)
+    })
+}
+
+/// The beginning of a file that another user may have replaced: no link is followed, no pipe is waited for.
+fn read_a_little(path: &Path) -> std::io::Result<String> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let mut text = String::new();
+    file.take(4096).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// A port that is free on both loopback addresses, where the machine has both.

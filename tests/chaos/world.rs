@@ -161,7 +161,7 @@ impl World {
         self.bao.kill();
         fs::create_dir_all(to).unwrap();
         for (name, from) in
-            [("project", self.dir.path()), ("openbao", self.bao.dir()), ("postgresql", self.server.socket_dir())]
+            [("project", self.dir.path()), ("openbao", self.bao.dir()), ("postgresql", self.server.dir())]
         {
             let status = Command::new("cp").args(["-a", "--"]).arg(from).arg(to.join(name)).status().unwrap();
             assert!(status.success());
