@@ -34,7 +34,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
     let mut client = target.connect_admin()?;
 
     // Held until the session ends: nobody else changes tenants between our look and our work.
-    let lock = if apply { Some(Lock::take(&mut client, &target)?) } else { None };
+    let lock = if apply { Some(Lock::take(&mut client, &target, std::time::Duration::ZERO)?) } else { None };
     let observed = inspect::observe(&mut client, &target, store.as_ref(), &project.desired, Sizes::Removed)?;
     let plan: Plan = plan::diff(&project.desired, &observed, &|_tenant| true);
     let mut text = render::text::plan(&plan, &Style::default());

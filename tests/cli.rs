@@ -92,25 +92,40 @@ fn a_second_apply_is_refused_and_told_who_is_at_work() {
         fleet.declare("lo-one = {}");
         let mut holder = fleet.database.client();
         let key = i64::from_be_bytes(*b"tenantry");
+        let year = holder.query_one("SELECT to_char(now(), 'YYYY-MM-DD')", &[]).unwrap().get::<_, String>(0);
+        let refused = |fleet: &Fleet| {
+            fleet
+                .try_apply()
+                .ends(1)
+                .says("another apply is already running")
+                .says("postgres from 127.0.0.1")
+                .says("the first apply")
+                .says(&format!("since {year}"))
+                .says("--lock-timeout 5m");
+        };
+        // Before there is a registry, and of a version of tenantry that knew no other lock.
         holder
             .batch_execute(&format!("SET application_name = 'the first apply'; SELECT pg_advisory_lock({key})"))
             .unwrap();
-        let year = holder.query_one("SELECT to_char(now(), 'YYYY-MM-DD')", &[]).unwrap().get::<_, String>(0);
-        fleet
-            .try_apply()
-            .ends(1)
-            .says("another apply is at work")
-            .says("postgres from 127.0.0.1")
-            .says("the first apply")
-            .says(&format!("since {year}"));
+        refused(&fleet);
+        holder.batch_execute("SELECT pg_advisory_unlock_all()").unwrap();
+        fleet.applies_and_settles();
+        holder.batch_execute(&format!("SELECT pg_advisory_lock({key})")).unwrap();
+        refused(&fleet);
+        holder.batch_execute("SELECT pg_advisory_unlock_all()").unwrap();
+        holder.batch_execute(include_str!("../src/registry/sql/lock_take.sql")).unwrap();
+        refused(&fleet);
         fleet.run(&["plan"]).ends(0);
         // A lock of another database's is none of ours.
-        Fleet::usual(version, "free").run(&["plan", "-c", "none.toml"]).ends(1);
+        let other = Fleet::usual(version, "free");
+        other.declare("free-one = {}");
+        other.applies_and_settles();
+        // Whoever waits gets it.
+        fleet.declare("lo-one = { connection_limit = 5 }");
+        let waiting = fleet.command(&["apply", "-y", "--lock-timeout", "2m"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
         drop(holder);
-        let begun = Instant::now();
-        while fleet.try_apply().code != 0 {
-            assert!(begun.elapsed() < Duration::from_secs(60));
-        }
+        assert!(waiting.wait_with_output().unwrap().status.success());
         fleet.settled();
     }
 }

@@ -35,7 +35,7 @@ pub fn run() -> Result<String, Box<dyn Error>> {
     let target = project.target(Some(&server.admin_url()))?;
     let store = project.store()?;
     let mut client = target.connect_admin()?;
-    let lock = Lock::take(&mut client, &target)?;
+    let lock = Lock::take(&mut client, &target, std::time::Duration::ZERO)?;
     let observed = inspect::observe(&mut client, &target, store.as_ref(), &project.desired, Sizes::Removed)?;
     let plan = plan::diff(&project.desired, &observed, &|_tenant| true);
     let report = Apply {

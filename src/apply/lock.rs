@@ -1,5 +1,10 @@
-//! One apply per database: a session advisory lock, proved to be held.
+//! One apply per database: a row of the registry, held by a session for as long as it lasts.
+//!
+//! An advisory lock would not do: any role that may connect can take one, and keep the fleet from being changed. The row is
+//! only for whoever may write to the registry. Before there is a registry there is nothing but an advisory lock; and
+//! versions of tenantry that knew no other are kept away by taking it too.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -9,10 +14,16 @@ use super::outcome::TenantError;
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::literal;
-use crate::registry::LOCK_KEY as KEY;
+use crate::registry::{self, Holder, LOCK_KEY as KEY, Taken};
 
 /// A session outlives its client, which ended or was killed, until PostgreSQL has noticed: on a busy machine a moment.
 const LETTING_GO: Duration = Duration::from_secs(1);
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long the transactions of a run that lost its lock are waited for (`lock_timeout`).
+const LAST_TRANSACTIONS: &str = "60s";
 
 /// SQLSTATE, of no class of PostgreSQL's own: the session that took the lock holds it no more.
 const LOST: &str = "TNLCK";
@@ -23,38 +34,83 @@ const LOST: &str = "TNLCK";
 pub struct Lock {
     /// Backends' numbers are given again, so its start is a part of who it is. `None`: nobody is to be kept away.
     backend: Option<(i32, String)>,
+    /// Its number among the lock's holders. Not there until there is a registry.
+    fence: OnceLock<i64>,
     lost: AtomicBool,
 }
 
 impl Lock {
-    /// On the session of `client`, which leads to `target`.
+    /// On the session of `client`, which leads to `target`. `wait`: for how long another apply is waited for.
     ///
     /// # Errors
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
-    pub fn take(client: &mut Client, target: &Target) -> Result<Self, Error> {
+    pub fn take(client: &mut Client, target: &Target, wait: Duration) -> Result<Self, Error> {
         let begun = Instant::now();
-        // Without parameters: a statement prepared behind a pooler may be carried out where it was not prepared.
-        while !is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing("taking the lock")? {
-            if begun.elapsed() > LETTING_GO {
-                return Err(Self::held_by_another(client));
+        let fence = OnceLock::new();
+        loop {
+            let holder = match Self::attempt(client)? {
+                Attempt::Ours(number) => {
+                    number.map(|number| fence.set(number));
+                    break;
+                }
+                Attempt::Theirs(holder) => holder,
+            };
+            if begun.elapsed() > wait.max(LETTING_GO) {
+                return Err(held_by(holder));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(PAUSE);
         }
+        let backend = Self::this_session(client).doing("making sure of the lock")?;
+        let lock = Self { backend: Some(backend), fence, lost: AtomicBool::new(false) };
         // Behind a transaction pooler the next statement may run in another session, and the lock means nothing. As long
         // as nobody else is there it runs in the same one, but then so does a statement of another connection.
-        if !Self::is_held_here(client)? || Self::is_held_here(&mut target.connect_admin()?)? {
+        if !lock.is_held_here(client)? || lock.is_held_here(&mut target.connect_admin()?)? {
             return Err(Error::refused(
                 "the lock just taken is not this connection's own: the connection goes through a transaction pooler",
                 "connect to PostgreSQL itself, or to a pool in session mode",
             ));
         }
-        let backend = Self::this_session(client).doing("making sure of the lock")?;
-        Ok(Self { backend: Some(backend), lost: AtomicBool::new(false) })
+        Ok(lock)
+    }
+
+    fn attempt(client: &mut Client) -> Result<Attempt, Error> {
+        let doing = "taking the lock";
+        let advisory = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing(doing)?;
+        if registry::has_lock(client).doing(doing)? {
+            if !advisory && let Some(holder) = advisory_holder(client, true)? {
+                return Ok(Attempt::Theirs(Some(holder)));
+            }
+            return match registry::take_lock(client, LAST_TRANSACTIONS) {
+                Ok(Taken::Ours(fence)) => Ok(Attempt::Ours(Some(fence))),
+                Ok(Taken::Theirs(holder)) => {
+                    is_true(client, &format!("pg_catalog.pg_advisory_unlock({KEY})")).doing(doing)?;
+                    Ok(Attempt::Theirs(Some(holder)))
+                }
+                Err(error) if error.code().is_some_and(|code| code.code() == "42501") => Err(only_a_reader(client)?),
+                Err(error) => Err(error).doing(doing),
+            };
+        }
+        Ok(if advisory { Attempt::Ours(None) } else { Attempt::Theirs(advisory_holder(client, false)?) })
     }
 
     /// For what is never committed.
     pub(crate) fn of_a_rehearsal() -> Self {
-        Self { backend: None, lost: AtomicBool::new(false) }
+        Self { backend: None, fence: OnceLock::new(), lost: AtomicBool::new(false) }
+    }
+
+    /// Once the registry is made, or is of this version's form: making it took the lock for the session that did.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub(super) fn settle(&self, client: &mut Client) -> Result<(), Error> {
+        let doing = "making sure of the lock";
+        if self.fence.get().is_none()
+            && registry::has_lock(client).doing(doing)?
+            && let Some(fence) = registry::lock_held_as(client).doing(doing)?
+        {
+            let _ = self.fence.set(fence);
+        }
+        Ok(())
     }
 
     fn this_session(client: &mut Client) -> Result<(i32, String), postgres::Error> {
@@ -66,19 +122,20 @@ impl Lock {
     }
 
     /// SQL for any other session, that fails when the lock is lost: somebody else may have taken it since, and changed what
-    /// the plan was made of.
+    /// the plan was made of. In a transaction it also keeps everybody else from taking it until that has ended.
     pub(super) fn check(&self) -> Option<String> {
         let (pid, start) = self.backend.as_ref().map(|(pid, start)| (pid, literal(start)))?;
+        let fence = self.fence.get().map_or_else(String::new, |fence| {
+            format!("PERFORM FROM tenantry.apply_lock WHERE fence = {fence} FOR KEY SHARE; held := FOUND; ")
+        });
         // A transaction sees sessions as they were when it first looked.
         Some(format!(
-            "DO $$BEGIN PERFORM pg_catalog.pg_stat_clear_snapshot(); \
-             IF NOT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_get_activity({pid}) a ON a.pid = l.pid \
-             WHERE a.backend_start = {start}::pg_catalog.timestamptz AND l.locktype = 'advisory' AND l.granted \
-             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-             AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = {KEY} AND l.objsubid = 1) THEN \
+            "DO $$DECLARE held bool := true; BEGIN {fence}PERFORM pg_catalog.pg_stat_clear_snapshot(); \
+             IF NOT held OR NOT EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity({pid}) a \
+             WHERE a.backend_start = {start}::pg_catalog.timestamptz) THEN \
              RAISE EXCEPTION USING ERRCODE = '{LOST}', \
-             MESSAGE = 'the lock of apply is lost: the session that held it (backend {pid}) has ended, and another apply may be at work', \
-             HINT = 'the server''s log says why it ended; apply again, which plans anew'; END IF; END$$"
+             MESSAGE = 'the lock of apply is lost: the session that held it (backend {pid}) has ended, and another apply may be running', \
+             HINT = 'the server''s log says why it ended; apply again, which plans again'; END IF; END$$"
         ))
     }
 
@@ -94,52 +151,77 @@ impl Lock {
     }
 
     /// Held by the session in which this very statement runs.
-    fn is_held_here(client: &mut Client) -> Result<bool, Error> {
+    fn is_held_here(&self, client: &mut Client) -> Result<bool, Error> {
+        let doing = "making sure of the lock";
+        if let Some(fence) = self.fence.get() {
+            return Ok(registry::lock_held_as(client).doing(doing)? == Some(*fence));
+        }
         let held = format!(
             "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() \
              AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
              AND (classid::int8 << 32) | objid::int8 = {KEY} AND objsubid = 1 AND granted)"
         );
-        is_true(client, &held).doing("making sure of the lock")
+        is_true(client, &held).doing(doing)
     }
+}
 
-    fn held_by_another(client: &mut Client) -> Error {
-        let holder = client.query_opt(
-            "SELECT a.usename::text, coalesce(a.client_addr::text, 'a local socket'), a.application_name, \
-             pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), a.pid, a.usename = current_user \
-             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::int8 << 32) | l.objid::int8 = $1 \
-             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1",
-            &[&KEY],
+enum Attempt {
+    /// With the number of a holder, where there is a registry.
+    Ours(Option<i64>),
+    Theirs(Option<Holder>),
+}
+
+/// Who has the advisory lock. `administrators`: only of those who may write to the registry, or to the roles; others
+/// take it for purposes of their own, or to be in the way.
+fn advisory_holder(client: &mut Client, administrators: bool) -> Result<Option<Holder>, Error> {
+    let holder = client.query_opt(
+        "SELECT a.pid, coalesce(a.usename::text, '') AS username, coalesce(a.client_addr::text, 'a local socket') AS client_address, \
+         coalesce(a.application_name, '') AS application_name, \
+         coalesce(pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), '') AS since \
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND (l.classid::int8 << 32) | l.objid::int8 = $1 \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+         AND (NOT $2 OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid AND (r.rolsuper OR r.rolcreaterole))) LIMIT 1",
+        &[&KEY, &administrators],
+    );
+    let holder = holder.doing("asking who holds the lock")?;
+    Ok(holder.map(|row| Holder {
+        backend: row.get("pid"),
+        username: row.get("username"),
+        client_address: row.get("client_address"),
+        application_name: row.get("application_name"),
+        since: row.get("since"),
+    }))
+}
+
+/// Whoever may look, and not write.
+fn only_a_reader(client: &mut Client) -> Result<Error, Error> {
+    let row = client.query_one(
+        "SELECT session_user::text, pg_catalog.pg_get_userbyid(n.nspowner)::text FROM pg_catalog.pg_namespace n WHERE n.nspname = 'tenantry'",
+        &[],
+    );
+    let row = row.doing("asking who owns tenantry's own tables")?;
+    let (reader, keeper): (String, String) = (row.get(0), row.get(1));
+    Ok(Error::refused(
+        format!("{reader} may not write to tenantry's own tables: it may plan, and not apply; nothing was changed"),
+        format!("connect as {keeper}, which owns them"),
+    ))
+}
+
+fn held_by(holder: Option<Holder>) -> Error {
+    let hint = "wait until it is done and run this again, or let this wait for it: --lock-timeout 5m";
+    let Some(Holder { backend, username, client_address, application_name, since }) = holder else {
+        return Error::refused(
+            "another apply is already running on this database: a session that has just ended",
+            hint,
         );
-        let Ok(Some(row)) = holder else {
-            return Error::refused(
-                "another apply is at work on this database: a session that has just ended",
-                "wait until it is done, and run this again",
-            );
-        };
-        let pid: i32 = row.get(4);
-        let user = row.get::<_, Option<String>>(0).unwrap_or_default();
-        let who = format!(
-            "{user} from {} ({}, backend {pid}) since {}",
-            row.get::<_, String>(1),
-            row.get::<_, Option<String>>(2).unwrap_or_default(),
-            row.get::<_, Option<String>>(3).unwrap_or_default(),
-        );
-        if row.get::<_, Option<bool>>(5) == Some(true) {
-            return Error::refused(
-                format!("another apply is at work on this database: {who}"),
-                "wait until it is done, and run this again",
-            );
-        }
-        // Advisory locks are anybody's to take: a tenant can, to keep its fleet from being changed.
-        Error::refused(
-            format!("the lock of apply is held by another role than ours: {who}"),
-            format!(
-                "if {user} runs no tenantry, end that session: SELECT pg_terminate_backend({pid});   and run this again"
-            ),
-        )
-    }
+    };
+    Error::refused(
+        format!(
+            "another apply is already running on this database: {username} from {client_address} ({application_name}, backend {backend}) since {since}"
+        ),
+        format!("{hint}   If {username} runs no tenantry, end that session: SELECT pg_terminate_backend({backend});"),
+    )
 }
 
 fn is_true(client: &mut Client, condition: &str) -> Result<bool, postgres::Error> {

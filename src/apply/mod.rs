@@ -71,6 +71,7 @@ impl Apply<'_> {
     /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
         shared::run(client, self, plan, Stage::Before)?;
+        self.lock.settle(client)?;
         // A plan without work, of a fleet without tenants say, makes no registry.
         if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
             registry::settle(client)?;

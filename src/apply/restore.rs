@@ -29,6 +29,7 @@ impl Restore<'_> {
     /// What PostgreSQL or pg_restore answered; then nothing of the tenant is left, unless the error says so.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
         shared::run(client, self.apply, plan, Stage::Before)?;
+        self.apply.lock.settle(client)?;
         registry::settle(client)?;
         self.clear(client)?;
         self.make(client)?;

@@ -25,7 +25,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         ));
     }
     let mut session = session::connect(global)?.deep(args.deep);
-    let lock = session.lock()?;
+    let lock = session.lock(&args.lock)?;
     if let Some(saved) = &saved {
         session.retarget(saved.targets())?;
         session = session.deep(saved.deep());

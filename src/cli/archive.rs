@@ -21,7 +21,7 @@ pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
 fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     // No apply meanwhile: it could rename, or drop, what is being read.
-    let _lock = Lock::take(&mut session.client, &session.target)?;
+    let _lock = Lock::take(&mut session.client, &session.target, args.lock.lock_timeout.unwrap_or_default())?;
     let mut observed = session.observe(Sizes::Removed)?;
     let unknown = || {
         Failure::refused(

@@ -124,6 +124,14 @@ pub struct PlanArgs {
     pub detailed_exitcode: bool,
 }
 
+/// Of the commands that only one may run at a time.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// Wait so long for another apply on the same database, such as 5m, rather than give up at once
+    #[arg(long, value_name = "DURATION", value_parser = crate::config::duration)]
+    pub lock_timeout: Option<std::time::Duration>,
+}
+
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan saved with plan --out: applied as saved, refused when stale
@@ -141,6 +149,8 @@ pub struct ApplyArgs {
     /// Allow up to N tenants to be removed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub allow_removals: usize,
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +187,8 @@ pub struct RotateArgs {
     /// Of those, the tenants whose password is at least so old, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = crate::config::duration)]
     pub older_than: Option<std::time::Duration>,
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 #[derive(Debug, Args)]
@@ -192,12 +204,16 @@ pub struct ArchiveArgs {
     /// Where to write; else [archive] dir
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
     /// The archive's manifest (.json), or the dump beside it
     pub file: PathBuf,
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 #[derive(Debug, Args)]

@@ -21,7 +21,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let opened = archive::open(&args.file)?;
     let manifest = &opened.manifest;
     let mut session = session::connect(global)?;
-    let lock = session.lock()?;
+    let lock = session.lock(&args.lock)?;
     let declared = session.project.desired.tenants.get(&manifest.tenant);
     let tenant = archive::refuse_other_names(manifest, declared)?.clone();
     let observed = session.observe(Sizes::Removed)?;

@@ -17,7 +17,7 @@ use crate::plan::{TenantPlan, rotation};
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     session.declares(global, &args.tenants)?;
-    let lock = session.lock()?;
+    let lock = session.lock(&args.lock)?;
     let observed = session.observe(Sizes::Removed)?;
     apply::must_see_everything(&observed)?;
     session.selects_something(&observed)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::args::{Format, Global, SandboxArgs};
 use super::exit::Exit;
@@ -67,7 +68,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     if out.format == Format::Text {
         out.print(&plan::rendered(&first, out))?;
     }
-    let lock = Lock::take(&mut session.client, &session.target)?;
+    let lock = Lock::take(&mut session.client, &session.target, Duration::ZERO)?;
     let report = apply::carry_out(global, session, &lock, &observed, &first, &STOP, out)?;
     if out.format == Format::Text {
         out.print(&render::report::text(&report, &first, &out.style()))?;

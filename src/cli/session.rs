@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use postgres::Client;
 
-use super::args::Global;
+use super::args::{Global, LockArgs};
 use super::failure::Failure;
 use crate::apply::Lock;
 use crate::archive;
@@ -88,8 +88,8 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
 impl Session {
     /// For who writes secrets: apply's lock, and nothing half-written in the store. Taken before the look, so that what is
     /// shown is what is there until it is changed.
-    pub fn lock(&mut self) -> Result<Lock, Failure> {
-        let lock = Lock::take(&mut self.client, &self.target)?;
+    pub fn lock(&mut self, wait: &LockArgs) -> Result<Lock, Failure> {
+        let lock = Lock::take(&mut self.client, &self.target, wait.lock_timeout.unwrap_or_default())?;
         self.store.tidy().doing("tidying up the secret store")?;
         Ok(lock)
     }

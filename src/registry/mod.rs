@@ -1,7 +1,9 @@
 //! The tool's own tables, `tenantry.tenants` and `tenantry.audit_log`, made and upgraded by refinery.
 
+mod lock;
 mod rows;
 
+pub(crate) use lock::{Holder, Taken, has_lock, held_as as lock_held_as, take as take_lock};
 pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, rotate, secret_is_gone, upsert};
 
 use postgres::{GenericClient, Transaction};
@@ -94,7 +96,8 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let applied = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     let identity = identity(transaction)?;
-    let mut tenants = rows::read(transaction)?;
+    let others_at_work = others_at_work(transaction).doing("asking who holds the lock of apply")?;
+    let mut tenants = rows::read(transaction, others_at_work)?;
     if identity.as_ref().is_some_and(|identity| !identity.is_of_here) {
         // It came with a dump, or is of a copy. There every object has another OID, and what has one of these by chance is
         // something else.
@@ -108,6 +111,17 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
         rows::read_leftovers(transaction, &mut registry)?;
     }
     Ok(registry)
+}
+
+/// Whether somebody else holds the lock. Who may not read it, because it was granted the other tables before there was this
+/// one, takes it for held: then nothing is told as left over that may be in use.
+fn others_at_work(transaction: &mut Transaction<'_>) -> Result<bool, postgres::Error> {
+    let row = transaction.query_one(include_str!("sql/lock_readable.sql"), &[&LOCK_KEY])?;
+    match row.get::<_, Option<bool>>("is_readable") {
+        Some(true) => lock::is_held_by_another(transaction),
+        Some(false) => Ok(true),
+        None => Ok(row.get("advisory")),
+    }
 }
 
 struct Identity {

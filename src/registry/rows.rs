@@ -42,13 +42,17 @@ pub struct Row<'a> {
     pub password_changed: bool,
 }
 
-/// Every row, by tenant. A value that this version does not know is an error, not a guess.
+/// Every row, by tenant. A value that this version does not know is an error, not a guess. Whoever makes a deputy holds the
+/// lock: without `others_at_work` one is left over.
 ///
 /// # Errors
 /// What PostgreSQL answered, or the tenant whose row cannot be read, with why.
-pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantKey, Registered>, Error> {
+pub(super) fn read(
+    transaction: &mut Transaction<'_>,
+    others_at_work: bool,
+) -> Result<BTreeMap<TenantKey, Registered>, Error> {
     let mut tenants = BTreeMap::new();
-    for row in transaction.query(READ, &[&super::LOCK_KEY]).doing("reading tenantry.tenants")? {
+    for row in transaction.query(READ, &[]).doing("reading tenantry.tenants")? {
         let name: String = row.get("tenant");
         let unknown = || {
             Error::refused(
@@ -96,7 +100,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>) -> Result<BTreeMap<TenantK
             password_changed_at: row.get("password_changed_at"),
             former_secrets: Vec::new(),
             deputy: row.get("deputy"),
-            deputy_at_work: row.get("deputy_at_work"),
+            deputy_at_work: others_at_work,
         };
         tenants.insert(key, registered);
     }

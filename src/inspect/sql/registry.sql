@@ -4,10 +4,6 @@ SELECT tenant, schema_name, schema_oid, username, owner, access, state, on_remov
        created_at, password_changed_at,
        -- Through to_jsonb: a registry that waits for its upgrade has no such column yet.
        to_jsonb(t) ->> 'deputy' AS deputy,
-       to_jsonb(t) ->> 'secret_place' AS secret_place,
-       -- Whoever makes a deputy holds the lock ($1); without a holder the deputy is left over.
-       EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()
-               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-               AND (l.classid::int8 << 32) | l.objid::int8 = $1) AS deputy_at_work
+       to_jsonb(t) ->> 'secret_place' AS secret_place
 FROM tenantry.tenants t
 ORDER BY tenant

@@ -18,7 +18,7 @@ SELECT current_setting('server_version_num')::int AS version_num,
        nullif(me.rolname, r.rolname)::text AS reader,
        has_schema_privilege(k.oid, 'USAGE')
        AND (SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class c
-            WHERE c.relnamespace = k.oid AND c.relkind = 'r' AND c.relname <> 'audit_log') AS registry_is_readable,
+            WHERE c.relnamespace = k.oid AND c.relkind = 'r' AND c.relname NOT IN ('apply_lock', 'audit_log')) AS registry_is_readable,
        r.rolsuper AS superuser,
        r.rolcreaterole AS createrole,
        has_database_privilege(r.oid, d.oid, 'CREATE') AS can_create_schema,

@@ -1,0 +1,94 @@
+//! The row that says who may change tenants now.
+//!
+//! Every statement is a simple query: a statement prepared behind a pooler may be carried out where it was not prepared.
+
+use postgres::{Client, GenericClient, SimpleQueryMessage, SimpleQueryRow, Transaction};
+
+const HOLDER: &str = include_str!("sql/lock_holder.sql");
+const TAKE: &str = include_str!("sql/lock_take.sql");
+
+/// A session that has the lock, and is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub backend: i32,
+    pub username: String,
+    pub client_address: String,
+    pub application_name: String,
+    pub since: String,
+}
+
+/// How an attempt to take the lock ended.
+pub(crate) enum Taken {
+    /// By us, as the holder of this number.
+    Ours(i64),
+    Theirs(Holder),
+}
+
+/// A registry of an older form has no such row.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(crate) fn has_lock(client: &mut Client) -> Result<bool, postgres::Error> {
+    // Not by to_regclass: it fails where we have no USAGE on the schema.
+    let sql = "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE n.nspname = 'tenantry' AND c.relname = 'apply_lock'";
+    Ok(first(client.simple_query(sql)?).is_some())
+}
+
+/// Takes the lock, if nobody has it whose session is there. Waits for the transactions of whoever worked under it last,
+/// which hold the row.
+///
+/// # Errors
+/// What PostgreSQL answered; 55P03 when those transactions take longer than `patience`, a value of `lock_timeout`.
+pub(crate) fn take(client: &mut Client, patience: &str) -> Result<Taken, postgres::Error> {
+    let mut transaction = client.transaction()?;
+    transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{patience}'"))?;
+    let holder = first(transaction.simple_query(&format!("{HOLDER} FOR UPDATE"))?);
+    if let Some(row) = holder.filter(|row| is_true(row, "is_alive") && !is_true(row, "is_ours")) {
+        return Ok(Taken::Theirs(read(&row)));
+    }
+    let fence = number(first(transaction.simple_query(TAKE)?).as_ref(), "fence");
+    transaction.commit()?;
+    Ok(Taken::Ours(fence))
+}
+
+/// The number under which this session holds the lock.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(crate) fn held_as(client: &mut Client) -> Result<Option<i64>, postgres::Error> {
+    let row = first(client.simple_query(HOLDER)?);
+    Ok(row.filter(|row| is_true(row, "is_ours") && is_true(row, "is_alive")).map(|row| number(Some(&row), "fence")))
+}
+
+/// Somebody else's session that has the lock now, and is there.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(super) fn is_held_by_another(transaction: &mut Transaction<'_>) -> Result<bool, postgres::Error> {
+    let row = first(GenericClient::simple_query(transaction, HOLDER)?);
+    Ok(row.is_some_and(|row| is_true(&row, "is_alive") && !is_true(&row, "is_ours")))
+}
+
+fn read(row: &SimpleQueryRow) -> Holder {
+    let text = |column: &str| row.get(column).unwrap_or_default().to_owned();
+    Holder {
+        backend: text("backend").parse().unwrap_or_default(),
+        username: text("username"),
+        client_address: text("client_address"),
+        application_name: text("application_name"),
+        since: text("since"),
+    }
+}
+
+fn first(answers: Vec<SimpleQueryMessage>) -> Option<SimpleQueryRow> {
+    answers.into_iter().find_map(|answer| if let SimpleQueryMessage::Row(row) = answer { Some(row) } else { None })
+}
+
+fn is_true(row: &SimpleQueryRow, column: &str) -> bool {
+    row.get(column) == Some("t")
+}
+
+fn number(row: Option<&SimpleQueryRow>, column: &str) -> i64 {
+    row.and_then(|row| row.get(column)).and_then(|text| text.parse().ok()).unwrap_or_default()
+}
