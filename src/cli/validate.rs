@@ -7,7 +7,8 @@ use super::output::Output;
 use super::session;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let desired = session::load(global)?.desired;
+    let project = session::load(global)?;
+    let desired = project.desired;
     let (tenants, migrations) = (desired.tenants.len(), desired.migrations.len());
     let warnings: Vec<_> = desired.migrations.iter().flat_map(|file| &file.warnings).collect();
     if out.format == Format::Json {
@@ -15,13 +16,15 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
             .iter()
             .map(|w| serde_json::json!({ "file": w.file, "line": w.line, "message": w.message }))
             .collect();
-        let report =
-            serde_json::json!({ "valid": true, "tenants": tenants, "migrations": migrations, "warnings": warnings });
+        let report = serde_json::json!({ "valid": true, "tenants": tenants, "migrations": migrations, "warnings": warnings, "not_run": project.not_run });
         out.print(&format!("{report:#}\n"))?;
         return Ok(Exit::Ok);
     }
     for warning in warnings {
         out.note(&format!("warning: {}:{} {}", warning.file, warning.line, warning.message));
+    }
+    if !project.not_run.is_empty() {
+        out.note(&format!("no migrations, and not run: {}", project.not_run.join(", ")));
     }
     out.print(&format!(
         "{} is valid: {}, {}.\n",
