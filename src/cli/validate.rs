@@ -5,12 +5,13 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::session;
+use crate::migrations::{MigrationFile, MigrationWarning};
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let project = session::load(global)?;
     let desired = project.desired;
     let (tenants, migrations) = (desired.tenants.len(), desired.migrations.len());
-    let warnings: Vec<_> = desired.migrations.iter().flat_map(|file| &file.warnings).collect();
+    let warnings: Vec<_> = desired.migrations.iter().flat_map(warnings_of).collect();
     if out.format == Format::Json {
         let warnings: Vec<_> = warnings
             .iter()
@@ -33,6 +34,18 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         count(migrations, "migration")
     ))?;
     Ok(Exit::Ok)
+}
+
+/// What the file's linter says, and where the linter stops: the statement may be right, or a typing error.
+fn warnings_of(file: &MigrationFile) -> Vec<MigrationWarning> {
+    let unknown = file.unknown.map(|line| MigrationWarning {
+        file: file.file.clone(),
+        line,
+        message:
+            "is no SQL that tenantry knows: from here on the file is not checked, and PostgreSQL has the last word"
+                .into(),
+    });
+    file.warnings.iter().cloned().chain(unknown).collect()
 }
 
 pub fn count(n: usize, noun: &str) -> String {

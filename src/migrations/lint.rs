@@ -77,7 +77,9 @@ pub(super) fn check(
         }
     }
     if let Some(line) = cut.unknown {
-        if no_transaction && for_psql.is_empty() {
+        // What it may be once the others are mended is seen then.
+        let refused = cut.looks.iter().any(|look| matches!(look.place, Place::Nowhere(..)));
+        if no_transaction && for_psql.is_empty() && !refused {
             let message = format!("is no SQL that is known here; {OUTSIDE}");
             fault(Some(line), &message, "write the statement another way, or put it into a file without the comment");
         }

@@ -16,6 +16,7 @@ pub use look::Extension;
 pub use names::{Beside, Misnamed, beside};
 pub use statements::{Detach, Statement};
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use refinery_core::{Migration, SchemaVersion};
@@ -36,6 +37,8 @@ pub struct MigrationFile {
     pub warnings: Vec<MigrationWarning>,
     /// Costly where the table is large.
     pub blocking: Vec<Blocking>,
+    /// The line of the first thing that the parser does not know; from there on PostgreSQL alone says what it is.
+    pub unknown: Option<usize>,
     /// The extensions it makes or drops.
     pub extensions: Vec<Extension>,
     migration: Migration,
@@ -68,7 +71,11 @@ impl MigrationFile {
             .lines()
             .take_while(|line| line.trim().is_empty() || line.trim_start().starts_with("--"))
             .any(|line| line.trim() == NO_TRANSACTION);
-        let (faults, warnings) = lint::check(file, &text, &cut, for_psql, no_transaction);
+        let (mut faults, warnings) = lint::check(file, &text, &cut, for_psql, no_transaction);
+        if faults.is_empty() && matches!(text, Cow::Owned(_)) && *text != *sql.trim_start_matches('\u{feff}') {
+            // Where the parser does not know the COPY, its rows are all the same no SQL.
+            faults = fault("holds rows for psql's COPY … FROM stdin".into(), "write them as INSERT INTO … VALUES");
+        }
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -83,6 +90,7 @@ impl MigrationFile {
             no_transaction,
             warnings,
             blocking: cut.blocking,
+            unknown: cut.unknown,
             extensions: cut.looks.into_iter().flat_map(|look| look.extensions).collect(),
             migration,
         })

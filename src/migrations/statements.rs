@@ -125,7 +125,9 @@ pub(super) fn cut(sql: &str) -> Result<Cut, ParseError> {
                 continue;
             }
             // A statement that ends where the unknown begins may be the beginning of something else.
-            if range.end < known || error.is_none() {
+            let whole = range.end < known || error.is_none();
+            // But whatever follows SET ROLE, such as "=", it is one.
+            if whole || (range.end == known && matches!(statement, ast::Stmt::SetRole(_))) {
                 cut.looks.push(looks.look(&statement, line));
             }
             cut.statements.push(Statement::new(sql, line));
