@@ -5,7 +5,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::session;
-use crate::migrations::{MigrationFile, MigrationWarning};
+use crate::migrations::{MigrationFile, MigrationWarning, place};
+use crate::render::fold;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let project = session::load(global)?;
@@ -21,8 +22,13 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         out.print(&format!("{report:#}\n"))?;
         return Ok(Exit::Ok);
     }
-    for warning in warnings {
-        out.note(&format!("warning: {}:{} {}", warning.file, warning.line, warning.message));
+    let warnings: Vec<_> = warnings.iter().map(|w| place(&w.file, w.line) + &w.message).collect();
+    let shown = match out.verbose {
+        true => warnings,
+        false => fold::lines(warnings.iter().map(String::as_str)).into_iter().map(|(_, warning)| warning).collect(),
+    };
+    for warning in shown {
+        out.note(&format!("warning: {warning}"));
     }
     if !project.not_run.is_empty() {
         out.note(&format!("no migrations, and not run: {}", project.not_run.join(", ")));
