@@ -122,7 +122,7 @@ impl MigrationFile {
         if !self.no_transaction {
             return self.clone();
         }
-        let statements = self.statements.iter().filter_map(Statement::in_transaction).collect();
+        let statements = self.statements.iter().flat_map(Statement::in_transaction).collect();
         Self { statements, no_transaction: false, ..self.clone() }
     }
 

@@ -6,6 +6,7 @@ use super::blocking::{self, Blocking};
 use super::look::{self, Look};
 use super::parse::{ParseError, with_tree};
 use super::place;
+use crate::model::literal;
 
 /// One SQL statement of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,25 +28,41 @@ pub struct Detach {
     pub finalize: String,
 }
 
+impl Detach {
+    /// Detached CONCURRENTLY, a partition keeps the bounds it had as a CHECK constraint; otherwise it does not.
+    fn constraint(&self) -> String {
+        let add = literal(&format!("ALTER TABLE {} ADD CHECK (", self.partition));
+        let partition = literal(&self.partition);
+        let bounds = format!("pg_catalog.pg_get_partition_constraintdef({partition}::pg_catalog.regclass)");
+        format!("DO {}", literal(&format!("BEGIN EXECUTE {add} || {bounds} || ')'; END")))
+    }
+}
+
 impl Statement {
     fn new(sql: impl Into<String>, line: usize) -> Self {
         Self { sql: sql.into(), line, detach: None }
     }
 
-    /// The statement without CONCURRENTLY; none for REINDEX, VACUUM and the like, which change no definition.
-    pub(super) fn in_transaction(&self) -> Option<Self> {
-        let mut sql = self.sql.clone();
-        let keyword = self.look(|statement| match statement {
+    /// What one transaction can run in its place, and leaves the same: the statement without CONCURRENTLY. None for REINDEX,
+    /// VACUUM and the like, which change no definition.
+    pub(super) fn in_transaction(&self) -> Vec<Self> {
+        let found = self.look(|statement| match statement {
             ast::Stmt::Reindex(_) | ast::Stmt::Vacuum(_) | ast::Stmt::Analyze(_) | ast::Stmt::Cluster(_) => None,
-            ast::Stmt::CreateIndex(create) => Some(create.concurrently_token().as_ref().map(look::range)),
-            ast::Stmt::DropIndex(drop) => Some(drop.concurrently_token().as_ref().map(look::range)),
-            ast::Stmt::AlterTable(alter) => Some(place::detach(alter).map(|(_, word)| look::range_of(word.syntax()))),
-            _ => Some(None),
+            ast::Stmt::CreateIndex(create) => Some((create.concurrently_token().as_ref().map(look::range), None)),
+            ast::Stmt::DropIndex(drop) => Some((drop.concurrently_token().as_ref().map(look::range), None)),
+            ast::Stmt::AlterTable(alter) => {
+                let keyword = place::detach(alter).map(|(_, word)| look::range_of(word.syntax()));
+                Some((keyword, detach(alter, &self.sql)))
+            }
+            _ => Some((None, None)),
         });
-        if let Some(keyword) = keyword? {
+        let Some((keyword, detach)) = found else { return Vec::new() };
+        let mut sql = self.sql.clone();
+        if let Some(keyword) = keyword {
             sql.replace_range(keyword, "");
         }
-        Some(Self::new(sql, self.line))
+        let constraint = detach.map(|detach| Self::new(detach.constraint(), self.line));
+        constraint.into_iter().chain([Self::new(sql, self.line)]).collect()
     }
 
     /// A form that can run again: nothing records that a statement outside a transaction is done in the same moment as it
@@ -160,15 +177,18 @@ mod tests {
 
     #[test]
     fn concurrently_goes_where_it_is_the_keyword() {
-        let in_transaction = |sql: &str| Statement::new(sql, 1).in_transaction().map(|s| s.sql);
+        let in_transaction =
+            |sql: &str| Statement::new(sql, 1).in_transaction().into_iter().map(|s| s.sql).collect::<Vec<_>>();
         let sql = "create index concurrently if not exists \"concurrently\" on t (a)";
-        assert_eq!(in_transaction(sql).unwrap(), "create index  if not exists \"concurrently\" on t (a)");
-        assert_eq!(in_transaction("DROP INDEX CONCURRENTLY i").unwrap(), "DROP INDEX  i");
+        assert_eq!(in_transaction(sql), ["create index  if not exists \"concurrently\" on t (a)"]);
+        assert_eq!(in_transaction("DROP INDEX CONCURRENTLY i"), ["DROP INDEX  i"]);
         for sql in ["REINDEX TABLE CONCURRENTLY t", "REINDEX (CONCURRENTLY) TABLE t", "VACUUM FULL t", "CLUSTER t"] {
-            assert_eq!(in_transaction(sql), None, "{sql}");
+            assert_eq!(in_transaction(sql), Vec::<String>::new(), "{sql}");
         }
         let sql = "ALTER TABLE p DETACH PARTITION \"concurrently\" CONCURRENTLY";
-        assert_eq!(in_transaction(sql).unwrap(), "ALTER TABLE p DETACH PARTITION \"concurrently\" ");
+        let in_transaction = in_transaction(sql);
+        assert!(in_transaction[0].starts_with("DO ") && in_transaction[0].contains("ADD CHECK"), "{in_transaction:?}");
+        assert_eq!(in_transaction[1..], ["ALTER TABLE p DETACH PARTITION \"concurrently\" "]);
     }
 
     #[test]
