@@ -6,7 +6,11 @@ use super::failure::Failure;
 use super::output::Output;
 use super::session;
 use crate::migrations::{MigrationFile, MigrationWarning, place};
+use crate::render::escape::visible;
 use crate::render::fold;
+
+/// Files beside the migrations that are named; JSON names all.
+const NAMED: usize = 20;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let project = session::load(global)?;
@@ -28,10 +32,13 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         false => fold::lines(warnings.iter().map(String::as_str)).into_iter().map(|(_, warning)| warning).collect(),
     };
     for warning in shown {
-        out.note(&format!("warning: {warning}"));
+        out.note(&format!("warning: {}", visible(&warning)));
     }
     if !project.not_run.is_empty() {
-        out.note(&format!("no migrations, and not run: {}", project.not_run.join(", ")));
+        let first: Vec<_> = project.not_run.iter().take(NAMED).map(|name| visible(name)).collect();
+        let more = project.not_run.len() - first.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        out.note(&format!("no migrations, and not run: {}{more}", first.join(", ")));
     }
     out.print(&format!(
         "{} is valid: {}, {}.\n",

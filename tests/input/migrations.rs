@@ -88,6 +88,11 @@ fn what_lies_beside_the_migrations_is_no_fault_and_is_named() {
     let line = "no migrations, and not run: 2026/notes.txt, README.md, V9__b.sql.bak, linked (a link to a directory), mod.rs\n";
     assert!(said.text.contains(line), "{}", said.text);
     said.takes();
+    // A terminal is told the first.
+    (10..35).for_each(|n| project.migration(format!("{n}.txt"), ""));
+    let said = project.validate("tenants.toml");
+    assert!(said.text.contains("10.txt, 11.txt, ") && said.text.contains("28.txt and 10 more\n"), "{}", said.text);
+    said.takes();
 }
 
 #[test]
