@@ -134,6 +134,14 @@ mod tests {
         }
     }
 
+    /// What the hint says of a file that refinery's constructor was given under its odd name.
+    #[test]
+    fn the_migration_that_was_recorded_under_half_its_name_is_the_one_of_that_name() {
+        let recorded = refinery_core::Migration::unapplied("V2__add-index.sql", "SELECT 1").unwrap();
+        let file = crate::migrations::MigrationFile::parse("V2__add.sql", "SELECT 1").unwrap();
+        assert_eq!((recorded.name(), recorded.checksum().to_string()), (file.name(), file.checksum()));
+    }
+
     #[test]
     fn what_is_no_sql_is_a_fault_a_note_or_nothing() {
         assert!(matches!(beside("V3__fill.rs"), Beside::Fault(_)));

@@ -131,4 +131,17 @@ mod tests {
         let sql = "SELECT copy FROM stdin;\n\\.\n";
         assert_eq!(find(sql).0.len(), 1);
     }
+
+    #[test]
+    fn whatever_it_is_cut_from_a_text_keeps_its_places() {
+        let text =
+            "\\a é\n'ü\\' \\b $ß$ \\ $ß$ COPY t FROM stdin; x\r\n\tä\r\n\\.\r\n/* \\ */ E'\\'' \u{feff} \\c\\d;\n\\.";
+        for (at, _) in text.char_indices() {
+            for part in [&text[at..], &text[..at]] {
+                let blanked = find(part).1;
+                let ends = |text: &str| text.match_indices('\n').map(|(at, _)| at).collect::<Vec<_>>();
+                assert_eq!((blanked.len(), ends(&blanked)), (part.len(), ends(part)), "{part:?}");
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use postgres::error::SqlState;
 use tenantry::migrations::{MigrationFile, MigrationSet};
 
 use crate::fleet::{BOTH, Fleet, ask};
@@ -153,5 +154,8 @@ fn what_the_table_says_is_refused_is_refused_by_postgresql_too() {
             }
         }
         assert!(taken.is_empty(), "{}", taken.join("\n"));
+        let label = "ALTER TYPE mood ADD VALUE 'late'; SELECT 'late'::mood";
+        let error = client.execute("SELECT tenant_cr_one.run($1)", &[&label]).unwrap_err();
+        assert_eq!(error.code().map(SqlState::code), Some("55P04"), "{error:?}");
     }
 }
