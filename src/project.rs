@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use crate::config::{self, ConfigError};
 use crate::database::Target;
 use crate::error::{Doing, Error};
-use crate::migrations::{MigrationFault, MigrationFile, MigrationSet};
+use crate::migrations::{self, Beside, MigrationFault, MigrationFile, MigrationSet};
 use crate::model::{Desired, StoreKind};
 use crate::plan;
 use crate::secrets::{self, SecretStore};
@@ -28,6 +28,8 @@ pub struct Project {
     pub root: PathBuf,
     /// SHA-256 of `tenants.toml` and the migrations as they were read: what a saved plan is bound to.
     pub digest: String,
+    /// What lies in the migrations directory and is not run.
+    pub not_run: Vec<String>,
 }
 
 /// The process's environment, for [`config::parse`] and [`Target::find`].
@@ -57,12 +59,16 @@ impl Project {
         let root =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         let dir = root.join(&configuration.migrations_dir);
-        let migrations = read_migrations(&dir, &configuration.migrations_table)?;
+        let (migrations, not_run) = read_migrations(&dir, &configuration.migrations_table)?;
+        let faults = migrations.misplaced_extensions(&configuration.extensions);
+        if !faults.is_empty() {
+            return Err(Error::Migrations(faults));
+        }
         let mut read = source;
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
         }
-        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: plan::digest(&read) })
+        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: plan::digest(&read), not_run })
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.
@@ -112,8 +118,8 @@ impl Project {
 }
 
 /// Every `.sql` file of the directory and below, as refinery finds them, but for hidden directories; a `.sql` file refinery
-/// would skip is a fault.
-fn read_migrations(dir: &Path, table: &str) -> Result<MigrationSet, Error> {
+/// would skip, or would run under half its name, is a fault. And what else lies there, and is not run.
+fn read_migrations(dir: &Path, table: &str) -> Result<(MigrationSet, Vec<String>), Error> {
     let mut paths = Vec::new();
     if !dir.exists() {
         return Err(Error::refused(
@@ -121,24 +127,37 @@ fn read_migrations(dir: &Path, table: &str) -> Result<MigrationSet, Error> {
             format!("mkdir {}   (it may be empty), or set [migrations] dir", dir.display()),
         ));
     }
-    find_sql(dir, &mut paths)?;
+    find_files(dir, &mut paths)?;
     paths.sort();
     let mut files = Vec::new();
+    let mut not_run = Vec::new();
     let mut faults = Vec::new();
     for path in paths {
-        let name = path.file_name().unwrap_or_default();
+        let below = path.strip_prefix(dir).unwrap_or(&path);
+        let shown = below.to_string_lossy().into_owned();
         let fault = |message: String, hint: Option<&str>| MigrationFault {
-            file: name.to_string_lossy().into_owned(),
+            file: shown.clone(),
             line: None,
             message,
             hint: hint.map(str::to_owned),
         };
-        let Some(name) = name.to_str() else {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+            match migrations::beside(&name) {
+                Beside::Fault(misnamed) => faults.push(fault(misnamed.message, Some(&misnamed.hint))),
+                // The walk above follows no link to a directory, and neither does refinery's.
+                Beside::NotRun if path.is_dir() => not_run.push(format!("{shown} (a link to a directory)")),
+                Beside::NotRun => not_run.push(shown),
+                Beside::Hidden => {}
+            }
+            continue;
+        }
+        if below.to_str().is_none() {
             faults.push(fault("has a name that is not UTF-8".into(), Some("rename the file")));
             continue;
-        };
+        }
         match text::read(&path, MAX_MIGRATION_BYTES) {
-            Ok(sql) => match MigrationFile::parse(name, &sql) {
+            Ok(sql) => match MigrationFile::parse(&shown, &sql) {
                 Ok(file) => files.push(file),
                 Err(found) => faults.extend(found),
             },
@@ -147,12 +166,12 @@ fn read_migrations(dir: &Path, table: &str) -> Result<MigrationSet, Error> {
     }
     let set = MigrationSet::new(table, files).map_err(|found| faults.extend(found));
     match set {
-        Ok(set) if faults.is_empty() => Ok(set),
+        Ok(set) if faults.is_empty() => Ok((set, not_run)),
         _ => Err(Error::Migrations(faults)),
     }
 }
 
-fn find_sql(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
+fn find_files(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
     for entry in std::fs::read_dir(dir).doing(format!("reading {}", dir.display()))? {
         let entry = entry.doing(format!("reading {}", dir.display()))?;
         let path = entry.path();
@@ -160,9 +179,9 @@ fn find_sql(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
         if entry.file_type().doing(format!("reading {}", path.display()))?.is_dir() {
             // A mounted ConfigMap has its files twice: as links, and in a hidden directory with a date for a name.
             if !hidden {
-                find_sql(&path, paths)?;
+                find_files(&path, paths)?;
             }
-        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+        } else {
             paths.push(path);
         }
     }

@@ -132,7 +132,8 @@ fn migrations_of_every_kind_come_to_the_same_shape_under_every_name() {
         fleet.migration("V3__kinds.sql", include_str!("support/kinds.sql"));
         fleet.migration(
             "V4__late.sql",
-            "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS late ON users (email);",
+            "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS late ON users (email);\n\
+             ALTER TABLE orders DETACH PARTITION orders_1 CONCURRENTLY;\nVACUUM orders;\nREINDEX (CONCURRENTLY) TABLE users;",
         );
         fleet.migration("V5__after.sql", "ALTER TABLE users ADD COLUMN after text;");
         fleet.declare(

@@ -72,7 +72,7 @@ fn outside(
     drop_invalid(client, schema, file).map_err(failed)?;
     client.batch_execute(&format!("SET ROLE {}; SET search_path = {path}", ident(owner))).map_err(failed)?;
     let result = file.statements.iter().try_for_each(|statement| {
-        client.batch_execute(&statement.sql).map_err(|error| {
+        super::detach::run(client, statement).map_err(|error| {
             let mut failure = database_error(&format!("{}:{}", file.file, statement.line), &error.into());
             failure
                 .hint

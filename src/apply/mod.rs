@@ -6,6 +6,7 @@ mod archive;
 mod as_planned;
 mod commit;
 mod concurrently;
+mod detach;
 mod fence;
 mod lock;
 mod migrate;

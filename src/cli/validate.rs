@@ -5,23 +5,40 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::session;
+use crate::migrations::{MigrationFile, MigrationWarning, place};
+use crate::render::escape::visible;
+use crate::render::fold;
+
+/// Files beside the migrations that are named; JSON names all.
+const NAMED: usize = 20;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let desired = session::load(global)?.desired;
+    let project = session::load(global)?;
+    let desired = project.desired;
     let (tenants, migrations) = (desired.tenants.len(), desired.migrations.len());
-    let warnings: Vec<_> = desired.migrations.iter().flat_map(|file| &file.warnings).collect();
+    let warnings: Vec<_> = desired.migrations.iter().flat_map(warnings_of).collect();
     if out.format == Format::Json {
         let warnings: Vec<_> = warnings
             .iter()
             .map(|w| serde_json::json!({ "file": w.file, "line": w.line, "message": w.message }))
             .collect();
-        let report =
-            serde_json::json!({ "valid": true, "tenants": tenants, "migrations": migrations, "warnings": warnings });
+        let report = serde_json::json!({ "valid": true, "tenants": tenants, "migrations": migrations, "warnings": warnings, "not_run": project.not_run });
         out.print(&format!("{report:#}\n"))?;
         return Ok(Exit::Ok);
     }
-    for warning in warnings {
-        out.note(&format!("warning: {}:{} {}", warning.file, warning.line, warning.message));
+    let warnings: Vec<_> = warnings.iter().map(|w| place(&w.file, w.line) + &w.message).collect();
+    let shown = match out.verbose {
+        true => warnings,
+        false => fold::lines(warnings.iter().map(String::as_str)).into_iter().map(|(_, warning)| warning).collect(),
+    };
+    for warning in shown {
+        out.note(&format!("warning: {}", visible(&warning)));
+    }
+    if !project.not_run.is_empty() {
+        let first: Vec<_> = project.not_run.iter().take(NAMED).map(|name| visible(name)).collect();
+        let more = project.not_run.len() - first.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        out.note(&format!("no migrations, and not run: {}{more}", first.join(", ")));
     }
     out.print(&format!(
         "{} is valid: {}, {}.\n",
@@ -30,6 +47,18 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         count(migrations, "migration")
     ))?;
     Ok(Exit::Ok)
+}
+
+/// What the file's linter says, and where the linter stops: the statement may be right, or a typing error.
+fn warnings_of(file: &MigrationFile) -> Vec<MigrationWarning> {
+    let unknown = file.unknown.map(|line| MigrationWarning {
+        file: file.file.clone(),
+        line,
+        message:
+            "is no SQL that tenantry knows: from here on the file is not checked, and PostgreSQL has the last word"
+                .into(),
+    });
+    file.warnings.iter().cloned().chain(unknown).collect()
 }
 
 pub fn count(n: usize, noun: &str) -> String {

@@ -1,7 +1,10 @@
 //! What a migration may not do, and what it had better not do, found without a database.
 
-use super::statements::after_concurrently;
-use super::{Statement, literals};
+use super::literals;
+use super::look::{NAMES_PUBLIC, names_public};
+use super::place::Place;
+use super::psql::ForPsql;
+use super::statements::Cut;
 
 /// A migration file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,10 +27,15 @@ pub struct MigrationWarning {
     pub message: String,
 }
 
+/// What a file without a transaction may hold.
+const OUTSIDE: &str = "a no-transaction file may hold only what cannot run in a transaction: CREATE INDEX, DROP INDEX, REINDEX and \
+                       DETACH PARTITION, each CONCURRENTLY, VACUUM, and REINDEX, CLUSTER or ANALYZE of a table";
+
 pub(super) fn check(
     file: &str,
     sql: &str,
-    statements: &[Statement],
+    cut: &Cut,
+    for_psql: Vec<ForPsql>,
     no_transaction: bool,
 ) -> (Vec<MigrationFault>, Vec<MigrationWarning>) {
     let mut faults = Vec::new();
@@ -38,40 +46,55 @@ pub(super) fn check(
     if sql.contains('\0') {
         fault(None, "holds a NUL character", "save the file as UTF-8 text");
     }
-    for statement in statements {
-        let line = Some(statement.line);
-        let concurrent = runs_concurrently(&statement.sql);
-        if is_transaction_command(&statement.sql) {
-            fault(
+    for psql in &for_psql {
+        fault(Some(psql.line), &psql.message, psql.hint);
+    }
+    for look in &cut.looks {
+        let line = Some(look.line);
+        match &look.place {
+            Place::Nowhere(message, hint) => fault(line, message, hint),
+            Place::Inside if no_transaction => {
+                fault(line, OUTSIDE, "put the other statements into a file of their own, without the comment");
+            }
+            Place::Outside(what) if !no_transaction => fault(
                 line,
-                "holds a transaction command; each tenant is one transaction, and it is tenantry's",
-                "delete the command, or split the file where the transaction was meant to end",
-            );
-        } else if no_transaction && !concurrent {
-            fault(
-                line,
-                "a no-transaction file may hold only CREATE, DROP or REINDEX … CONCURRENTLY",
-                "put the other statements into a file of their own, without the comment",
-            );
-        } else if concurrent && !no_transaction {
-            fault(
-                line,
-                "CONCURRENTLY cannot run inside the tenant's transaction",
+                &format!("{what} cannot run inside the tenant's transaction"),
                 "put it into a file of its own that begins with the line: -- tenantry: no-transaction",
-            );
+            ),
+            Place::Inside | Place::Outside(_) | Place::Either => {}
         }
-        let unnamed = || after_concurrently(&statement.sql).is_some_and(|(_, next)| next.eq_ignore_ascii_case("ON"));
-        if no_transaction && unnamed() {
+        if let Some(label) = &look.label {
             fault(
                 line,
-                "CREATE INDEX CONCURRENTLY without a name makes one more index each time a run is cut off",
-                "give the index a name",
+                &format!(
+                    "uses '{label}', which this file adds to an enum: PostgreSQL takes a new label in the next transaction only"
+                ),
+                "put what uses the label into the next migration",
             );
         }
-        if no_transaction {
+        if let Some(message) = look.escapes {
+            warnings.push(MigrationWarning { file: file.into(), line: look.line, message: message.into() });
+        }
+    }
+    if let Some(line) = cut.unknown {
+        // What it may be once the others are mended is seen then.
+        let refused = cut.looks.iter().any(|look| matches!(look.place, Place::Nowhere(..)));
+        if no_transaction && for_psql.is_empty() && !refused {
+            let message = format!("is no SQL that is known here; {OUTSIDE}");
+            fault(Some(line), &message, "write the statement another way, or put it into a file without the comment");
+        }
+        let rest = sql.split_inclusive('\n').skip(line - 1);
+        let public = rest.enumerate().find(|(_, text)| names_public(text));
+        warnings.extend(public.map(|(n, _)| MigrationWarning {
+            file: file.into(),
+            line: line + n,
+            message: NAMES_PUBLIC.into(),
+        }));
+    } else if no_transaction {
+        for statement in &cut.statements {
             for literal in literals::of_unsure_type(&statement.sql) {
                 fault(
-                    line,
+                    Some(statement.line),
                     &format!(
                         "{literal} may be read by a type of a tenant's, and nothing confines what runs outside a transaction"
                     ),
@@ -81,49 +104,9 @@ pub(super) fn check(
                 );
             }
         }
-        if let Some(message) = escapes(statement) {
-            warnings.push(MigrationWarning { file: file.into(), line: statement.line, message: message.into() });
-        }
     }
+    faults.sort_by_key(|fault| fault.line);
     (faults, warnings)
-}
-
-/// A statement that would begin, end or divide the transaction it runs in.
-fn is_transaction_command(sql: &str) -> bool {
-    let mut words = sql.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
-    let first = words.next().map(str::to_ascii_uppercase);
-    let second = words.next().map(str::to_ascii_uppercase);
-    match first.as_deref() {
-        Some("BEGIN" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE") => true,
-        Some("START" | "PREPARE") => second.as_deref() == Some("TRANSACTION"),
-        _ => false,
-    }
-}
-
-/// `CREATE [UNIQUE] INDEX CONCURRENTLY`, `DROP INDEX CONCURRENTLY`, `REINDEX … CONCURRENTLY`.
-fn runs_concurrently(sql: &str) -> bool {
-    let words: Vec<String> = sql.split_whitespace().take(5).map(str::to_ascii_uppercase).collect();
-    matches!(words.first().map(String::as_str), Some("CREATE" | "DROP" | "REINDEX"))
-        && words.iter().any(|word| word == "CONCURRENTLY")
-}
-
-/// Why a statement may leave the tenant's schema, if it looks as if it did.
-fn escapes(statement: &Statement) -> Option<&'static str> {
-    let upper = statement.sql.to_ascii_uppercase();
-    let words: Vec<&str> = upper.split_whitespace().take(4).collect();
-    match words.as_slice() {
-        ["SET", rest @ ..] | ["RESET", rest @ ..] if rest.iter().any(|w| w.starts_with("ROLE")) => {
-            Some("SET ROLE is refused by PostgreSQL when the migration runs for a tenant")
-        }
-        ["GRANT" | "REVOKE", ..] | ["ALTER", "DEFAULT", "PRIVILEGES", ..] => {
-            Some("changes privileges: those are as access says, and the next apply makes them so again")
-        }
-        ["SET", rest @ ..] if rest.iter().any(|w| w.starts_with("SEARCH_PATH")) => {
-            Some("sets search_path: what follows may land outside the tenant's schema")
-        }
-        _ if statement.sql.contains("public.") => Some("names \"public.\": that is shared by all tenants"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -152,7 +135,7 @@ mod tests {
     #[test]
     fn concurrently_wants_a_file_of_its_own() {
         let index = "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a);";
-        assert!(faults(index)[0].contains("CONCURRENTLY cannot"));
+        assert!(faults(index)[0].contains("CREATE INDEX CONCURRENTLY cannot"));
         assert!(faults(&format!("-- tenantry: no-transaction\n{index}")).is_empty());
         assert!(faults(&format!("-- tenantry: no-transaction\n{index}\nSELECT 1;"))[0].contains("V1__x.sql:3"));
     }

@@ -3,25 +3,32 @@
 mod blocking;
 mod lint;
 mod literals;
+mod look;
+mod names;
 mod parse;
+mod place;
+mod psql;
 mod statements;
 
 pub use blocking::Blocking;
 pub use lint::{MigrationFault, MigrationWarning};
-pub use statements::Statement;
-use statements::split;
+pub use look::Extension;
+pub use names::{Beside, Misnamed, beside};
+pub use statements::{Detach, Statement};
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use refinery_core::{Migration, SchemaVersion};
+use statements::cut;
 
-/// The comment that takes a file out of the tenant's transaction (for CREATE INDEX CONCURRENTLY).
+/// The comment that takes a file out of the tenant's transaction (for CREATE INDEX CONCURRENTLY, VACUUM and the like).
 pub const NO_TRANSACTION: &str = "-- tenantry: no-transaction";
 
 /// One file of the migrations directory.
 #[derive(Clone, Debug)]
 pub struct MigrationFile {
-    /// The file's name, such as `V1__create_users.sql`.
+    /// The file's path in the migrations directory, such as `V1__create_users.sql` or `2026/V1__create_users.sql`.
     pub file: String,
     pub sql: String,
     pub statements: Vec<Statement>,
@@ -30,6 +37,10 @@ pub struct MigrationFile {
     pub warnings: Vec<MigrationWarning>,
     /// Costly where the table is large.
     pub blocking: Vec<Blocking>,
+    /// The line of the first thing that the parser does not know; from there on PostgreSQL alone says what it is.
+    pub unknown: Option<usize>,
+    /// The extensions it makes or drops.
+    pub extensions: Vec<Extension>,
     migration: Migration,
 }
 
@@ -42,38 +53,35 @@ pub struct MigrationSet {
 
 impl MigrationFile {
     /// # Errors
-    /// Every fault of the file: its name, a transaction command in it, a syntax that cannot be run.
+    /// Every fault of the file: its name, a statement that no migration can hold, a syntax that cannot be run.
     pub fn parse(file: &str, sql: &str) -> Result<Self, Vec<MigrationFault>> {
-        let fault = |message: String, hint: &str| MigrationFault {
-            file: file.to_owned(),
-            line: None,
-            message,
-            hint: Some(hint.to_owned()),
+        let fault = |message: String, hint: &str| {
+            vec![MigrationFault { file: file.to_owned(), line: None, message, hint: Some(hint.to_owned()) }]
         };
-        let migration = Migration::unapplied(file, sql)
-            .map_err(|_| {
-                fault(
-                    "is not named as refinery names migrations".into(),
-                    "name it V<number>__<words>.sql or U<number>__<words>.sql, with two underscores and a number up to 2147483647",
-                )
-            })
-            .map_err(|f| vec![f])?;
-        let (statements, blocking) = split(sql).map_err(|error| {
-            let hint = "split it into several migrations, or write what nests so deeply another way";
-            vec![fault(error.to_string(), hint)]
+        let name = file.rsplit('/').next().unwrap_or(file);
+        names::check(name).map_err(|misnamed| fault(misnamed.message, &misnamed.hint))?;
+        let migration = Migration::unapplied(name, sql)
+            .map_err(|_| fault("has a version above 2147483647".into(), "give it a smaller number"))?;
+        let text = sql.trim_start_matches('\u{feff}');
+        let (for_psql, text) = psql::find(text);
+        let cut = cut(&text).map_err(|error| {
+            fault(error.to_string(), "split it into several migrations, or write what nests so deeply another way")
         })?;
-        let no_transaction = sql
-            .trim_start_matches('\u{feff}')
+        let no_transaction = text
             .lines()
             .take_while(|line| line.trim().is_empty() || line.trim_start().starts_with("--"))
             .any(|line| line.trim() == NO_TRANSACTION);
-        let (faults, warnings) = lint::check(file, sql, &statements, no_transaction);
+        let (mut faults, warnings) = lint::check(file, &text, &cut, for_psql, no_transaction);
+        if faults.is_empty() && matches!(text, Cow::Owned(_)) && *text != *sql.trim_start_matches('\u{feff}') {
+            // Where the parser does not know the COPY, its rows are all the same no SQL.
+            faults = fault("holds rows for psql's COPY … FROM stdin".into(), "write them as INSERT INTO … VALUES");
+        }
         if !faults.is_empty() {
             return Err(faults);
         }
         let statements = match no_transaction {
-            true => statements.iter().map(Statement::repeatable).collect(),
-            false => statements,
+            true => cut.statements.iter().map(Statement::repeatable).collect(),
+            false => cut.statements,
         };
         Ok(Self {
             file: file.to_owned(),
@@ -81,7 +89,9 @@ impl MigrationFile {
             statements,
             no_transaction,
             warnings,
-            blocking,
+            blocking: cut.blocking,
+            unknown: cut.unknown,
+            extensions: cut.looks.into_iter().flat_map(|look| look.extensions).collect(),
             migration,
         })
     }
@@ -112,7 +122,7 @@ impl MigrationFile {
         if !self.no_transaction {
             return self.clone();
         }
-        let statements = self.statements.iter().filter_map(Statement::in_transaction).collect();
+        let statements = self.statements.iter().flat_map(Statement::in_transaction).collect();
         Self { statements, no_transaction: false, ..self.clone() }
     }
 
@@ -121,6 +131,21 @@ impl MigrationFile {
     pub fn to_refinery(&self) -> Migration {
         self.migration.clone()
     }
+}
+
+/// What stands before a message about a line of a file, as [`place_of`] reads it.
+#[must_use]
+pub fn place(file: &str, line: usize) -> String {
+    format!("{file}:{line} ")
+}
+
+/// A message that begins with the line of a file → file, line, the rest.
+#[must_use]
+pub fn place_of(message: &str) -> Option<(&str, usize, &str)> {
+    // A directory's name may hold a colon; a file's ends in .sql.
+    let (file, rest) = message.split_at(message.find(".sql:")? + ".sql".len());
+    let (line, rest) = rest[1..].split_once(' ')?;
+    Some((file, line.parse().ok()?, rest))
 }
 
 impl MigrationSet {
@@ -142,6 +167,40 @@ impl MigrationSet {
             }
         }
         if faults.is_empty() { Ok(set) } else { Err(faults) }
+    }
+
+    /// What its files say of extensions that cannot be, given those that are made for all tenants: CREATE EXTENSION finds them,
+    /// and can make no other, since an extension is the database's.
+    #[must_use]
+    pub fn misplaced_extensions(&self, declared: &BTreeSet<String>) -> Vec<MigrationFault> {
+        let mut faults = Vec::new();
+        for file in self.iter() {
+            for Extension { name, line, if_needed, drops } in &file.extensions {
+                // It is there before any tenant, in every database.
+                let is_there = declared.contains(name) || name == "plpgsql";
+                let (message, hint) = match (is_there, if_needed, drops) {
+                    (true, true, false) | (false, true, true) => continue,
+                    (true, false, false) => (
+                        format!("makes extension {name}, which is there already"),
+                        "write CREATE EXTENSION IF NOT EXISTS, or delete the statement".to_owned(),
+                    ),
+                    (false, _, false) => (
+                        format!(
+                            "makes extension {name}, which no tenant may: an extension belongs to the whole database"
+                        ),
+                        format!("add {name:?} to [database] extensions, and write CREATE EXTENSION IF NOT EXISTS"),
+                    ),
+                    (_, _, true) => (
+                        format!(
+                            "drops extension {name}, which no tenant may: an extension belongs to the whole database"
+                        ),
+                        "delete the statement; let an administrator drop the extension".to_owned(),
+                    ),
+                };
+                faults.push(MigrationFault { file: file.file.clone(), line: Some(*line), message, hint: Some(hint) });
+            }
+        }
+        faults
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &MigrationFile> {

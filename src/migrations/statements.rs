@@ -1,9 +1,12 @@
 //! A migration cut into its statements, so that an error can name the line and nothing in a file ends the transaction.
 
-use squawk_syntax::ast::AstNode;
+use squawk_syntax::ast::{self, AstNode};
 
 use super::blocking::{self, Blocking};
+use super::look::{self, Look};
 use super::parse::{ParseError, with_tree};
+use super::place;
+use crate::model::literal;
 
 /// One SQL statement of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,83 +14,147 @@ pub struct Statement {
     pub sql: String,
     /// The line of the file it begins on, from 1.
     pub line: usize,
+    /// What a DETACH PARTITION … CONCURRENTLY that may have run before is about.
+    pub detach: Option<Detach>,
+}
+
+/// A partition that is detached in two transactions, between which a run may be cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detach {
+    /// Both as they are written, with or without a schema.
+    pub table: String,
+    pub partition: String,
+    /// The statement that completes what was begun.
+    pub finalize: String,
+}
+
+impl Detach {
+    /// Detached CONCURRENTLY, a partition keeps the bounds it had as a CHECK constraint; otherwise it does not.
+    fn constraint(&self) -> String {
+        let add = literal(&format!("ALTER TABLE {} ADD CHECK (", self.partition));
+        let partition = literal(&self.partition);
+        let bounds = format!("pg_catalog.pg_get_partition_constraintdef({partition}::pg_catalog.regclass)");
+        format!("DO {}", literal(&format!("BEGIN EXECUTE {add} || {bounds} || ')'; END")))
+    }
 }
 
 impl Statement {
-    /// The statement without CONCURRENTLY; none for REINDEX, which changes no definition.
-    pub(super) fn in_transaction(&self) -> Option<Self> {
-        if first_word(&self.sql).eq_ignore_ascii_case("REINDEX") {
-            return None;
-        }
+    fn new(sql: impl Into<String>, line: usize) -> Self {
+        Self { sql: sql.into(), line, detach: None }
+    }
+
+    /// What one transaction can run in its place, and leaves the same: the statement without CONCURRENTLY. None for REINDEX,
+    /// VACUUM and the like, which change no definition.
+    pub(super) fn in_transaction(&self) -> Vec<Self> {
+        let found = self.look(|statement| match statement {
+            ast::Stmt::Reindex(_) | ast::Stmt::Vacuum(_) | ast::Stmt::Analyze(_) | ast::Stmt::Cluster(_) => None,
+            ast::Stmt::CreateIndex(create) => Some((create.concurrently_token().as_ref().map(look::range), None)),
+            ast::Stmt::DropIndex(drop) => Some((drop.concurrently_token().as_ref().map(look::range), None)),
+            ast::Stmt::AlterTable(alter) => {
+                let keyword = place::detach(alter).map(|(_, word)| look::range_of(word.syntax()));
+                Some((keyword, detach(alter, &self.sql)))
+            }
+            _ => Some((None, None)),
+        });
+        let Some((keyword, detach)) = found else { return Vec::new() };
         let mut sql = self.sql.clone();
-        if let Some((keyword, _)) = after_concurrently(&sql) {
+        if let Some(keyword) = keyword {
             sql.replace_range(keyword, "");
         }
-        Some(Self { sql, line: self.line })
+        let constraint = detach.map(|detach| Self::new(detach.constraint(), self.line));
+        constraint.into_iter().chain([Self::new(sql, self.line)]).collect()
     }
 
-    /// CREATE INDEX CONCURRENTLY with IF NOT EXISTS, DROP INDEX CONCURRENTLY with IF EXISTS: nothing records that such a
-    /// statement is done in the same moment as it is, so a run that was cut off runs it again.
+    /// A form that can run again: nothing records that a statement outside a transaction is done in the same moment as it
+    /// is, so a run that was cut off runs it once more. CREATE INDEX CONCURRENTLY gets IF NOT EXISTS, DROP INDEX
+    /// CONCURRENTLY IF EXISTS; of DETACH PARTITION is known what it is about, so that how far it got can be asked; the
+    /// others make what is there once more.
     pub(super) fn repeatable(&self) -> Self {
+        let (clause, detach) = self
+            .look(|statement| match statement {
+                ast::Stmt::CreateIndex(create) if create.if_not_exists().is_none() => {
+                    Some((create.concurrently_token().map(|word| (look::range(&word).end, " IF NOT EXISTS")), None))
+                }
+                ast::Stmt::DropIndex(drop) if drop.if_exists().is_none() => {
+                    Some((drop.concurrently_token().map(|word| (look::range(&word).end, " IF EXISTS")), None))
+                }
+                ast::Stmt::AlterTable(alter) => Some((None, detach(alter, &self.sql))),
+                _ => None,
+            })
+            .unwrap_or_default();
         let mut sql = self.sql.clone();
-        let clause = match first_word(&sql).to_ascii_uppercase().as_str() {
-            "CREATE" => " IF NOT EXISTS",
-            "DROP" => " IF EXISTS",
-            _ => return self.clone(),
-        };
-        if let Some((keyword, next)) = after_concurrently(&sql)
-            && !next.eq_ignore_ascii_case("IF")
-        {
-            sql.insert_str(keyword.end, clause);
+        if let Some((at, clause)) = clause {
+            sql.insert_str(at, clause);
         }
-        Self { sql, line: self.line }
+        Self { sql, line: self.line, detach }
+    }
+
+    /// What `look` finds in its tree.
+    fn look<T: Send>(&self, look: impl FnOnce(&ast::Stmt) -> Option<T> + Send) -> Option<T> {
+        with_tree(&self.sql, |parse| parse.tree().stmts().next().and_then(|statement| look(&statement))).ok().flatten()
     }
 }
 
-fn first_word(sql: &str) -> &str {
-    sql.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default()
+fn detach(alter: &ast::AlterTable, sql: &str) -> Option<Detach> {
+    let (detach, keyword) = place::detach(alter)?;
+    let written = |node: &squawk_syntax::SyntaxNode| node.text().to_string().trim().to_owned();
+    let mut finalize = sql.to_owned();
+    finalize.replace_range(look::range_of(keyword.syntax()), "FINALIZE");
+    Some(Detach {
+        table: written(alter.table_relation_name()?.table_name_ref()?.syntax()),
+        partition: written(detach.table_name_ref()?.syntax()),
+        finalize,
+    })
 }
 
-/// Where the keyword CONCURRENTLY stands, and the word after it.
-pub(super) fn after_concurrently(sql: &str) -> Option<(std::ops::Range<usize>, String)> {
-    let found = with_tree(sql, |parse| {
-        let tokens = parse.tree().syntax().descendants_with_tokens().filter_map(|node| node.into_token());
-        let mut words = tokens.filter(|token| {
-            !token.text().trim().is_empty() && !token.text().starts_with("--") && !token.text().starts_with("/*")
-        });
-        let keyword = words.find(|token| token.text().eq_ignore_ascii_case("CONCURRENTLY"))?.text_range();
-        let next = words.next().map(|token| token.text().to_owned()).unwrap_or_default();
-        Some((usize::from(keyword.start())..usize::from(keyword.end()), next))
-    });
-    found.ok().flatten()
+/// A file, cut and looked at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cut {
+    pub statements: Vec<Statement>,
+    /// The statements that the parser knows; from the first that it does not know on, none.
+    pub looks: Vec<Look>,
+    /// The line of the first thing that the parser does not know.
+    pub unknown: Option<usize>,
+    pub blocking: Vec<Blocking>,
 }
 
-/// The statements of a file in order, and those of them that block a table.
+/// The statements of a file in order, what they are, and those of them that block a table.
 ///
 /// A text the parser does not know comes back as one statement: PostgreSQL has the last word on what is SQL.
-pub(super) fn split(sql: &str) -> Result<(Vec<Statement>, Vec<Blocking>), ParseError> {
+pub(super) fn cut(sql: &str) -> Result<Cut, ParseError> {
     let text = sql.trim_start_matches('\u{feff}');
     with_tree(text, |parse| {
-        if !parse.errors().is_empty() {
-            let whole = (!text.trim().is_empty()).then(|| Statement { sql: text.to_owned(), line: 1 });
-            return (whole.into_iter().collect(), Vec::new());
-        }
-        let mut statements = Vec::new();
+        let error = parse.errors().first().map(|error| usize::from(error.range().start()));
+        let known = error.unwrap_or(text.len());
+        let mut cut =
+            Cut { unknown: error.map(|at| 1 + text[..at.min(text.len())].matches('\n').count()), ..Cut::default() };
+        let mut looks = look::Looks::default();
         let (mut line, mut counted) = (1, 0);
         for statement in parse.tree().stmts() {
-            let range = statement.syntax().text_range();
-            let start = usize::from(range.start());
-            let raw = &text[start..usize::from(range.end())];
+            let range = look::range_of(statement.syntax());
+            let raw = &text[range.clone()];
             let sql = raw.trim_start();
-            let begin = start + (raw.len() - sql.len());
+            let begin = range.start + (raw.len() - sql.len());
             line += text[counted..begin].matches('\n').count();
             counted = begin;
-            let sql = sql.trim_end().trim_end_matches(';').to_owned();
-            if !sql.is_empty() {
-                statements.push(Statement { sql, line });
+            let sql = sql.trim_end().trim_end_matches(';');
+            if sql.is_empty() {
+                continue;
             }
+            // A statement that ends where the unknown begins may be the beginning of something else.
+            let whole = range.end < known || error.is_none();
+            // But whatever follows SET ROLE, such as "=", it is one.
+            if whole || (range.end == known && matches!(statement, ast::Stmt::SetRole(_))) {
+                cut.looks.push(looks.look(&statement, line));
+            }
+            cut.statements.push(Statement::new(sql, line));
         }
-        (statements, blocking::of(parse, text))
+        if error.is_some() {
+            cut.statements = (!text.trim().is_empty()).then(|| Statement::new(text, 1)).into_iter().collect();
+        } else {
+            cut.blocking = blocking::of(parse, text);
+        }
+        cut
     })
 }
 
@@ -96,7 +163,7 @@ mod tests {
     use super::*;
 
     fn split(sql: &str) -> Vec<Statement> {
-        super::split(sql).unwrap().0
+        cut(sql).unwrap().statements
     }
 
     #[test]
@@ -110,16 +177,23 @@ mod tests {
 
     #[test]
     fn concurrently_goes_where_it_is_the_keyword() {
-        let in_transaction = |sql: &str| Statement { sql: sql.into(), line: 1 }.in_transaction().map(|s| s.sql);
+        let in_transaction =
+            |sql: &str| Statement::new(sql, 1).in_transaction().into_iter().map(|s| s.sql).collect::<Vec<_>>();
         let sql = "create index concurrently if not exists \"concurrently\" on t (a)";
-        assert_eq!(in_transaction(sql).unwrap(), "create index  if not exists \"concurrently\" on t (a)");
-        assert_eq!(in_transaction("DROP INDEX CONCURRENTLY i").unwrap(), "DROP INDEX  i");
-        assert_eq!(in_transaction("REINDEX TABLE CONCURRENTLY t"), None);
+        assert_eq!(in_transaction(sql), ["create index  if not exists \"concurrently\" on t (a)"]);
+        assert_eq!(in_transaction("DROP INDEX CONCURRENTLY i"), ["DROP INDEX  i"]);
+        for sql in ["REINDEX TABLE CONCURRENTLY t", "REINDEX (CONCURRENTLY) TABLE t", "VACUUM FULL t", "CLUSTER t"] {
+            assert_eq!(in_transaction(sql), Vec::<String>::new(), "{sql}");
+        }
+        let sql = "ALTER TABLE p DETACH PARTITION \"concurrently\" CONCURRENTLY";
+        let in_transaction = in_transaction(sql);
+        assert!(in_transaction[0].starts_with("DO ") && in_transaction[0].contains("ADD CHECK"), "{in_transaction:?}");
+        assert_eq!(in_transaction[1..], ["ALTER TABLE p DETACH PARTITION \"concurrently\" "]);
     }
 
     #[test]
     fn what_runs_outside_a_transaction_can_run_again() {
-        let repeatable = |sql: &str| Statement { sql: sql.into(), line: 1 }.repeatable().sql;
+        let repeatable = |sql: &str| Statement::new(sql, 1).repeatable().sql;
         for (sql, again) in [
             (
                 "create unique index concurrently i on t (a)",
@@ -131,9 +205,18 @@ mod tests {
             ),
             ("DROP INDEX CONCURRENTLY /* old */ i", "DROP INDEX CONCURRENTLY IF EXISTS /* old */ i"),
             ("REINDEX TABLE CONCURRENTLY t", "REINDEX TABLE CONCURRENTLY t"),
+            (
+                "/* a */ CREATE -- b\n INDEX CONCURRENTLY i ON t (a)",
+                "/* a */ CREATE -- b\n INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)",
+            ),
+            ("VACUUM t", "VACUUM t"),
         ] {
             assert_eq!(repeatable(sql), again);
         }
+        let detach =
+            Statement::new("ALTER TABLE IF EXISTS s.p DETACH PARTITION \"P 1\" concurrently", 1).repeatable().detach;
+        let finalize = "ALTER TABLE IF EXISTS s.p DETACH PARTITION \"P 1\" FINALIZE".to_owned();
+        assert_eq!(detach, Some(Detach { table: "s.p".into(), partition: "\"P 1\"".into(), finalize }));
     }
 
     #[test]
@@ -147,6 +230,6 @@ mod tests {
         assert!(split("").is_empty());
         assert!(split("-- nothing\n").is_empty());
         let odd = "CREATE GIZMO x WITH 1 2 3; SELECT 1";
-        assert_eq!(split(odd), [Statement { sql: odd.into(), line: 1 }]);
+        assert_eq!(split(odd), [Statement::new(odd, 1)]);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::fold;
 use crate::model::TenantKey;
-use crate::plan::{Change, HazardKind, Kind, Note, Plan, TenantPlan, Verb};
+use crate::plan::{Change, Hazard, HazardKind, Kind, Note, Plan, TenantPlan, Verb};
 
 /// Tenants to which the same happens, in the order of their keys.
 pub(super) struct Block<'a> {
@@ -37,7 +38,9 @@ pub(super) fn blocks(plan: &Plan, each_on_its_own: bool) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     for tenant in plan.tenants.iter().filter(|tenant| tenant.verb != Verb::Unchanged) {
         if each_on_its_own {
-            blocks.push(Block { verb: tenant.verb, members: vec![tenant], shape: shape(tenant, &Names::none()) });
+            // Whoever wants each tenant on its own wants each line as well.
+            let shape = Shape { hazards: each(tenant), ..shape(tenant, &Names::none()) };
+            blocks.push(Block { verb: tenant.verb, members: vec![tenant], shape });
         } else {
             let key = (tenant.verb, shape(tenant, &Names::of(tenant)));
             groups.entry(key).or_default().push(tenant);
@@ -90,15 +93,22 @@ fn shape(tenant: &TenantPlan, names: &Names<'_>) -> Shape {
     Shape {
         access: tenant.target.delivers().map(|(tenant, _)| tenant.access.as_str()),
         changes: tenant.changes.iter().map(|change| words(change, names)).collect(),
-        hazards: tenant
-            .hazards
+        hazards: fold::hazards(of_a_shape(tenant))
             .iter()
-            .filter(|hazard| hazard.kind != HazardKind::DeletesData)
-            .map(|hazard| (hazard_word(hazard.kind), hide(&hazard.detail)))
+            .map(|(kind, detail)| (hazard_word(*kind), hide(detail)))
             .collect(),
         reason: tenant.reason.as_ref().map(hide),
         hint: tenant.hint.as_ref().map(hide),
     }
+}
+
+/// Each hazard in its own words.
+fn each(tenant: &TenantPlan) -> Vec<(String, String)> {
+    of_a_shape(tenant).map(|hazard| (hazard_word(hazard.kind), hazard.detail.clone())).collect()
+}
+
+fn of_a_shape(tenant: &TenantPlan) -> impl Iterator<Item = &Hazard> {
+    tenant.hazards.iter().filter(|hazard| hazard.kind != HazardKind::DeletesData)
 }
 
 fn words(change: &Change, names: &Names<'_>) -> Words {

@@ -3,6 +3,7 @@
 //! Every name that comes from outside passes through [`escape::visible`] on its way to a terminal.
 
 pub(crate) mod escape;
+pub(crate) mod fold;
 mod group;
 pub mod html;
 mod inline;

@@ -183,6 +183,48 @@ fn what_a_reindex_that_was_cut_off_left_is_dropped() {
     }
 }
 
+const PARTITIONED: &str = "CREATE TABLE events (at date) PARTITION BY RANGE (at);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');\n";
+
+#[test]
+fn a_partition_is_detached_once_wherever_a_run_was_cut_off() {
+    for version in BOTH {
+        let fleet = Fleet::new(version, "detach");
+        fleet.migration("V1__events.sql", PARTITIONED);
+        fleet.declare("de-one = {}\nde-two = {}\nde-three = {}");
+        fleet.applies_and_settles();
+        // Detached by a run that could not record it, half detached by another, and as it was.
+        fleet.execute("ALTER TABLE tenant_de_one.events DETACH PARTITION tenant_de_one.events_1 CONCURRENTLY");
+        let mut reader = fleet.database.client();
+        reader.batch_execute("BEGIN; SELECT * FROM tenant_de_two.events").unwrap();
+        let mut admin = fleet.database.client();
+        admin.batch_execute("SET statement_timeout = '300ms'").unwrap();
+        admin
+            .batch_execute("ALTER TABLE tenant_de_two.events DETACH PARTITION tenant_de_two.events_1 CONCURRENTLY")
+            .unwrap_err();
+        reader.batch_execute("ROLLBACK").unwrap();
+        let pending = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhdetachpending";
+        assert_eq!(fleet.ask(pending), "tenant_de_two.events_1");
+        fleet.migration(
+            "V2__detach.sql",
+            "-- tenantry: no-transaction\nALTER TABLE events DETACH PARTITION events_1 CONCURRENTLY;\nVACUUM events_1;\n",
+        );
+        fleet.applies_and_settles();
+        assert_eq!(fleet.ask(pending), "");
+        assert_eq!(
+            fleet.ask("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent::regclass::text LIKE 'tenant_de%' ORDER BY 1"),
+            "tenant_de_one.events_2; tenant_de_three.events_2; tenant_de_two.events_2"
+        );
+        // A name that is none is PostgreSQL's to refuse.
+        fleet.migration(
+            "V3__detach.sql",
+            "-- tenantry: no-transaction\nALTER TABLE events DETACH PARTITION nothing CONCURRENTLY;\n",
+        );
+        fleet.try_apply().ends(1).says("V3__detach.sql:2").says("42P01");
+    }
+}
+
 #[test]
 fn migrations_are_run_by_the_owner_not_by_the_admin() {
     let fleet = Fleet::new(Version::V18, "who");

@@ -23,7 +23,10 @@ fn building_an_index_beside_planted_expressions_rides_nothing() {
         attack
             .next_migration(&late("CREATE INDEX CONCURRENTLY j ON users (email) WHERE lower('A'::varchar) = '';"))
             .ends(0);
-        attack.fleet.migration("V3__re.sql", &late("REINDEX TABLE CONCURRENTLY users;\nDROP INDEX CONCURRENTLY j;"));
+        attack.fleet.migration("V3__re.sql", &late(
+            "REINDEX TABLE CONCURRENTLY users;\nDROP INDEX CONCURRENTLY j;\n\
+             VACUUM (FULL, ANALYZE) users;\nCREATE INDEX CONCURRENTLY k ON users (email);\nCLUSTER users USING k;\nANALYZE users;",
+        ));
         attack.fleet.apply();
         attack.gained_nothing();
         attack.fleet.settled();

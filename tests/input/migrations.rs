@@ -48,6 +48,133 @@ fn a_command_that_ends_the_transaction_is_refused_and_the_word_alone_is_not() {
 }
 
 #[test]
+fn a_file_is_run_under_its_whole_name_or_named_with_the_reason() {
+    let project = project();
+    project.migration("V1__users.sql", "CREATE TABLE users ();");
+    project.migration("V2__add-index.sql", "");
+    project.migration("V3__fill.rs", "");
+    project.migration("V4__x.SQL", "");
+    project.migration("v5__x.sql", "");
+    project.migration("V6.1__x.sql", "");
+    project.migration("V7_x.sql", "");
+    project.migration("|8__x.sql", "");
+    project.migration("V99999999999__x.sql", "");
+    project.validate("tenants.toml").refuses(&[
+        "V2__add-index.sql is not named as refinery names migrations: '-' is no letter",
+        "name it V2__add_index.sql; where it was applied as \"add\", V2__add.sql is that migration",
+        "V3__fill.rs is a migration in Rust",
+        "V4__x.SQL is not named as refinery names migrations: it does not end in .sql",
+        "v5__x.sql is not named as refinery names migrations: it begins with a small v",
+        "V6.1__x.sql is not named as refinery names migrations: its version is no whole number",
+        "V7_x.sql is not named as refinery names migrations\n",
+        "|8__x.sql is not named as refinery names migrations\n",
+        "V99999999999__x.sql has a version above 2147483647",
+    ]);
+}
+
+#[test]
+fn what_lies_beside_the_migrations_is_no_fault_and_is_named() {
+    let project = project();
+    let at = |name: &str| project.path().join("migrations").join(name);
+    for dir in ["2026", ".hidden"] {
+        fs::create_dir(at(dir)).unwrap();
+    }
+    for file in ["V1__a.sql", "README.md", "mod.rs", ".gitkeep", "V9__b.sql.bak", "2026/notes.txt", ".hidden/V9__x.sql"]
+    {
+        project.migration(file, "SELECT 1;");
+    }
+    symlink("2026", at("linked")).unwrap();
+    let said = project.validate("tenants.toml");
+    let line = "no migrations, and not run: 2026/notes.txt, README.md, V9__b.sql.bak, linked (a link to a directory), mod.rs\n";
+    assert!(said.text.contains(line), "{}", said.text);
+    said.takes();
+    // A terminal is told the first.
+    (10..35).for_each(|n| project.migration(format!("{n}.txt"), ""));
+    let said = project.validate("tenants.toml");
+    assert!(said.text.contains("10.txt, 11.txt, ") && said.text.contains("28.txt and 10 more\n"), "{}", said.text);
+    said.takes();
+}
+
+#[test]
+fn two_directories_with_one_version_are_told_apart() {
+    let project = project();
+    for dir in ["a", "b"] {
+        fs::create_dir(project.path().join("migrations").join(dir)).unwrap();
+        project.migration(format!("{dir}/V2__x.sql"), "SELECT 1;");
+    }
+    project.validate("tenants.toml").refuses(&["b/V2__x.sql has the same version as a/V2__x.sql"]);
+}
+
+#[test]
+fn what_only_psql_understands_is_refused_with_its_line() {
+    let dump = "\\restrict x\nSET search_path = '';\nCREATE TABLE t (a text);\nCOPY t (a) FROM stdin;\nit's\n\\.\nSELECT 1 INTO u;\n\\unrestrict x\n";
+    with(&[("V1__x.sql", dump)]).refuses(&[
+        "V1__x.sql:1 \\restrict is a command of psql's",
+        "V1__x.sql:4 COPY … FROM stdin wants rows from a client",
+        "V1__x.sql:7 SELECT INTO is refused",
+        "V1__x.sql:8 \\unrestrict is a command of psql's",
+    ]);
+}
+
+#[test]
+fn select_into_is_refused_with_what_to_write_instead_and_plpgsqls_is_not() {
+    let said = with(&[("V1__a.sql", "CREATE TABLE t (id int);\nSELECT * INTO t2 FROM t;\n")]);
+    said.refuses(&["V1__a.sql:2 SELECT INTO", "write: CREATE TABLE t2 AS SELECT"]);
+    for sql in [
+        "WITH few AS (SELECT 1) SELECT * INTO TEMP t2 FROM few",
+        "SELECT 1 INTO t2 UNION SELECT 2",
+        "(SELECT 1 INTO TABLE t2)",
+    ] {
+        with(&[("V1__a.sql", &format!("\n{sql};"))]).refuses(&["V1__a.sql:2 SELECT INTO"]);
+    }
+    for sql in [
+        "DO $$ DECLARE n int; BEGIN SELECT 1 INTO n; END $$;",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'DECLARE n int; BEGIN SELECT 1 INTO n; RETURN n; END'",
+        "INSERT INTO t SELECT 1",
+    ] {
+        with(&[("V1__a.sql", sql)]).takes();
+    }
+}
+
+#[test]
+fn an_extension_that_is_not_declared_is_refused_with_its_line() {
+    let project = Project::new(
+        "[database]\nshared_schemas = [\"ext\"]\nextensions = [\"citext\", \"uuid-ossp\"]\n[tenants]\nacme = {}\n",
+    );
+    let says = |sql: &str, words: &[&str]| {
+        project.migration("V1__x.sql", sql);
+        project.validate("tenants.toml").refuses(words);
+    };
+    says(
+        "\nCREATE EXTENSION hstore;",
+        &["V1__x.sql:2 makes extension hstore", "add \"hstore\" to [database] extensions"],
+    );
+    says("CREATE EXTENSION IF NOT EXISTS hstore", &["V1__x.sql:1 makes extension hstore"]);
+    says("CREATE EXTENSION citext", &["V1__x.sql:1 makes extension citext, which is there already"]);
+    says("DROP EXTENSION IF EXISTS citext", &["V1__x.sql:1 drops extension citext"]);
+    project.migration(
+        "V1__x.sql",
+        "CREATE EXTENSION IF NOT EXISTS CITEXT;\nCREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" WITH SCHEMA ext;\nDROP EXTENSION IF EXISTS hstore;",
+    );
+    project.validate("tenants.toml").takes();
+}
+
+#[test]
+fn a_label_that_is_used_in_the_file_that_adds_it_is_refused() {
+    let sql = "ALTER TYPE mood ADD VALUE 'away';\nALTER TABLE t ALTER COLUMN m SET DEFAULT 'calm';\nUPDATE t SET m = 'away'::mood;\n";
+    with(&[("V1__x.sql", sql)]).refuses(&["V1__x.sql:3 uses 'away', which this file adds to an enum"]);
+}
+
+#[test]
+fn where_the_parser_stops_is_said() {
+    let said = with(&[("V1__x.sql", "CREATE TABLE t ();\nCREAT TABLE u ();\nCOMMIT;\n")]);
+    assert!(said.text.contains("V1__x.sql:2 is no SQL that tenantry knows"), "{}", said.text);
+    said.takes();
+    // What stands before is checked all the same.
+    with(&[("V1__x.sql", "COMMIT;\nCREAT TABLE u ();\n")]).refuses(&["V1__x.sql:1 holds a transaction command"]);
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let refuses = |make: &dyn Fn(&Project), words: &[&str]| {
         let project = project();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::grants;
-use crate::migrations::MigrationSet;
+use crate::migrations::{MigrationSet, place};
 use crate::model::{Access, Applied, History, ident, qualified};
 use crate::plan::tenant::{Blocked, Draft};
 use crate::plan::{Change, HazardKind, Kind, Step};
@@ -46,14 +46,14 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
         many => format!("{} migrations", many.len()),
     };
     for warning in files.iter().flat_map(|file| &file.warnings) {
-        let detail = format!("{}:{} {}", warning.file, warning.line, warning.message);
+        let detail = place(&warning.file, warning.line) + &warning.message;
         draft.hazards.push(crate::plan::Hazard { kind: HazardKind::MigrationEscapes, detail });
     }
     let large = draft.current.schema.as_ref().map(|schema| &schema.large_tables);
     for (file, blocking) in files.iter().flat_map(|file| file.blocking.iter().map(move |blocking| (file, blocking))) {
         if large.is_some_and(|large| large.contains(&blocking.table)) {
-            let place = format!("{}:{}", file.file, blocking.line);
-            let detail = format!("{place} on table {}, which is large: {}", blocking.table, blocking.message);
+            let place = place(&file.file, blocking.line);
+            let detail = format!("{place}on table {}, which is large: {}", blocking.table, blocking.message);
             draft.hazards.push(crate::plan::Hazard { kind: HazardKind::BlocksTable, detail });
         }
     }

@@ -125,3 +125,32 @@ fn same_input_same_bytes() {
     let plan = fleet((0..50).map(|n| if n % 3 == 0 { removed(&key(n), n) } else { updated(&key(n)) }));
     assert_eq!(super::plan(&plan, &Style::default()), super::plan(&plan.clone(), &Style::default()));
 }
+
+#[test]
+fn a_hundred_lines_of_a_file_that_say_the_same_are_one_hazard_to_read_and_each_its_own_to_a_program() {
+    let plan = fleet(["acme", "globex", "initech"].map(|key| {
+        let mut plan = updated(key);
+        plan.hazards = (1..=130)
+            .map(|line| format!("V1__init.sql:{line} names \"public.\": that is shared by all tenants"))
+            .chain(["V2__x.sql:7 on table notes, which is large: it waits".to_owned()])
+            .map(|detail| Hazard { kind: HazardKind::MigrationEscapes, detail })
+            .collect();
+        plan
+    }));
+    let first = "V1__init.sql:1 names \"public.\": that is shared by all tenants (the first of 130 such lines of the file; -v shows all)";
+    let text = super::plan(&plan, &Style::default());
+    assert!(text.matches("! hazard").count() == 2 && text.contains(first), "{text}");
+    let text = super::plan(&plan, &Style { verbose: true, ..Style::default() });
+    assert!(text.matches("! hazard").count() == 3 * 131 && !text.contains("the first of"), "{text}");
+    let markdown = super::super::markdown::plan(&plan);
+    assert_eq!(markdown.matches("the first of 130 such lines").count(), 1, "{markdown}");
+    let page = super::super::html::report(&super::super::html::Report {
+        plan: &plan,
+        fleet: &[],
+        passwords: &[],
+        taken_at: "now",
+    });
+    assert_eq!(page.matches("the first of 130 such lines").count(), 1, "{page}");
+    let document = serde_json::to_string(&plan.document()).unwrap();
+    assert_eq!(document.matches("V1__init.sql").count(), 3 * 130);
+}
