@@ -25,7 +25,7 @@ mod tenant;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use password::verifier_literal;
-pub use preflight::{check_admin, check_archives, check_deputy};
+pub use preflight::{check_admin, check_archives, check_deputy, check_registry};
 pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
 pub(crate) use sessions::end as end_sessions;

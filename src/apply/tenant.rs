@@ -32,14 +32,17 @@ pub(super) fn back_off(attempt: u32) {
 pub(super) struct Job<'a> {
     pub apply: &'a Apply<'a>,
     pub plan: &'a TenantPlan,
-    /// What a transaction begins with: lock_timeout, and whether the lock of apply is still held.
+    /// What a transaction begins with: lock_timeout, whether nobody else's code runs when the registry is written to, and
+    /// whether the lock of apply is still held.
     pub preamble: String,
 }
 
 impl<'a> Job<'a> {
     pub fn new(apply: &'a Apply<'a>, plan: &'a TenantPlan) -> Self {
         let (waits, check) = (apply.desired.limits_waits(), apply.lock.check());
-        Self { apply, plan, preamble: std::iter::once(waits).chain(check).collect::<Vec<_>>().join("; ") }
+        // What is never committed writes nothing to the registry, which may not be there yet.
+        let guard = check.as_ref().map(|_| registry::guard::check());
+        Self { apply, plan, preamble: std::iter::once(waits).chain(guard).chain(check).collect::<Vec<_>>().join("; ") }
     }
 }
 
@@ -421,6 +424,7 @@ impl Job<'_> {
         let is_gone = matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. });
         if is_gone || deletes {
             let mut transaction = client.transaction().map_err(of_database)?;
+            transaction.batch_execute(&self.preamble).map_err(of_database)?;
             if is_gone {
                 registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
             }

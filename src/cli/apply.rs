@@ -156,6 +156,7 @@ pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -
         })
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
+    crate::apply::check_registry(observed, plan)?;
     crate::apply::check_admin(observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())

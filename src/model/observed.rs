@@ -14,6 +14,8 @@ pub struct Observed {
     pub database: Database,
     /// `None`: the schema `tenantry` is not there yet.
     pub registry: Option<Registry>,
+    /// Who may do what in the schema `tenantry`, and what of others is there.
+    pub registry_schema: Option<RegistrySchema>,
     /// Those of the declared and registered roles that exist, by name.
     pub roles: BTreeMap<String, Role>,
     /// Those of the declared and registered schemas that exist, by name.
@@ -149,6 +151,9 @@ pub struct SharedSchema {
     /// We may pass USAGE on.
     pub may_grant: bool,
     pub may_create: bool,
+    pub acl: Acl,
+    /// We have the rights of its owner.
+    pub ours: bool,
 }
 
 /// The NOLOGIN role that every tenant joins.
@@ -172,6 +177,46 @@ pub struct Registry {
     /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Each is dropped when none
     /// is declared with it.
     pub former_owners: BTreeSet<String>,
+}
+
+/// The schema `tenantry` as the catalogs have it. Who can write to it decides what tenantry does next.
+#[derive(Clone, Debug, Default)]
+pub struct RegistrySchema {
+    /// The schema, and what tenantry made in it.
+    pub objects: Vec<RegistryObject>,
+    pub default_acls: Vec<DefaultAcl>,
+    /// Acts on tenantry's own tables, and is not tenantry's.
+    pub foreign: Vec<Foreign>,
+    /// What else lies in the schema: a description, and the owner.
+    pub strangers: Vec<(String, String)>,
+}
+
+/// The schema `tenantry`, or something that tenantry made in it.
+#[derive(Clone, Debug)]
+pub struct RegistryObject {
+    /// "schema", "table", "sequence" or "function".
+    pub kind: String,
+    /// Qualified and quoted.
+    pub name: String,
+    pub owner: String,
+    /// With the built-in default where it was never changed.
+    pub acl: Acl,
+    pub columns: Vec<Column>,
+    /// We have the rights of its owner.
+    pub ours: bool,
+}
+
+/// Something on the registry's tables that tenantry did not make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Such as "trigger t on tenantry.tenants".
+    pub what: String,
+    /// The statement that takes it away, where one does.
+    pub remedy: Option<String>,
+    /// Who writes to the table may run somebody else's code by it.
+    pub runs: bool,
+    /// We may run the statement.
+    pub ours: bool,
 }
 
 /// A row of `tenantry.tenants`: what the last apply left.

@@ -78,6 +78,16 @@ impl<'a> Look<'a> {
         Some(SeenSchema { name: schema.to_owned(), oid: found.oid })
     }
 
+    /// Whether the role is a tenant's, declared or registered, or one that tenants are members of, or that works for one.
+    pub fn is_tenants(&self, role: &str) -> bool {
+        role == self.group
+            || self.role_of.contains_key(role)
+            || self.claims_role.contains_key(role)
+            || self.owners.contains_key(role)
+            || self.deputies.contains(role)
+            || self.remembers_owner(role)
+    }
+
     /// Whether the role owns for more than this one tenant.
     pub fn is_shared_owner(&self, role: &str, key: &TenantKey) -> bool {
         self.owners.get(role).is_some_and(|tenants| tenants.iter().any(|other| *other != key))

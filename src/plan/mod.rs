@@ -12,6 +12,7 @@ mod identity;
 mod limits;
 mod pieces;
 mod privileges;
+mod registry;
 mod removal;
 mod ring;
 mod rotation;
@@ -27,6 +28,7 @@ pub use diff::{diff, group_role, is_shared_owner};
 pub use document::{Document, Summary};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
+pub(crate) use registry::foreign_code;
 pub use removal::drop_role;
 pub(crate) use removal::{disk_short, size};
 pub use rotation::rotation;
@@ -99,6 +101,7 @@ pub struct DatabaseChange {
 pub enum DatabaseAction {
     CreateRegistry,
     UpgradeRegistry,
+    CloseRegistry,
     CreateGroup,
     AlterGroup,
     RevokeMembership,
@@ -106,6 +109,7 @@ pub enum DatabaseAction {
     GrantConnect,
     CreateSharedSchema,
     GrantSharedSchema,
+    CloseSharedSchema,
     CreateExtension,
     ClosePublicSchema,
     RevokeTemp,
@@ -126,10 +130,12 @@ impl DatabaseAction {
             | Self::GrantSharedSchema
             | Self::CreateExtension
             | Self::CreateSharedOwner => true,
-            Self::AlterGroup
+            Self::CloseRegistry
+            | Self::AlterGroup
             | Self::RevokeMembership
             | Self::RevokeFromGroup
             | Self::ClosePublicSchema
+            | Self::CloseSharedSchema
             | Self::RevokeTemp
             | Self::DropSharedOwner => false,
         }
@@ -424,6 +430,10 @@ pub enum HazardKind {
     SharedOwner,
     PublicSchemaOpen,
     PublicSchemaClosed,
+    /// Every tenant may make things in a schema that is in the others' search_path, and it is not ours to close.
+    SharedSchemaOpen,
+    /// Something in schema tenantry is not tenantry's, and not its to take away.
+    RegistryOpen,
     /// The role that every tenant joins has more than it should, and it is not ours to take.
     GroupRole,
     /// The database came here from another cluster; if that one is still in use, both have the same secrets.

@@ -115,6 +115,8 @@ fn database_tone(action: DatabaseAction) -> Tone {
         DatabaseAction::UpgradeRegistry | DatabaseAction::AlterGroup => Tone::Update,
         DatabaseAction::RevokeMembership
         | DatabaseAction::RevokeFromGroup
+        | DatabaseAction::CloseRegistry
+        | DatabaseAction::CloseSharedSchema
         | DatabaseAction::ClosePublicSchema
         | DatabaseAction::RevokeTemp
         | DatabaseAction::DropSharedOwner => Tone::Remove,

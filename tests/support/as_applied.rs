@@ -63,7 +63,14 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
     }
     observed.database.group = Some(Group { role: Role { administered: true, ..Role::default() }, ..Group::default() });
     for schema in &desired.shared_schemas {
-        let shared = SharedSchema { owner: "admin".into(), group_has_usage: true, may_grant: true, may_create: true };
+        let shared = SharedSchema {
+            owner: "admin".into(),
+            group_has_usage: true,
+            may_grant: true,
+            may_create: true,
+            acl: Acl::default(),
+            ours: true,
+        };
         observed.database.shared_schemas.insert(schema.clone(), shared);
     }
     for extension in &desired.extensions {

@@ -113,7 +113,7 @@ pub(super) fn on_column(column: &Column, on_table: &Expected, tenants: &str) -> 
 
 /// What another role granted on a column outlives that role's grant option, when it had that on the table; so the option
 /// is given on the column, for CASCADE to find (seen on 15 and 18).
-fn column_sql(on: &str, column: &str, found: &Difference) -> Vec<String> {
+pub(in crate::plan) fn column_sql(on: &str, column: &str, found: &Difference) -> Vec<String> {
     let column = ident(column);
     let mut from: BTreeSet<String> = [super::acl::quoted(&found.grantee)].into();
     let mut sql = Vec::new();
