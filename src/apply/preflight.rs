@@ -66,7 +66,9 @@ pub fn check_registry(observed: &Observed, plan: &Plan) -> Result<(), Error> {
             closes.flat_map(|change| &change.sql).any(|planned| planned.shown() == sql)
         };
         match &found.remedy {
-            None => return Err(refused("tenantry's tables use nothing but PostgreSQL's own; take it away by hand".into())),
+            None => {
+                return Err(refused("tenantry's tables use nothing but PostgreSQL's own; take it away by hand".into()));
+            }
             Some(sql) if !found.ours => return Err(refused(format!("as a superuser: {sql};"))),
             Some(sql) if !is_planned(sql) => {
                 return Err(refused(format!("tenantry apply takes it away; or: {sql};")));

@@ -91,6 +91,13 @@ impl Server {
         self.keeper.clone().unwrap_or_else(admin)
     }
 
+    /// Who reads the tenants' histories by a grant: a keeper that is no superuser. Plan and `show` go by this.
+    #[must_use]
+    pub fn reads_by_grant(&self) -> Option<String> {
+        let keeper = self.keeper();
+        (!keeper.superuser).then_some(keeper.name)
+    }
+
     /// The major version, such as 15.
     #[must_use]
     pub fn major(&self) -> i32 {

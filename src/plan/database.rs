@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::change::acl::{Expected, differences};
 use super::diff::{Look, former_owner_is_gone, remember_owner};
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group};
-use super::change::acl::{Expected, differences};
 use crate::model::{Access, Grantee, PublicSchema, SharedSchema, State, ident};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
@@ -120,7 +120,11 @@ fn may_not_make(
         let sql = difference.sql(&format!("SCHEMA {}", ident(name)), false);
         let what = format!("schema {name}, shared by the tenants: {}", difference.before());
         if found.ours {
-            changes.push(change(DatabaseAction::CloseSharedSchema, format!("{what} → {}", difference.after(false)), sql));
+            changes.push(change(
+                DatabaseAction::CloseSharedSchema,
+                format!("{what} → {}", difference.after(false)),
+                sql,
+            ));
         } else {
             let detail = format!("{what}; not ours to close, {} can: {}", found.owner, sql.join("; "));
             hazards.push(Hazard { kind: HazardKind::SharedSchemaOpen, detail });

@@ -20,6 +20,7 @@ mod saved;
 mod tenant;
 
 pub(crate) use change::acl::held;
+pub(crate) use change::grants::is_as_declared;
 pub(crate) use change::membership::words as membership_in_words;
 pub use change::migrations::fits;
 pub use change::rights::borrowed;

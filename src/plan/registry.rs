@@ -39,7 +39,10 @@ fn close(detail: String, sql: Vec<String>) -> DatabaseChange {
 }
 
 fn by_hand(found: &Foreign) -> String {
-    format!("{}: it is not tenantry's and would run as tenantry, so nothing is written until somebody takes it away", found.what)
+    format!(
+        "{}: it is not tenantry's and would run as tenantry, so nothing is written until somebody takes it away",
+        found.what
+    )
 }
 
 /// What on tenantry's own tables would run as whoever writes to them.
@@ -68,12 +71,7 @@ fn expected(look: &Look<'_>, owner: &str, acl: &Acl, kind: &str) -> Expected {
     Expected { owner: owner.to_owned(), at_most, tolerated, ..Expected::default() }
 }
 
-fn privileges(
-    look: &Look<'_>,
-    object: &RegistryObject,
-    changes: &mut Vec<DatabaseChange>,
-    hazards: &mut Vec<Hazard>,
-) {
+fn privileges(look: &Look<'_>, object: &RegistryObject, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let mut take = |what: String, after: String, sql: Vec<String>| {
         if object.ours {
             changes.push(close(format!("{what} → {after}"), sql));
@@ -97,10 +95,11 @@ fn privileges(
     }
 }
 
-/// What is made there next. Of roles that make nothing of ours it does not matter.
+/// What is made there next. What a tenant says of its own, which nobody can keep it from, is about nothing of ours.
 fn future(look: &Look<'_>, schema: &RegistrySchema, changes: &mut Vec<DatabaseChange>) {
     let admin = &look.observed.server.admin;
-    for default in schema.default_acls.iter().filter(|default| admin.superuser || default.role == admin.name) {
+    let is_ours = |role: &str| role == admin.name || admin.superuser && !look.is_tenants(role);
+    for default in schema.default_acls.iter().filter(|default| is_ours(&default.role)) {
         let kind = match default.kind {
             ObjectKind::Function => "function",
             ObjectKind::Type => "type",

@@ -1,9 +1,9 @@
 -- What ALTER DEFAULT PRIVILEGES gave on what was just made in schema tenantry. Tables named $1; $2 is the role that every tenant
 -- joins. What stays is what a role that only looks may have (plan/registry.rs): USAGE, SELECT, not to be passed on, and nothing
 -- for PUBLIC or a tenant. The tables go to the schema's owner, when that is no superuser: another one may have upgraded them.
-DECLARE o record;
+DECLARE item record;
 BEGIN
-    FOR o IN
+    FOR item IN
         WITH k AS (
             SELECT n.oid, n.nspowner, n.nspacl, r.rolname, r.rolsuper FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner WHERE n.nspname = 'tenantry'
         ), objects AS (
@@ -27,13 +27,13 @@ BEGIN
         WHERE x.grantee <> o.owner
         ORDER BY o.place, o.name, 5, x.privilege_type
     LOOP
-        IF NOT o.stays THEN
-            EXECUTE format('REVOKE %s ON %s FROM %s CASCADE', o.privilege_type, o.name, o.grantee);
-        ELSIF o.is_grantable THEN
-            EXECUTE format('REVOKE GRANT OPTION FOR %s ON %s FROM %s CASCADE', o.privilege_type, o.name, o.grantee);
+        IF NOT item.stays THEN
+            EXECUTE format('REVOKE %s ON %s FROM %s CASCADE', item.privilege_type, item.name, item.grantee);
+        ELSIF item.is_grantable THEN
+            EXECUTE format('REVOKE GRANT OPTION FOR %s ON %s FROM %s CASCADE', item.privilege_type, item.name, item.grantee);
         END IF;
     END LOOP;
-    FOR o IN
+    FOR item IN
         SELECT format('TABLE tenantry.%I', c.relname) AS name, r.rolname AS owner
         FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner JOIN pg_class c ON c.relnamespace = n.oid
         WHERE n.nspname = 'tenantry' AND NOT r.rolsuper AND c.relkind IN ('r', 'p') AND c.relname = ANY ($1::text[]::name[]) AND c.relowner <> n.nspowner
@@ -43,6 +43,6 @@ BEGIN
         WHERE n.nspname = 'tenantry' AND NOT r.rolsuper AND p.proname = 'refuse_change' AND p.pronargs = 0 AND p.proowner <> n.nspowner
         ORDER BY 1
     LOOP
-        EXECUTE format('ALTER %s OWNER TO %I', o.name, o.owner);
+        EXECUTE format('ALTER %s OWNER TO %I', item.name, item.owner);
     END LOOP;
 END

@@ -10,7 +10,8 @@ use crate::model::literal;
 pub(crate) const NOT_OURS: &str = "TNREG";
 
 /// What the function behind the audit log's trigger does; as V1__registry.sql makes it.
-pub(crate) const REFUSAL: &str = "\nBEGIN\n    RAISE EXCEPTION 'tenantry.audit_log is append-only' USING ERRCODE = 'insufficient_privilege';\nEND ";
+pub(crate) const REFUSAL: &str =
+    "\nBEGIN\n    RAISE EXCEPTION 'tenantry.audit_log is append-only' USING ERRCODE = 'insufficient_privilege';\nEND ";
 
 /// The tables that the registry's migrations make, sorted. Others in schema tenantry are somebody else's.
 pub(crate) fn tables() -> Vec<String> {
@@ -33,16 +34,18 @@ pub(crate) fn check() -> String {
     let names = tables();
     let tables = literal(&format!("{{{}}}", names.join(",")));
     let found = include_str!("../inspect/sql/registry_foreign.sql");
+    // The comment at its head names the parameters too.
+    let found = found.lines().skip_while(|line| line.starts_with("--")).collect::<Vec<_>>().join("\n");
     let found = found.replace("$1", &tables).replace("$2", &literal(REFUSAL));
     // No name of ours holds the quote's tag, and nothing in the text is anybody else's.
     format!(
-        "DO $tenantry_guard$DECLARE o text; BEGIN\n\
-         FOR o IN SELECT pg_catalog.format('LOCK TABLE tenantry.%I IN ROW EXCLUSIVE MODE', c.relname) FROM pg_catalog.pg_class c \
+        "DO $tenantry_guard$DECLARE item text; BEGIN\n\
+         FOR item IN SELECT pg_catalog.format('LOCK TABLE tenantry.%I IN ROW EXCLUSIVE MODE', c.relname) FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tenantry' AND c.relkind IN ('r', 'p') \
-         AND c.relname = ANY ({tables}::text[]::name[]) ORDER BY c.relname LOOP EXECUTE o; END LOOP;\n\
-         {found} SELECT what INTO o FROM found WHERE runs ORDER BY what LIMIT 1;\n\
+         AND c.relname = ANY ({tables}::text[]::name[]) ORDER BY c.relname LOOP EXECUTE item; END LOOP;\n\
+         {found} SELECT what INTO item FROM found WHERE runs ORDER BY what LIMIT 1;\n\
          IF FOUND THEN RAISE EXCEPTION USING ERRCODE = '{NOT_OURS}', \
-         MESSAGE = pg_catalog.format('on tenantry''s own tables there is something that is not tenantry''s, and would run as tenantry: %s', o), \
+         MESSAGE = pg_catalog.format('on tenantry''s own tables there is something that is not tenantry''s, and would run as tenantry: %s', item), \
          HINT = 'nothing was written; tenantry plan shows it, and tenantry apply takes it away'; END IF; END$tenantry_guard$"
     )
 }

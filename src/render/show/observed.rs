@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     Access, Acl, Column, Desired, Grantee, History, Holding, ObjectKind, Observed, Registered, Role, SecretState,
-    Tenant,
+    Server, Tenant,
 };
-use crate::plan::{held, membership_in_words};
+use crate::plan::{held, is_as_declared, membership_in_words, object_privileges, schema_privileges};
 use crate::render::page::Page;
 
-use super::{limit, login, one_line};
+use super::{declared_holders, limit, login, one_line};
 
 pub(super) fn text(
     desired: &Desired,
@@ -25,7 +25,7 @@ pub(super) fn text(
     let username = pick(|row| &row.username, |tenant| &tenant.username);
     let owner = pick(|row| &row.owner, Tenant::owner);
     let access = registered.map(|row| row.access).or(declared.map(|tenant| tenant.access)).unwrap_or_default();
-    schema(&mut page, desired, observed, &Whose { name, username, owner, access });
+    schema(&mut page, desired, observed, &Whose { name, username, owner, access, declared, server: &observed.server });
     if let Some(found) = observed.roles.get(username) {
         role(&mut page, username, found, true);
     }
@@ -53,20 +53,43 @@ struct Whose<'a> {
     username: &'a str,
     owner: &'a str,
     access: Access,
+    declared: Option<&'a Tenant>,
+    server: &'a Server,
+}
+
+impl Whose<'_> {
+    /// Who holds what: in the words of the desired side where a plan sees no difference. `letters`: what the tenant is to hold,
+    /// what a keeper that reads by a grant is, and what PUBLIC may.
+    fn holders(&self, acl: &Acl, columns: &[Column], owner: &str, letters: (&str, &str, &str)) -> String {
+        match self.as_declared(acl, columns, owner, letters) {
+            Some(tenant) => declared_holders(tenant, self.server, letters.0, letters.1),
+            None => holders(acl, owner, letters.2),
+        }
+    }
+
+    fn as_declared(&self, acl: &Acl, columns: &[Column], owner: &str, letters: (&str, &str, &str)) -> Option<&Tenant> {
+        let is_so =
+            |tenant: &&Tenant| tenant.owner() == owner && is_as_declared(tenant, self.server, (acl, columns), letters);
+        self.declared.filter(is_so)
+    }
 }
 
 fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose<'_>) {
     let Some(schema) = observed.schemas.get(whose.name) else { return };
     page.line(0, format!("schema {}", one_line(whose.name)));
     page.line(2, format!("owner {}", one_line(&schema.owner)));
-    page.line(2, format!("privileges {}", holders(&schema.acl, &schema.owner, "")));
+    let access = whose.declared.map_or(whose.access, |tenant| tenant.access);
+    let on_schema = (schema_privileges(access), "U", "");
+    page.line(2, format!("privileges {}", whose.holders(&schema.acl, &[], &schema.owner, on_schema)));
     for kind in ObjectKind::ALL {
         let plural = kind.plural().to_lowercase();
+        let letters = object_privileges(access, kind, whose.server.major());
         let mut said = false;
         for default in schema.default_acls.iter().filter(|default| default.kind == kind) {
             said |= default.role == whose.owner;
             let role = one_line(&default.role);
-            page.line(2, format!("future {plural} of {role}: {}", holders(&default.acl, &default.role, "")));
+            let holders = whose.holders(&default.acl, &[], &default.role, (letters, "", ""));
+            page.line(2, format!("future {plural} of {role}: {holders}"));
         }
         if !said {
             page.line(2, format!("future {plural} of {}: none", one_line(whose.owner)));
@@ -83,9 +106,12 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
                 its += group.count;
                 continue;
             }
-            let words = format!("{}: {}", one_line(&group.owner), holders(&group.acl, &group.owner, builtin));
-            *groups.entry(words).or_default() += group.count;
-            columns(page, &group.columns, &group.examples.join(", "), &group.owner);
+            let (found, letters) = (&group.columns, (letters, "", builtin));
+            let holders = whose.holders(&group.acl, found, &group.owner, letters);
+            *groups.entry(format!("{}: {holders}", one_line(&group.owner))).or_default() += group.count;
+            if whose.as_declared(&group.acl, found, &group.owner, letters).is_none() {
+                columns(page, found, &group.examples.join(", "), &group.owner);
+            }
         }
         for (words, count) in groups {
             page.line(2, format!("{count} {plural} of {words}"));
@@ -100,8 +126,10 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
         History::Unseen { .. } => page.line(2, format!("history {table}: not read, we may not")),
         History::Untrusted(why) => page.line(2, format!("history {table}: not read, {}", one_line(why))),
         History::Read { acl, columns: found, .. } => {
-            page.line(2, format!("history {table}: {}", holders(acl, whose.owner, "")));
-            columns(page, found, &table, whose.owner);
+            page.line(2, format!("history {table}: {}", whose.holders(acl, found, whose.owner, ("r", "r", ""))));
+            if whose.as_declared(acl, found, whose.owner, ("r", "r", "")).is_none() {
+                columns(page, found, &table, whose.owner);
+            }
         }
     }
     let is_tenants = |owner: &str| owner == whose.owner || owner == whose.username;
