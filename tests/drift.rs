@@ -3,6 +3,8 @@
 
 #[path = "support/fleet.rs"]
 mod fleet;
+#[path = "drift/given_away.rs"]
+mod given_away;
 #[path = "support/hand_made.rs"]
 mod hand_made;
 #[path = "support/postgres.rs"]

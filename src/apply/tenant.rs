@@ -328,6 +328,7 @@ impl Job<'_> {
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
                     migrate::run(self, transaction, &batch)
                         .and_then(|()| fence::nothing_is_deferred(transaction))
+                        .and_then(|()| self.record_what_was_made(transaction, &now))
                         .map_err(retried)?;
                 }
                 // Sessions ended before the transaction began; secrets are for its end.

@@ -6,12 +6,14 @@
 mod catalog;
 mod database;
 mod history;
+mod made;
 mod registry;
 mod secrets;
 pub(crate) mod shape;
 
 pub(crate) use catalog::dependents_of;
 pub(crate) use history::history_of;
+pub(crate) use made::made;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +51,7 @@ pub fn observe(
 ) -> Result<Observed, Error> {
     let mut observed = catalogs(client, target, desired, sizes)?;
     history::read(client, desired, &mut observed)?;
+    made::taken(client, desired, &mut observed)?;
     secrets::read(store, desired, &mut observed)?;
     Ok(observed)
 }

@@ -184,6 +184,26 @@ pub struct Registry {
     /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Each is dropped when none
     /// is declared with it.
     pub former_owners: BTreeSet<String>,
+    /// The sets of migrations of which it is known what they make, by their [`set_digest`].
+    pub recorded_sets: BTreeSet<String>,
+}
+
+/// Something that migrations make, as `pg_identify_object` has it, without the schema.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MadeObject {
+    pub kind: String,
+    pub name: String,
+}
+
+/// Tells one set of applied migrations from another.
+#[must_use]
+pub fn set_digest(applied: &[Applied]) -> String {
+    use sha2::Digest;
+    let mut rows: Vec<String> =
+        applied.iter().map(|row| format!("{}\0{}\0{}\n", row.version, row.name, row.checksum)).collect();
+    rows.sort();
+    let digest = sha2::Sha256::digest(rows.concat().as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The schema `tenantry` as the catalogs have it. Who can write to it decides what tenantry does next.
@@ -356,6 +376,9 @@ pub struct Schema {
     pub acl: Acl,
     /// The objects, grouped by what matters about them.
     pub objects: Vec<ObjectGroup>,
+    /// Those of them, one by one, that the migrations made and the username owns. An example is the name as
+    /// `pg_identify_object` has it, without the schema.
+    pub taken: Vec<ObjectGroup>,
     pub default_acls: Vec<DefaultAcl>,
     pub history: History,
     /// Tables, partitioned ones included.
@@ -507,6 +530,14 @@ pub struct Applied {
     pub version: i64,
     pub name: String,
     pub checksum: String,
+}
+
+impl Applied {
+    /// The row that this file leaves once it is applied.
+    #[must_use]
+    pub fn of(file: &crate::migrations::MigrationFile) -> Self {
+        Self { version: file.version().into(), name: file.name().into(), checksum: file.checksum() }
+    }
 }
 
 /// What the store has at a tenant's path.

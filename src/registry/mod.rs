@@ -3,7 +3,7 @@
 pub(crate) mod guard;
 mod rows;
 
-pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, rotate, secret_is_gone, upsert};
+pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, record_set, rotate, secret_is_gone, upsert};
 
 use postgres::{GenericClient, Transaction};
 use refinery_core::Migration;
