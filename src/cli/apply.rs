@@ -12,7 +12,7 @@ use super::{interrupt, made, plan, saved, session};
 use crate::apply::{Apply, Lock, Recorded, Report};
 use crate::error::Doing;
 use crate::model::Observed;
-use crate::plan::{Plan, Step, TenantPlan, Verb};
+use crate::plan::{Plan, Step, TenantPlan, Verb, unreachable_extension};
 use crate::registry;
 use crate::render;
 
@@ -160,6 +160,9 @@ pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
     crate::apply::check_registry(observed, plan)?;
+    if let Some((message, hint)) = unreachable_extension(&session.project.desired, observed, plan) {
+        return Err(Failure::refused(message, hint));
+    }
     crate::apply::check_admin(observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())

@@ -7,8 +7,8 @@ use postgres::Transaction;
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{
-    Acl, Admin, Column, Database, Desired, Grantee, Group, Keeper, Observed, PublicState, Registry, Role, Server,
-    SharedSchema, ident,
+    Acl, Admin, Column, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry, Role,
+    Server, SharedSchema, ident,
 };
 use crate::plan;
 use crate::registry::guard;
@@ -113,9 +113,15 @@ fn advertised_host(target: &Target) -> String {
     }
 }
 
-fn extensions(transaction: &mut Transaction<'_>) -> Result<BTreeMap<String, String>, Error> {
+fn extensions(transaction: &mut Transaction<'_>) -> Result<BTreeMap<String, Extension>, Error> {
     let rows = transaction.query(include_str!("sql/extensions.sql"), &[]).doing("reading the extensions")?;
-    Ok(rows.iter().map(|row| (row.get("name"), row.get("schema"))).collect())
+    let extension = |row: &postgres::Row| Extension {
+        schema: row.get("schema"),
+        owner: row.get("owner"),
+        relocatable: row.get("relocatable"),
+        open: row.get("open"),
+    };
+    Ok(rows.iter().map(|row| (row.get("name"), extension(row))).collect())
 }
 
 fn shared(

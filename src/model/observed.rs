@@ -132,12 +132,22 @@ pub struct Database {
     pub public_has_connect: bool,
     /// The schema public: `None` when it was dropped.
     pub public_schema: Option<PublicState>,
-    /// The extensions there are, with the schema each is in.
-    pub extensions: BTreeMap<String, String>,
+    /// The extensions there are, by name.
+    pub extensions: BTreeMap<String, Extension>,
     /// Those of the shared schemas that exist.
     pub shared_schemas: BTreeMap<String, SharedSchema>,
     /// The group role, when it exists.
     pub group: Option<Group>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Extension {
+    pub schema: String,
+    pub owner: String,
+    /// ALTER EXTENSION … SET SCHEMA works.
+    pub relocatable: bool,
+    /// PUBLIC has USAGE on the schema.
+    pub open: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -87,11 +87,7 @@ fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
     for (name, found) in &database.shared_schemas {
         may_not_make(look, name, found, changes, hazards);
     }
-    let Some(first) = look.desired.shared_schemas.first() else { return };
-    for extension in look.desired.extensions.iter().filter(|name| !database.extensions.contains_key(*name)) {
-        let sql = vec![format!("CREATE EXTENSION {} SCHEMA {}", ident(extension), ident(first))];
-        changes.push(change(DatabaseAction::CreateExtension, format!("extension {extension} in schema {first}"), sql));
-    }
+    super::extensions::plan(look, changes, hazards);
 }
 
 /// What one tenant makes in a schema of everybody's search_path, another one runs.

@@ -7,10 +7,12 @@ mod change;
 mod database;
 mod diff;
 mod document;
+mod extensions;
 mod group;
 mod identity;
 mod limits;
 mod pieces;
+mod powers;
 mod privileges;
 mod registry;
 mod removal;
@@ -27,6 +29,7 @@ pub use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
 pub use diff::{diff, group_role, is_shared_owner};
 pub use document::{Document, Summary};
+pub(crate) use extensions::unreachable as unreachable_extension;
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
 pub(crate) use registry::foreign_code;
@@ -423,6 +426,8 @@ pub struct Hazard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HazardKind {
+    /// A tenant's role has a power over other tenants, such as SUPERUSER or membership of pg_write_all_data. First of all.
+    PrivilegedTenant,
     DeletesData,
     EndsSessions,
     /// Clients that hold the old password or name fail until they read the secret again.
@@ -435,6 +440,8 @@ pub enum HazardKind {
     SharedSchemaOpen,
     /// Something in schema tenantry is not tenantry's, and not its to take away.
     RegistryOpen,
+    /// A declared extension is in a schema that no tenant's search_path holds.
+    ExtensionElsewhere,
     /// The role that every tenant joins has more than it should, and it is not ours to take.
     GroupRole,
     /// The database came here from another cluster; if that one is still in use, both have the same secrets.

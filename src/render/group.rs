@@ -93,7 +93,8 @@ fn shape(tenant: &TenantPlan, names: &Names<'_>) -> Shape {
         hazards: tenant
             .hazards
             .iter()
-            .filter(|hazard| hazard.kind != HazardKind::DeletesData)
+            // The gravest stand at the top of the plan.
+            .filter(|hazard| !matches!(hazard.kind, HazardKind::DeletesData | HazardKind::PrivilegedTenant))
             .map(|hazard| (hazard_word(hazard.kind), hide(&hazard.detail)))
             .collect(),
         reason: tenant.reason.as_ref().map(hide),
