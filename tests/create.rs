@@ -1,6 +1,8 @@
 //! Tenants that did not exist: everything they get, and nothing else.
 #![allow(clippy::unwrap_used)]
 
+#[path = "create/extensions.rs"]
+mod extensions;
 #[path = "create/failures.rs"]
 mod failures;
 #[path = "support/fleet.rs"]

@@ -9,6 +9,8 @@ mod given_away;
 mod hand_made;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "drift/powers.rs"]
+mod powers;
 #[path = "drift/property.rs"]
 mod property;
 #[path = "support/snapshot.rs"]
