@@ -11,7 +11,9 @@ use super::database::change;
 use super::diff::Look;
 use super::privileges::in_words;
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind};
-use crate::model::{Acl, Foreign, Grantee, ObjectKind, Observed, RegistryObject, RegistrySchema, ident};
+use crate::model::{
+    Acl, Foreign, Grantee, Holding, ObjectKind, Observed, Outside, RegistryObject, RegistrySchema, ident,
+};
 
 /// Of what others have put into the schema, so many are named.
 const NAMED: usize = 3;
@@ -21,8 +23,8 @@ pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: 
     for found in &schema.foreign {
         match &found.remedy {
             Some(sql) => {
-                let word = if found.runs { " → gone" } else { "" };
-                changes.push(close(format!("{}, which is not tenantry's{word}", found.what), vec![sql.clone()]));
+                let after = if found.runs { ", which is not tenantry's → gone" } else { " → as tenantry made it" };
+                changes.push(close(format!("{}{after}", found.what), vec![sql.clone()]));
             }
             None => hazards.push(Hazard { kind: HazardKind::RegistryOpen, detail: by_hand(found) }),
         }
@@ -48,6 +50,13 @@ fn by_hand(found: &Foreign) -> String {
 /// What on tenantry's own tables would run as whoever writes to them.
 pub(crate) fn foreign_code(observed: &Observed) -> impl Iterator<Item = &Foreign> {
     observed.registry_schema.iter().flat_map(|schema| &schema.foreign).filter(|found| found.runs)
+}
+
+/// Whether what is held on this is shown with the registry.
+pub(super) fn shows(observed: &Observed, outside: &Outside) -> bool {
+    let objects = observed.registry_schema.iter().flat_map(|schema| &schema.objects);
+    let is_it = |object: &RegistryObject| object.kind == outside.kind && object.name == outside.identity;
+    matches!(outside.held, Holding::Granted { .. }) && objects.into_iter().any(is_it)
 }
 
 /// Who looks, and no more. Another admin may hold what it likes, as with what tenants have.

@@ -196,16 +196,16 @@ fn whatever_acts_on_the_registrys_tables_is_drift_and_apply_takes_it_away() {
                 ),
                 (
                     "ALTER TABLE tenantry.audit_log DISABLE TRIGGER append_only",
-                    "trigger append_only on tenantry.audit_log is disabled",
+                    "trigger append_only on tenantry.audit_log: disabled → as tenantry made it",
                 ),
             ];
             let one_by_one = [
-                ("DROP TRIGGER append_only ON tenantry.audit_log", "trigger append_only on tenantry.audit_log is gone"),
+                ("DROP TRIGGER append_only ON tenantry.audit_log", "trigger append_only on tenantry.audit_log: gone"),
                 (
                     "CREATE OR REPLACE FUNCTION tenantry.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
-                    "keeps the audit log append-only, is another one",
+                    "keeps the audit log append-only: another one",
                 ),
-                ("DROP FUNCTION tenantry.refuse_change() CASCADE", "keeps the audit log append-only, is another one"),
+                ("DROP FUNCTION tenantry.refuse_change() CASCADE", "keeps the audit log append-only: another one"),
             ];
             fleet.execute("GRANT USAGE ON SCHEMA dba TO PUBLIC");
             for changes in std::iter::once(at_once.as_slice()).chain(one_by_one.chunks(1)) {

@@ -357,7 +357,7 @@ const KINDS: &[Kind] = &[
         "the audit log may be changed",
         Anyone,
         "ALTER TABLE tenantry.audit_log DISABLE TRIGGER append_only",
-        &["trigger append_only on tenantry.audit_log is disabled"],
+        &["trigger append_only on tenantry.audit_log: disabled → as tenantry made it"],
     ),
     sql("the schema is dropped", Anyone, "DROP SCHEMA {schema} CASCADE", &["schema {schema}:  → owner {owner}"]),
     sql("the role is dropped", NotOwner, "DROP OWNED BY {user}; DROP ROLE {user}", &["role {user}:  → LOGIN"]),

@@ -31,11 +31,13 @@ WITH ours AS (
            o.relowner, true
     FROM ours o WHERE o.relrowsecurity OR o.relforcerowsecurity
     UNION ALL
-    -- Its checks run with casts and operators of whoever made it.
-    SELECT 1, format('foreign key %I of %s on %s', k.conname, k.conrelid::regclass, o.name),
+    -- Its checks run with casts and operators of whoever made it. Found by the triggers that PostgreSQL makes for it on the table it
+    -- refers to: pg_constraint has no index that would lead there, and a fleet has very many.
+    SELECT DISTINCT 1, format('foreign key %I of %s on %s', k.conname, k.conrelid::regclass, o.name),
            format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname), c.relowner, true
-    FROM pg_constraint k JOIN ours o ON o.oid = k.confrelid JOIN pg_class c ON c.oid = k.conrelid
-    WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid NOT IN (SELECT oid FROM ours)
+    FROM ours o JOIN pg_trigger g ON g.tgrelid = o.oid AND g.tgisinternal JOIN pg_constraint k ON k.oid = g.tgconstraint
+    JOIN pg_class c ON c.oid = k.conrelid
+    WHERE k.contype = 'f' AND k.confrelid = o.oid AND k.conparentid = 0 AND k.conrelid NOT IN (SELECT oid FROM ours)
     UNION ALL
     -- A query of the parent reads the child, and an UPDATE writes to it.
     SELECT 1, format('table %s, which inherits from %s', i.inhrelid::regclass, o.name),
@@ -57,16 +59,16 @@ WITH ours AS (
     WHERE d.refobjid >= 16384 AND d.refclassid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass,
                                                    'pg_opfamily'::regclass, 'pg_collation'::regclass, 'pg_cast'::regclass)
     UNION ALL
-    SELECT 2, 'function tenantry.refuse_change(), which keeps the audit log append-only, is another one',
+    SELECT 2, 'function tenantry.refuse_change(), which keeps the audit log append-only: another one',
            format('CREATE OR REPLACE FUNCTION tenantry.refuse_change() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog AS %L', $2::text),
            o.relowner, false
     FROM ours o WHERE o.relname = 'audit_log' AND NOT EXISTS (SELECT FROM refusal f WHERE f.whole)
     UNION ALL
-    SELECT 3, 'trigger append_only on tenantry.audit_log is gone',
+    SELECT 3, 'trigger append_only on tenantry.audit_log: gone',
            'CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tenantry.audit_log FOR EACH STATEMENT EXECUTE FUNCTION tenantry.refuse_change()',
            o.relowner, false
     FROM ours o WHERE o.relname = 'audit_log' AND NOT EXISTS (SELECT FROM append_only)
     UNION ALL
-    SELECT 3, 'trigger append_only on tenantry.audit_log is disabled', 'ALTER TABLE tenantry.audit_log ENABLE TRIGGER append_only', o.relowner, false
+    SELECT 3, 'trigger append_only on tenantry.audit_log: disabled', 'ALTER TABLE tenantry.audit_log ENABLE TRIGGER append_only', o.relowner, false
     FROM ours o WHERE o.relname = 'audit_log' AND EXISTS (SELECT FROM append_only a WHERE NOT a.enabled)
 )
