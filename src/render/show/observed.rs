@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Access, Acl, Column, Desired, Grantee, History, Holding, ObjectKind, Observed, Registered, Role, SecretState,
-    Server, Tenant,
+    Access, Acl, Column, Desired, Grantee, History, Holding, Membership, ObjectKind, Observed, Registered, Role,
+    SecretState, Server, Tenant,
 };
-use crate::plan::{held, is_as_declared, membership_in_words, object_privileges, schema_privileges};
+use crate::plan::{group_role, held, is_as_declared, membership_in_words, object_privileges, schema_privileges};
 use crate::render::page::Page;
 
 use super::{declared_holders, limit, login, one_line};
@@ -26,11 +26,13 @@ pub(super) fn text(
     let owner = pick(|row| &row.owner, Tenant::owner);
     let access = registered.map(|row| row.access).or(declared.map(|tenant| tenant.access)).unwrap_or_default();
     schema(&mut page, desired, observed, &Whose { name, username, owner, access, declared, server: &observed.server });
+    let deputy = registered.and_then(|row| row.deputy.as_deref());
+    let known = Known { group: group_role(&observed.database.name), deputy };
     if let Some(found) = observed.roles.get(username) {
-        role(&mut page, username, found, true);
+        role(&mut page, username, found, true, &known);
     }
     if let Some(found) = observed.roles.get(owner).filter(|_| owner != username) {
-        role(&mut page, owner, found, false);
+        role(&mut page, owner, found, false, &known);
     }
     let history = observed.schemas.get(name).map(|schema| &schema.history);
     page.line(0, "migrations");
@@ -161,7 +163,14 @@ fn holders(acl: &Acl, owner: &str, builtin_public: &str) -> String {
     if holders.is_empty() { "none".into() } else { holders.join("; ") }
 }
 
-fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool) {
+/// Roles that a tenant's role is with as a plan has it.
+struct Known<'a> {
+    group: String,
+    /// It is a member for as long as it is there.
+    deputy: Option<&'a str>,
+}
+
+fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool, known: &Known<'_>) {
     page.line(0, format!("role {}", one_line(name)));
     page.line(2, login(role.can_login));
     for power in &role.powers {
@@ -174,10 +183,22 @@ fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool) {
     if let Some(until) = role.valid_until.as_deref().filter(|until| *until != "infinity") {
         page.line(2, format!("valid until {}", one_line(until)));
     }
-    for membership in &role.member_of {
+    // Whoever granted it, and however often: to a plan it is one.
+    let (joined, others): (Vec<_>, Vec<_>) =
+        role.member_of.iter().partition(|membership| membership.role == known.group);
+    if !joined.is_empty() {
+        let joined = Membership {
+            role: known.group.clone(),
+            admin: joined.iter().any(|membership| membership.admin),
+            inherit: joined.iter().any(|membership| membership.inherit),
+            grantor: None,
+        };
+        page.line(2, one_line(&membership_in_words(&joined, &joined.role)));
+    }
+    for membership in others {
         page.line(2, one_line(&membership_in_words(membership, &membership.role)));
     }
-    for membership in &role.members {
+    for membership in role.members.iter().filter(|member| known.deputy != Some(member.role.as_str())) {
         page.line(2, format!("has the member {}", one_line(&membership.role)));
     }
     for default in &role.default_acls {
