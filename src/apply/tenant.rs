@@ -35,6 +35,8 @@ pub(super) struct Job<'a> {
     /// What a transaction begins with: lock_timeout, whether nobody else's code runs when the registry is written to, and
     /// whether the lock of apply is still held.
     pub preamble: String,
+    /// The same later in the transaction, which keeps the registry's tables locked.
+    pub resumption: String,
 }
 
 impl<'a> Job<'a> {
@@ -42,7 +44,9 @@ impl<'a> Job<'a> {
         let (waits, check) = (apply.desired.limits_waits(), apply.lock.check());
         // What is never committed writes nothing to the registry, which may not be there yet.
         let guard = check.as_ref().map(|_| registry::guard::check());
-        Self { apply, plan, preamble: std::iter::once(waits).chain(guard).chain(check).collect::<Vec<_>>().join("; ") }
+        let join =
+            |guard| std::iter::once(waits.clone()).chain(guard).chain(check.clone()).collect::<Vec<_>>().join("; ");
+        Self { apply, plan, preamble: join(guard), resumption: join(None) }
     }
 }
 

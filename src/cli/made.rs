@@ -34,8 +34,9 @@ pub fn remember(
     }
     // What tenants share may have been made just now.
     let again = if plan.database_changes.is_empty() { None } else { Some(session.observe(Sizes::Removed)?) };
+    let mut other = session.target.connect_admin().map_err(crate::error::Error::from)?;
     for (digest, versions) in sets {
-        let made = session.made(again.as_ref().unwrap_or(observed), &versions);
+        let made = session.made(&mut other, again.as_ref().unwrap_or(observed), &versions);
         let made = match made {
             Ok(made) => made,
             // Nothing of the tenants' is amiss by it.

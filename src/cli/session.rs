@@ -125,8 +125,14 @@ impl Session {
         if self.deep { self.look_deep(observed, |deep, client| deep.shapes(client)).map(Some) } else { Ok(None) }
     }
 
-    /// What these versions of the migrations make.
-    pub fn made(&mut self, observed: &Observed, versions: &BTreeSet<i32>) -> Result<BTreeSet<MadeObject>, TenantError> {
+    /// What these versions of the migrations make. On a session of its own: what is left of a rehearsal goes with DISCARD ALL,
+    /// and the lock of apply would go with it.
+    pub fn made(
+        &self,
+        client: &mut Client,
+        observed: &Observed,
+        versions: &BTreeSet<i32>,
+    ) -> Result<BTreeSet<MadeObject>, TenantError> {
         let deep = Deep {
             target: &self.target,
             store: self.store.as_ref(),
@@ -135,7 +141,7 @@ impl Session {
             parallelism: self.parallelism,
             selects: &|_| true,
         };
-        deep.made(&mut self.client, versions)
+        deep.made(client, versions)
     }
 
     /// One tenant's shape, and what the migrations give.

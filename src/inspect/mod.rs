@@ -71,9 +71,10 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     if observed.registry.is_some() {
         // A policy is code; where one would run, the query fails instead (manual, row_security).
         transaction.batch_execute("SET LOCAL row_security = off").doing("setting row_security")?;
-        observed.registry_schema = Some(self::registry::read(&mut transaction, &observed.server.admin.name)?);
-        let registry = crate::registry::read(&mut transaction)?;
-        observed.registry = Some(registry);
+        let schema = self::registry::read(&mut transaction, &observed.server.admin.name)?;
+        let registry = crate::registry::read(&mut transaction);
+        observed.registry = Some(registry.map_err(|error| self::registry::unreadable(error, &schema))?);
+        observed.registry_schema = Some(schema);
     }
     let names = Names::of(desired, &observed);
     let group = plan::group_role(&observed.database.name);

@@ -45,3 +45,18 @@ pub(super) fn read(transaction: &mut Transaction<'_>, admin: &str) -> Result<Reg
     schema.strangers = rows.iter().map(|row| (row.get("what"), row.get("owner"))).collect();
     Ok(schema)
 }
+
+/// Row security that is forced upon the tables' owner keeps it from reading them: that is for a person to take away first.
+pub(super) fn unreadable(error: Error, schema: &RegistrySchema) -> Error {
+    let secured = schema.foreign.iter().find(|found| found.what.starts_with("row security of "));
+    match (&error, secured) {
+        (Error::Database { source, .. }, Some(found)) if source.sqlstate() == Some("42501") => Error::refused(
+            format!("{} keeps us from reading tenantry's own tables", found.what),
+            format!(
+                "it is not tenantry's; as the tables' owner, or a superuser: {};",
+                found.remedy.clone().unwrap_or_default()
+            ),
+        ),
+        _ => error,
+    }
+}

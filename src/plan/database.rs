@@ -99,7 +99,7 @@ fn may_not_make(
     hazards: &mut Vec<Hazard>,
 ) {
     // Schema public has a key of its own.
-    if name == "public" && look.desired.public_schema == Some(PublicSchema::Keep) {
+    if name == "public" || !found.acl.of_public().contains('C') {
         return;
     }
     let expected = Expected {
@@ -109,10 +109,6 @@ fn may_not_make(
     };
     let differs = differences(&found.acl, &expected);
     for difference in differs.iter().filter(|difference| difference.grantee == Grantee::Public) {
-        let is_open = found.acl.of_public().contains('C');
-        if !is_open {
-            continue;
-        }
         let sql = difference.sql(&format!("SCHEMA {}", ident(name)), false);
         let what = format!("schema {name}, shared by the tenants: {}", difference.before());
         if found.ours {
