@@ -57,9 +57,7 @@ fn together(client: &mut Client, apply: &Apply<'_>, changes: &[&DatabaseChange])
 
 fn one(transaction: &mut Transaction<'_>, apply: &Apply<'_>, change: &DatabaseChange) -> Result<(), Error> {
     match change.action {
-        DatabaseAction::CreateRegistry => registry::migrate(transaction, &group_role(apply.target.database())),
-        DatabaseAction::UpgradeRegistry => {
-            is_safe(transaction)?;
+        DatabaseAction::CreateRegistry | DatabaseAction::UpgradeRegistry => {
             registry::migrate(transaction, &group_role(apply.target.database()))
         }
         _ => change.sql.iter().try_for_each(|sql| {
