@@ -53,7 +53,7 @@ impl<'a> Job<'a> {
 impl Job<'_> {
     /// The same for the session: outside a transaction SET LOCAL means nothing.
     pub fn session_preamble(&self) -> String {
-        self.preamble.replacen("SET LOCAL", "SET", 1)
+        self.resumption.replacen("SET LOCAL", "SET", 1)
     }
 
     /// Before what is committed outside of the tenant's transaction.

@@ -1,4 +1,4 @@
-//! What the migrations made: known by the registry for each set of them, and held against who owns it now.
+//! What the migrations made: known by the registry for each set of them, and compared with who owns it now.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,6 @@
 -- What these roles ($2) own in the schemas beside them ($1), the history table ($3) left out, and indexes, what belongs to
--- extensions, and what types bring along. Sequences of columns change hands with their tables, and their privileges too. The queries of made.sql and taken.sql follow.
+-- extensions, and what types bring along. Sequences of columns change hands with their tables, and their privileges too. The
+-- queries of made.sql and taken.sql follow.
 -- name: the identity without the schema, which differs from tenant to tenant.
 WITH tenant AS MATERIALIZED (
     SELECT t.n, o.oid, o.nspname, r.oid AS owner
