@@ -11,7 +11,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use tenantry::apply::{Apply, Lock, check_admin};
+use tenantry::apply::{Apply, Lock, Recorded, check_admin, check_registry};
 use tenantry::inspect::{self, Sizes};
 use tenantry::plan::{self, Plan};
 use tenantry::project::{Project, environment};
@@ -40,6 +40,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
     let mut text = render::text::plan(&plan, &Style::default());
 
     if let Some(lock) = &lock {
+        check_registry(&observed, &plan)?;
         check_admin(&observed, &plan)?;
         let report = Apply {
             target: &target,
@@ -50,6 +51,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
             archive_dir: &project.archive_dir(),
             parallelism: 4,
             stop: &AtomicBool::new(false),
+            recorded: &Recorded::default(),
             progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),
         }
         .run(&mut client, &plan)?;

@@ -257,3 +257,37 @@ fn what_such_an_admin_may_put_right_is_and_the_rest_is_told_with_who_can() {
         fleet.run(&["plan", "--detailed-exitcode", "--database-url", &url]).ends(0);
     }
 }
+
+/// Whoever looks compares with what the registry's keeper would want.
+#[test]
+fn show_and_plan_agree_whoever_looks() {
+    for version in BOTH {
+        let mut fleet = fleet_of(version, "looked", "CREATEROLE", KEEP);
+        grant_create(&fleet, "looked");
+        fleet.declare("sh-one = {}\nsh-own = { access = \"owner\" }");
+        fleet.apply();
+        let in_sync = |fleet: &Fleet| {
+            fleet.run(&["plan", "--detailed-exitcode", "-v"]).ends(0);
+            for tenant in ["sh-one", "sh-own"] {
+                fleet.run(&["show", tenant]).ends(0).says("In sync");
+            }
+        };
+        in_sync(&fleet);
+        fleet.url = fleet.database.url.clone();
+        in_sync(&fleet);
+        // Within the rights on the table it says nothing new.
+        fleet.execute("GRANT SELECT (email) ON tenant_sh_one.users TO sh_one_user");
+        in_sync(&fleet);
+        // Another admin of the same kind, who may read what the keeper reads.
+        fleet.execute(
+            "CREATE ROLE looked_too LOGIN CREATEROLE PASSWORD 'a'; GRANT USAGE ON SCHEMA tenantry TO looked_too;
+             GRANT SELECT ON ALL TABLES IN SCHEMA tenantry TO looked_too; GRANT pg_read_all_data TO looked_too",
+        );
+        fleet.url = fleet.database.url_as("looked_too", "a");
+        in_sync(&fleet);
+        fleet.url = fleet.database.url.clone();
+        fleet.execute("REVOKE USAGE ON SCHEMA tenant_sh_one FROM looked");
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(2);
+        fleet.run(&["show", "sh-one"]).ends(0).says("looked: USAGE");
+    }
+}

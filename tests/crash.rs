@@ -17,6 +17,8 @@ mod changes;
 #[path = "archive/project.rs"]
 #[allow(dead_code)] // A part of it is for other tests.
 mod project;
+#[path = "crash/registry.rs"]
+mod registry;
 #[path = "crash/rules.rs"]
 mod rules;
 #[path = "crash/vault.rs"]

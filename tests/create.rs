@@ -3,6 +3,8 @@
 
 #[path = "create/compatibility.rs"]
 mod compatibility;
+#[path = "create/extensions.rs"]
+mod extensions;
 #[path = "create/failures.rs"]
 mod failures;
 #[path = "support/fleet.rs"]

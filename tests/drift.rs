@@ -3,10 +3,14 @@
 
 #[path = "support/fleet.rs"]
 mod fleet;
+#[path = "drift/given_away.rs"]
+mod given_away;
 #[path = "support/hand_made.rs"]
 mod hand_made;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "drift/powers.rs"]
+mod powers;
 #[path = "drift/property.rs"]
 mod property;
 #[path = "support/snapshot.rs"]

@@ -20,6 +20,8 @@ mod migration;
 mod neighbours;
 #[path = "hostile/outside.rs"]
 mod outside;
+#[path = "hostile/registry.rs"]
+mod registry;
 #[path = "hostile/session.rs"]
 mod session;
 #[path = "hostile/shape.rs"]

@@ -181,7 +181,7 @@ fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, bod
     transaction.batch_execute(&create).map_err(|error| database_error("preparing the migrations", &error.into()))?;
     // Never called twice: the code inside can ALTER it.
     transaction.batch_execute(&format!("SELECT {function}()")).map_err(|error| located(&error.into(), body))?;
-    fence::back_to_ours(transaction, &job.preamble)
+    fence::back_to_ours(transaction, &job.resumption)
         .map_err(|error| database_error("taking the session back", &error))?;
     transaction
         .batch_execute(&drop_wherever_it_is(&name))

@@ -15,6 +15,7 @@ mod password;
 mod pieces;
 mod preflight;
 mod record;
+mod recorded;
 mod rehearsal;
 mod restore;
 mod ring;
@@ -26,7 +27,8 @@ mod tenant;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use password::verifier_literal;
-pub use preflight::{check_admin, check_archives, check_deputy};
+pub use preflight::{check_admin, check_archives, check_deputy, check_registry};
+pub use recorded::Recorded;
 pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
 pub(crate) use sessions::end as end_sessions;
@@ -61,6 +63,8 @@ pub struct Apply<'a> {
     pub parallelism: usize,
     /// Set by an interrupt: running tenants finish, no new one begins.
     pub stop: &'a AtomicBool,
+    /// What is known of what the migrations make.
+    pub recorded: &'a Recorded,
     /// Called as each tenant ends, from the thread that carried it out.
     pub progress: &'a (dyn Fn(&TenantOutcome) + Sync),
 }

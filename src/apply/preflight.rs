@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::archive::{Programs, check_dir};
 use crate::error::Error;
 use crate::model::{Observed, Subject, ident, literal};
-use crate::plan::{DatabaseAction, Kind, Plan, group_role};
+use crate::plan::{DatabaseAction, Kind, Plan, foreign_code, group_role};
 
 /// So many roles are named in the statement that is printed; for more it looks for them itself.
 const NAMED: usize = 12;
@@ -45,6 +45,36 @@ pub fn check_archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<()
     if plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Archive) {
         Programs::find(observed.server.major().unsigned_abs())?;
         check_dir(dir)?;
+    }
+    Ok(())
+}
+
+/// Nobody else's code may run as us; what the plan takes away first of all, it must be able to take away.
+///
+/// # Errors
+/// The first of what is there, with what to type.
+pub fn check_registry(observed: &Observed, plan: &Plan) -> Result<(), Error> {
+    for found in foreign_code(observed) {
+        let refused = |hint: String| {
+            Error::refused(
+                format!("{} is not tenantry's, and would run as tenantry; nothing was changed", found.what),
+                hint,
+            )
+        };
+        let is_planned = |sql: &String| {
+            let closes = plan.database_changes.iter().filter(|change| change.action == DatabaseAction::CloseRegistry);
+            closes.flat_map(|change| &change.sql).any(|planned| planned.shown() == sql)
+        };
+        match &found.remedy {
+            None => {
+                return Err(refused("tenantry's tables use nothing but PostgreSQL's own; take it away by hand".into()));
+            }
+            Some(sql) if !found.ours => return Err(refused(format!("as a superuser: {sql};"))),
+            Some(sql) if !is_planned(sql) => {
+                return Err(refused(format!("tenantry apply takes it away; or: {sql};")));
+            }
+            Some(_) => {}
+        }
     }
     Ok(())
 }

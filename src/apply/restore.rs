@@ -55,7 +55,8 @@ impl Restore<'_> {
 
     fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, postgres::Error> {
         let mut transaction = client.transaction()?;
-        transaction.batch_execute(&self.apply.desired.limits_waits())?;
+        let begin = [self.apply.desired.limits_waits(), registry::guard::check()];
+        transaction.batch_execute(&begin.join("; "))?;
         Ok(transaction)
     }
 

@@ -1,19 +1,22 @@
 //! What tenants share: serially, each statement retried when somebody else changed the same row.
 
-use postgres::Client;
+use postgres::{Client, Transaction};
 
 use super::Apply;
 use super::tenant::{ATTEMPTS, back_off};
 use crate::database::DatabaseError;
 use crate::error::{Doing, Error};
-use crate::plan::{DatabaseAction, DatabaseChange, Plan, Stage};
+use crate::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
 use crate::registry;
 
 pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
-    for change in plan.database_changes.iter().filter(|change| change.stage == stage) {
+    let changes: Vec<&DatabaseChange> = plan.database_changes.iter().filter(|change| change.stage == stage).collect();
+    // What closes the registry is one transaction: the audit log is written to only when nothing of others is left there.
+    let closes = |change: &DatabaseChange| change.action == DatabaseAction::CloseRegistry;
+    for changes in changes.chunk_by(|a, b| closes(a) && closes(b)) {
         let mut attempt = 0;
         loop {
-            match one(client, apply, change) {
+            match together(client, apply, changes) {
                 Err(Error::Database { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => back_off(attempt),
                 other => break other?,
             }
@@ -28,25 +31,44 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
     Ok(())
 }
 
-fn one(client: &mut Client, apply: &Apply<'_>, change: &DatabaseChange) -> Result<(), Error> {
+fn together(client: &mut Client, apply: &Apply<'_>, changes: &[&DatabaseChange]) -> Result<(), Error> {
     let mut transaction = client.transaction().doing("starting a transaction")?;
     transaction.batch_execute(&apply.desired.limits_waits()).doing("setting lock_timeout")?;
-    match change.action {
-        DatabaseAction::CreateRegistry | DatabaseAction::UpgradeRegistry => registry::migrate(&mut transaction)?,
-        _ => {
-            for sql in &change.sql {
-                transaction.batch_execute(sql.shown()).map_err(|error| Error::Database {
-                    doing: format!("{}: {}", change.detail, sql.shown()),
-                    source: DatabaseError::from(error),
-                })?;
-            }
-        }
+    let closes = changes.iter().any(|change| change.action == DatabaseAction::CloseRegistry);
+    let is_made = changes.iter().any(|change| change.action == DatabaseAction::CreateRegistry);
+    if !closes && !is_made {
+        is_safe(&mut transaction)?;
     }
-    let detail = serde_json::json!([{ "kind": change.action, "what": change.detail }]);
+    for change in changes {
+        one(&mut transaction, apply, change)?;
+    }
+    if closes || is_made {
+        is_safe(&mut transaction)?;
+    }
+    let detail = changes.iter().map(|change| serde_json::json!({ "kind": change.action, "what": change.detail }));
     // The registry's own making comes first, so there is always somewhere to write.
+    let detail = serde_json::Value::Array(detail.collect());
     registry::append_audit(&mut transaction, "", "database", &detail).doing("writing the audit log")?;
     fail_point!("before_shared_commit");
-    transaction.commit().doing(change.detail.clone())?;
+    transaction.commit().doing(changes.iter().map(|change| change.detail.as_str()).collect::<Vec<_>>().join("; "))?;
     fail_point!("after_shared_commit");
     Ok(())
+}
+
+fn one(transaction: &mut Transaction<'_>, apply: &Apply<'_>, change: &DatabaseChange) -> Result<(), Error> {
+    match change.action {
+        DatabaseAction::CreateRegistry | DatabaseAction::UpgradeRegistry => {
+            registry::migrate(transaction, &group_role(apply.target.database()))
+        }
+        _ => change.sql.iter().try_for_each(|sql| {
+            transaction.batch_execute(sql.shown()).map_err(|error| Error::Database {
+                doing: format!("{}: {}", change.detail, sql.shown()),
+                source: DatabaseError::from(error),
+            })
+        }),
+    }
+}
+
+fn is_safe(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    transaction.batch_execute(&registry::guard::check()).doing("looking at tenantry's own tables again")
 }

@@ -32,21 +32,28 @@ pub(super) fn back_off(attempt: u32) {
 pub(super) struct Job<'a> {
     pub apply: &'a Apply<'a>,
     pub plan: &'a TenantPlan,
-    /// What a transaction begins with: lock_timeout, and whether the lock of apply is still held.
+    /// What a transaction begins with: lock_timeout, whether nobody else's code runs when the registry is written to, and
+    /// whether the lock of apply is still held.
     pub preamble: String,
+    /// The same later in the transaction, which keeps the registry's tables locked.
+    pub resumption: String,
 }
 
 impl<'a> Job<'a> {
     pub fn new(apply: &'a Apply<'a>, plan: &'a TenantPlan) -> Self {
         let (waits, check) = (apply.desired.limits_waits(), apply.lock.check());
-        Self { apply, plan, preamble: std::iter::once(waits).chain(check).collect::<Vec<_>>().join("; ") }
+        // What is never committed writes nothing to the registry, which may not be there yet.
+        let guard = check.as_ref().map(|_| registry::guard::check());
+        let join =
+            |guard| std::iter::once(waits.clone()).chain(guard).chain(check.clone()).collect::<Vec<_>>().join("; ");
+        Self { apply, plan, preamble: join(guard), resumption: join(None) }
     }
 }
 
 impl Job<'_> {
     /// The same for the session: outside a transaction SET LOCAL means nothing.
     pub fn session_preamble(&self) -> String {
-        self.preamble.replacen("SET LOCAL", "SET", 1)
+        self.resumption.replacen("SET LOCAL", "SET", 1)
     }
 
     /// Before what is committed outside of the tenant's transaction.
@@ -325,6 +332,7 @@ impl Job<'_> {
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
                     migrate::run(self, transaction, &batch)
                         .and_then(|()| fence::nothing_is_deferred(transaction))
+                        .and_then(|()| self.record_what_was_made(transaction, &now))
                         .map_err(retried)?;
                 }
                 // Sessions ended before the transaction began; secrets are for its end.
@@ -421,6 +429,7 @@ impl Job<'_> {
         let is_gone = matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. });
         if is_gone || deletes {
             let mut transaction = client.transaction().map_err(of_database)?;
+            transaction.batch_execute(&self.preamble).map_err(of_database)?;
             if is_gone {
                 registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
             }

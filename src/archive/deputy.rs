@@ -13,6 +13,7 @@ use crate::database::{Target, execute_unlogged};
 use crate::error::{Doing, Error, with_causes};
 use crate::model::{Server, TenantKey, ident, literal};
 use crate::plan::digest;
+use crate::registry::guard;
 
 /// Long enough to log in, short enough to be of no use to whoever finds the role after a crash.
 const LOGIN_WITHIN: &str = "10 minutes";
@@ -57,6 +58,7 @@ impl Deputy {
         dismiss(client, server, tenant, &deputy.name)?;
         let role = ident(&deputy.name);
         let mut transaction = client.transaction().doing(doing)?;
+        transaction.batch_execute(&guard::check()).doing(doing)?;
         let until = until(&mut transaction).doing(doing)?;
         // Rows that policies keep from a table's owner are the tenant's data too. Only a superuser may say so up to 15. Not
         // for a restore: it runs the tenant's code, which would read past the policies of shared tables.
@@ -163,6 +165,7 @@ pub(crate) fn dismiss(client: &mut Client, server: &Server, tenant: &TenantKey, 
         client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(name))).doing(doing)?;
         // Made by another admin, say: then its rights are not ours yet.
         let mut transaction = client.transaction().doing(doing)?;
+        transaction.batch_execute(&guard::check()).doing(doing)?;
         transaction.batch_execute(&rights_of(server, name)).doing(doing)?;
         end_sessions(&mut transaction, name).doing(doing)?;
         drop_role(&mut transaction, name).doing(doing)?;

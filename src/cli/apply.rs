@@ -8,11 +8,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{interrupt, plan, saved, session};
-use crate::apply::{Apply, Lock, Report};
+use super::{interrupt, made, plan, saved, session};
+use crate::apply::{Apply, Lock, Recorded, Report};
 use crate::error::Doing;
 use crate::model::Observed;
-use crate::plan::{Plan, Step, TenantPlan, Verb};
+use crate::plan::{Plan, Step, TenantPlan, Verb, unreachable_extension};
 use crate::registry;
 use crate::render;
 
@@ -56,6 +56,9 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     interrupt::watch();
     fail_point!("before_apply");
     let report = carry_out(global, &mut session, &lock, &observed, &plan, &interrupt::STOP, out)?;
+    if !report.interrupted {
+        made::remember(&mut session, &observed, &plan, &report, out)?;
+    }
     tell(&report, &plan, out)
 }
 
@@ -156,6 +159,10 @@ pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -
         })
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
+    crate::apply::check_registry(observed, plan)?;
+    if let Some((message, hint)) = unreachable_extension(&session.project.desired, observed, plan) {
+        return Err(Failure::refused(message, hint));
+    }
     crate::apply::check_admin(observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())
@@ -188,6 +195,7 @@ pub fn carry_out(
     let work = plan.tenants.iter().filter(|tenant| tenant.has_work()).count();
     let progress = Progress::new("apply", work, out);
     let archive_dir = session.project.archive_dir();
+    let known = observed.registry.as_ref().map(|registry| registry.recorded_sets.clone());
     let report = Apply {
         target: &session.target,
         lock,
@@ -197,6 +205,7 @@ pub fn carry_out(
         archive_dir: &archive_dir,
         parallelism: session::parallelism(global),
         stop,
+        recorded: &Recorded::new(known.unwrap_or_default()),
         progress: &|outcome| progress.tenant_ended(outcome),
     }
     .run(&mut session.client, plan);

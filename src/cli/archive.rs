@@ -5,11 +5,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{interrupt, session};
-use crate::apply::{Lock, check_deputy};
+use crate::apply::{Lock, check_deputy, check_registry};
 use crate::archive::{Archive, Live, Programs, free_space};
 use crate::inspect::{self, Sizes};
 use crate::model::{Observed, Registered, State, TenantKey};
-use crate::plan::disk_short;
+use crate::plan::{Plan, disk_short};
 use crate::render::escape::visible;
 use crate::render::json::pretty;
 
@@ -37,6 +37,7 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
     }
     refuse_what_is_not_whole(&observed, &key, row)?;
     let subject = row.subject(&key);
+    check_registry(&observed, &Plan::default())?;
     check_deputy(&observed, &subject)?;
     let programs = Programs::find(observed.server.major().unsigned_abs())?;
     let dir = args.out.clone().unwrap_or_else(|| session.project.archive_dir());

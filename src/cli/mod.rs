@@ -10,6 +10,7 @@ mod failure;
 mod init;
 mod interrupt;
 mod list;
+mod made;
 mod output;
 mod plan;
 mod progress;

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{apply, interrupt, session};
-use crate::apply::{Apply, Lock, Restore};
+use crate::apply::{Apply, Lock, Recorded, Restore};
 use crate::archive::{self, Manifest, Opened, Programs};
 use crate::inspect::Sizes;
 use crate::model::{Observed, State, Tenant, TenantKey};
@@ -131,6 +131,7 @@ fn fill(
         archive_dir: &archive_dir,
         parallelism: 1,
         stop: &interrupt::STOP,
+        recorded: &Recorded::default(),
         progress: &|_| {},
     };
     let restore = Restore { apply: &apply, observed, programs, opened, tenant };

@@ -1,5 +1,6 @@
 //! What most commands begin with: the project, the database, the store, one look, one plan.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -7,13 +8,13 @@ use postgres::Client;
 
 use super::args::{Global, LockArgs};
 use super::failure::Failure;
-use crate::apply::Lock;
+use crate::apply::{Lock, TenantError};
 use crate::archive;
 use crate::database::Target;
 use crate::deep::Deep;
 use crate::error::Doing;
 use crate::inspect::{self, Sizes};
-use crate::model::{Observed, StoreKind, TenantKey};
+use crate::model::{MadeObject, Observed, StoreKind, TenantKey};
 use crate::plan::{self, Plan};
 use crate::project::{Project, environment};
 use crate::secrets::SecretStore;
@@ -122,6 +123,25 @@ impl Session {
     /// The fleet's shapes, when `--deep` asked for them.
     pub fn shapes(&mut self, observed: &Observed) -> Result<Option<Report>, Failure> {
         if self.deep { self.look_deep(observed, |deep, client| deep.shapes(client)).map(Some) } else { Ok(None) }
+    }
+
+    /// What these versions of the migrations make. On a session of its own: what is left of a rehearsal goes with DISCARD ALL,
+    /// and the lock of apply would go with it.
+    pub fn made(
+        &self,
+        client: &mut Client,
+        observed: &Observed,
+        versions: &BTreeSet<i32>,
+    ) -> Result<BTreeSet<MadeObject>, TenantError> {
+        let deep = Deep {
+            target: &self.target,
+            store: self.store.as_ref(),
+            desired: &self.project.desired,
+            observed,
+            parallelism: self.parallelism,
+            selects: &|_| true,
+        };
+        deep.made(client, versions)
     }
 
     /// One tenant's shape, and what the migrations give.

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use postgres::Client;
+use postgres::{Client, Transaction};
 use rand::RngExt;
 
 use super::Deep;
-use crate::apply::{Apply, Lock, TenantError, rehearse};
+use crate::apply::{Apply, Lock, Recorded, TenantError, rehearse};
+use crate::error::Error;
+use crate::inspect;
 use crate::inspect::shape::{Subject, digests, rows};
-use crate::model::{Access, Desired, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
+use crate::model::{Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
 use crate::plan::{self, DatabaseAction};
 use crate::shape::{Names, Shape, compare};
 
@@ -39,6 +41,38 @@ impl Deep<'_> {
     /// # Errors
     /// What stood in the way: a right we lack, or a migration that fails.
     pub(super) fn reference(&self, client: &mut Client, versions: &BTreeSet<i32>) -> Result<Reference, TenantError> {
+        let table = &self.desired.migrations.table;
+        self.rehearsed(client, versions, |transaction, names| {
+            let subject = [Subject {
+                schema: names.schema.clone(),
+                username: names.username.clone(),
+                owner: names.owner.clone(),
+                strict: false,
+            }];
+            let shape = rows(transaction, &subject, table, None)?.remove(&names.schema).unwrap_or_default();
+            let named = named(&names, &shape);
+            let digest = digests(transaction, &subject, table, &named)?.remove(&names.schema).unwrap_or_default();
+            Ok(Reference { names, shape, named, digest: digest.digest })
+        })
+    }
+
+    /// What these versions make, for the registry to remember.
+    ///
+    /// # Errors
+    /// As [`Self::reference`].
+    pub fn made(&self, client: &mut Client, versions: &BTreeSet<i32>) -> Result<BTreeSet<MadeObject>, TenantError> {
+        let table = &self.desired.migrations.table;
+        self.rehearsed(client, versions, |transaction, names| {
+            inspect::made(transaction, &names.schema, &names.owner, table)
+        })
+    }
+
+    fn rehearsed<T>(
+        &self,
+        client: &mut Client,
+        versions: &BTreeSet<i32>,
+        look: impl FnOnce(&mut Transaction<'_>, Names) -> Result<T, Error>,
+    ) -> Result<T, TenantError> {
         self.may_make_one()?;
         let tenant = scratch()?;
         let names = Names {
@@ -46,12 +80,6 @@ impl Deep<'_> {
             username: tenant.username.clone(),
             owner: tenant.owner_role.clone(),
         };
-        let subject = [Subject {
-            schema: names.schema.clone(),
-            username: names.username.clone(),
-            owner: names.owner.clone(),
-            strict: false,
-        }];
         let desired = Desired {
             migrations: self.desired.migrations.for_rehearsal(versions),
             tenants: [(tenant.key.clone(), tenant)].into(),
@@ -86,15 +114,10 @@ impl Deep<'_> {
             archive_dir: Path::new(""),
             parallelism: 1,
             stop: &AtomicBool::new(false),
+            recorded: &Recorded::default(),
             progress: &|_| {},
         };
-        let table = &desired.migrations.table;
-        rehearse(&apply, client, tenant_plan, |transaction| {
-            let shape = rows(transaction, &subject, table, None)?.remove(&names.schema).unwrap_or_default();
-            let named = named(&names, &shape);
-            let digest = digests(transaction, &subject, table, &named)?.remove(&names.schema).unwrap_or_default();
-            Ok(Reference { names, shape, named, digest: digest.digest })
-        })
+        rehearse(&apply, client, tenant_plan, |transaction| look(transaction, names))
     }
 }
 

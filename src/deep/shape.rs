@@ -36,11 +36,23 @@ impl Seen<'_> {
         }
     }
 
+    /// The tenant's own things, by their titles; not those that the migrations made.
+    fn leave_out(&self, shape: &mut Shape, reference: &Reference, own: &[String]) {
+        let wanted = reference.names.reference_for(&reference.shape, &self.names, shape);
+        shape.objects.retain(|name, _| {
+            let title = name.to_string();
+            wanted.has(&title) || !own.contains(&title)
+        });
+    }
+
     /// What differs, and what is not held against the tenant.
     fn compare(&self, shape: &Shape, reference: &Reference, own: Vec<String>) -> (Vec<Difference>, Vec<String>) {
         let wanted = reference.names.reference_for(&reference.shape, &self.names, shape);
         let (mut differences, partitions) = compare(shape, &wanted);
-        let mut own = own;
+        let (its, mut own): (Vec<String>, Vec<String>) = own.into_iter().partition(|title| wanted.has(title));
+        // What the migrations made is no less theirs for being given to the username.
+        let given = |object| Difference::owner(object, &self.names.username, &self.names.owner);
+        differences.extend(its.into_iter().map(given));
         own.extend(partitions.iter().map(ToString::to_string));
         if self.owns && !self.tenant.strict_shape {
             let extra = differences.extract_if(.., |difference| difference.is_extra_object());
@@ -101,8 +113,15 @@ impl Deep<'_> {
         let seen = self.seen(tenant, row).map_err(refused)?;
         let (versions, seen) = seen.ok_or_else(|| refused("its schema is not there".into()))?;
         let reference = self.reference(client, &versions).map_err(|error| refused(error.to_string()))?;
-        let shape = self.apart(client, |transaction| rows(transaction, &[seen.subject()], self.table(), None))?;
-        let shape = shape.into_values().next().unwrap_or_default();
+        let shape = self.apart(client, |transaction| {
+            let subject = seen.subject();
+            let own = digests(transaction, std::slice::from_ref(&subject), self.table(), &[])?;
+            let own = own.into_values().next().unwrap_or_default().own;
+            let found = rows(transaction, &[Subject { strict: true, ..subject }], self.table(), None)?;
+            let mut shape = found.into_values().next().unwrap_or_default();
+            seen.leave_out(&mut shape, &reference, &own);
+            Ok(shape)
+        })?;
         let wanted = reference.names.reference_for(&reference.shape, &seen.names, &shape);
         Ok((shape, wanted))
     }
@@ -180,10 +199,13 @@ impl Deep<'_> {
                     odd.push((seen, own));
                 }
             }
-            let subjects: Vec<Subject> = odd.iter().map(|(seen, _)| seen.subject()).collect();
+            // With what the username owns: it may be the migrations'.
+            let strict = |seen: &Seen<'_>| Subject { strict: true, ..seen.subject() };
+            let subjects: Vec<Subject> = odd.iter().map(|(seen, _)| strict(seen)).collect();
             let mut shapes = rows(transaction, &subjects, self.table(), None)?;
             for (seen, own) in odd {
-                let shape = shapes.remove(&seen.names.schema).unwrap_or_default();
+                let mut shape = shapes.remove(&seen.names.schema).unwrap_or_default();
+                seen.leave_out(&mut shape, reference, &own);
                 results.push((seen.tenant.key.clone(), Ok(seen.compare(&shape, reference, own))));
             }
             Ok(results)

@@ -46,6 +46,11 @@ pub(super) fn roles(
             }
         }
     }
+    for row in transaction.query(include_str!("sql/powers.sql"), &[&names]).doing("looking for powerful roles")? {
+        if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
+            role.powerful.insert(row.get("via"), row.get("powers"));
+        }
+    }
     for row in transaction.query(include_str!("sql/role_settings.sql"), &[&names]).doing("reading role settings")? {
         let setting: String = row.get("setting");
         let Some((parameter, value)) = setting.split_once('=') else { continue };

@@ -7,13 +7,16 @@ use postgres::Transaction;
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{
-    Acl, Admin, Column, Database, Desired, Grantee, Group, Keeper, Observed, PublicState, Registry, Role, Server,
-    SharedSchema, ident,
+    Acl, Admin, Column, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry, Role,
+    Server, SharedSchema, ident,
 };
 use crate::plan;
+use crate::registry::guard;
 
 pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {
-    let row = transaction.query_one(include_str!("sql/server.sql"), &[]).doing("asking which database this is")?;
+    let group = plan::group_role(target.database());
+    let row = transaction.query_one(include_str!("sql/server.sql"), &[&guard::tables(), &group]);
+    let row = row.doing("asking which database this is")?;
     let has_registry: bool = row.get("has_registry");
     if row.get::<_, bool>("has_tenantry_schema") && !has_registry {
         return Err(Error::refused(
@@ -27,6 +30,18 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
                 "schema tenantry belongs to {owner:?}, who is neither an administrator nor us: nothing in it is trusted"
             ),
             "if it is tenantry's own: ALTER SCHEMA tenantry OWNER TO the role that tenantry connects as; if not, drop or rename it",
+        ));
+    }
+    if let Some(table) = row.get::<_, Option<String>>("strange_table") {
+        let (keeper, owner): (String, String) = (row.get("keeper"), row.get("strange_table_owner"));
+        return Err(Error::refused(
+            format!(
+                "{table} is no table of an administrator's or ours, but of {owner:?}: nothing in it is trusted, since it says what is altered and dropped"
+            ),
+            format!(
+                "look at what it holds; if it is tenantry's own: ALTER TABLE {table} OWNER TO {}; if not, drop it or move it to another schema",
+                ident(&keeper)
+            ),
         ));
     }
     if has_registry && row.get::<_, Option<bool>>("registry_is_readable") != Some(true) {
@@ -52,7 +67,6 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
         None
     };
     let name: String = row.get("database");
-    let group = plan::group_role(&name);
     Ok(Observed {
         server: Server {
             version_num: row.get("version_num"),
@@ -99,9 +113,15 @@ fn advertised_host(target: &Target) -> String {
     }
 }
 
-fn extensions(transaction: &mut Transaction<'_>) -> Result<BTreeMap<String, String>, Error> {
+fn extensions(transaction: &mut Transaction<'_>) -> Result<BTreeMap<String, Extension>, Error> {
     let rows = transaction.query(include_str!("sql/extensions.sql"), &[]).doing("reading the extensions")?;
-    Ok(rows.iter().map(|row| (row.get("name"), row.get("schema"))).collect())
+    let extension = |row: &postgres::Row| Extension {
+        schema: row.get("schema"),
+        owner: row.get("owner"),
+        relocatable: row.get("relocatable"),
+        open: row.get("open"),
+    };
+    Ok(rows.iter().map(|row| (row.get("name"), extension(row))).collect())
 }
 
 fn shared(
@@ -119,13 +139,16 @@ fn shared(
         let name: String = row.get("name");
         let by_public = name != "public" && acl.of_public().contains('U');
         // Whoever granted it: an admin who is not the schema's owner may have the right to.
-        let to_group = acl.entries().filter(|entry| *entry.grantee == Grantee::Role(group.to_owned()));
-        let group_has_usage = by_public || to_group.into_iter().any(|entry| entry.privileges.contains('U'));
+        let is_group = |grantee: &Grantee| *grantee == Grantee::Role(group.to_owned());
+        let to_group = acl.entries().any(|entry| is_group(entry.grantee) && entry.privileges.contains('U'));
+        let group_has_usage = by_public || to_group;
         let shared = SharedSchema {
             owner: row.get("owner"),
             group_has_usage,
             may_grant: row.get("may_grant"),
             may_create: row.get("may_create"),
+            ours: row.get("ours"),
+            acl,
         };
         schemas.insert(name, shared);
     }

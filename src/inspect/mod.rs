@@ -6,11 +6,14 @@
 mod catalog;
 mod database;
 mod history;
+mod made;
+mod registry;
 mod secrets;
 pub(crate) mod shape;
 
 pub(crate) use catalog::dependents_of;
 pub(crate) use history::history_of;
+pub(crate) use made::made;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +23,6 @@ use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Observed, State, Subject, TenantKey};
 use crate::plan;
-use crate::registry;
 use crate::secrets::SecretStore;
 
 /// Looking waits for no tenant: one that holds a lock costs this long, and is told apart from the others.
@@ -49,6 +51,7 @@ pub fn observe(
 ) -> Result<Observed, Error> {
     let mut observed = catalogs(client, target, desired, sizes)?;
     history::read(client, desired, &mut observed)?;
+    made::taken(client, desired, &mut observed)?;
     secrets::read(store, desired, &mut observed)?;
     Ok(observed)
 }
@@ -66,8 +69,12 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let mut observed = database::read(&mut transaction, target, desired)?;
     database::forbidden(&mut transaction, desired, &mut observed)?;
     if observed.registry.is_some() {
-        let registry = registry::read(&mut transaction)?;
-        observed.registry = Some(registry);
+        // A policy is code; where one would run, the query fails instead (manual, row_security).
+        transaction.batch_execute("SET LOCAL row_security = off").doing("setting row_security")?;
+        let schema = self::registry::read(&mut transaction, &observed.server.admin.name)?;
+        let registry = crate::registry::read(&mut transaction);
+        observed.registry = Some(registry.map_err(|error| self::registry::unreadable(error, &schema))?);
+        observed.registry_schema = Some(schema);
     }
     let names = Names::of(desired, &observed);
     let group = plan::group_role(&observed.database.name);

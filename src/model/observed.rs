@@ -14,6 +14,8 @@ pub struct Observed {
     pub database: Database,
     /// `None`: the schema `tenantry` is not there yet.
     pub registry: Option<Registry>,
+    /// Who may do what in the schema `tenantry`, and what of others is there.
+    pub registry_schema: Option<RegistrySchema>,
     /// Those of the declared and registered roles that exist, by name.
     pub roles: BTreeMap<String, Role>,
     /// Those of the declared and registered schemas that exist, by name.
@@ -89,6 +91,13 @@ impl Server {
         self.keeper.clone().unwrap_or_else(admin)
     }
 
+    /// Who reads the tenants' histories by a grant: a keeper that is no superuser. Plan and `show` go by this.
+    #[must_use]
+    pub fn reads_by_grant(&self) -> Option<String> {
+        let keeper = self.keeper();
+        (!keeper.superuser).then_some(keeper.name)
+    }
+
     /// The major version, such as 15.
     #[must_use]
     pub fn major(&self) -> i32 {
@@ -123,12 +132,22 @@ pub struct Database {
     pub public_has_connect: bool,
     /// The schema public: `None` when it was dropped.
     pub public_schema: Option<PublicState>,
-    /// The extensions there are, with the schema each is in.
-    pub extensions: BTreeMap<String, String>,
+    /// The extensions there are, by name.
+    pub extensions: BTreeMap<String, Extension>,
     /// Those of the shared schemas that exist.
     pub shared_schemas: BTreeMap<String, SharedSchema>,
     /// The group role, when it exists.
     pub group: Option<Group>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Extension {
+    pub schema: String,
+    pub owner: String,
+    /// ALTER EXTENSION … SET SCHEMA works.
+    pub relocatable: bool,
+    /// PUBLIC has USAGE on the schema.
+    pub open: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -149,6 +168,9 @@ pub struct SharedSchema {
     /// We may pass USAGE on.
     pub may_grant: bool,
     pub may_create: bool,
+    pub acl: Acl,
+    /// We have the rights of its owner.
+    pub ours: bool,
 }
 
 /// The NOLOGIN role that every tenant joins.
@@ -172,6 +194,66 @@ pub struct Registry {
     /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Each is dropped when none
     /// is declared with it.
     pub former_owners: BTreeSet<String>,
+    /// The sets of migrations of which it is known what they make, by their [`set_digest`].
+    pub recorded_sets: BTreeSet<String>,
+}
+
+/// Something that migrations make, as `pg_identify_object` has it, without the schema.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MadeObject {
+    pub kind: String,
+    pub name: String,
+}
+
+/// Tells one set of applied migrations from another.
+#[must_use]
+pub fn set_digest(applied: &[Applied]) -> String {
+    use sha2::Digest;
+    let mut rows: Vec<String> =
+        applied.iter().map(|row| format!("{}\0{}\0{}\n", row.version, row.name, row.checksum)).collect();
+    rows.sort();
+    let digest = sha2::Sha256::digest(rows.concat().as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The schema `tenantry` as the catalogs have it. Who can write to it decides what tenantry does next.
+#[derive(Clone, Debug, Default)]
+pub struct RegistrySchema {
+    /// The schema, and what tenantry made in it.
+    pub objects: Vec<RegistryObject>,
+    pub default_acls: Vec<DefaultAcl>,
+    /// Acts on tenantry's own tables, and is not tenantry's.
+    pub foreign: Vec<Foreign>,
+    /// What else lies in the schema: a description, and the owner.
+    pub strangers: Vec<(String, String)>,
+}
+
+/// The schema `tenantry`, or something that tenantry made in it.
+#[derive(Clone, Debug)]
+pub struct RegistryObject {
+    /// "schema", "table", "sequence" or "function".
+    pub kind: String,
+    /// Qualified and quoted.
+    pub name: String,
+    pub owner: String,
+    /// With the built-in default where it was never changed.
+    pub acl: Acl,
+    pub columns: Vec<Column>,
+    /// We have the rights of its owner.
+    pub ours: bool,
+}
+
+/// Something on the registry's tables that tenantry did not make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Such as "trigger t on tenantry.tenants".
+    pub what: String,
+    /// The statement that takes it away, where one does.
+    pub remedy: Option<String>,
+    /// Who writes to the table may run somebody else's code by it.
+    pub runs: bool,
+    /// We may run the statement.
+    pub ours: bool,
 }
 
 /// A row of `tenantry.tenants`: what the last apply left.
@@ -304,6 +386,9 @@ pub struct Schema {
     pub acl: Acl,
     /// The objects, grouped by what matters about them.
     pub objects: Vec<ObjectGroup>,
+    /// Those of them, one by one, that the migrations made and the username owns. An example is the name as
+    /// `pg_identify_object` has it, without the schema.
+    pub taken: Vec<ObjectGroup>,
     pub default_acls: Vec<DefaultAcl>,
     pub history: History,
     /// Tables, partitioned ones included.
@@ -455,6 +540,14 @@ pub struct Applied {
     pub version: i64,
     pub name: String,
     pub checksum: String,
+}
+
+impl Applied {
+    /// The row that this file leaves once it is applied.
+    #[must_use]
+    pub fn of(file: &crate::migrations::MigrationFile) -> Self {
+        Self { version: file.version().into(), name: file.name().into(), checksum: file.checksum() }
+    }
 }
 
 /// What the store has at a tenant's path.

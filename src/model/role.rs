@@ -22,6 +22,8 @@ pub struct Role {
     pub database_settings: BTreeMap<String, String>,
     /// The roles this one is a member of.
     pub member_of: BTreeSet<Membership>,
+    /// The roles with a power over others' things that this one is a member of, through however many others, and those powers.
+    pub powerful: BTreeMap<String, Vec<String>>,
     /// The members of this role; the admin's automatic membership left out.
     pub members: BTreeSet<Membership>,
     /// We hold it with ADMIN OPTION, which from PostgreSQL 16 on is what CREATEROLE needs to act on it.

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use super::change::acl::{Expected, differences};
 use super::diff::{Look, former_owner_is_gone, remember_owner};
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group};
-use crate::model::{Access, PublicSchema, State, ident};
+use crate::model::{Access, Grantee, PublicSchema, SharedSchema, State, ident};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
     let mut changes = Vec::new();
     let mut hazards = Vec::new();
     let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || look.observed.registry.is_some();
     if serves_tenants && !(look.desired.tenants.is_empty() && look.observed.registry.is_none()) {
+        super::registry::plan(look, &mut changes, &mut hazards);
         registry(look, &mut changes);
         came_from(look, &mut hazards);
         group::plan(look, &mut changes, &mut hazards);
-        shared(look, &mut changes);
+        shared(look, &mut changes, &mut hazards);
         public(look, &mut changes, &mut hazards);
         shared_owners(look, tenants, &mut changes);
     }
@@ -59,12 +61,14 @@ fn came_from(look: &Look<'_>, hazards: &mut Vec<Hazard>) {
     }
 }
 
-fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
+fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let database = &look.observed.database;
     for schema in &look.desired.shared_schemas {
         let found = database.shared_schemas.get(schema);
         if found.is_none() {
-            let sql = vec![format!("CREATE SCHEMA {}", ident(schema))];
+            let name = ident(schema);
+            // Default privileges may have opened it.
+            let sql = vec![format!("CREATE SCHEMA {name}"), format!("REVOKE ALL ON SCHEMA {name} FROM PUBLIC CASCADE")];
             changes.push(change(
                 DatabaseAction::CreateSharedSchema,
                 format!("schema {schema}, shared by the tenants"),
@@ -80,10 +84,43 @@ fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
             ));
         }
     }
-    let Some(first) = look.desired.shared_schemas.first() else { return };
-    for extension in look.desired.extensions.iter().filter(|name| !database.extensions.contains_key(*name)) {
-        let sql = vec![format!("CREATE EXTENSION {} SCHEMA {}", ident(extension), ident(first))];
-        changes.push(change(DatabaseAction::CreateExtension, format!("extension {extension} in schema {first}"), sql));
+    for (name, found) in &database.shared_schemas {
+        may_not_make(look, name, found, changes, hazards);
+    }
+    super::extensions::plan(look, changes, hazards);
+}
+
+/// What one tenant makes in a schema of everybody's search_path, another one runs.
+fn may_not_make(
+    look: &Look<'_>,
+    name: &str,
+    found: &SharedSchema,
+    changes: &mut Vec<DatabaseChange>,
+    hazards: &mut Vec<Hazard>,
+) {
+    // Schema public has a key of its own.
+    if name == "public" || !found.acl.of_public().contains('C') {
+        return;
+    }
+    let expected = Expected {
+        owner: found.owner.clone(),
+        at_most: [(Grantee::Public, "U".to_owned())].into(),
+        ..Expected::default()
+    };
+    let differs = differences(&found.acl, &expected);
+    for difference in differs.iter().filter(|difference| difference.grantee == Grantee::Public) {
+        let sql = difference.sql(&format!("SCHEMA {}", ident(name)), false);
+        let what = format!("schema {name}, shared by the tenants: {}", difference.before());
+        if found.ours {
+            changes.push(change(
+                DatabaseAction::CloseSharedSchema,
+                format!("{what} → {}", difference.after(false)),
+                sql,
+            ));
+        } else {
+            let detail = format!("{what}; not ours to close, {} can: {}", found.owner, sql.join("; "));
+            hazards.push(Hazard { kind: HazardKind::SharedSchemaOpen, detail });
+        }
     }
 }
 

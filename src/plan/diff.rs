@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
-use super::{DatabaseIdentity, Plan, SeenSchema, Verb, database, limits, removal, tenant};
+use super::{DatabaseIdentity, Plan, SeenSchema, Verb, database, limits, powers, removal, tenant};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
@@ -76,6 +76,16 @@ impl<'a> Look<'a> {
     pub fn seen(&self, schema: &str) -> Option<SeenSchema> {
         let found = self.observed.schemas.get(schema)?;
         Some(SeenSchema { name: schema.to_owned(), oid: found.oid })
+    }
+
+    /// Whether the role is a tenant's, declared or registered, or one that tenants are members of, or that works for one.
+    pub fn is_tenants(&self, role: &str) -> bool {
+        role == self.group
+            || self.role_of.contains_key(role)
+            || self.claims_role.contains_key(role)
+            || self.owners.contains_key(role)
+            || self.deputies.contains(role)
+            || self.remembers_owner(role)
     }
 
     /// Whether the role owns for more than this one tenant.
@@ -156,7 +166,9 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let mut tenants: Vec<_> = declared.chain(removed).collect();
     tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
     rings.complete(&look, as_it_is, &mut tenants);
-    let (database_changes, mut hazards) = database::plan(&look, &tenants);
+    let mut hazards = powers::plan(&look, &mut tenants);
+    let (database_changes, others) = database::plan(&look, &tenants);
+    hazards.extend(others);
     hazards.extend(removal::disk_hazard(&look, &tenants));
     hazards.extend(limits::hazards(&look, &tenants));
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));

@@ -7,7 +7,7 @@ use super::change::membership::{revocation, words};
 use super::change::outside::{Judged, judge};
 use super::database::change;
 use super::diff::Look;
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind};
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, registry};
 use crate::model::{Group, Holding, Outside, ident, literal};
 
 pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
@@ -33,7 +33,7 @@ pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: 
                     ),
                 });
             }
-            for outside in &found.role.outside {
+            for outside in found.role.outside.iter().filter(|outside| !registry::shows(look.observed, outside)) {
                 rights(look, outside, changes, hazards);
             }
         }

@@ -7,11 +7,14 @@ mod change;
 mod database;
 mod diff;
 mod document;
+mod extensions;
 mod group;
 mod identity;
 mod limits;
 mod pieces;
+mod powers;
 mod privileges;
+mod registry;
 mod removal;
 mod ring;
 mod rotation;
@@ -19,14 +22,17 @@ mod saved;
 mod tenant;
 
 pub(crate) use change::acl::held;
+pub(crate) use change::grants::is_as_declared;
 pub(crate) use change::membership::words as membership_in_words;
 pub use change::migrations::fits;
 pub use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
 pub use diff::{diff, group_role, is_shared_owner};
 pub use document::{Document, Summary};
+pub(crate) use extensions::unreachable as unreachable_extension;
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
+pub(crate) use registry::foreign_code;
 pub use removal::drop_role;
 pub(crate) use removal::{disk_short, size};
 pub use rotation::rotation;
@@ -99,6 +105,7 @@ pub struct DatabaseChange {
 pub enum DatabaseAction {
     CreateRegistry,
     UpgradeRegistry,
+    CloseRegistry,
     CreateGroup,
     AlterGroup,
     RevokeMembership,
@@ -106,6 +113,7 @@ pub enum DatabaseAction {
     GrantConnect,
     CreateSharedSchema,
     GrantSharedSchema,
+    CloseSharedSchema,
     CreateExtension,
     ClosePublicSchema,
     RevokeTemp,
@@ -126,10 +134,12 @@ impl DatabaseAction {
             | Self::GrantSharedSchema
             | Self::CreateExtension
             | Self::CreateSharedOwner => true,
-            Self::AlterGroup
+            Self::CloseRegistry
+            | Self::AlterGroup
             | Self::RevokeMembership
             | Self::RevokeFromGroup
             | Self::ClosePublicSchema
+            | Self::CloseSharedSchema
             | Self::RevokeTemp
             | Self::DropSharedOwner => false,
         }
@@ -416,6 +426,8 @@ pub struct Hazard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HazardKind {
+    /// A tenant's role has a power over other tenants, such as SUPERUSER or membership of pg_write_all_data. First of all.
+    PrivilegedTenant,
     DeletesData,
     EndsSessions,
     /// Clients that hold the old password or name fail until they read the secret again.
@@ -424,6 +436,12 @@ pub enum HazardKind {
     SharedOwner,
     PublicSchemaOpen,
     PublicSchemaClosed,
+    /// Every tenant may make things in a schema that is in the others' search_path, and it is not ours to close.
+    SharedSchemaOpen,
+    /// Something in schema tenantry is not tenantry's, and not its to take away.
+    RegistryOpen,
+    /// A declared extension is in a schema that no tenant's search_path holds.
+    ExtensionElsewhere,
     /// The role that every tenant joins has more than it should, and it is not ours to take.
     GroupRole,
     /// The database came here from another cluster; if that one is still in use, both have the same secrets.

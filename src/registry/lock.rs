@@ -42,7 +42,7 @@ pub(crate) fn has_lock(client: &mut Client) -> Result<bool, postgres::Error> {
 /// What PostgreSQL answered; 55P03 when those transactions take longer than `patience`, a value of `lock_timeout`.
 pub(crate) fn take(client: &mut Client, patience: &str) -> Result<Taken, postgres::Error> {
     let mut transaction = client.transaction()?;
-    transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{patience}'"))?;
+    transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{patience}'; {}", super::guard::check_of_lock()))?;
     let holder = first(transaction.simple_query(&format!("{HOLDER} FOR UPDATE"))?);
     if let Some(row) = holder.filter(|row| is_true(row, "is_alive") && !is_true(row, "is_ours")) {
         return Ok(Taken::Theirs(read(&row)));

@@ -1,10 +1,11 @@
 //! The tool's own tables, `tenantry.tenants` and `tenantry.audit_log`, made and upgraded by refinery.
 
+pub(crate) mod guard;
 mod lock;
 mod rows;
 
 pub(crate) use lock::{Holder, Taken, has_lock, held_as as lock_held_as, take as take_lock};
-pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, rotate, secret_is_gone, upsert};
+pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, record_set, rotate, secret_is_gone, upsert};
 
 use postgres::{GenericClient, Transaction};
 use refinery_core::Migration;
@@ -13,7 +14,7 @@ use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransac
 
 use crate::database::DatabaseError;
 use crate::error::{Doing, Error};
-use crate::model::Registry;
+use crate::model::{Registry, literal};
 
 mod embedded {
     refinery::embed_migrations!("src/registry/migrations");
@@ -23,6 +24,7 @@ mod embedded {
 pub(crate) const LOCK_KEY: i64 = i64::from_be_bytes(*b"tenantry");
 
 const HISTORY: &str = "tenantry.refinery_schema_history";
+const HISTORY_TABLE: &str = "refinery_schema_history";
 
 /// Makes refinery's Runner part of our transaction: its own drivers begin and commit for themselves.
 struct Within<'a, 'b>(&'a mut Transaction<'b>);
@@ -64,11 +66,19 @@ pub(crate) fn time_of_no_consequence() -> time::OffsetDateTime {
     time::OffsetDateTime::UNIX_EPOCH
 }
 
-/// Makes the registry, or brings it up to this version's form. Part of the caller's transaction.
+/// Makes the registry, or brings it up to this version's form. Part of the caller's transaction. `group`: the role that every
+/// tenant joins.
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub fn migrate(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+pub fn migrate(transaction: &mut Transaction<'_>, group: &str) -> Result<(), Error> {
+    upgrade(transaction)?;
+    let close = include_str!("close.sql").replace("$1", &literal(&format!("{{{}}}", guard::tables().join(","))));
+    let close = format!("DO $tenantry_close${}$tenantry_close$", close.replace("$2", &literal(group)));
+    transaction.batch_execute(&close).doing("closing tenantry's own tables")
+}
+
+fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), Error> {
     transaction.batch_execute("CREATE SCHEMA IF NOT EXISTS tenantry").doing("making schema tenantry")?;
     embedded::migrations::runner()
         .set_grouped(true)
@@ -163,7 +173,11 @@ pub fn leave_owners(client: &mut postgres::Client, roles: &[&str]) -> Result<(),
         return Ok(());
     }
     let insert = "INSERT INTO tenantry.former_owners (role) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING";
-    client.execute(insert, &[&roles]).doing("noting the owner roles to drop").map(drop)
+    let doing = "noting the owner roles to drop";
+    let mut transaction = client.transaction().doing(doing)?;
+    transaction.batch_execute(&guard::check()).doing(doing)?;
+    transaction.execute(insert, &[&roles]).doing(doing)?;
+    transaction.commit().doing(doing)
 }
 
 const HERE: &str = "INSERT INTO tenantry.identity (system_identifier, database_oid) \
@@ -184,6 +198,7 @@ const SCHEMAS_HERE: &str = "UPDATE tenantry.tenants t SET schema_oid = n.oid \
 pub fn settle(client: &mut postgres::Client) -> Result<(), Error> {
     let doing = "noting whose registry this is";
     let mut transaction = client.transaction().doing(doing)?;
+    transaction.batch_execute(&guard::check()).doing(doing)?;
     if !identity(&mut transaction)?.is_some_and(|identity| identity.is_of_here) {
         transaction.batch_execute(&format!("{HERE}; UPDATE tenantry.tenants SET schema_oid = NULL")).doing(doing)?;
     }

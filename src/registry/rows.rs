@@ -1,13 +1,13 @@
 //! Rows of `tenantry.tenants` and `tenantry.audit_log`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Transaction;
 
 use crate::error::{Doing, Error};
 use crate::model::{
-    Access, FormerSecret, OnRemove, PasswordSource, Registered, RegisteredSecret, Registry, SecretFields, State,
-    TenantKey,
+    Access, FormerSecret, MadeObject, OnRemove, PasswordSource, Registered, RegisteredSecret, Registry, SecretFields,
+    State, TenantKey,
 };
 
 const READ: &str = include_str!("../inspect/sql/registry.sql");
@@ -190,7 +190,31 @@ pub(super) fn read_leftovers(transaction: &mut Transaction<'_>, registry: &mut R
     }
     let rows = transaction.query("SELECT role FROM tenantry.former_owners ORDER BY role", &[]);
     registry.former_owners = rows.doing("reading tenantry.former_owners")?.iter().map(|row| row.get("role")).collect();
+    let rows = transaction.query("SELECT digest FROM tenantry.migration_sets ORDER BY digest", &[]);
+    registry.recorded_sets =
+        rows.doing("reading tenantry.migration_sets")?.iter().map(|row| row.get("digest")).collect();
     Ok(())
+}
+
+/// Remembers what a set of migrations makes; what is remembered of it already stays.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn record_set(
+    transaction: &mut Transaction<'_>,
+    digest: &str,
+    objects: &BTreeSet<MadeObject>,
+) -> Result<(), postgres::Error> {
+    let kinds: Vec<&str> = objects.iter().map(|object| object.kind.as_str()).collect();
+    let names: Vec<&str> = objects.iter().map(|object| object.name.as_str()).collect();
+    transaction
+        .execute(
+            "WITH made AS (INSERT INTO tenantry.migration_sets (digest, tenantry_version) VALUES ($1, $2) \
+             ON CONFLICT DO NOTHING RETURNING digest) INSERT INTO tenantry.migration_objects (digest, kind, name) \
+             SELECT m.digest, o.kind, o.name FROM made m CROSS JOIN unnest($3::text[], $4::text[]) AS o (kind, name)",
+            &[&digest, &env!("CARGO_PKG_VERSION"), &kinds, &names],
+        )
+        .map(drop)
 }
 
 /// In the transaction that gives the tenant another secret: this one is to be deleted.

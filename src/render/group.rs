@@ -95,6 +95,8 @@ fn shape(tenant: &TenantPlan, names: &Names<'_>) -> Shape {
         changes: tenant.changes.iter().map(|change| words(change, names)).collect(),
         hazards: fold::hazards(of_a_shape(tenant))
             .iter()
+            // The gravest stand at the top of the plan.
+            .filter(|(kind, _)| !matches!(kind, HazardKind::DeletesData | HazardKind::PrivilegedTenant))
             .map(|(kind, detail)| (hazard_word(*kind), hide(detail)))
             .collect(),
         reason: tenant.reason.as_ref().map(hide),

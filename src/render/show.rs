@@ -3,7 +3,8 @@
 mod desired;
 mod observed;
 
-use crate::model::{Desired, Observed, TenantKey};
+use crate::model::{Access, Desired, Observed, Server, Tenant, TenantKey};
+use crate::plan::in_words;
 
 use super::page::Page;
 use super::style::Tone;
@@ -40,6 +41,20 @@ pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &S
     }
     super::text::unseen(&mut page, &plan, *style);
     Some(page.into_string())
+}
+
+/// Who is to hold these letters: the tenant, and a keeper that reads by a grant.
+fn declared_holders(tenant: &Tenant, server: &Server, tenants: &str, keepers: &str) -> String {
+    let mut holders = Vec::new();
+    if tenant.access != Access::Owner && !tenants.is_empty() {
+        holders.push(format!("{}: {}", one_line(&tenant.username), in_words(tenants)));
+    }
+    if let Some(keeper) = server.reads_by_grant().filter(|_| !keepers.is_empty()) {
+        holders.push(format!("{}: {}", one_line(&keeper), in_words(keepers)));
+    }
+    // The order the observed side has: by name.
+    holders.sort();
+    if holders.is_empty() { "none".to_owned() } else { holders.join("; ") }
 }
 
 /// A name or value as one line: it may hold anything.

@@ -98,6 +98,11 @@ fn database(page: &mut Page, plan: &Plan, style: Style) {
     let database = &plan.database;
     let head = format!("database {} on {}:{}", visible(&database.name), visible(&database.host), database.port);
     page.line(0, style.paint(Tone::Strong, &head));
+    let (first, others): (Vec<_>, Vec<_>) =
+        plan.hazards.iter().partition(|hazard| hazard.kind == HazardKind::PrivilegedTenant);
+    for found in first {
+        hazard(page, &hazard_word(found.kind), &found.detail, is_grave(found.kind), style);
+    }
     for change in &plan.database_changes {
         let late = if change.stage == Stage::After { ", after the tenants" } else { "" };
         page.line(2, format!("{} {}{late}", style.sign(database_tone(change.action)), visible(&change.detail)));
@@ -105,7 +110,7 @@ fn database(page: &mut Page, plan: &Plan, style: Style) {
             sql(page, change.sql.iter().map(crate::plan::Sql::shown), style);
         }
     }
-    for found in &plan.hazards {
+    for found in others {
         hazard(page, &hazard_word(found.kind), &found.detail, is_grave(found.kind), style);
     }
 }
@@ -115,6 +120,8 @@ fn database_tone(action: DatabaseAction) -> Tone {
         DatabaseAction::UpgradeRegistry | DatabaseAction::AlterGroup => Tone::Update,
         DatabaseAction::RevokeMembership
         | DatabaseAction::RevokeFromGroup
+        | DatabaseAction::CloseRegistry
+        | DatabaseAction::CloseSharedSchema
         | DatabaseAction::ClosePublicSchema
         | DatabaseAction::RevokeTemp
         | DatabaseAction::DropSharedOwner => Tone::Remove,
@@ -192,7 +199,7 @@ pub(super) fn change_tone(change: &Words) -> Tone {
 }
 
 fn is_grave(kind: HazardKind) -> bool {
-    matches!(kind, HazardKind::DeletesData | HazardKind::DataLost)
+    matches!(kind, HazardKind::PrivilegedTenant | HazardKind::DeletesData | HazardKind::DataLost)
 }
 
 fn hazard(page: &mut Page, word: &str, detail: &str, grave: bool, style: Style) {

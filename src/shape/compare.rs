@@ -51,6 +51,18 @@ impl Difference {
 }
 
 impl Difference {
+    /// An object that somebody gave to another role than owns what migrations make.
+    #[must_use]
+    pub fn owner(object: String, observed: &str, desired: &str) -> Self {
+        Self {
+            object,
+            part: Some("owner".into()),
+            kind: DifferenceKind::Different,
+            observed: Some(observed.into()),
+            desired: Some(desired.into()),
+        }
+    }
+
     /// Not a part too many, but an object as a whole.
     #[must_use]
     pub fn is_extra_object(&self) -> bool {

@@ -81,6 +81,12 @@ impl Shape {
         }
     }
 
+    /// Whether there is an object with this title, such as "table users".
+    #[must_use]
+    pub fn has(&self, title: &str) -> bool {
+        self.objects.keys().any(|name| name.to_string() == title)
+    }
+
     /// Only the items with these titles, such as "table users" and "table users column id".
     #[must_use]
     pub fn only(&self, titles: &[String]) -> Self {

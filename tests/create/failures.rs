@@ -113,7 +113,10 @@ fn a_role_or_schema_that_is_not_in_the_registry_blocks_and_is_left_as_it_is() {
         for what in ["u_one_user", "u_two_owner", "tenant_u_three"] {
             assert!(run.stdout.contains(what), "{what}: {}", run.stdout);
         }
-        let run = run.says("not under management").says("adopt");
+        let run = run
+            .says("not under management")
+            .says("cannot be taken over yet")
+            .says("ALTER SCHEMA \"tenant_u_three\" RENAME TO");
         assert!(run.stdout.contains("1 applied") && run.stdout.contains("3 skipped"), "{}", run.stdout);
         assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants"), "u-four");
         assert_eq!(fleet.ask("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'u_one_user'"), "f");

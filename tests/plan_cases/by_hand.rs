@@ -1,9 +1,9 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Acl, Applied, Column, DefaultAcl, Dependent, Entry, FormerSecret, Grantee, Group, History, Keeper, Membership,
-    ObjectGroup, ObjectKind, Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State,
-    TenantKey,
+    Acl, Applied, Column, DefaultAcl, Dependent, Entry, Extension, Foreign, FormerSecret, Grantee, Group, History,
+    Keeper, Membership, ObjectGroup, ObjectKind, Observed, PublicState, RegistryObject, RegistrySchema, Role, Schema,
+    SecretContents, SecretState, SharedSchema, State, TenantKey,
 };
 
 use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
@@ -136,6 +136,20 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
             observed.database.public_has_connect = false;
             observed.database.group = Some(Group::default());
         }
+        ["extension", name, "is", "in", schema, how @ ..] => {
+            let found = Extension {
+                schema: (*schema).into(),
+                owner: "somebody".into(),
+                relocatable: !how.contains(&"fixed"),
+                open: how.contains(&"open"),
+            };
+            drop(observed.database.extensions.insert((*name).into(), found));
+        }
+        ["role", role, "comes", "by", via, "to", powers @ ..] => {
+            let powers = powers.iter().map(|power| (*power).to_owned()).collect();
+            drop(observed.roles.get_mut(*role)?.powerful.insert((*via).into(), powers));
+        }
+        ["tenantry", rest @ ..] => registry(observed.registry_schema.get_or_insert_default(), rest)?,
         ["former", "owner", role] => drop(observed.registry.as_mut()?.former_owners.insert((*role).into())),
         ["former", "secret", path, "of", key] => {
             let row = observed.registry.as_mut()?.tenants.get_mut(&TenantKey::new(*key).ok()?)?;
@@ -338,6 +352,44 @@ fn leave(observed: &mut Observed, key: &str, state: &str) -> Option<()> {
         observed.schemas.remove(&row.schema)?;
         observed.roles.remove(&row.username)?;
         observed.roles.remove(&row.owner);
+    }
+    Some(())
+}
+
+/// What is there of the schema tenantry: `table tenants has PUBLIC r`, `holds a trigger`, `holds a strangers table`.
+fn registry(schema: &mut RegistrySchema, words: &[&str]) -> Option<()> {
+    match words {
+        [kind, name, "has", grantee, letters, how @ ..] => {
+            let grantee = match *grantee {
+                "PUBLIC" => Grantee::Public,
+                role => Grantee::Role(role.into()),
+            };
+            let entry = Entry {
+                grantee: &grantee,
+                grantor: None,
+                privileges: (*letters).into(),
+                grantable: if how.contains(&"grantable") { (*letters).into() } else { String::new() },
+            };
+            schema.objects.push(RegistryObject {
+                kind: (*kind).into(),
+                name: if *kind == "schema" { (*name).into() } else { format!("tenantry.{name}") },
+                owner: "admin".into(),
+                acl: Acl::default().with_entry(&entry),
+                columns: Vec::new(),
+                ours: !how.contains(&"of-others"),
+            });
+        }
+        ["trigger", name, "on", table] => schema.foreign.push(Foreign {
+            what: format!("trigger {name} on tenantry.{table}"),
+            remedy: Some(format!("DROP TRIGGER {name} ON tenantry.{table}")),
+            runs: true,
+            ours: true,
+        }),
+        ["function", name, "is", "used"] => {
+            schema.foreign.push(Foreign { what: format!("function {name}"), remedy: None, runs: true, ours: true });
+        }
+        ["holds", what @ .., "of", owner] => schema.strangers.push((what.join(" "), (*owner).into())),
+        _ => return None,
     }
     Some(())
 }

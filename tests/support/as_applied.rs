@@ -2,8 +2,8 @@
 
 use secrecy::ExposeSecret;
 use tenantry::model::{
-    Access, Acl, Admin, Applied, Database, DefaultAcl, Desired, Grantee, Group, History, Membership, ObjectGroup,
-    ObjectKind, Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry, Role, Schema,
+    Access, Acl, Admin, Applied, Database, DefaultAcl, Desired, Extension, Grantee, Group, History, Membership,
+    ObjectGroup, ObjectKind, Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry, Role, Schema,
     SecretContents, SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
 };
 use tenantry::plan::{group_role, object_privileges, schema_privileges};
@@ -63,11 +63,19 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
     }
     observed.database.group = Some(Group { role: Role { administered: true, ..Role::default() }, ..Group::default() });
     for schema in &desired.shared_schemas {
-        let shared = SharedSchema { owner: "admin".into(), group_has_usage: true, may_grant: true, may_create: true };
+        let shared = SharedSchema {
+            owner: "admin".into(),
+            group_has_usage: true,
+            may_grant: true,
+            may_create: true,
+            acl: Acl::default(),
+            ours: true,
+        };
         observed.database.shared_schemas.insert(schema.clone(), shared);
     }
     for extension in &desired.extensions {
-        observed.database.extensions.insert(extension.clone(), desired.shared_schemas[0].clone());
+        let found = Extension { schema: desired.shared_schemas[0].clone(), ..Extension::default() };
+        observed.database.extensions.insert(extension.clone(), found);
     }
     let mut registry = Registry::default();
     for (oid, tenant) in (FIRST_OID..).zip(desired.tenants.values()) {

@@ -1,5 +1,6 @@
 -- Which cluster and database is this, and what may we do in it? "We" is the role of the session, unless that is neither
--- superuser nor CREATEROLE: it may look, and sees what the owner of the registry would do.
+-- superuser nor CREATEROLE: it may look, and sees what the owner of the registry would do. The registry's tables are named $1,
+-- the role that every tenant joins $2.
 SELECT current_setting('server_version_num')::int AS version_num,
        (SELECT system_identifier FROM pg_control_system())::text AS system_identifier,
        current_setting('max_locks_per_transaction')::int8
@@ -18,7 +19,7 @@ SELECT current_setting('server_version_num')::int AS version_num,
        nullif(me.rolname, r.rolname)::text AS reader,
        has_schema_privilege(k.oid, 'USAGE')
        AND (SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class c
-            WHERE c.relnamespace = k.oid AND c.relkind = 'r' AND c.relname NOT IN ('apply_lock', 'audit_log')) AS registry_is_readable,
+            WHERE c.relnamespace = k.oid AND c.relkind = 'r' AND c.relname = ANY ($1::text[]::name[]) AND c.relname NOT IN ('apply_lock', 'audit_log')) AS registry_is_readable,
        r.rolsuper AS superuser,
        r.rolcreaterole AS createrole,
        has_database_privilege(r.oid, d.oid, 'CREATE') AS can_create_schema,
@@ -35,12 +36,25 @@ SELECT current_setting('server_version_num')::int AS version_num,
        keeper.rolname::text AS keeper, keeper.rolsuper AS keeper_is_superuser,
        -- Nor one that a role of no rank made: a view under our table's name would be its code, run by us.
        CASE WHEN NOT (keeper.rolsuper OR keeper.rolcreaterole OR keeper.oid = me.oid OR keeper.oid = d.datdba)
-            THEN keeper.rolname::text END AS strange_owner
+            THEN keeper.rolname::text END AS strange_owner,
+       strange.name AS strange_table, strange.owner AS strange_table_owner
 FROM pg_database d
 JOIN pg_roles me ON me.rolname = current_user
 LEFT JOIN pg_namespace p ON p.nspname = 'public'
 LEFT JOIN pg_namespace k ON k.nspname = 'tenantry'
 LEFT JOIN pg_roles keeper ON keeper.oid = k.nspowner
+-- Nor a table under one of our names that is no table, or that a role of no rank owns, or a tenant of any: it could have
+-- written what it likes there, and made columns that compute.
+LEFT JOIN LATERAL (
+    SELECT format('tenantry.%I', c.relname) AS name, o.rolname::text AS owner
+    FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
+    WHERE c.relnamespace = k.oid AND c.relname = ANY ($1::text[]::name[])
+      AND (c.relkind <> 'r' OR NOT (o.rolsuper OR o.rolcreaterole OR o.oid IN (k.nspowner, me.oid, d.datdba))
+           OR EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+                      WHERE g.rolname = $2 AND m.member = o.oid
+                        AND (coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true) OR coalesce((to_jsonb(m) ->> 'set_option')::boolean, true))))
+    ORDER BY c.relname LIMIT 1
+) strange ON true
 JOIN pg_roles r ON r.oid = CASE WHEN me.rolsuper OR me.rolcreaterole THEN me.oid ELSE coalesce(keeper.oid, me.oid) END
 WHERE d.datname = current_database()
 ORDER BY d.datname

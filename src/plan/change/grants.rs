@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::acl::{Difference, Expected, differences};
 use super::object_grants;
-use crate::model::{Access, Acl, Column, Grantee, History, ident, qualified};
+use crate::model::{Access, Acl, Column, Grantee, History, Server, Tenant, ident, qualified};
 use crate::plan::privileges::{schema_privileges, sorted};
 use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
@@ -18,21 +18,18 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     }
 }
 
-/// A keeper who is no superuser reads the histories by a grant, not by staying a member of every owner.
-fn keeper_who_reads(draft: &Draft<'_>) -> Option<String> {
-    let keeper = draft.look.observed.server.keeper();
-    (!keeper.superuser).then_some(keeper.name)
-}
-
 /// The tenant holds these letters, a keeper that must be granted what it reads holds those.
 pub(super) fn expected(draft: &Draft<'_>, tenants: &str, keepers: &str) -> Expected {
-    let tenant = draft.tenant;
-    let server = &draft.look.observed.server;
+    expected_of(draft.tenant, &draft.look.observed.server, tenants, keepers)
+}
+
+/// A keeper who is no superuser reads the histories by a grant, not by staying a member of every owner.
+fn expected_of(tenant: &Tenant, server: &Server, tenants: &str, keepers: &str) -> Expected {
     let mut exactly = BTreeMap::new();
     if tenant.access != Access::Owner {
         exactly.insert(Grantee::Role(tenant.username.clone()), sorted(tenants));
     }
-    if let Some(keeper) = keeper_who_reads(draft).filter(|_| !keepers.is_empty()) {
+    if let Some(keeper) = server.reads_by_grant().filter(|_| !keepers.is_empty()) {
         exactly.insert(Grantee::Role(keeper), keepers.to_owned());
     }
     Expected {
@@ -41,6 +38,19 @@ pub(super) fn expected(draft: &Draft<'_>, tenants: &str, keepers: &str) -> Expec
         at_most: BTreeMap::new(),
         tolerated: [server.admin.name.clone(), server.keeper().name.clone()].into(),
     }
+}
+
+/// Whether these privileges, and those on columns, are what a plan wants: for whoever shows them. `by_default`: what PUBLIC may have.
+pub(crate) fn is_as_declared(
+    tenant: &Tenant,
+    server: &Server,
+    (acl, columns): (&Acl, &[Column]),
+    (tenants, keepers, by_default): (&str, &str, &str),
+) -> bool {
+    let mut expected = expected_of(tenant, server, tenants, keepers);
+    expected.at_most.insert(Grantee::Public, by_default.to_owned());
+    differences(acl, &expected).is_empty()
+        && columns.iter().all(|column| on_column(column, &expected, tenants).is_empty())
 }
 
 /// The change that mends a difference on one thing that GRANT can name; what is kept is noted.
@@ -113,7 +123,7 @@ pub(super) fn on_column(column: &Column, on_table: &Expected, tenants: &str) -> 
 
 /// What another role granted on a column outlives that role's grant option, when it had that on the table; so the option
 /// is given on the column, for CASCADE to find (seen on 15 and 18).
-fn column_sql(on: &str, column: &str, found: &Difference) -> Vec<String> {
+pub(in crate::plan) fn column_sql(on: &str, column: &str, found: &Difference) -> Vec<String> {
     let column = ident(column);
     let mut from: BTreeSet<String> = [super::acl::quoted(&found.grantee)].into();
     let mut sql = Vec::new();
@@ -135,7 +145,7 @@ pub(in crate::plan) fn new_history(draft: &Draft<'_>) -> Vec<String> {
         sql.push(format!("REVOKE ALL ON {on} FROM {user}"));
         sql.push(format!("GRANT SELECT ON {on} TO {user}"));
     }
-    if let Some(keeper) = keeper_who_reads(draft) {
+    if let Some(keeper) = draft.look.observed.server.reads_by_grant() {
         sql.push(format!("GRANT SELECT ON {on} TO {}", ident(&keeper)));
     }
     sql

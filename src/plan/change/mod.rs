@@ -3,7 +3,7 @@
 pub(crate) mod acl;
 pub(super) mod defaults;
 pub(super) mod deputy;
-pub(super) mod grants;
+pub(crate) mod grants;
 pub(crate) mod membership;
 pub(crate) mod migrations;
 pub(super) mod object_grants;

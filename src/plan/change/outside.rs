@@ -4,7 +4,7 @@
 
 use crate::model::{Access, Holding, Outside, ident};
 use crate::plan::tenant::Draft;
-use crate::plan::{Change, Kind};
+use crate::plan::{Change, Kind, registry};
 
 pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let tenant = draft.tenant;
@@ -13,7 +13,8 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
         roles.push((tenant.owner_role.clone(), draft.current.owner.clone()));
     }
     for (name, role) in roles {
-        for found in role.unwrap_or_default().outside {
+        let found = role.unwrap_or_default().outside;
+        for found in found.into_iter().filter(|found| !registry::shows(draft.look.observed, found)) {
             match judge(&found, &name) {
                 Judged::Take { what, before, sql } => {
                     let after = format!("{name}: none");

@@ -212,7 +212,17 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
         ),
         None => Blocked::new(
             format!("{what} {name:?} exists and is not under management"),
-            format!("take it over with: tenantry adopt {key}   or set another name in tenants.toml"),
+            match what {
+                "schema" => format!(
+                    "it cannot be taken over yet: set another schema for {key}; or move this one out of the way: ALTER SCHEMA {} RENAME TO …, \
+                     apply, and copy its rows into the tables that the migrations made",
+                    ident(name)
+                ),
+                _ => format!(
+                    "it cannot be taken over yet: set another name for {key}; or, if nobody needs the role under this one: ALTER ROLE {} RENAME TO …",
+                    ident(name)
+                ),
+            },
         ),
     }
 }

@@ -1,10 +1,10 @@
 //! What `tenants.toml` and the migrations say of a tenant, in lines.
 
 use crate::model::{Access, Desired, ObjectKind, Observed, Tenant};
-use crate::plan::{group_role, in_words, object_privileges, schema_privileges};
+use crate::plan::{group_role, object_privileges, schema_privileges};
 use crate::render::page::Page;
 
-use super::{limit, login, one_line};
+use super::{declared_holders, limit, login, one_line};
 
 pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
     let mut page = Page::default();
@@ -42,19 +42,7 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, tenant: &Tena
     let user = one_line(&tenant.username);
     let owner = one_line(tenant.owner());
     let by_grant = tenant.access != Access::Owner;
-    let admin = Some(&observed.server.admin).filter(|admin| !admin.superuser).map(|admin| one_line(&admin.name));
-    let line = |letters: &str, admins: &str| {
-        let mut holders = Vec::new();
-        if by_grant && !letters.is_empty() {
-            holders.push(format!("{user}: {}", in_words(letters)));
-        }
-        if let Some(admin) = admin.as_ref().filter(|_| !admins.is_empty()) {
-            holders.push(format!("{admin}: {}", in_words(admins)));
-        }
-        // The order the observed side has: by name.
-        holders.sort();
-        if holders.is_empty() { "none".to_owned() } else { holders.join("; ") }
-    };
+    let line = |letters: &str, keepers: &str| declared_holders(tenant, &observed.server, letters, keepers);
     page.line(0, format!("schema {}", one_line(&tenant.schema)));
     page.line(2, format!("owner {owner}"));
     page.line(2, format!("privileges {}", line(schema_privileges(tenant.access), "U")));

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Access, Acl, Column, Desired, Grantee, History, Holding, ObjectKind, Observed, Registered, Role, SecretState,
-    Tenant,
+    Access, Acl, Column, Desired, Grantee, History, Holding, Membership, ObjectKind, Observed, Registered, Role,
+    SecretState, Server, Tenant,
 };
-use crate::plan::{held, membership_in_words};
+use crate::plan::{group_role, held, is_as_declared, membership_in_words, object_privileges, schema_privileges};
 use crate::render::page::Page;
 
-use super::{limit, login, one_line};
+use super::{declared_holders, limit, login, one_line};
 
 pub(super) fn text(
     desired: &Desired,
@@ -25,12 +25,14 @@ pub(super) fn text(
     let username = pick(|row| &row.username, |tenant| &tenant.username);
     let owner = pick(|row| &row.owner, Tenant::owner);
     let access = registered.map(|row| row.access).or(declared.map(|tenant| tenant.access)).unwrap_or_default();
-    schema(&mut page, desired, observed, &Whose { name, username, owner, access });
+    schema(&mut page, desired, observed, &Whose { name, username, owner, access, declared, server: &observed.server });
+    let deputy = registered.and_then(|row| row.deputy.as_deref());
+    let known = Known { group: group_role(&observed.database.name), deputy };
     if let Some(found) = observed.roles.get(username) {
-        role(&mut page, username, found, true);
+        role(&mut page, username, found, true, &known);
     }
     if let Some(found) = observed.roles.get(owner).filter(|_| owner != username) {
-        role(&mut page, owner, found, false);
+        role(&mut page, owner, found, false, &known);
     }
     let history = observed.schemas.get(name).map(|schema| &schema.history);
     page.line(0, "migrations");
@@ -53,20 +55,43 @@ struct Whose<'a> {
     username: &'a str,
     owner: &'a str,
     access: Access,
+    declared: Option<&'a Tenant>,
+    server: &'a Server,
+}
+
+impl Whose<'_> {
+    /// Who holds what: in the words of the desired side where a plan sees no difference. `letters`: what the tenant is to hold,
+    /// what a keeper that reads by a grant is, and what PUBLIC may.
+    fn holders(&self, acl: &Acl, columns: &[Column], owner: &str, letters: (&str, &str, &str)) -> String {
+        match self.as_declared(acl, columns, owner, letters) {
+            Some(tenant) => declared_holders(tenant, self.server, letters.0, letters.1),
+            None => holders(acl, owner, letters.2),
+        }
+    }
+
+    fn as_declared(&self, acl: &Acl, columns: &[Column], owner: &str, letters: (&str, &str, &str)) -> Option<&Tenant> {
+        let is_so =
+            |tenant: &&Tenant| tenant.owner() == owner && is_as_declared(tenant, self.server, (acl, columns), letters);
+        self.declared.filter(is_so)
+    }
 }
 
 fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose<'_>) {
     let Some(schema) = observed.schemas.get(whose.name) else { return };
     page.line(0, format!("schema {}", one_line(whose.name)));
     page.line(2, format!("owner {}", one_line(&schema.owner)));
-    page.line(2, format!("privileges {}", holders(&schema.acl, &schema.owner, "")));
+    let access = whose.declared.map_or(whose.access, |tenant| tenant.access);
+    let on_schema = (schema_privileges(access), "U", "");
+    page.line(2, format!("privileges {}", whose.holders(&schema.acl, &[], &schema.owner, on_schema)));
     for kind in ObjectKind::ALL {
         let plural = kind.plural().to_lowercase();
+        let letters = object_privileges(access, kind, whose.server.major());
         let mut said = false;
         for default in schema.default_acls.iter().filter(|default| default.kind == kind) {
             said |= default.role == whose.owner;
             let role = one_line(&default.role);
-            page.line(2, format!("future {plural} of {role}: {}", holders(&default.acl, &default.role, "")));
+            let holders = whose.holders(&default.acl, &[], &default.role, (letters, "", ""));
+            page.line(2, format!("future {plural} of {role}: {holders}"));
         }
         if !said {
             page.line(2, format!("future {plural} of {}: none", one_line(whose.owner)));
@@ -83,9 +108,12 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
                 its += group.count;
                 continue;
             }
-            let words = format!("{}: {}", one_line(&group.owner), holders(&group.acl, &group.owner, builtin));
-            *groups.entry(words).or_default() += group.count;
-            columns(page, &group.columns, &group.examples.join(", "), &group.owner);
+            let (found, letters) = (&group.columns, (letters, "", builtin));
+            let holders = whose.holders(&group.acl, found, &group.owner, letters);
+            *groups.entry(format!("{}: {holders}", one_line(&group.owner))).or_default() += group.count;
+            if whose.as_declared(&group.acl, found, &group.owner, letters).is_none() {
+                columns(page, found, &group.examples.join(", "), &group.owner);
+            }
         }
         for (words, count) in groups {
             page.line(2, format!("{count} {plural} of {words}"));
@@ -100,8 +128,10 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
         History::Unseen { .. } => page.line(2, format!("history {table}: not read, we may not")),
         History::Untrusted(why) => page.line(2, format!("history {table}: not read, {}", one_line(why))),
         History::Read { acl, columns: found, .. } => {
-            page.line(2, format!("history {table}: {}", holders(acl, whose.owner, "")));
-            columns(page, found, &table, whose.owner);
+            page.line(2, format!("history {table}: {}", whose.holders(acl, found, whose.owner, ("r", "r", ""))));
+            if whose.as_declared(acl, found, whose.owner, ("r", "r", "")).is_none() {
+                columns(page, found, &table, whose.owner);
+            }
         }
     }
     let is_tenants = |owner: &str| owner == whose.owner || owner == whose.username;
@@ -133,7 +163,14 @@ fn holders(acl: &Acl, owner: &str, builtin_public: &str) -> String {
     if holders.is_empty() { "none".into() } else { holders.join("; ") }
 }
 
-fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool) {
+/// Roles that a tenant's role is with as a plan has it.
+struct Known<'a> {
+    group: String,
+    /// It is a member for as long as it is there.
+    deputy: Option<&'a str>,
+}
+
+fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool, known: &Known<'_>) {
     page.line(0, format!("role {}", one_line(name)));
     page.line(2, login(role.can_login));
     for power in &role.powers {
@@ -146,10 +183,22 @@ fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool) {
     if let Some(until) = role.valid_until.as_deref().filter(|until| *until != "infinity") {
         page.line(2, format!("valid until {}", one_line(until)));
     }
-    for membership in &role.member_of {
+    // Whoever granted it, and however often: to a plan it is one.
+    let (joined, others): (Vec<_>, Vec<_>) =
+        role.member_of.iter().partition(|membership| membership.role == known.group);
+    if !joined.is_empty() {
+        let joined = Membership {
+            role: known.group.clone(),
+            admin: joined.iter().any(|membership| membership.admin),
+            inherit: joined.iter().any(|membership| membership.inherit),
+            grantor: None,
+        };
+        page.line(2, one_line(&membership_in_words(&joined, &joined.role)));
+    }
+    for membership in others {
         page.line(2, one_line(&membership_in_words(membership, &membership.role)));
     }
-    for membership in &role.members {
+    for membership in role.members.iter().filter(|member| known.deputy != Some(member.role.as_str())) {
         page.line(2, format!("has the member {}", one_line(&membership.role)));
     }
     for default in &role.default_acls {
