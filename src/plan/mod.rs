@@ -398,8 +398,9 @@ pub enum Step {
     /// Unlinks the large objects of these roles, so many in a transaction, before the roles go.
     UnlinkInPieces { roles: Vec<String>, at_once: i64 },
     /// Runs these versions, as this role, through refinery's Runner.
-    /// `history_sql` runs right after the history table is made; empty when it is there already.
-    Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String> },
+    /// `history_sql` runs right after the history table is made; empty when it is there already. `logs_in`: some run
+    /// outside a transaction, in the session of a role that is made for it.
+    Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String>, logs_in: bool },
     /// Check-and-set just before COMMIT.
     WriteSecret { path: String, expected: Option<String> },
     /// After COMMIT.

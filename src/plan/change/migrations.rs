@@ -57,11 +57,13 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
             draft.hazards.push(crate::plan::Hazard { kind: HazardKind::BlocksTable, detail });
         }
     }
+    let logs_in = files.iter().any(|file| file.no_transaction);
     draft.changes.push(Change::sql(Kind::Migrate, what, sql).before(before).after(after).step(Step::Migrate {
         versions: pending,
         owner: tenant.owner().to_owned(),
         schema: tenant.schema.clone(),
         history_sql,
+        logs_in,
     }));
     Ok(())
 }
