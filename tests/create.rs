@@ -3,6 +3,8 @@
 
 #[path = "create/failures.rs"]
 mod failures;
+#[path = "create/files.rs"]
+mod files;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "create/migrations.rs"]

@@ -1,4 +1,5 @@
-//! Migrations that cannot run in a transaction (`-- tenantry: no-transaction`): after COMMIT, recorded when they succeeded.
+//! Migrations that cannot run in the tenant's transaction: after COMMIT, recorded when they succeeded. Either in no
+//! transaction at all (`-- tenantry: no-transaction`), or in one of their own, after an enum's new label.
 
 use postgres::Client;
 
@@ -8,21 +9,19 @@ use super::tenant::{Job, database_error};
 use super::{Apply, fence, sessions};
 use crate::archive::{Deputy, Errand};
 use crate::error::with_causes;
-use crate::migrations::{MigrationFile, MigrationSet};
+use crate::migrations::{Begins, MigrationFile, MigrationSet, Transaction};
 use crate::model::{ident, qualified};
 use crate::plan::Step;
 
-/// The versions that run in the tenant's transaction, and those from the first that cannot on.
-pub(super) fn split(set: &MigrationSet, versions: &[i32]) -> (Vec<i32>, Vec<i32>) {
-    let first = versions.iter().position(|version| is_late(set, *version)).unwrap_or(versions.len());
-    (versions[..first].to_vec(), versions[first..].to_vec())
+/// The versions that run in the tenant's transaction, and those that do not.
+pub(super) fn split(set: &MigrationSet, versions: &[i32], major: i32) -> (Vec<i32>, Vec<i32>) {
+    let transactions = set.transactions(versions, major);
+    let first = transactions.first().filter(|first| first.begins != Begins::Outside);
+    let now = first.map_or(0, |first| first.versions.len());
+    (versions[..now].to_vec(), versions[now..].to_vec())
 }
 
-fn is_late(set: &MigrationSet, version: i32) -> bool {
-    set.get(version).is_some_and(|file| file.no_transaction)
-}
-
-/// Runs these in order: each file without a transaction on its own, those between them in transactions of theirs.
+/// Runs these in order, each file or each few in their transaction.
 pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Result<(), TenantError> {
     let step = job.plan.changes.iter().find_map(|change| match &change.step {
         Step::Migrate { schema, owner, .. } => Some((schema.as_str(), owner.as_str())),
@@ -31,7 +30,7 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
     let (Some((schema, owner)), false) = (step, versions.is_empty()) else { return Ok(()) };
     let place = Place { job, schema, owner };
     let set = &job.apply.desired.migrations;
-    if !versions.iter().any(|version| is_late(set, *version)) {
+    if !versions.iter().filter_map(|version| set.get(*version)).any(|file| file.no_transaction) {
         return place.each(client, versions, None);
     }
     let Apply { target, server, .. } = job.apply;
@@ -56,8 +55,8 @@ impl Place<'_> {
     fn each(&self, client: &mut Client, versions: &[i32], deputy: Option<&Deputy>) -> Result<(), TenantError> {
         let Self { job, schema, owner } = *self;
         let set = &job.apply.desired.migrations;
-        for run in versions.chunk_by(|a, b| !is_late(set, *a) && !is_late(set, *b)) {
-            let late = set.get(run[0]).filter(|file| file.no_transaction);
+        for Transaction { versions, .. } in set.transactions(versions, job.apply.server.major()) {
+            let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
             if let (Some(file), Some(deputy)) = (late, deputy) {
                 self.outside(client, deputy, file)?;
             }
@@ -69,7 +68,7 @@ impl Place<'_> {
             // An admin who is no superuser took the owner's rights for the first transaction only.
             let (take, give) = job.borrowed();
             transaction.batch_execute(&take).map_err(failed)?;
-            migrate::run(job, &mut transaction, &Batch { schema, owner, versions: run, history_sql: &[], mode })?;
+            migrate::run(job, &mut transaction, &Batch { schema, owner, versions: &versions, history_sql: &[], mode })?;
             fence::nothing_is_deferred(&mut transaction)?;
             transaction.batch_execute(&give).map_err(failed)?;
             transaction.commit().map_err(failed)?;
@@ -149,7 +148,9 @@ mod tests {
         let file = |name: &str, sql: &str| MigrationFile::parse(name, sql).unwrap();
         let late = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);";
         let set = MigrationSet::new("h", vec![file("V1__a.sql", ""), file("V2__b.sql", late), file("V3__c.sql", "")]);
-        assert_eq!(split(&set.unwrap(), &[1, 2, 3]), (vec![1], vec![2, 3]));
+        let set = set.unwrap();
+        assert_eq!(split(&set, &[1, 2, 3], 18), (vec![1], vec![2, 3]));
+        assert_eq!(split(&set, &[2, 3], 18), (vec![], vec![2, 3]));
     }
 
     #[test]

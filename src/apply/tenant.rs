@@ -315,7 +315,8 @@ impl Job<'_> {
                     progress.archived = Some(archive::make(self, transaction, subject, deputy).map_err(retried)?);
                 }
                 Step::Migrate { versions, owner, schema, history_sql, .. } => {
-                    let (now, after) = concurrently::split(&self.apply.desired.migrations, versions);
+                    let (now, after) =
+                        concurrently::split(&self.apply.desired.migrations, versions, self.apply.server.major());
                     late = after;
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
                     migrate::run(self, transaction, &batch)

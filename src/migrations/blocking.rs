@@ -94,7 +94,7 @@ fn table(statement: &ast::Stmt) -> Option<String> {
 }
 
 /// A name as it is written → as PostgreSQL stores it.
-fn stored(written: &str) -> String {
+pub(super) fn stored(written: &str) -> String {
     match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => written.to_ascii_lowercase(),

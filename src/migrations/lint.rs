@@ -1,7 +1,7 @@
 //! What a migration may not do, and what it had better not do, found without a database.
 
+use super::Statement;
 use super::statements::after_concurrently;
-use super::{Statement, literals};
 
 /// A migration file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,19 +67,6 @@ pub(super) fn check(
                 "CREATE INDEX CONCURRENTLY without a name makes one more index each time a run is cut off",
                 "give the index a name",
             );
-        }
-        if no_transaction {
-            for literal in literals::of_unsure_type(&statement.sql) {
-                fault(
-                    line,
-                    &format!(
-                        "{literal} may be read by a type of a tenant's, and nothing confines what runs outside a transaction"
-                    ),
-                    &format!(
-                        "say which type of PostgreSQL's own it is, such as {literal}::text or ::text[] or ::jsonb"
-                    ),
-                );
-            }
         }
         if let Some(message) = escapes(statement) {
             warnings.push(MigrationWarning { file: file.into(), line: statement.line, message: message.into() });
