@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::archive::{Programs, check_dir};
 use crate::error::Error;
 use crate::model::{Observed, Subject, ident, literal};
-use crate::plan::{DatabaseAction, Kind, Plan, Step, group_role};
+use crate::plan::{DatabaseAction, Kind, Plan, Step, group_role, owners_role};
 
 /// So many roles are named in the statement that is printed; for more it looks for them itself.
 const NAMED: usize = 12;
@@ -176,6 +176,10 @@ impl Lacks<'_> {
         let group = group_role(&observed.database.name);
         if joins && observed.database.group.as_ref().is_some_and(|group| !group.role.administered) {
             lacking.push(&group);
+        }
+        let owners = owners_role(&observed.database.name);
+        if joins && observed.database.owners_group.as_ref().is_some_and(|group| !group.role.administered) {
+            lacking.push(&owners);
         }
         let first = lacking.first()?;
         let with = "WITH ADMIN TRUE, INHERIT FALSE, SET FALSE";

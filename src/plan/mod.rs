@@ -23,7 +23,8 @@ pub(crate) use change::membership::words as membership_in_words;
 pub use change::migrations::fits;
 pub use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
-pub use diff::{diff, group_role, is_shared_owner};
+pub use database::owners_want_temp;
+pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
@@ -104,6 +105,7 @@ pub enum DatabaseAction {
     RevokeMembership,
     RevokeFromGroup,
     GrantConnect,
+    GrantTemp,
     CreateSharedSchema,
     GrantSharedSchema,
     CreateExtension,
@@ -122,6 +124,7 @@ impl DatabaseAction {
             | Self::UpgradeRegistry
             | Self::CreateGroup
             | Self::GrantConnect
+            | Self::GrantTemp
             | Self::CreateSharedSchema
             | Self::GrantSharedSchema
             | Self::CreateExtension
