@@ -95,12 +95,16 @@ fn policy(desired: &Desired, observed: &Observed) -> PublicSchema {
 }
 
 /// Whether the tenants' owners have TEMPORARY on the database through a group role of their own: PUBLIC has it no more, or is
-/// about to lose it, and migrations make temporary tables, as REFRESH MATERIALIZED VIEW CONCURRENTLY does.
+/// about to lose it, and migrations make temporary tables, as REFRESH MATERIALIZED VIEW CONCURRENTLY does. Not where it is
+/// not ours to grant.
 #[must_use]
 pub fn owners_want_temp(desired: &Desired, observed: &Observed) -> bool {
-    let admin = &observed.server.admin;
-    let closes = policy(desired, observed) == PublicSchema::Revoke && (admin.superuser || admin.owns_database);
-    !observed.database.public_has_temp || closes
+    let (admin, database) = (&observed.server.admin, &observed.database);
+    let owns = admin.superuser || admin.owns_database;
+    let closes = owns && policy(desired, observed) == PublicSchema::Revoke;
+    let has_temp = database.owners_group.as_ref().is_some_and(|group| group.has_temp);
+    // Who may not grant it would only be warned, and the next plan say the same.
+    (!database.public_has_temp || closes) && (owns || admin.may_grant_temp || has_temp)
 }
 
 /// Schema public, and TEMPORARY on the database.

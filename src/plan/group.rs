@@ -68,10 +68,7 @@ pub(super) fn plan_owners(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, ha
         return;
     }
     as_declared(look, &role, changes, hazards);
-    let admin = &look.observed.server.admin;
-    // Who may not grant it would be warned, and the next plan say the same; migrations that need it say what to grant.
-    let may_grant = admin.superuser || admin.owns_database || admin.may_grant_temp;
-    if look.owners_join && may_grant && !role.found.is_some_and(|group| group.has_temp) {
+    if look.owners_join && !role.found.is_some_and(|group| group.has_temp) {
         grant(look, &role, DatabaseAction::GrantTemp, changes);
     }
 }

@@ -31,8 +31,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
         _ => Vec::new(),
     };
     let files: Vec<_> = pending.iter().filter_map(|version| set.get(*version)).collect();
-    let mut sql = in_transactions(set, &pending, draft.look.observed.server.major());
-    sql.extend(history_sql.iter().cloned());
+    let sql = in_transactions(set, &pending, draft.look.observed.server.major(), &history_sql);
     let before = history.applied().last().map_or("no migration".to_owned(), |last| format!("V{}", last.version));
     let last = history.applied().last().map_or(-1, |last| last.version);
     let after = match files.last() {
@@ -68,14 +67,17 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     Ok(())
 }
 
-/// The files, as comments, with what does not share the transaction of those before it.
-fn in_transactions(set: &MigrationSet, pending: &[i32], major: i32) -> Vec<String> {
+/// The files, as comments, with what does not share the transaction of those before it; the history's own SQL is for the
+/// tenant's transaction.
+fn in_transactions(set: &MigrationSet, pending: &[i32], major: i32, history_sql: &[String]) -> Vec<String> {
     let mut lines = Vec::new();
+    let mut history = Some(history_sql);
     for (n, Transaction { versions, begins }) in set.transactions(pending, major).into_iter().enumerate() {
         match begins {
             Begins::Fresh if n == 0 => {}
             Begins::Fresh => lines.push("-- in a transaction of its own:".to_owned()),
             Begins::Outside => {
+                lines.extend(history.take().into_iter().flatten().cloned());
                 lines.push("-- after COMMIT, outside a transaction, logged in with the owner's rights alone:".to_owned());
             }
             Begins::AfterLabel { file, name } => lines.push(format!(
@@ -83,6 +85,7 @@ fn in_transactions(set: &MigrationSet, pending: &[i32], major: i32) -> Vec<Strin
             )),
         }
         lines.extend(versions.iter().filter_map(|version| set.get(*version)).map(|file| format!("-- {}", file.file)));
+        lines.extend(history.take().into_iter().flatten().cloned());
     }
     lines
 }
