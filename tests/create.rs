@@ -7,6 +7,8 @@ mod compatibility;
 mod extensions;
 #[path = "create/failures.rs"]
 mod failures;
+#[path = "create/files.rs"]
+mod files;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "create/migrations.rs"]
@@ -53,9 +55,9 @@ fn every_access_gives_what_it_says_and_no_more() {
                 let trigger =
                     "CREATE TRIGGER t BEFORE INSERT ON users EXECUTE FUNCTION suppress_redundant_updates_trigger()";
                 assert_eq!(refused(&mut client, trigger), "42501");
+                assert_eq!(refused(&mut client, "CREATE TEMPORARY TABLE t ()"), "42501");
             }
             assert_eq!(ask(&mut client, "SELECT count(*) FROM refinery_schema_history"), "2");
-            assert_eq!(refused(&mut client, "CREATE TEMPORARY TABLE t ()"), "42501");
             let other = if tenant == "a-rw" { "tenant_a_ro" } else { "tenant_a_rw" };
             assert_eq!(refused(&mut client, &format!("SELECT FROM {other}.users")), "42501");
         }

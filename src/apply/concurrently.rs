@@ -1,94 +1,109 @@
-//! Migrations that cannot run in a transaction (`-- tenantry: no-transaction`): after COMMIT, recorded when they succeeded.
+//! Migrations that cannot run in the tenant's transaction: after COMMIT, recorded when they succeeded. Either in no
+//! transaction at all (`-- tenantry: no-transaction`), or in one of their own, after an enum's new label.
 
 use postgres::Client;
 
 use super::migrate::{self, Batch, Mode};
 use super::outcome::TenantError;
 use super::tenant::{Job, database_error};
-use crate::migrations::{MigrationFile, MigrationSet};
+use super::{Apply, fence, sessions};
+use crate::archive::{Deputy, Errand};
+use crate::error::with_causes;
+use crate::migrations::{Begins, MigrationFile, MigrationSet, Transaction};
 use crate::model::{ident, qualified};
 use crate::plan::Step;
 
-/// The versions that run in the tenant's transaction, and those from the first that cannot on.
-pub(super) fn split(set: &MigrationSet, versions: &[i32]) -> (Vec<i32>, Vec<i32>) {
-    let first = versions.iter().position(|version| is_late(set, *version)).unwrap_or(versions.len());
-    (versions[..first].to_vec(), versions[first..].to_vec())
+/// The versions that run in the tenant's transaction, and those that do not.
+pub(super) fn split(set: &MigrationSet, versions: &[i32], major: i32) -> (Vec<i32>, Vec<i32>) {
+    let transactions = set.transactions(versions, major);
+    let first = transactions.first().filter(|first| first.begins != Begins::Outside);
+    let now = first.map_or(0, |first| first.versions.len());
+    (versions[..now].to_vec(), versions[now..].to_vec())
 }
 
-fn is_late(set: &MigrationSet, version: i32) -> bool {
-    set.get(version).is_some_and(|file| file.no_transaction)
-}
-
-/// Runs these in order: each file without a transaction on its own, those between them in transactions of theirs.
+/// Runs these in order, each file or each few in their transaction.
 pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Result<(), TenantError> {
     let step = job.plan.changes.iter().find_map(|change| match &change.step {
         Step::Migrate { schema, owner, .. } => Some((schema.as_str(), owner.as_str())),
         _ => None,
     });
     let (Some((schema, owner)), false) = (step, versions.is_empty()) else { return Ok(()) };
+    let place = Place { job, schema, owner };
     let set = &job.apply.desired.migrations;
-    for run in versions.chunk_by(|a, b| !is_late(set, *a) && !is_late(set, *b)) {
-        let late = set.get(run[0]).filter(|file| file.no_transaction);
-        if let Some(file) = late {
-            outside(client, job, schema, owner, file)?;
+    if !versions.iter().filter_map(|version| set.get(*version)).any(|file| file.no_transaction) {
+        return place.each(client, versions, None);
+    }
+    let Apply { target, server, .. } = job.apply;
+    let deputy = Deputy::appoint(client, target, server, &job.plan.tenant, &[owner.to_owned()], Errand::Migrate);
+    let deputy = deputy.map_err(|error| job.told("running migrations outside a transaction", &error))?;
+    let result = place.each(client, versions, Some(&deputy));
+    fail_point!("before_deputy_is_dismissed");
+    // The session may have been lost to what failed; the deputy goes all the same.
+    sessions::connect_again(job.apply, client);
+    let dismissed = deputy.dismiss(client, server, &job.plan.tenant);
+    result.and(dismissed.map_err(|error| job.told("after the migrations", &error)))
+}
+
+/// Whose migrations they are.
+struct Place<'a> {
+    job: &'a Job<'a>,
+    schema: &'a str,
+    owner: &'a str,
+}
+
+impl Place<'_> {
+    fn each(&self, client: &mut Client, versions: &[i32], deputy: Option<&Deputy>) -> Result<(), TenantError> {
+        let Self { job, schema, owner } = *self;
+        let set = &job.apply.desired.migrations;
+        for Transaction { versions, .. } in set.transactions(versions, job.apply.server.major()) {
+            let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
+            if let (Some(file), Some(deputy)) = (late, deputy) {
+                self.outside(client, deputy, file)?;
+            }
+            fail_point!("before_late_migration_is_recorded");
+            let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
+            let mode = if late.is_some() { Mode::Record } else { Mode::Run };
+            let mut transaction = client.transaction().map_err(failed)?;
+            transaction.batch_execute(&job.preamble).map_err(failed)?;
+            // An admin who is no superuser took the owner's rights for the first transaction only.
+            let (take, give) = job.borrowed();
+            transaction.batch_execute(&take).map_err(failed)?;
+            migrate::run(job, &mut transaction, &Batch { schema, owner, versions: &versions, history_sql: &[], mode })?;
+            fence::nothing_is_deferred(&mut transaction)?;
+            transaction.batch_execute(&give).map_err(failed)?;
+            transaction.commit().map_err(failed)?;
         }
-        fail_point!("before_late_migration_is_recorded");
-        let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
-        let mode = if late.is_some() { Mode::Record } else { Mode::Run };
-        let mut transaction = client.transaction().map_err(failed)?;
-        transaction.batch_execute(&job.preamble).map_err(failed)?;
-        // An admin who is no superuser took the owner's rights for the first transaction only.
-        let (take, give) = job.borrowed();
-        transaction.batch_execute(&take).map_err(failed)?;
-        migrate::run(job, &mut transaction, &Batch { schema, owner, versions: run, history_sql: &[], mode })?;
-        super::fence::nothing_is_deferred(&mut transaction)?;
-        transaction.batch_execute(&give).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
+        Ok(())
     }
-    Ok(())
-}
 
-/// Under SET ROLE, which code of the tenant's could undo: so none may run but where PostgreSQL confines it. Building an
-/// index evaluates expressions as the table's owner in a security-restricted operation, since the releases that mend
-/// CVE-2022-1552. Parsing evaluates only what a type reads from a literal: see `migrations::lint`.
-fn outside(
-    client: &mut Client,
-    job: &Job<'_>,
-    schema: &str,
-    owner: &str,
-    file: &MigrationFile,
-) -> Result<(), TenantError> {
-    let failed = |error: postgres::Error| database_error(&file.file, &error.into());
-    if is_unmended(job.apply.server.version_num) {
-        let message = format!("{}: this PostgreSQL lets index expressions act as tenantry (CVE-2022-1552)", file.file);
-        return Err(TenantError::new(message).hint("update the server to its newest minor release, and apply again"));
-    }
-    // Settings, temporary tables, cursors: nothing of what a migration left in the session is to meet these statements.
-    super::tenant::clean(client).map_err(|error| database_error(&file.file, &error))?;
-    client.batch_execute(&job.session_preamble()).map_err(failed)?;
-    let (take, give) = job.borrowed();
-    let path = migrate::search_path(job, schema);
-    client.batch_execute(&take).map_err(failed)?;
-    drop_invalid(client, schema, file).map_err(failed)?;
-    client.batch_execute(&format!("SET ROLE {}; SET search_path = {path}", ident(owner))).map_err(failed)?;
-    let result = file.statements.iter().try_for_each(|statement| {
-        super::detach::run(client, statement).map_err(|error| {
-            let mut failure = database_error(&format!("{}:{}", file.file, statement.line), &error.into());
-            failure
-                .hint
-                .get_or_insert_with(|| "the tenant is applied up to this migration; apply again tries it again".into());
-            failure
+    /// In a session that logged in with the tenant's rights alone, a new one for each file: whatever runs there, a tenant's
+    /// type that reads a literal, an administrator's event trigger whose operators the tenant overloads, can become the
+    /// deputy and nobody else.
+    fn outside(&self, client: &mut Client, deputy: &Deputy, file: &MigrationFile) -> Result<(), TenantError> {
+        let Self { job, schema, owner } = *self;
+        let failed = |error: postgres::Error| database_error(&file.file, &error.into());
+        job.still_holds_the_lock(client).map_err(failed)?;
+        deputy.renew(client).map_err(|error| job.told(&file.file, &error))?;
+        let mut session = deputy
+            .login
+            .connect_admin()
+            .map_err(|error| TenantError::new(format!("{}: {}", file.file, with_causes(&error))))?;
+        let begin = format!("{}; SET ROLE {}", job.apply.desired.limits_waits_of_a_session(), ident(owner));
+        session.batch_execute(&begin).map_err(failed)?;
+        drop_invalid(&mut session, schema, file).map_err(failed)?;
+        let path = format!("SET search_path = {}", migrate::search_path(job, schema));
+        session.batch_execute(&path).map_err(failed)?;
+        fail_point!("in_late_migration");
+        file.statements.iter().try_for_each(|statement| {
+            super::detach::run(&mut session, statement).map_err(|error| {
+                let place = format!("{}:{}", file.file, statement.line);
+                let mut failure = database_error(&place, &error.into());
+                let hint = "the tenant is applied up to this migration; apply again tries it again";
+                failure.hint.get_or_insert_with(|| hint.into());
+                failure
+            })
         })
-    });
-    client.batch_execute("RESET ROLE; RESET ALL").map_err(failed)?;
-    crate::database::session::prepare(client).map_err(|error| database_error(&file.file, &error))?;
-    client.batch_execute(&give).map_err(failed)?;
-    result
-}
-
-/// 13.7 and 14.3 mend it, and whatever came later; older versions are not served.
-fn is_unmended(version_num: i32) -> bool {
-    version_num < 130_007 || (140_000..140_003).contains(&version_num)
+    }
 }
 
 /// An index that a failed try left invalid would make IF NOT EXISTS skip it for ever; REINDEX leaves one under a name of its
@@ -133,13 +148,9 @@ mod tests {
         let file = |name: &str, sql: &str| MigrationFile::parse(name, sql).unwrap();
         let late = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);";
         let set = MigrationSet::new("h", vec![file("V1__a.sql", ""), file("V2__b.sql", late), file("V3__c.sql", "")]);
-        assert_eq!(split(&set.unwrap(), &[1, 2, 3]), (vec![1], vec![2, 3]));
-    }
-
-    #[test]
-    fn servers_that_do_not_confine_index_expressions_are_known() {
-        assert!([130_006, 140_002].into_iter().all(is_unmended));
-        assert!(![130_007, 140_003, 150_000, 180_000].into_iter().any(is_unmended));
+        let set = set.unwrap();
+        assert_eq!(split(&set, &[1, 2, 3], 18), (vec![1], vec![2, 3]));
+        assert_eq!(split(&set, &[2, 3], 18), (vec![], vec![2, 3]));
     }
 
     #[test]

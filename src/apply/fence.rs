@@ -12,20 +12,39 @@ use crate::registry::guard::tables;
 
 /// Undoes what code inside a migration may have left for the rest of the transaction and of the session.
 ///
-/// CLOSE ALL before all: the query of a cursor WITH HOLD runs at COMMIT, as us, on every version. DEALLOCATE ALL: its
-/// prepared statements may have the names that the driver is about to use. RESET ALL: settings.
+/// CLOSE ALL before all: the query of a cursor WITH HOLD runs at COMMIT, as us, on every version. DISCARD TEMP: what follows
+/// fires an administrator's event triggers, and a table that they name without its schema is looked for in pg_temp too,
+/// where one of the tenant's would have the tenant's triggers; it drops them without asking or firing any. DEALLOCATE ALL:
+/// its prepared statements may have the names that the driver is about to use. RESET ALL: settings.
 ///
 /// Constant ASCII text, sent as one simple query: it reads the same under any client_encoding and any
 /// standard_conforming_strings, and looks nothing up through a search_path that is not ours.
-const BACK_TO_OURS: &str = "CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; RESET ROLE; RESET ALL";
+const BACK_TO_OURS: &str = "CLOSE ALL; DISCARD TEMP; DEALLOCATE ALL; UNLISTEN *; RESET ROLE; RESET ALL";
 
 /// # Errors
-/// What PostgreSQL answered.
-pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) -> Result<(), DatabaseError> {
-    transaction.batch_execute(BACK_TO_OURS)?;
-    session::prepare(transaction)?;
-    transaction.batch_execute(preamble)?;
-    Ok(())
+/// What PostgreSQL answered; 55006, and so in words of ours, when a temporary table has work left to run.
+pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) -> Result<(), TenantError> {
+    let failed = |error: DatabaseError| super::tenant::database_error("taking the session back", &error);
+    transaction.batch_execute(BACK_TO_OURS).map_err(|error| match error.as_db_error() {
+        Some(answer) if answer.code().code() == "55006" => {
+            // No field names it.
+            let name = answer.message().split('"').nth(1).map(|name| format!(" {name:?}")).unwrap_or_default();
+            put_off(&format!("the temporary table{name}"))
+        }
+        _ => failed(error.into()),
+    })?;
+    session::prepare(transaction).map_err(failed)?;
+    transaction.batch_execute(preamble).map_err(|error| failed(error.into()))
+}
+
+fn put_off(name: &str) -> TenantError {
+    TenantError {
+        message: format!("a trigger on {name} puts its work off to COMMIT, where it would run as tenantry"),
+        sqlstate: Some("55006".to_owned()),
+        hint: Some(format!(
+            "look for triggers that say SET CONSTRAINTS and drop them, beginning with those on {name}; nothing was changed"
+        )),
+    }
 }
 
 /// `SET CONSTRAINTS ALL IMMEDIATE` ran the deferred triggers inside the fence, so that legitimate ones are done; one
@@ -59,12 +78,7 @@ pub(super) fn nothing_is_deferred(transaction: &mut Transaction<'_>) -> Result<(
     let name = named.collect::<Vec<_>>().join(" or ");
     let code = answer.code().code();
     let (message, hint) = match code {
-        "55006" => (
-            format!("a trigger on {name} puts its work off to COMMIT, where it would run as tenantry"),
-            format!(
-                "look for triggers that say SET CONSTRAINTS and drop them, beginning with those on {name}; nothing was changed"
-            ),
-        ),
+        "55006" => return Err(put_off(&name)),
         // Who is no superuser can ask this of the owner's tables only.
         "42501" => (
             format!(

@@ -4,14 +4,13 @@
 //! `SET SESSION AUTHORIZATION` are refused, so planted code stays what the owner role is.
 
 use postgres::Transaction;
-use rand::RngExt;
 use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
 use refinery_core::{Migration, Runner, Target};
 
+use super::body::Body;
 use super::fence;
 use super::outcome::TenantError;
 use super::tenant::{Job, database_error};
-use crate::database::{DatabaseError, Position, ServerError};
 use crate::inspect;
 use crate::migrations::{MigrationFile, MigrationSet};
 use crate::model::{History, ident, literal, qualified};
@@ -102,65 +101,6 @@ fn applied(
     }
 }
 
-/// The function's text, and which file and line each line of it comes from.
-struct Body {
-    text: String,
-    /// (line of the body, file, line of the file).
-    origin: Vec<(usize, String, usize)>,
-    /// Ends every dollar quote; unguessable, so that no migration can hold it.
-    tag: String,
-}
-
-impl Body {
-    fn new(
-        job: &Job<'_>,
-        batch: &Batch<'_>,
-        set: &MigrationSet,
-        queries: &[String],
-        is_new: bool,
-    ) -> Result<Self, TenantError> {
-        let mut body = Self {
-            text: "\nBEGIN\n".to_owned(),
-            origin: Vec::new(),
-            tag: format!("t{:032x}", rand::rng().random::<u128>()),
-        };
-        let mut queries = queries.iter();
-        // The Runner's first query makes the history table; where there is one it was looked at and stays.
-        if let Some(create) = queries.next().filter(|_| is_new) {
-            body.execute(create);
-            batch.history_sql.iter().for_each(|sql| body.execute(sql));
-        }
-        let path = search_path(job, batch.schema);
-        for version in batch.versions {
-            let stale = || TenantError::new("the migration history changed since the plan was made").hint("plan again");
-            let file = set.get(*version).ok_or_else(stale)?;
-            if batch.mode == Mode::Run {
-                if queries.next().map(String::as_str) != Some(&file.sql) {
-                    return Err(stale());
-                }
-                // A file that set search_path for itself, as pg_dump's output does, sets it for no other.
-                body.execute(&format!("SET LOCAL search_path = {path}"));
-                for statement in &file.statements {
-                    let line = 1 + body.text.matches('\n').count();
-                    body.origin.push((line, file.file.clone(), statement.line));
-                    body.execute(&statement.sql);
-                }
-            }
-            body.execute(queries.next().ok_or_else(stale)?);
-        }
-        if queries.next().is_some() {
-            return Err(TenantError::new("the migration history changed since the plan was made").hint("plan again"));
-        }
-        body.text.push_str("SET CONSTRAINTS ALL IMMEDIATE;\nEND\n");
-        Ok(body)
-    }
-
-    fn execute(&mut self, sql: &str) {
-        let tag = &self.tag;
-        self.text.push_str(&format!("EXECUTE $s{tag}${sql}$s{tag}$;\n"));
-    }
-}
-
 /// pg_temp last: otherwise it is looked into first, for tables.
 pub(super) fn search_path(job: &Job<'_>, schema: &str) -> String {
     let shared = job.apply.desired.shared_schemas.iter().map(|schema| ident(schema));
@@ -172,7 +112,8 @@ fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, bod
     let name = format!("tenantry_{tag}");
     let function = qualified(batch.schema, &name);
     let create = format!(
-        "SET LOCAL ROLE {}; SET LOCAL check_function_bodies = off;\n\
+        // As psql would: what a session of the administrator's does not check, a migration must not leave unchecked.
+        "SET LOCAL ROLE {}; SET LOCAL check_function_bodies = on;\n\
          CREATE FUNCTION {function}() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = {} AS ${tag}${}${tag}$",
         ident(batch.owner),
         search_path(job, batch.schema),
@@ -180,9 +121,8 @@ fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, bod
     );
     transaction.batch_execute(&create).map_err(|error| database_error("preparing the migrations", &error.into()))?;
     // Never called twice: the code inside can ALTER it.
-    transaction.batch_execute(&format!("SELECT {function}()")).map_err(|error| located(&error.into(), body))?;
-    fence::back_to_ours(transaction, &job.resumption)
-        .map_err(|error| database_error("taking the session back", &error))?;
+    transaction.batch_execute(&format!("SELECT {function}()")).map_err(|error| body.located(&error.into()))?;
+    fence::back_to_ours(transaction, &job.resumption)?;
     transaction
         .batch_execute(&drop_wherever_it_is(&name))
         .map_err(|error| database_error("dropping the function that ran the migrations", &error.into()))?;
@@ -199,27 +139,4 @@ fn drop_wherever_it_is(function: &str) -> String {
         literal(function),
         literal(function)
     )
-}
-
-/// The error with the file and the line it comes from.
-fn located(error: &DatabaseError, body: &Body) -> TenantError {
-    let mut failure = database_error("", error);
-    let Some(server) = error.server() else { return failure };
-    if let Some((file, line)) = place(server, body) {
-        failure.message = format!("{file}:{line}: {}", failure.message);
-    }
-    failure
-}
-
-fn place(error: &ServerError, body: &Body) -> Option<(String, usize)> {
-    // "PL/pgSQL function schema.tenantry_t…() line 7 at EXECUTE"; ours is the outermost of several.
-    let context = error.where_.as_deref()?;
-    let at = context.rfind(&format!("tenantry_{}", body.tag))?;
-    let line: usize = context[at..].split("line ").nth(1)?.split_whitespace().next()?.parse().ok()?;
-    let (_, file, first) = body.origin.iter().rfind(|(start, _, _)| *start <= line)?;
-    let inside = match &error.position {
-        Some(position @ Position::Internal { query, .. }) => position.line_and_column(query).0 - 1,
-        _ => 0,
-    };
-    Some((file.clone(), first + inside))
 }

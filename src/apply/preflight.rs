@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::archive::{Programs, check_dir};
 use crate::error::Error;
 use crate::model::{Observed, Subject, ident, literal};
-use crate::plan::{DatabaseAction, Kind, Plan, foreign_code, group_role};
+use crate::plan::{DatabaseAction, Kind, Plan, Step, foreign_code, group_role, owners_role};
 
 /// So many roles are named in the statement that is printed; for more it looks for them itself.
 const NAMED: usize = 12;
@@ -89,6 +89,12 @@ impl Lacks<'_> {
         self.plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| kinds.contains(&change.kind))
     }
 
+    /// A deputy is made for migrations outside a transaction.
+    fn logs_in(&self) -> bool {
+        let changes = self.plan.tenants.iter().flat_map(|tenant| &tenant.changes);
+        changes.into_iter().any(|change| matches!(change.step, Step::Migrate { logs_in: true, .. }))
+    }
+
     fn shares(&self, actions: &[DatabaseAction]) -> bool {
         self.plan.database_changes.iter().any(|change| actions.contains(&change.action))
     }
@@ -108,6 +114,7 @@ impl Lacks<'_> {
     fn attribute(&self) -> Option<Error> {
         let makes_roles =
             self.does(&[Kind::CreateRole, Kind::CreateOwner, Kind::DropRole, Kind::DropOwner, Kind::AlterRole])
+                || self.logs_in()
                 || self.shares(&[DatabaseAction::CreateGroup, DatabaseAction::CreateSharedOwner]);
         makes_roles.then(|| self.createrole()).flatten()
     }
@@ -199,6 +206,10 @@ impl Lacks<'_> {
         let group = group_role(&observed.database.name);
         if joins && observed.database.group.as_ref().is_some_and(|group| !group.role.administered) {
             lacking.push(&group);
+        }
+        let owners = owners_role(&observed.database.name);
+        if joins && observed.database.owners_group.as_ref().is_some_and(|group| !group.role.administered) {
+            lacking.push(&owners);
         }
         let first = lacking.first()?;
         let with = "WITH ADMIN TRUE, INHERIT FALSE, SET FALSE";

@@ -51,13 +51,8 @@ impl<'a> Job<'a> {
 }
 
 impl Job<'_> {
-    /// The same for the session: outside a transaction SET LOCAL means nothing.
-    pub fn session_preamble(&self) -> String {
-        self.resumption.replacen("SET LOCAL", "SET", 1)
-    }
-
     /// Before what is committed outside of the tenant's transaction.
-    fn still_holds_the_lock(&self, client: &mut Client) -> Result<(), postgres::Error> {
+    pub fn still_holds_the_lock(&self, client: &mut Client) -> Result<(), postgres::Error> {
         client.batch_execute(&self.apply.lock.check().unwrap_or_default())
     }
 
@@ -326,8 +321,9 @@ impl Job<'_> {
                     };
                     progress.archived = Some(archive::make(self, transaction, subject, deputy).map_err(retried)?);
                 }
-                Step::Migrate { versions, owner, schema, history_sql } => {
-                    let (now, after) = concurrently::split(&self.apply.desired.migrations, versions);
+                Step::Migrate { versions, owner, schema, history_sql, .. } => {
+                    let (now, after) =
+                        concurrently::split(&self.apply.desired.migrations, versions, self.apply.server.major());
                     late = after;
                     let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
                     migrate::run(self, transaction, &batch)

@@ -1,8 +1,9 @@
-//! Who logs in for the tenant while it is dumped or restored.
+//! Who logs in for the tenant while it is dumped or restored, and for its migrations that no function can hold.
 //!
 //! Reading and filling a tenant's tables meets the tenant's code: a CHECK, an index expression, a table that became a view
-//! between two statements of pg_dump (CVE-2024-7348). Whoever is logged in is who that code can become, whatever SET ROLE
-//! says. So it is a role with the tenant's rights and no others.
+//! between two statements of pg_dump (CVE-2024-7348). So does DDL with the tenant's schema in the search_path: a literal's
+//! type, an operator in an administrator's event trigger. Whoever is logged in is who that code can become, whatever SET
+//! ROLE says. So it is a role with the tenant's rights and no others.
 
 use postgres::{Client, GenericClient, Transaction};
 use rand::distr::{Alphanumeric, SampleString};
@@ -18,7 +19,7 @@ use crate::registry::guard;
 /// Long enough to log in, short enough to be of no use to whoever finds the role after a crash.
 const LOGIN_WITHIN: &str = "10 minutes";
 
-/// A role that is there for one pg_dump or pg_restore. The registry remembers it, so that a crash leaves none for good.
+/// A role that is there for one errand. The registry remembers it, so that a crash leaves none for good.
 pub(crate) struct Deputy {
     pub name: String,
     /// The place we are connected to, logged in as the deputy.
@@ -30,6 +31,18 @@ pub(crate) struct Deputy {
 pub(crate) enum Errand {
     Dump,
     Restore,
+    /// Migrations outside a transaction.
+    Migrate,
+}
+
+impl Errand {
+    /// What logs in, in words.
+    fn who(self) -> &'static str {
+        match self {
+            Self::Dump | Self::Restore => "pg_dump and pg_restore",
+            Self::Migrate => "migrations outside a transaction",
+        }
+    }
 }
 
 /// Roles are the cluster's, so the name says which database it serves; it does not grow with the tenant's key.
@@ -50,7 +63,10 @@ impl Deputy {
         roles: &[String],
         errand: Errand,
     ) -> Result<Self, Error> {
-        let doing = "making the role that pg_dump or pg_restore logs in as";
+        let doing = match errand {
+            Errand::Dump | Errand::Restore => "making the role that pg_dump or pg_restore logs in as",
+            Errand::Migrate => "making the role that migrations outside a transaction log in as",
+        };
         let database = target.database();
         let password = SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), 32));
         let name = name(database, tenant);
@@ -69,7 +85,9 @@ impl Deputy {
             verifier_literal(&password).as_str()
         ));
         execute_unlogged(&mut transaction, &create, server.admin.superuser).doing(doing)?;
-        for granted in roles.iter().chain([&crate::plan::group_role(database)]) {
+        // A tenant's owner is in the group role by itself, and whoever is no superuser may lack ADMIN on that.
+        let group = (errand != Errand::Migrate).then(|| crate::plan::group_role(database));
+        for granted in roles.iter().chain(&group) {
             transaction.batch_execute(&format!("GRANT {} TO {role}", ident(granted))).doing(doing)?;
         }
         transaction.batch_execute(&rights_of(server, &deputy.name)).doing(doing)?;
@@ -78,7 +96,7 @@ impl Deputy {
             .doing(doing)?;
         transaction.commit().doing(doing)?;
         fail_point!("after_deputy_is_made");
-        match deputy.try_to_log_in() {
+        match deputy.try_to_log_in(errand) {
             Ok(()) => Ok(deputy),
             Err(error) => {
                 deputy.dismiss(client, server, tenant)?;
@@ -87,8 +105,8 @@ impl Deputy {
         }
     }
 
-    /// Before anything waits for pg_dump: a refusal is told with what to do about it.
-    fn try_to_log_in(&mut self) -> Result<(), Error> {
+    /// Before anything waits for it: a refusal is told with what to do about it.
+    fn try_to_log_in(&mut self, errand: Errand) -> Result<(), Error> {
         let refused = match self.login.connect_to() {
             // pg_dump knows nothing of target_session_attrs: it goes where this session went.
             Ok((_, endpoint)) => {
@@ -103,18 +121,18 @@ impl Deputy {
                 Ok(())
             }
             None => Err(Error::refused(
-                format!("the role made for pg_dump and pg_restore cannot log in: {}", with_causes(&refused)),
+                format!("the role made for {} cannot log in: {}", errand.who(), with_causes(&refused)),
                 "it is in the tenants' group role and has a password: let it in from here in pg_hba.conf, as the tenants are",
             )),
         }
     }
 
-    /// It may log in for as long again: pg_restore may have taken longer than the first time lasts.
+    /// It may log in for as long again: what it did so far may have taken longer than the first time lasts.
     ///
     /// # Errors
     /// What PostgreSQL answered.
     pub fn renew(&self, client: &mut Client) -> Result<(), Error> {
-        let doing = "letting the role that restores log in once more";
+        let doing = "letting the role that logs in for the tenant do so once more";
         let until = until(client).doing(doing)?;
         client.batch_execute(&format!("ALTER ROLE {} VALID UNTIL {}", ident(&self.name), literal(&until))).doing(doing)
     }
@@ -154,12 +172,12 @@ fn drop_role(transaction: &mut Transaction<'_>, name: &str) -> Result<(), postgr
     transaction.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
 }
 
-/// Ends the sessions of a deputy that may still be there, and drops it; an orphaned pg_dump may be at work as it.
+/// Ends the sessions of a deputy that may still be there, and drops it; an orphaned pg_dump may still be running as it.
 ///
 /// # Errors
 /// What PostgreSQL answered.
 pub(crate) fn dismiss(client: &mut Client, server: &Server, tenant: &TenantKey, name: &str) -> Result<(), Error> {
-    let doing = "dropping the role that pg_dump or pg_restore logged in as";
+    let doing = "dropping the role that logged in for the tenant";
     let exists = "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text::name";
     if client.query_opt(exists, &[&name]).doing(doing)?.is_some() {
         client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(name))).doing(doing)?;

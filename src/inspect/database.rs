@@ -83,6 +83,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
                 can_create_schema: row.get("can_create_schema"),
                 owns_database: row.get("owns_database"),
                 may_grant_connect: row.get("may_grant_connect"),
+                may_grant_temp: row.get("may_grant_temp"),
                 owns_public: row.get("owns_public"),
                 ..Admin::default()
             },
@@ -99,6 +100,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             extensions: extensions(transaction)?,
             shared_schemas: shared(transaction, desired, &group)?,
             group: None,
+            owners_group: None,
         },
         registry: has_registry.then(Registry::default),
         ..Observed::default()
@@ -157,7 +159,7 @@ fn shared(
 
 pub(super) fn group(transaction: &mut Transaction<'_>, name: &str, role: Role) -> Result<Group, Error> {
     let row = transaction.query_one(include_str!("sql/group_role.sql"), &[&name]).doing("reading the group role")?;
-    Ok(Group { role, has_connect: row.get("has_connect"), owns: row.get("owns") })
+    Ok(Group { role, has_connect: row.get("has_connect"), has_temp: row.get("has_temp"), owns: row.get("owns") })
 }
 
 /// What of the declared settings and extensions is beyond an admin who is no superuser.

@@ -79,7 +79,8 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let names = Names::of(desired, &observed);
     let group = plan::group_role(&observed.database.name);
     let admin = observed.server.admin.name.clone();
-    let asked = [names.roles.as_slice(), std::slice::from_ref(&group)].concat();
+    let owners = plan::owners_role(&observed.database.name);
+    let asked = [names.roles.as_slice(), &[group.clone(), owners.clone()]].concat();
     let sees_passwords = observed.server.admin.superuser && observed.server.reader.is_none();
     observed.roles = catalog::roles(&mut transaction, &asked, &admin, sees_passwords)?;
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
@@ -93,6 +94,9 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     }
     if let Some(role) = observed.roles.remove(&group) {
         observed.database.group = Some(database::group(&mut transaction, &group, role)?);
+    }
+    if let Some(role) = observed.roles.remove(&owners) {
+        observed.database.owners_group = Some(database::group(&mut transaction, &owners, role)?);
     }
     transaction.commit().doing("reading the catalogs")?;
     let sized = if sizes == Sizes::All { &names.schemas } else { &names.removed };

@@ -1,6 +1,5 @@
 //! What a migration may not do, and what it had better not do, found without a database.
 
-use super::literals;
 use super::look::{NAMES_PUBLIC, names_public};
 use super::place::Place;
 use super::psql::ForPsql;
@@ -90,20 +89,6 @@ pub(super) fn check(
             line: line + n,
             message: NAMES_PUBLIC.into(),
         }));
-    } else if no_transaction {
-        for statement in &cut.statements {
-            for literal in literals::of_unsure_type(&statement.sql) {
-                fault(
-                    Some(statement.line),
-                    &format!(
-                        "{literal} may be read by a type of a tenant's, and nothing confines what runs outside a transaction"
-                    ),
-                    &format!(
-                        "say which type of PostgreSQL's own it is, such as {literal}::text or ::text[] or ::jsonb"
-                    ),
-                );
-            }
-        }
     }
     faults.sort_by_key(|fault| fault.line);
     (faults, warnings)

@@ -1,20 +1,22 @@
 //! The team's migration files: read once, checked offline, then held against every tenant's refinery history.
 
 mod blocking;
+mod enums;
 mod lint;
-mod literals;
 mod look;
 mod names;
 mod parse;
 mod place;
 mod psql;
 mod statements;
+mod transactions;
 
 pub use blocking::Blocking;
 pub use lint::{MigrationFault, MigrationWarning};
 pub use look::Extension;
 pub use names::{Beside, Misnamed, beside};
 pub use statements::{Detach, Statement};
+pub use transactions::{Begins, Transaction};
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +43,10 @@ pub struct MigrationFile {
     pub unknown: Option<usize>,
     /// The extensions it makes or drops.
     pub extensions: Vec<Extension>,
+    /// What COMMIT would do with its temporary tables, as statements.
+    pub at_commit: Vec<String>,
+    /// In the order of the statements.
+    enums: Vec<enums::EnumChange>,
     migration: Migration,
 }
 
@@ -86,6 +92,8 @@ impl MigrationFile {
         Ok(Self {
             file: file.to_owned(),
             sql: sql.to_owned(),
+            at_commit: transactions::at_commit(&statements),
+            enums: statements.iter().filter_map(enums::of).collect(),
             statements,
             no_transaction,
             warnings,
@@ -207,12 +215,15 @@ impl MigrationSet {
         self.files.values()
     }
 
-    /// These versions alone, in a form that one transaction can hold: on new tables CONCURRENTLY makes no difference.
+    /// These versions alone, in a form that one transaction can hold: on new tables CONCURRENTLY makes no difference, and
+    /// enums have all their labels from the first.
     #[must_use]
     pub fn for_rehearsal(&self, versions: &BTreeSet<SchemaVersion>) -> Self {
         let files = self.files.iter().filter(|(version, _)| versions.contains(version));
         let files = files.map(|(version, file)| (*version, file.in_transaction()));
-        Self { table: self.table.clone(), files: files.collect() }
+        let mut set = Self { table: self.table.clone(), files: files.collect() };
+        enums::up_front(&mut set.files.values_mut().collect::<Vec<_>>());
+        set
     }
 
     #[must_use]

@@ -39,7 +39,7 @@ impl Detach {
 }
 
 impl Statement {
-    fn new(sql: impl Into<String>, line: usize) -> Self {
+    pub(super) fn new(sql: impl Into<String>, line: usize) -> Self {
         Self { sql: sql.into(), line, detach: None }
     }
 

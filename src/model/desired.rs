@@ -64,6 +64,12 @@ impl Desired {
     pub fn limits_waits(&self) -> String {
         format!("SET LOCAL lock_timeout = '{}ms'", self.lock_timeout.as_millis())
     }
+
+    /// The same where there is no transaction: SET LOCAL means nothing there.
+    #[must_use]
+    pub fn limits_waits_of_a_session(&self) -> String {
+        self.limits_waits().replacen("SET LOCAL", "SET", 1)
+    }
 }
 
 impl SecretsPolicy {

@@ -117,6 +117,8 @@ pub struct Admin {
     pub owns_database: bool,
     /// May pass CONNECT on the database on.
     pub may_grant_connect: bool,
+    /// May pass TEMPORARY on the database on.
+    pub may_grant_temp: bool,
     /// Has the rights of the owner of schema public.
     pub owns_public: bool,
     /// Those of the declared settings that this role may not give to another.
@@ -138,6 +140,8 @@ pub struct Database {
     pub shared_schemas: BTreeMap<String, SharedSchema>,
     /// The group role, when it exists.
     pub group: Option<Group>,
+    /// The owners' group role, when it exists.
+    pub owners_group: Option<Group>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -177,7 +181,9 @@ pub struct SharedSchema {
 #[derive(Clone, Debug, Default)]
 pub struct Group {
     pub role: Role,
+    /// Privileges on the database by a grant of its own.
     pub has_connect: bool,
+    pub has_temp: bool,
     /// Objects in this database that it owns: none of tenantry's making.
     pub owns: i64,
 }

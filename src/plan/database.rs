@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::change::acl::{Expected, differences};
 use super::diff::{Look, former_owner_is_gone, remember_owner};
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group};
-use crate::model::{Access, Grantee, PublicSchema, SharedSchema, State, ident};
+use crate::model::{Access, Desired, Grantee, Observed, PublicSchema, SharedSchema, State, ident};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
     let mut changes = Vec::new();
@@ -16,6 +16,7 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChan
         registry(look, &mut changes);
         came_from(look, &mut hazards);
         group::plan(look, &mut changes, &mut hazards);
+        group::plan_owners(look, &mut changes, &mut hazards);
         shared(look, &mut changes, &mut hazards);
         public(look, &mut changes, &mut hazards);
         shared_owners(look, tenants, &mut changes);
@@ -85,14 +86,13 @@ fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
         }
     }
     for (name, found) in &database.shared_schemas {
-        may_not_make(look, name, found, changes, hazards);
+        may_not_make(name, found, changes, hazards);
     }
     super::extensions::plan(look, changes, hazards);
 }
 
 /// What one tenant makes in a schema of everybody's search_path, another one runs.
 fn may_not_make(
-    look: &Look<'_>,
     name: &str,
     found: &SharedSchema,
     changes: &mut Vec<DatabaseChange>,
@@ -125,15 +125,32 @@ fn may_not_make(
 }
 
 /// Never closed where somebody else's objects live, unless told to.
+fn policy(desired: &Desired, observed: &Observed) -> PublicSchema {
+    let objects = observed.database.public_schema.as_ref().map_or(0, |public| public.objects);
+    desired.public_schema.unwrap_or(if objects == 0 { PublicSchema::Revoke } else { PublicSchema::Keep })
+}
+
+/// Whether the tenants' owners have TEMPORARY on the database through a group role of their own: PUBLIC has it no more, or is
+/// about to lose it, and migrations make temporary tables, as REFRESH MATERIALIZED VIEW CONCURRENTLY does. Not where it is
+/// not ours to grant.
+#[must_use]
+pub fn owners_want_temp(desired: &Desired, observed: &Observed) -> bool {
+    let (admin, database) = (&observed.server.admin, &observed.database);
+    let owns = admin.superuser || admin.owns_database;
+    let closes = owns && policy(desired, observed) == PublicSchema::Revoke;
+    let has_temp = database.owners_group.as_ref().is_some_and(|group| group.has_temp);
+    // Who may not grant it would only be warned, and the next plan say the same.
+    (!database.public_has_temp || closes) && (owns || admin.may_grant_temp || has_temp)
+}
+
+/// Schema public, and TEMPORARY on the database.
 fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let database = &look.observed.database;
     let admin = &look.observed.server.admin;
     let objects = database.public_schema.as_ref().map_or(0, |public| public.objects);
     let open = database.public_schema.as_ref().filter(|public| !public.public_privileges.is_empty());
     let examples = || open.map(|public| public.examples.join(", ")).unwrap_or_default();
-    let policy =
-        look.desired.public_schema.unwrap_or(if objects == 0 { PublicSchema::Revoke } else { PublicSchema::Keep });
-    if policy == PublicSchema::Keep {
+    if policy(look.desired, look.observed) == PublicSchema::Keep {
         if open.is_some() && objects > 0 && look.desired.public_schema.is_none() {
             hazards.push(Hazard {
                 kind: HazardKind::PublicSchemaOpen,
@@ -193,8 +210,11 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
                 sql.push(format!("CREATE ROLE {} NOLOGIN", ident(owner)));
                 sql.push(remember_owner(owner));
             }
-            if !exists.is_some_and(|role| role.is_member_of(&look.group)) {
-                sql.push(format!("GRANT {} TO {}", ident(&look.group), ident(owner)));
+            let groups = [Some(&look.group), Some(&look.owners_group).filter(|_| look.owners_join)];
+            for group in groups.into_iter().flatten() {
+                if !exists.is_some_and(|role| role.is_member_of(group)) {
+                    sql.push(format!("GRANT {} TO {}", ident(group), ident(owner)));
+                }
             }
             if !sql.is_empty() {
                 changes.push(change(

@@ -12,6 +12,10 @@ pub(super) struct Look<'a> {
     pub observed: &'a Observed,
     /// The NOLOGIN role that holds what tenants share.
     pub group: String,
+    /// The NOLOGIN role that holds what the tenants' owners need for their migrations.
+    pub owners_group: String,
+    /// They need it: [`database::owners_want_temp`].
+    pub owners_join: bool,
     /// Which registered tenant has which schema.
     pub schema_of: BTreeMap<&'a str, &'a TenantKey>,
     /// Which registered tenant has which role, as username or owner.
@@ -35,6 +39,8 @@ impl<'a> Look<'a> {
             desired,
             observed,
             group: group_role(&observed.database.name),
+            owners_group: owners_role(&observed.database.name),
+            owners_join: database::owners_want_temp(desired, observed),
             schema_of: BTreeMap::new(),
             role_of: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -128,18 +134,28 @@ pub(super) fn former_owner_is_gone(role: &str) -> String {
 /// Roles are the cluster's, so the group role's name says which database it serves.
 #[must_use]
 pub fn group_role(database: &str) -> String {
-    let name = format!("tenantry_{database}_tenants");
+    group_of(database, "tenants")
+}
+
+/// The group role of the roles that own for the tenants.
+#[must_use]
+pub fn owners_role(database: &str) -> String {
+    group_of(database, "owners")
+}
+
+fn group_of(database: &str, whose: &str) -> String {
+    let name = format!("tenantry_{database}_{whose}");
     if name.len() <= crate::model::MAX_NAME_BYTES {
         return name;
     }
     // Cut, and told apart from another database whose name begins the same.
     let digest = &super::saved::digest(database)[..8];
     let mut cut = database;
-    while "tenantry___tenants".len() + digest.len() + cut.len() > crate::model::MAX_NAME_BYTES {
+    while "tenantry___".len() + whose.len() + digest.len() + cut.len() > crate::model::MAX_NAME_BYTES {
         let last = cut.char_indices().next_back().map_or(0, |(at, _)| at);
         cut = &cut[..last];
     }
-    format!("tenantry_{cut}_{digest}_tenants")
+    format!("tenantry_{cut}_{digest}_{whose}")
 }
 
 /// Whether the role owns for other tenants than this one too, declared or registered.

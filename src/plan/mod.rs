@@ -27,7 +27,8 @@ pub(crate) use change::membership::words as membership_in_words;
 pub use change::migrations::fits;
 pub use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
-pub use diff::{diff, group_role, is_shared_owner};
+pub use database::owners_want_temp;
+pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub(crate) use extensions::unreachable as unreachable_extension;
 pub(crate) use privileges::in_words;
@@ -111,6 +112,7 @@ pub enum DatabaseAction {
     RevokeMembership,
     RevokeFromGroup,
     GrantConnect,
+    GrantTemp,
     CreateSharedSchema,
     GrantSharedSchema,
     CloseSharedSchema,
@@ -130,6 +132,7 @@ impl DatabaseAction {
             | Self::UpgradeRegistry
             | Self::CreateGroup
             | Self::GrantConnect
+            | Self::GrantTemp
             | Self::CreateSharedSchema
             | Self::GrantSharedSchema
             | Self::CreateExtension
@@ -408,8 +411,9 @@ pub enum Step {
     /// Unlinks the large objects of these roles, so many in a transaction, before the roles go.
     UnlinkInPieces { roles: Vec<String>, at_once: i64 },
     /// Runs these versions, as this role, through refinery's Runner.
-    /// `history_sql` runs right after the history table is made; empty when it is there already.
-    Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String> },
+    /// `history_sql` runs right after the history table is made; empty when it is there already. `logs_in`: some run
+    /// outside a transaction, in the session of a role that is made for it.
+    Migrate { versions: Vec<i32>, owner: String, schema: String, history_sql: Vec<String>, logs_in: bool },
     /// Check-and-set just before COMMIT.
     WriteSecret { path: String, expected: Option<String> },
     /// After COMMIT.

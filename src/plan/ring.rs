@@ -99,7 +99,8 @@ impl Rings {
             role.default_acls.iter_mut().for_each(|default| default.acl = default.acl.renamed(&|name| self.role(name)));
             parked.roles.insert(self.role(&name).unwrap_or(name), role);
         }
-        if let Some(group) = &mut parked.database.group {
+        let database = &mut parked.database;
+        for group in [&mut database.group, &mut database.owners_group].into_iter().flatten() {
             memberships(&mut group.role.members);
         }
         for (name, mut schema) in std::mem::take(&mut parked.schemas) {

@@ -128,6 +128,7 @@ fn database_tone(action: DatabaseAction) -> Tone {
         DatabaseAction::CreateRegistry
         | DatabaseAction::CreateGroup
         | DatabaseAction::GrantConnect
+        | DatabaseAction::GrantTemp
         | DatabaseAction::CreateSharedSchema
         | DatabaseAction::GrantSharedSchema
         | DatabaseAction::CreateExtension

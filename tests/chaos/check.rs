@@ -76,7 +76,9 @@ fn nothing_is_nobodys(world: &World, fleet: &Fleet) -> Result<(), String> {
             Err(format!("{what}: too many {more:?}, missing {less:?}"))
         }
     };
-    let mut roles = BTreeSet::from(["postgres true".to_owned(), format!("tenantry_{DATABASE}_tenants false")]);
+    let groups = ["tenants", "owners"].map(|whose| format!("tenantry_{DATABASE}_{whose} false"));
+    let mut roles = BTreeSet::from(["postgres true".to_owned()]);
+    roles.extend(groups);
     for (_, names, state) in everybody(fleet) {
         roles.insert(format!("{} {}", names.username, state == "active"));
         if names.owner != names.username {

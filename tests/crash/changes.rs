@@ -5,7 +5,7 @@ use crate::postgres_server::Version;
 use crate::rules::{APPLY, cut_off, no_orphans, one_more_apply_ends_in_sync, secret_files};
 
 /// Every fail point on the way of an apply.
-const POINTS: [&str; 18] = [
+const POINTS: [&str; 21] = [
     "after_names_are_parked",
     "before_apply",
     "before_shared_commit",
@@ -22,7 +22,10 @@ const POINTS: [&str; 18] = [
     "after_commit",
     "after_secret_deleted",
     "before_late_migrations",
+    "after_deputy_is_made",
+    "in_late_migration",
     "before_late_migration_is_recorded",
+    "before_deputy_is_dismissed",
     "before_shared_after",
 ];
 
@@ -38,7 +41,7 @@ struct Scene {
 
 const TWO: &str = "{p}-old = {}\n{p}-b = {}";
 
-const SCENES: [Scene; 11] = [
+const SCENES: [Scene; 12] = [
     Scene {
         name: "first",
         before: ("", ""),
@@ -131,6 +134,19 @@ const SCENES: [Scene; 11] = [
             "V3__late.sql",
             "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY late ON users (email);\n",
         )),
+        passes: &[
+            "before_late_migrations",
+            "after_deputy_is_made",
+            "in_late_migration",
+            "before_late_migration_is_recorded",
+            "before_deputy_is_dismissed",
+        ],
+    },
+    Scene {
+        name: "label",
+        before: ("", TWO),
+        after: ("", "{p}-old = {}\n{p}-b = {}\n{p}-new = {}"),
+        migration: Some(("V3__label.sql", "ALTER TYPE mood ADD VALUE 'odd';\n")),
         passes: &["before_late_migrations", "before_late_migration_is_recorded"],
     },
     Scene {
@@ -184,6 +200,9 @@ fn play(scene: &Scene, version: Version, points: &[&'static str]) -> Vec<&'stati
         if let Some((file, sql)) = scene.migration {
             fleet.migration(file, sql);
         }
+        if scene.name == "label" {
+            fleet.migration("V4__use.sql", "INSERT INTO projects (mood) VALUES ('odd');\n");
+        }
         let args: &[&str] = if scene.name == "rotate" { &["rotate", "--all"] } else { &APPLY };
         if cut_off(&fleet, args, point) {
             passed.push(*point);
@@ -213,4 +232,4 @@ fn play_on_both(name: &str) {
 macro_rules! scenes {
     ($($name:ident)*) => { $(#[test] fn $name() { play_on_both(stringify!($name)); })* };
 }
-scenes!(first create given rename rotate paths late drop retain redeclare swap);
+scenes!(first create given rename rotate paths late label drop retain redeclare swap);

@@ -25,6 +25,7 @@ pub fn no_orphans(fleet: &Fleet, prefix: &str, secrets: &BTreeSet<String>, at: &
          UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE (nspname LIKE 'tenant\\_{prefix}%' OR nspname LIKE '{prefix}%') AND nspname NOT IN (SELECT schema_name FROM tenantry.tenants) \
          UNION ALL SELECT 'row ' || tenant FROM tenantry.tenants WHERE state = 'removed' \
          UNION ALL SELECT 'former secret ' || path FROM tenantry.former_secrets UNION ALL SELECT 'former owner ' || role FROM tenantry.former_owners \
+         UNION ALL SELECT 'deputy ' || deputy FROM tenantry.tenants WHERE deputy IS NOT NULL \
          UNION ALL SELECT 'nologin ' || username FROM tenantry.tenants JOIN pg_roles ON rolname = username WHERE state = 'active' AND NOT rolcanlogin \
          UNION ALL SELECT 'lock' FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory' AND d.datname = current_database()"
     ));

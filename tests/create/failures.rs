@@ -63,7 +63,7 @@ fn every_kind_of_failure_names_the_file_and_the_line() {
                 "duplicate key",
             ),
             (function, "V3__bad.sql:6", "22012", "division by zero"),
-            (nested, "V3__bad.sql:1", "42703", "nope"),
+            (nested, "V3__bad.sql:3", "42703", "nope"),
             ("\n\nCREATE TABLE users (id int);", "V3__bad.sql:3", "42P07", "already exists"),
             ("SELECT 1;\nDO $$ BEGIN SET ROLE postgres; END $$;", "V3__bad.sql:2", "42501", "role"),
         ] {

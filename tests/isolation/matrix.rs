@@ -153,6 +153,7 @@ impl Matrix {
             ("{gid}", format!("gid_{}", other.name)),
             ("{db}", database.clone()),
             ("{group}", format!("tenantry_{database}_tenants")),
+            ("{owners}", format!("tenantry_{database}_owners")),
             ("{admin}", "postgres".into()),
             ("{closed}", "closed".into()),
             ("{host}", host.into()),

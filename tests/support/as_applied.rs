@@ -6,7 +6,7 @@ use tenantry::model::{
     ObjectGroup, ObjectKind, Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry, Role, Schema,
     SecretContents, SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
 };
-use tenantry::plan::{group_role, object_privileges, schema_privileges};
+use tenantry::plan::{group_role, object_privileges, owners_role, owners_want_temp, schema_privileges};
 
 /// The first schema's; one is as good as another, as long as registry and catalog agree.
 const FIRST_OID: u32 = 16_400;
@@ -62,6 +62,10 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
         }
     }
     observed.database.group = Some(Group { role: Role { administered: true, ..Role::default() }, ..Group::default() });
+    if owners_want_temp(desired, &observed) {
+        let role = Role { administered: true, ..Role::default() };
+        observed.database.owners_group = Some(Group { role, has_temp: true, ..Group::default() });
+    }
     for schema in &desired.shared_schemas {
         let shared = SharedSchema {
             owner: "admin".into(),
@@ -160,12 +164,17 @@ fn roles(desired: &Desired, observed: &Observed, tenant: &Tenant) -> (Role, Role
         administered: true,
         ..Role::default()
     };
-    let mut user = Role { can_login: true, connection_limit: tenant.connection_limit, ..plain.clone() };
+    let mut plain_owner = plain.clone();
+    if owners_want_temp(desired, observed) {
+        plain_owner.member_of.insert(Membership::plain(owners_role(&observed.database.name)));
+    }
+    let user = if tenant.access == Access::Owner { plain_owner.clone() } else { plain };
+    let mut user = Role { can_login: true, connection_limit: tenant.connection_limit, ..user };
     user.settings = tenant.settings.clone();
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|name| ident(name)).collect();
     user.settings.insert("search_path".into(), path.join(", "));
-    (user, plain)
+    (user, plain_owner)
 }
 
 fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {

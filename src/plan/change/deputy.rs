@@ -1,4 +1,4 @@
-//! A deputy that a killed archive or restore left behind: a login role with the tenant's rights, whose password nobody knows.
+//! A deputy that a killed archive, restore or migration left behind: a login role with the tenant's rights, whose password nobody knows.
 
 use crate::model::{Observed, Registered, ident, literal};
 use crate::plan::tenant::Draft;
@@ -9,14 +9,14 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     draft.changes.extend(left_over);
 }
 
-/// Nothing while whoever made it is still at work.
+/// Nothing while whoever made it is still running.
 pub(in crate::plan) fn drop(observed: &Observed, row: &Registered) -> Option<Change> {
     let name = row.deputy.as_ref().filter(|_| !row.deputy_at_work)?;
     let mut sql = Vec::new();
     if observed.roles.contains_key(name) {
         let user = literal(name);
         sql = vec![
-            // pg_dump outlives whoever started it.
+            // pg_dump outlives whoever started it, and so does the building of an index.
             format!(
                 "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = {user}"
             ),
@@ -24,6 +24,6 @@ pub(in crate::plan) fn drop(observed: &Observed, row: &Registered) -> Option<Cha
             format!("DROP ROLE {}", ident(name)),
         ];
     }
-    let before = "left over from an archive or a restore that was cut off";
+    let before = "left over from an archive, a restore or a migration that was cut off";
     Some(Change::sql(Kind::DropDeputy, format!("role {name}"), sql).before(before).step(Step::DropDeputy))
 }

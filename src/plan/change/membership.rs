@@ -1,4 +1,5 @@
-//! Memberships: the tenant's roles are in the group role, and in nothing else; nobody is in them.
+//! Memberships: the tenant's roles are in the group role, the one that owns in the owners' too, and in nothing else; nobody is
+//! in them.
 
 use crate::model::{Access, Membership, Role, ident};
 use crate::plan::tenant::Draft;
@@ -16,15 +17,21 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
 }
 
 fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
-    let group = &draft.look.group;
+    let look = draft.look;
+    let owns = name == draft.tenant.owner();
     // A shared owner joins once, with the database's changes.
-    if !draft.look.is_shared_owner(name, &draft.tenant.key) {
-        join(draft, name, role);
+    if !look.is_shared_owner(name, &draft.tenant.key) {
+        join(draft, name, role, &look.group);
+        if owns && look.owners_join {
+            join(draft, name, role, &look.owners_group);
+        }
     }
     for membership in &role.member_of {
         let what = format!("role {name}");
-        if membership.role != *group {
-            draft.take(revoke(membership, &membership.role, name, what));
+        let group = &membership.role;
+        let is_declared = *group == look.group || owns && *group == look.owners_group;
+        if !is_declared {
+            draft.take(revoke(membership, group, name, what));
         } else if membership.admin {
             let before = words(membership, group);
             let change = Change::sql(
@@ -38,7 +45,7 @@ fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
         }
     }
     // The tenant's own role is told of as a member above.
-    let known = |member: &str| draft.look.deputies.contains(member) || member == draft.tenant.username;
+    let known = |member: &str| look.deputies.contains(member) || member == draft.tenant.username;
     let members: Vec<_> = role.members.iter().filter(|member| !known(&member.role)).collect();
     for membership in members {
         draft.take(revoke(membership, name, &membership.role, format!("role {}", membership.role)));
@@ -46,8 +53,7 @@ fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
 }
 
 /// A member WITH INHERIT FALSE (16 and later) cannot use what the group was granted.
-fn join(draft: &mut Draft<'_>, name: &str, role: &Role) {
-    let group = &draft.look.group;
+fn join(draft: &mut Draft<'_>, name: &str, role: &Role, group: &str) {
     let mut memberships = role.member_of.iter().filter(|membership| membership.role == *group).peekable();
     let before = memberships.peek().map(|_| format!("member of {group} without INHERIT"));
     if memberships.any(|membership| membership.inherit) {

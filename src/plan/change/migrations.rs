@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::grants;
-use crate::migrations::{MigrationSet, place};
+use crate::migrations::{Begins, MigrationSet, Transaction, place};
 use crate::model::{Access, Applied, History, ident, qualified};
 use crate::plan::tenant::{Blocked, Draft};
 use crate::plan::{Change, HazardKind, Kind, Step};
@@ -31,8 +31,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
         _ => Vec::new(),
     };
     let files: Vec<_> = pending.iter().filter_map(|version| set.get(*version)).collect();
-    let mut sql: Vec<String> = files.iter().map(|file| format!("-- {}", file.file)).collect();
-    sql.extend(history_sql.iter().cloned());
+    let sql = in_transactions(set, &pending, draft.look.observed.server.major(), &history_sql);
     let before = history.applied().last().map_or("no migration".to_owned(), |last| format!("V{}", last.version));
     let last = history.applied().last().map_or(-1, |last| last.version);
     let after = match files.last() {
@@ -57,13 +56,38 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
             draft.hazards.push(crate::plan::Hazard { kind: HazardKind::BlocksTable, detail });
         }
     }
+    let logs_in = files.iter().any(|file| file.no_transaction);
     draft.changes.push(Change::sql(Kind::Migrate, what, sql).before(before).after(after).step(Step::Migrate {
         versions: pending,
         owner: tenant.owner().to_owned(),
         schema: tenant.schema.clone(),
         history_sql,
+        logs_in,
     }));
     Ok(())
+}
+
+/// The files, as comments, with what does not share the transaction of those before it; the history's own SQL is for the
+/// tenant's transaction.
+fn in_transactions(set: &MigrationSet, pending: &[i32], major: i32, history_sql: &[String]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut history = Some(history_sql);
+    for (n, Transaction { versions, begins }) in set.transactions(pending, major).into_iter().enumerate() {
+        match begins {
+            Begins::Fresh if n == 0 => {}
+            Begins::Fresh => lines.push("-- in a transaction of its own:".to_owned()),
+            Begins::Outside => {
+                lines.extend(history.take().into_iter().flatten().cloned());
+                lines.push("-- after COMMIT, outside a transaction, logged in with the owner's rights alone:".to_owned());
+            }
+            Begins::AfterLabel { file, name } => lines.push(format!(
+                "-- after COMMIT, in a transaction of its own: {file} adds a label to {name}, which none may use before:"
+            )),
+        }
+        lines.extend(versions.iter().filter_map(|version| set.get(*version)).map(|file| format!("-- {}", file.file)));
+        lines.extend(history.take().into_iter().flatten().cloned());
+    }
+    lines
 }
 
 /// What the owner has in the schema came from migrations; without their history they run again from the first.

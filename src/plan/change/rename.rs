@@ -18,9 +18,9 @@ pub(in crate::plan) fn locate(draft: &mut Draft<'_>) -> Result<(), Blocked> {
                 "set another username or owner for the tenant",
             ));
         }
-        if *role == draft.look.group {
+        if *role == draft.look.group || *role == draft.look.owners_group {
             return Err(Blocked::new(
-                format!("{role:?} is tenantry's own group role"),
+                format!("{role:?} is a group role of tenantry's own"),
                 "set another username or owner",
             ));
         }

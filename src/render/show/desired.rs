@@ -1,7 +1,7 @@
 //! What `tenants.toml` and the migrations say of a tenant, in lines.
 
 use crate::model::{Access, Desired, ObjectKind, Observed, Tenant};
-use crate::plan::{group_role, object_privileges, schema_privileges};
+use crate::plan::{group_role, object_privileges, owners_role, owners_want_temp, schema_privileges};
 use crate::render::page::Page;
 
 use super::{declared_holders, limit, login, one_line};
@@ -9,8 +9,14 @@ use super::{declared_holders, limit, login, one_line};
 pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
     let mut page = Page::default();
     schema(&mut page, desired, observed, tenant);
-    let group = group_role(&observed.database.name);
-    role(&mut page, &tenant.username, true, tenant.connection_limit, &group);
+    let mut groups = vec![group_role(&observed.database.name)];
+    let of_user = groups.clone();
+    if owners_want_temp(desired, observed) {
+        // The order the observed side has: by name.
+        groups.insert(0, owners_role(&observed.database.name));
+    }
+    let owns = tenant.access == Access::Owner;
+    role(&mut page, &tenant.username, true, tenant.connection_limit, if owns { &groups } else { &of_user });
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|n| one_line(n)).collect();
     let mut settings = tenant.settings.clone();
@@ -19,7 +25,7 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
         page.line(2, format!("set {} = {}", one_line(parameter), one_line(value)));
     }
     if tenant.access != Access::Owner {
-        role(&mut page, &tenant.owner_role, false, -1, &group);
+        role(&mut page, &tenant.owner_role, false, -1, &groups);
     }
     migrations(&mut page, desired);
     let advertise = &desired.advertise;
@@ -70,11 +76,11 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, tenant: &Tena
     }
 }
 
-fn role(page: &mut Page, name: &str, can_login: bool, connections: i32, group: &str) {
+fn role(page: &mut Page, name: &str, can_login: bool, connections: i32, groups: &[String]) {
     page.line(0, format!("role {}", one_line(name)));
     page.line(2, login(can_login));
     page.line(2, format!("connection limit {}", limit(connections)));
-    page.line(2, format!("member of {}", one_line(group)));
+    groups.iter().for_each(|group| page.line(2, format!("member of {}", one_line(group))));
 }
 
 fn migrations(page: &mut Page, desired: &Desired) {
