@@ -18,7 +18,7 @@ pub struct Fault {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     pub path: String,
-    /// The file's text with its passwords and tokens starred out, byte for byte as long as the file.
+    /// The file's text with everything starred out that may be a password, byte for byte as long as the file.
     pub source: String,
     pub faults: Vec<Fault>,
 }
@@ -153,7 +153,7 @@ mod tests {
         let source = "[tenants]\nacme = { acces = \"full\" }\n";
         let error = crate::config::parse("t.toml", source, &|_| None).unwrap_err();
         let shown = "t.toml:2:10: unknown key \"acces\"\n\
-                     2 | acme = { acces = \"full\" }\n  |          ^^^^^\n  hint: did you mean \"access\"?";
+                     2 | acme = { acces = \"****\" }\n  |          ^^^^^\n  hint: did you mean \"access\"?";
         assert_eq!(error.to_string(), shown);
     }
 }

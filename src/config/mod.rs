@@ -7,6 +7,7 @@ mod fault;
 mod interpolate;
 pub mod raw;
 mod read;
+mod redact;
 mod resolve;
 mod vault;
 

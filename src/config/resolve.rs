@@ -97,7 +97,10 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
                 let tenant = resolve_tenant(&key, tenant, &raw.defaults, &path, places, faults);
                 tenants.insert(key, tenant);
             }
-            Err(error) => faults.push(places.key(&["tenants", key]), format!("{key:?}: {error}"), None),
+            Err(error) => {
+                let shown = if key.contains('@') { "…" } else { key };
+                faults.push(places.key(&["tenants", key]), format!("{shown:?}: {error}"), None);
+            }
         }
     }
     collisions(&tenants, &raw.tenants, &raw.defaults, &raw.database.shared_schemas, places, faults);
