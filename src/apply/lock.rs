@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use postgres::{Client, SimpleQueryMessage};
 
 use super::outcome::TenantError;
-use crate::database::Target;
+use crate::database::{Target, refuse_a_standby};
 use crate::error::{Doing, Error};
 use crate::model::literal;
 use crate::registry::LOCK_KEY as KEY;
@@ -32,6 +32,7 @@ impl Lock {
     /// # Errors
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
     pub fn take(client: &mut Client, target: &Target) -> Result<Self, Error> {
+        refuse_a_standby(client, target)?;
         let begun = Instant::now();
         // Without parameters: a statement prepared behind a pooler may be carried out where it was not prepared.
         while !is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing("taking the lock")? {

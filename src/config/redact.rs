@@ -211,7 +211,10 @@ mod tests {
     #[test]
     fn only_what_is_known_to_be_harmless_is_left() {
         assert_eq!(shown("[tenants]\nacme = { acces = \"full\" }\n"), "[tenants]\nacme = { acces = \"****\" }\n");
-        assert_eq!(shown("[tenants]\nacme = { access = \"full\" } # hush"), "[tenants]\nacme = { access = \"full\" } # ****");
+        assert_eq!(
+            shown("[tenants]\nacme = { access = \"full\" } # hush"),
+            "[tenants]\nacme = { access = \"full\" } # ****"
+        );
         assert_eq!(shown("[vault]\nauth = \"hush\"\ntoken = \"hush\""), "[vault]\nauth = \"****\"\ntoken = \"****\"");
         assert_eq!(shown("[vault]\naddress = 'https://a:hush@v'"), "[vault]\naddress = '****************'");
         assert_eq!(shown("[vault]\naddress = 'https://v'"), "[vault]\naddress = 'https://v'");
@@ -222,7 +225,10 @@ mod tests {
     #[test]
     fn what_does_not_parse_shows_its_known_keys_and_nothing_else() {
         assert_eq!(shown("[tenants\nacme == { schema hush }"), "********\nacme == { ****** **** }");
-        assert_eq!(shown("[tenants]\nacme = { schema = hush, password_from = hu\"sh"), "[tenants]\nacme = { schema = hush, password_from = *****");
+        assert_eq!(
+            shown("[tenants]\nacme = { schema = hush, password_from = hu\"sh"),
+            "[tenants]\nacme = { schema = hush, password_from = *****"
+        );
         let unended = shown("[defaults]\nschema = \"\"\"x\npassword_from = \"hush\"\n");
         assert!(!unended.contains("hush"), "{unended}");
     }

@@ -25,7 +25,8 @@ pub(super) struct Params {
 fn is_whole_address(name: &str, value: &str) -> bool {
     let is_place = ["host", "hostaddr", "port"].contains(&name);
     // An abstract socket's name begins with an @.
-    value.contains("://") && value.contains('@') || is_place && value.split(',').any(|one| one.rfind('@').is_some_and(|at| at > 0))
+    value.contains("://") && value.contains('@')
+        || is_place && value.split(',').any(|one| one.rfind('@').is_some_and(|at| at > 0))
 }
 
 impl Params {
@@ -120,8 +121,10 @@ impl Params {
         };
         let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
         // A parameter's value may hold an @, as in user=admin@server; what is no parameter is a piece of the password.
-        let is_known = |pair: &str| KEYWORDS.iter().any(|(name, ..)| pair.split_once('=').is_some_and(|(it, _)| it == *name));
-        let strays = |query: &str| query.contains('@') && !query.split('&').filter(|pair| !pair.is_empty()).all(is_known);
+        let is_known =
+            |pair: &str| KEYWORDS.iter().any(|(name, ..)| pair.split_once('=').is_some_and(|(it, _)| it == *name));
+        let strays =
+            |query: &str| query.contains('@') && !query.split('&').filter(|pair| !pair.is_empty()).all(is_known);
         if rest.contains('@') || query.is_some_and(strays) {
             return Err(malformed("it has an @ where none belongs"));
         }
@@ -185,8 +188,8 @@ impl Params {
                 // The word may be a piece of a password with a blank in it, so it is not repeated.
                 return Err(malformed("it is no postgresql:// URL, and a word in it has no =".into()));
             };
-            let (value, after) = conninfo_value(after.trim_start())
-                .ok_or_else(|| malformed("a quoted value does not end".into()))?;
+            let (value, after) =
+                conninfo_value(after.trim_start()).ok_or_else(|| malformed("a quoted value does not end".into()))?;
             self.set(name, value, origin)?;
             // A blank in a password ends it, when it is not quoted.
             self.guarded |= name == "password";
@@ -294,7 +297,10 @@ mod tests {
             ("postgresql://ad?min:x@db/app", "ad?min", "x"),
         ] {
             let p = read(text);
-            assert_eq!((p.get("user"), password(&p), p.get("host"), p.get("dbname")), (Some(user), pass, Some("db"), Some("app")));
+            assert_eq!(
+                (p.get("user"), password(&p), p.get("host"), p.get("dbname")),
+                (Some(user), pass, Some("db"), Some("app"))
+            );
         }
         assert_eq!(read("postgresql://db/app?user=admin@server").get("user"), Some("admin@server"));
     }

@@ -3,7 +3,7 @@
 mod desired;
 mod observed;
 
-use crate::model::{Desired, Observed, TenantKey};
+use crate::model::{Desired, Observed, SecretFields, TenantKey};
 
 use super::page::Page;
 use super::style::Tone;
@@ -40,6 +40,19 @@ pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &S
     }
     super::text::unseen(&mut page, &plan, *style);
     Some(page.into_string())
+}
+
+/// What a secret says, as it should be or as it is.
+fn secret_fields(page: &mut Page, fields: &SecretFields) {
+    let SecretFields { username, schema, host, port, database, sslmode } = fields;
+    page.line(2, format!("username {}", one_line(username)));
+    page.line(2, format!("schema {}", one_line(schema)));
+    page.line(2, format!("host {}", one_line(host)));
+    page.line(2, format!("port {port}"));
+    page.line(2, format!("database {}", one_line(database)));
+    if let Some(sslmode) = sslmode {
+        page.line(2, format!("sslmode {sslmode}"));
+    }
 }
 
 /// A name or value as one line: it may hold anything.

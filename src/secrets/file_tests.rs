@@ -2,9 +2,18 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::model::{SecretFields, SslMode};
 
 fn secret(password: &str) -> Secret {
-    Secret::new("acme", "acme_user", password.into(), "tenant_acme", "h", 5432, "app", None)
+    let fields = SecretFields {
+        username: "acme_user".into(),
+        schema: "tenant_acme".into(),
+        host: "h".into(),
+        port: 5432,
+        database: "app".into(),
+        sslmode: Some(SslMode::Disable),
+    };
+    Secret::new("acme", fields, password.into())
 }
 
 fn mode(path: &Path) -> u32 {

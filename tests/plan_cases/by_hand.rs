@@ -2,11 +2,11 @@
 
 use tenantry::model::{
     Acl, Applied, Column, DefaultAcl, Dependent, Entry, FormerSecret, Grantee, Group, History, Keeper, Membership,
-    ObjectGroup, ObjectKind, Observed, PublicState, Role, Schema, SecretContents, SecretState, SharedSchema, State,
-    TenantKey,
+    ObjectGroup, ObjectKind, Observed, PublicState, Role, Schema, SecretState, SharedSchema, State, TenantKey,
 };
 
 use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
+use crate::support_as_applied::contents_of;
 
 /// Changes the observed state as each line says.
 pub fn carry_out(commands: &str, observed: &mut Observed) {
@@ -293,7 +293,7 @@ fn secret(observed: &mut Observed, path: &str, words: &[&str]) -> Option<()> {
             if let ["changed", "to", "username", username] = words {
                 fields.username = (*username).into();
             }
-            let contents = Some(SecretContents { fields, password_is_given_one: None });
+            let contents = Some(contents_of(fields, None));
             drop(
                 observed.secrets.insert(
                     path.into(),

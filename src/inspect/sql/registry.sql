@@ -5,6 +5,7 @@ SELECT tenant, schema_name, schema_oid, username, owner, access, state, on_remov
        -- Through to_jsonb: a registry that waits for its upgrade has no such column yet.
        to_jsonb(t) ->> 'deputy' AS deputy,
        to_jsonb(t) ->> 'secret_place' AS secret_place,
+       to_jsonb(t) ->> 'secret_sslmode' AS secret_sslmode,
        -- Whoever makes a deputy holds the lock ($1); without a holder the deputy is left over.
        EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()
                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

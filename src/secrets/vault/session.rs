@@ -222,6 +222,8 @@ impl Session {
         match self.repeat(&client, async |client| token::lookup_self(client).await) {
             Ok(found) => Ok(Login::new(client, found.ttl, found.renewable.unwrap_or(false))),
             Err(Failure::Status { code: 403, reasons }) if is_policy(&reasons) => Ok(Login::new(client, 0, false)),
+            // "missing client token" is a 400 to some versions.
+            Err(Failure::Status { code: 400 | 401 | 403, .. }) if token.is_empty() => Err(SecretError::NoToken),
             Err(Failure::Status { code: 401 | 403, .. }) => Err(SecretError::TokenRejected),
             Err(failure) => Err(self.error("auth/token/lookup-self", failure)),
         }
