@@ -19,7 +19,7 @@ type Table<'a> = DeTable<'a>;
 pub(super) fn document<'a>(source: &'a str, env: Lookup<'_>, faults: &mut Faults) -> Spanned<Table<'a>> {
     let (mut document, errors) = DeTable::parse_recoverable(source);
     for error in errors {
-        faults.push(error.span(), error.message(), None);
+        faults.push_syntax(error.span(), error.message());
     }
     fill(document.get_mut(), env, faults);
     document
@@ -190,7 +190,7 @@ impl<'a> Places<'a> {
     }
 
     /// The source with everything starred out that may be a credential.
-    pub fn redact(&self, source: &str) -> String {
-        redact(self.0, source)
+    pub fn redact(&self, source: &str, broken: &[Range<usize>]) -> String {
+        redact(self.0, source, broken)
     }
 }

@@ -83,7 +83,8 @@ const TENANT: Form = Table(&[
 ]);
 
 /// The source with everything starred out that is not known to be harmless, as long as before so that spans still fit.
-pub(super) fn redact(document: &Spanned<DeTable<'_>>, source: &str) -> String {
+/// `broken`: the lines that do not parse.
+pub(super) fn redact(document: &Spanned<DeTable<'_>>, source: &str, broken: &[Range<usize>]) -> String {
     let mut shown = vec![false; source.len()];
     let mut set = |span: Range<usize>, to: bool| {
         if let Some(bytes) = shown.get_mut(span) {
@@ -98,7 +99,7 @@ pub(super) fn redact(document: &Spanned<DeTable<'_>>, source: &str) -> String {
     for span in known_words(source) {
         set(span, true);
     }
-    let mut spans = Spans::default();
+    let mut spans = Spans { broken, shown: Vec::new(), secret: Vec::new() };
     spans.table(document.get_ref(), &FILE, source);
     for span in spans.secret {
         // The quotes stay, and so does the number of lines.
@@ -125,26 +126,31 @@ fn star(c: char) -> char {
     }
 }
 
-#[derive(Default)]
-struct Spans {
+struct Spans<'s> {
+    broken: &'s [Range<usize>],
     shown: Vec<Range<usize>>,
     secret: Vec<Range<usize>>,
 }
 
-impl Spans {
+impl Spans<'_> {
     fn table(&mut self, table: &DeTable<'_>, form: &Form, source: &str) {
         for (key, value) in table.iter() {
-            // A key that looks like an address was a value before somebody forgot a "=".
-            if !key.get_ref().contains('@') {
+            let form = match form {
+                Table(keys) => keys.iter().find(|(name, _)| name == key.get_ref()).map(|(_, form)| form),
+                Each(form) => (!self.is_broken(&key.span())).then_some(*form),
+                Shown | Secret | Address => None,
+            };
+            // A key that looks like an address was a value before somebody forgot a "=", and one in a line that does not
+            // parse may be a piece of a value.
+            if !key.get_ref().contains('@') && (form.is_some() || !self.is_broken(&key.span())) {
                 self.shown.push(key.span());
             }
-            let form = match form {
-                Table(keys) => keys.iter().find(|(name, _)| name == key.get_ref()).map_or(&Secret, |(_, form)| form),
-                Each(form) => form,
-                Shown | Secret | Address => &Secret,
-            };
-            self.value(value, form, source);
+            self.value(value, form.unwrap_or(&Secret), source);
         }
+    }
+
+    fn is_broken(&self, span: &Range<usize>) -> bool {
+        self.broken.iter().any(|line| line.start <= span.start && span.start <= line.end)
     }
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, form: &Form, source: &str) {
@@ -205,7 +211,7 @@ mod tests {
 
     fn shown(source: &str) -> String {
         let (document, _) = DeTable::parse_recoverable(source);
-        redact(&document, source)
+        redact(&document, source, &[])
     }
 
     #[test]

@@ -287,13 +287,27 @@ fn secret(observed: &mut Observed, path: &str, words: &[&str]) -> Option<()> {
             drop(observed.secrets.insert(path.into(), state));
         }
         // A new version with another password, or another username too.
-        ["changed"] | ["changed", "to", "username", _] => {
+        ["changed"]
+        | ["changed", "to", "username", _]
+        | ["patched"]
+        | ["has", "another", "url"]
+        | ["has", "an", "empty", "password"] => {
             let rows = observed.registry.as_ref()?.tenants.values();
             let mut fields = rows.map(|row| &row.secret).find(|secret| secret.path == path)?.fields.clone();
             if let ["changed", "to", "username", username] = words {
                 fields.username = (*username).into();
             }
-            let contents = Some(contents_of(fields, None));
+            let mut contents = contents_of(fields, None);
+            match words {
+                ["patched"] => contents.password_is_remembered_one = Some(true),
+                ["has", "another", "url"] => {
+                    (contents.url_says_the_same, contents.fields.sslmode) = (false, None);
+                    contents.password_is_remembered_one = Some(true);
+                }
+                ["has", ..] => contents.unusable = Some("is empty"),
+                _ => {}
+            }
+            let contents = Some(contents);
             drop(
                 observed.secrets.insert(
                     path.into(),
