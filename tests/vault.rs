@@ -253,7 +253,7 @@ fn keys_that_others_added_stay_and_are_no_change_of_the_password() {
         patch(&bao, "pa-one", "team", "blue");
         patch(&bao, "pa-one", "password_hint", "in the wallet");
         fleet.run(&["drift"]).ends(0);
-        fleet.run(&["show", "pa-one"]).ends(0).says("no difference");
+        fleet.run(&["show", "pa-one"]).ends(0).says("In sync");
         fleet.settled();
         // Another change notes the version, and leaves the secret as it is.
         fleet.declare("pa-one = { connection_limit = 5 }\npa-two = {}");
