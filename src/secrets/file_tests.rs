@@ -115,6 +115,20 @@ fn somebody_elses_file_is_foreign_and_never_overwritten() {
 }
 
 #[test]
+fn what_is_no_file_is_foreign_and_holds_nobody_up() {
+    let (_dir, store) = store();
+    fs::create_dir_all(store.dir.join("directory.json")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(store.dir.join("pipe.json")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(store.dir.join("socket.json")).unwrap();
+    for path in ["directory", "pipe", "socket"] {
+        let Found::Foreign { reason, .. } = store.read(path).unwrap() else { panic!("{path}") };
+        assert_eq!(reason, "not a file", "{path}");
+        assert_eq!(store.heads(&[path.to_owned()]).unwrap()[path].managed_by, None);
+        assert!(matches!(store.write(path, &secret("x"), None), Err(SecretError::CheckAndSet { .. })), "{path}");
+    }
+}
+
+#[test]
 fn deleting_respects_the_version_and_does_not_mind_what_is_gone() {
     let (_dir, store) = store();
     store.delete("acme", Some("1")).unwrap();
