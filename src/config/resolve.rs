@@ -210,11 +210,9 @@ fn resolve_tenant(
         }
     }
     let password = own.password_from.as_deref().or(defaults.password_from.as_deref());
-    if let Some(password) = password {
-        if let Some(problem) = fault_of_password(password) {
-            let at = places.value(&path(own.password_from.is_some(), "password_from"));
-            faults.push(at, format!("the password {problem}"), Some("leave password_from out to have one made".into()));
-        }
+    if let Some(problem) = password.and_then(fault_of_password) {
+        let at = places.value(&path(own.password_from.is_some(), "password_from"));
+        faults.push(at, format!("the password {problem}"), Some("leave password_from out to have one made".into()));
     }
     Tenant {
         key: key.clone(),

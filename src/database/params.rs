@@ -48,7 +48,8 @@ impl Params {
     }
 
     pub(super) fn invalid(&self, name: &'static str, expected: &'static str) -> TargetError {
-        let value = self.get(name).unwrap_or_default().to_owned();
+        // After a forgotten host, as in postgresql://admin:password, what stands in a port's place is a password.
+        let value = self.get(name).filter(|_| name != "port").map(str::to_owned);
         TargetError::InvalidValue { name, value, origin: self.origin(name).to_owned(), expected }
     }
 

@@ -15,8 +15,9 @@ pub enum TargetError {
     Unsupported { name: &'static str, origin: String, fine: &'static [&'static str] },
     #[error("{name} in {origin} holds more than the {name}")]
     WholeAddress { name: &'static str, origin: String },
-    #[error("{name} from {origin} cannot be {:?}", shown(.value))]
-    InvalidValue { name: &'static str, value: String, origin: String, expected: &'static str },
+    /// Without its value where that may be a password.
+    #[error("{name} from {origin} {}", .value.as_ref().map_or("is not valid".into(), |value| format!("cannot be {:?}", shown(value))))]
+    InvalidValue { name: &'static str, value: Option<String>, origin: String, expected: &'static str },
     #[error("cannot read {origin}: {problem}")]
     Malformed { origin: String, problem: String },
     #[error("{hosts} hosts are named, but {count} {name}s")]

@@ -79,13 +79,13 @@ pub(super) fn tuning(params: &Params) -> Result<Tuning, TargetError> {
 /// What is not said is taken from the usual files in the home directory.
 pub(super) fn tls_settings(params: &Params, home: Option<&Path>) -> Result<TlsSettings, TargetError> {
     let usual = |name: &str| home.map(|home| home.join(".postgresql").join(name));
-    let mut settings = TlsSettings::default();
-    settings.roots = match params.get("sslrootcert").map(PathBuf::from).or_else(|| usual("root.crt")) {
+    let roots = match params.get("sslrootcert").map(PathBuf::from).or_else(|| usual("root.crt")) {
         Some(path) if path == Path::new("system") => Roots::System,
         Some(path) if path.exists() => Roots::File(path),
         Some(path) => Roots::Missing(path),
         None => Roots::None,
     };
+    let mut settings = TlsSettings { roots, ..TlsSettings::default() };
     match params.get("sslmode") {
         Some(mode) => settings.sslmode = mode.parse().map_err(|()| params.invalid("sslmode", SslMode::EXPECTED))?,
         None if settings.roots == Roots::System => settings.sslmode = SslMode::VerifyFull,

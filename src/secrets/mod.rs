@@ -19,6 +19,7 @@ use crate::model::vault::VaultSettings;
 
 /// What is at a path.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way to whoever asked")]
 pub enum Found {
     /// Nothing, or nothing that lives: a soft-deleted version counts as gone.
     Absent,
