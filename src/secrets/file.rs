@@ -56,7 +56,7 @@ impl FileStore {
         let (metadata, opened) = match opened {
             Ok((metadata, opened)) if metadata.is_file() => (metadata, opened),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) if fs::symlink_metadata(&file).is_ok_and(|at| at.is_file()) => {
+            Err(error) if !fs::symlink_metadata(&file).is_ok_and(|at| !at.is_file()) => {
                 return Err(failed("read", &file)(error));
             }
             // A pipe, a socket, a directory: somebody else's, and nothing to wait for.
