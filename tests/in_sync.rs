@@ -7,6 +7,8 @@ mod elsewhere;
 mod fleet;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "in_sync/standby.rs"]
+mod standby;
 
 use fleet::{Admin, BOTH, Fleet};
 

@@ -6,6 +6,8 @@
 mod configuration;
 #[path = "support/fleet.rs"]
 mod fleet;
+#[path = "input/markers.rs"]
+mod markers;
 #[path = "input/migrations.rs"]
 mod migrations;
 #[path = "support/postgres.rs"]

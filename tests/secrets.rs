@@ -15,6 +15,7 @@ use openbao::OpenBao;
 use serde_json::{Value, json};
 use tenantry::model::secret::Secret;
 use tenantry::model::vault::{VaultAuth, VaultConfig, VaultSettings};
+use tenantry::model::{SecretFields, SslMode};
 use tenantry::secrets::{Found, SecretError, SecretStore, VaultStore, open_vault};
 
 /// One server for all tests that do not break it; each has mounts of its own there.
@@ -65,7 +66,9 @@ fn store_with(mount: &str, with: &str) -> VaultStore {
 
 fn secret(tenant: &str, password: &str) -> Secret {
     let (username, schema) = (format!("{tenant}_user"), format!("tenant_{tenant}"));
-    Secret::new(tenant, username, password.into(), schema, "db.internal", 5432, "app", None)
+    let (host, database) = ("db.internal".into(), "app".into());
+    let fields = SecretFields { username, schema, host, port: 5432, database, sslmode: Some(SslMode::Require) };
+    Secret::new(tenant, fields, password.into())
 }
 
 fn readable(found: Found) -> (tenantry::model::secret::SecretHead, Secret) {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use openbao::OpenBao;
 use serde_json::{Value, json};
+use tenantry::model::SecretFields;
 use tenantry::model::secret::Secret;
 use tenantry::model::vault::{VaultAuth, VaultConfig};
 use tenantry::secrets::{SecretStore, open_vault};
@@ -49,7 +50,8 @@ fn not_even_the_most_talkative_log_holds_a_token_or_a_password() {
         let address = Some(server.address.clone());
         open_vault(VaultConfig { address, auth: Some(auth), ..VaultConfig::default() }.resolve(&|_| None)).unwrap()
     };
-    let secret = |password: &str| Secret::new("acme", "acme_user", password.into(), "s", "h", 5432, "app", None);
+    let fields = SecretFields { username: "acme_user".into(), host: "h".into(), port: 5432, ..SecretFields::default() };
+    let secret = |password: &str| Secret::new("acme", fields.clone(), password.into());
 
     let log = Log::default();
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).init();

@@ -3,6 +3,8 @@
 
 #[path = "update/access.rs"]
 mod access;
+#[path = "update/delivered.rs"]
+mod delivered;
 #[path = "update/drift.rs"]
 mod drift;
 #[path = "support/fleet.rs"]

@@ -234,3 +234,145 @@ fn a_store_sealed_in_the_middle_leaves_nothing_half_made() {
         fleet.applies_and_settles();
     }
 }
+
+/// `vault kv patch secret/tenants/acme team=blue`.
+fn patch(bao: &OpenBao, tenant: &str, key: &str, value: &str) {
+    let mut data = kv2(bao, tenant);
+    data[key] = json!(value);
+    bao.api("POST", &format!("secret/data/tenants/{tenant}"), json!({"data": data}));
+}
+
+#[test]
+fn keys_that_others_added_stay_and_are_no_change_of_the_password() {
+    let bao = OpenBao::dev();
+    for version in BOTH {
+        let fleet = fleet_with(version, "patched", &bao, "");
+        fleet.declare("pa-one = {}\npa-two = {}");
+        fleet.applies_and_settles();
+        let before = kv2(&bao, "pa-one");
+        patch(&bao, "pa-one", "team", "blue");
+        patch(&bao, "pa-one", "password_hint", "in the wallet");
+        fleet.run(&["drift"]).ends(0);
+        fleet.run(&["show", "pa-one"]).ends(0).says("In sync");
+        fleet.settled();
+        // Another change notes the version, and leaves the secret as it is.
+        fleet.declare("pa-one = { connection_limit = 5 }\npa-two = {}");
+        fleet.applies_and_settles();
+        assert_eq!(kv2(&bao, "pa-one")["password"], before["password"]);
+        for args in [&["rotate", "pa-one"][..], &["apply", "-y"]] {
+            patch(&bao, "pa-one", "seen", args[0]);
+            fleet.run(args).ends(0);
+            let now = kv2(&bao, "pa-one");
+            assert_eq!((&now["team"], &now["password_hint"]), (&json!("blue"), &json!("in the wallet")));
+            assert_eq!(now["seen"], args[0]);
+            ask(&mut log_in(&now), "SELECT 1");
+        }
+        assert_ne!(kv2(&bao, "pa-one")["password"], before["password"]);
+        fleet.settled();
+        // A patch of the password itself is one, whatever else was patched before or after.
+        patch(&bao, "pa-one", "team", "red");
+        patch(&bao, "pa-one", "password", "theirs");
+        patch(&bao, "pa-one", "team", "green");
+        fleet.run(&["drift"]).ends(2).says("password of pa_one_user  as the secret store has it");
+        fleet.applies_and_settles();
+        let now = kv2(&bao, "pa-one");
+        assert_eq!((&now["password"], &now["team"]), (&json!("theirs"), &json!("green")));
+        ask(&mut log_in(&now), "SELECT 1");
+        // The version that was remembered is pushed out by newer ones: what is not known is written again, once.
+        for n in 0..12 {
+            patch(&bao, "pa-two", "synced", &n.to_string());
+        }
+        fleet.run(&["drift"]).ends(2).says("password of pa_two_user  as the secret store has it");
+        fleet.applies_and_settles();
+        assert_eq!(kv2(&bao, "pa-two")["synced"], "11");
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+    }
+}
+
+#[test]
+fn keys_that_others_added_stay_in_kv_version_1_too() {
+    let bao = OpenBao::dev();
+    bao.api("POST", "sys/mounts/old", json!({"type": "kv", "options": {"version": "1"}}));
+    let read = |tenant: &str| bao.api("GET", &format!("old/tenants/{tenant}"), Value::Null)["data"].clone();
+    let fleet = fleet_with(BOTH[0], "patched1", &bao, "mount = \"old\"");
+    fleet.declare("p1-one = {}");
+    fleet.applies_and_settles();
+    let mut data = read("p1-one");
+    data["team"] = json!("blue");
+    bao.api("POST", "old/tenants/p1-one", data.clone());
+    fleet.settled();
+    fleet.run(&["rotate", "p1-one"]).ends(0);
+    let now = read("p1-one");
+    assert_eq!(now["team"], "blue");
+    assert_ne!(now["password"], data["password"]);
+    ask(&mut log_in(&now), "SELECT 1");
+    fleet.settled();
+}
+
+/// An agent or a proxy on the machine adds the token: VAULT_ADDR leads to it, and there is none here.
+#[test]
+fn a_proxy_that_adds_the_token_is_enough() {
+    let bao = OpenBao::dev();
+    bao.policy("tenantry", POLICY);
+    let token = bao.token_with("proxied", POLICY, Value::Null);
+    let proxy = bao.proxy(&token);
+    for (version, address) in BOTH.into_iter().zip([proxy.address.clone(), adding(&bao, &token)].into_iter().cycle()) {
+        let mut fleet = Fleet::usual(version, "proxied");
+        fleet.head.push_str("[secrets]\nstore = \"vault\"\n");
+        fleet.env.insert("VAULT_ADDR".into(), address);
+        fleet.declare("px-one = {}");
+        fleet.applies_and_settles();
+        ask(&mut log_in(&kv2(&bao, "px-one")), "SELECT 1");
+        fleet.run(&["rotate", "px-one"]).ends(0);
+        // Straight to the server there is none.
+        fleet.env.insert("VAULT_ADDR".into(), bao.address.clone());
+        fleet.run(&["plan"]).ends(1).says("no token for the secret store").says("set VAULT_TOKEN");
+        fleet.env.insert("VAULT_ADDR".into(), proxy.address.clone());
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+    }
+}
+
+/// The least that such a proxy does: a header more in each request.
+fn adding(bao: &OpenBao, token: &str) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (server, token) = (bao.address.trim_start_matches("http://").to_owned(), token.to_owned());
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let (server, token) = (server.clone(), token.clone());
+            std::thread::spawn(move || -> std::io::Result<()> {
+                let (mut client, mut request) = (client, Vec::new());
+                let mut piece = [0; 65536];
+                let ends = |request: &[u8]| request.windows(4).position(|four| four == b"\r\n\r\n");
+                let head = loop {
+                    if let Some(at) = ends(&request) {
+                        break at;
+                    }
+                    match client.read(&mut piece)? {
+                        0 => return Ok(()),
+                        n => request.extend(&piece[..n]),
+                    }
+                };
+                let words = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+                assert!(!words.contains("x-vault-token"), "there was one already: {words}");
+                let length = words.lines().find_map(|line| line.strip_prefix("content-length:"));
+                let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+                while request.len() < head + 4 + length {
+                    let n = client.read(&mut piece)?;
+                    request.extend(&piece[..n]);
+                }
+                let more = format!("\r\nX-Vault-Token: {token}\r\nConnection: close");
+                request.splice(head..head, more.into_bytes());
+                let mut server = std::net::TcpStream::connect(server)?;
+                server.write_all(&request)?;
+                let mut answer = Vec::new();
+                server.read_to_end(&mut answer)?;
+                client.write_all(&answer)
+            });
+        }
+    });
+    address
+}

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use postgres::{Client, SimpleQueryMessage};
 
 use super::outcome::TenantError;
-use crate::database::Target;
+use crate::database::{Target, refuse_a_standby};
 use crate::error::{Doing, Error};
 use crate::model::literal;
 use crate::registry::{self, Holder, LOCK_KEY as KEY, Taken};
@@ -45,6 +45,7 @@ impl Lock {
     /// # Errors
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
     pub fn take(client: &mut Client, target: &Target, wait: Duration) -> Result<Self, Error> {
+        refuse_a_standby(client, target)?;
         let begun = Instant::now();
         let fence = OnceLock::new();
         loop {

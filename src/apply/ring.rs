@@ -47,8 +47,9 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     }
     fail_point!("after_names_are_parked");
     let mut late = Vec::new();
-    for (job, _, password) in &work {
-        late.push(job.changes(&mut transaction, password.as_ref(), None, &mut Progress::default())?);
+    for (job, _, delivery) in &work {
+        let password = delivery.as_ref().map(|delivery| &delivery.password);
+        late.push(job.changes(&mut transaction, password, None, &mut Progress::default())?);
         job.register(&mut transaction, None).map_err(of_database)?;
     }
     for job in jobs {
@@ -56,8 +57,8 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     }
     let mut written = Vec::new();
     let mut recorded = Ok(());
-    for (job, tenant, password) in &work {
-        match secret::write(job.apply, job.plan, tenant, password.as_ref()) {
+    for (job, tenant, delivery) in &work {
+        match secret::write(job.apply, job.plan, tenant, delivery.as_ref()) {
             Ok(None) => {}
             Ok(Some(secret)) => {
                 recorded = recorded.and_then(|()| job.register(&mut transaction, Some(&secret.version)));

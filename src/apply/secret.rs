@@ -1,29 +1,43 @@
 //! The other half of the two-store commit: the secret, written just before COMMIT, taken back when COMMIT fails.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
 
 use super::Apply;
 use super::outcome::TenantError;
 use super::password;
-use crate::database::SslMode;
-use crate::model::secret::Secret;
+use crate::model::secret::{Secret, fault_of_password};
 use crate::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
 use crate::plan::{Password, Step, TenantPlan};
 use crate::secrets::{Found, SecretError};
+
+/// What a plan delivers, made or read before the transaction begins.
+pub(super) struct Delivery {
+    pub password: SecretString,
+    /// Keys that others added to the secret that the password was read from.
+    others: Map<String, Value>,
+}
 
 /// The password a plan needs, before the transaction begins.
 pub(super) fn resolve(
     apply: &Apply<'_>,
     tenant: &Tenant,
     password: &Password,
-) -> Result<Option<SecretString>, TenantError> {
+) -> Result<Option<Delivery>, TenantError> {
+    let alone = |password| Delivery { password, others: Map::new() };
     match password {
         Password::Untouched => Ok(None),
-        Password::Given => Ok(tenant.password.clone()),
-        Password::Generated => Ok(Some(password::generate(apply.desired.passwords))),
+        Password::Given => Ok(tenant.password.clone().map(alone)),
+        Password::Generated => Ok(Some(alone(password::generate(apply.desired.passwords)))),
         Password::Stored { path, version } => {
             match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
-                Found::Readable(head, secret) if head.version == *version => Ok(Some(secret.password)),
+                Found::Readable(head, secret) if head.version == *version => {
+                    if let Some(fault) = fault_of_password(secret.password.expose_secret()) {
+                        return Err(TenantError::new(format!("the password in the secret at {path} {fault}"))
+                            .hint(format!("put another one there, or have one made: tenantry rotate {}", tenant.key)));
+                    }
+                    Ok(Some(Delivery { password: secret.password, others: secret.others }))
+                }
                 _ => Err(TenantError::new(format!("the secret at {path} changed since the plan was made"))
                     .hint("plan again")),
             }
@@ -37,16 +51,9 @@ pub(super) fn failed(doing: &str, path: &str, error: &SecretError) -> TenantErro
     failure
 }
 
-/// What the tenant's secret says, but for the password.
-pub(super) fn fields(apply: &Apply<'_>, tenant: &Tenant) -> SecretFields {
-    let advertise = &apply.desired.advertise;
-    SecretFields {
-        username: tenant.username.clone(),
-        schema: tenant.schema.clone(),
-        host: advertise.host.clone().unwrap_or_else(|| apply.server.host.clone()),
-        port: advertise.port.unwrap_or(apply.server.port),
-        database: apply.target.database().to_owned(),
-    }
+/// What the tenant's secret says, but for the password: as planned.
+fn fields(apply: &Apply<'_>, tenant: &Tenant) -> SecretFields {
+    apply.desired.secret_fields(tenant, apply.server, apply.target.database(), None)
 }
 
 /// A secret that was written and may have to be taken back.
@@ -61,14 +68,14 @@ pub(super) fn write(
     apply: &Apply<'_>,
     plan: &TenantPlan,
     tenant: &Tenant,
-    password: Option<&SecretString>,
+    delivery: Option<&Delivery>,
 ) -> Result<Option<Written>, TenantError> {
     let step = plan.changes.iter().find_map(|change| match &change.step {
         Step::WriteSecret { path, expected } => Some((path, expected)),
         _ => None,
     });
     let Some((path, expected)) = step else { return Ok(None) };
-    let Some(password) = password else {
+    let Some(Delivery { password, others }) = delivery else {
         return Err(TenantError::new("the plan writes a secret and knows no password for it"));
     };
     let before = match expected {
@@ -78,19 +85,10 @@ pub(super) fn write(
             Found::Absent | Found::Foreign { .. } => None,
         },
     };
-    let f = fields(apply, tenant);
-    // A tenant has not our root certificates at their path; that the line is encrypted it can still ask for.
-    let sslmode = (apply.target.sslmode() >= SslMode::Require).then_some(SslMode::Require.as_str());
-    let secret = Secret::new(
-        tenant.key.as_str(),
-        &f.username,
-        SecretString::from(password.expose_secret().to_owned()),
-        &f.schema,
-        &f.host,
-        f.port,
-        &f.database,
-        sslmode,
-    );
+    // Check-and-set has the last word: what was added since this was read is not lost, the write fails.
+    let others = before.as_ref().map_or(others, |before| &before.others).clone();
+    let password = SecretString::from(password.expose_secret().to_owned());
+    let secret = Secret::new(tenant.key.as_str(), fields(apply, tenant), password).with_others(others);
     let head =
         apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
     Ok(Some(Written { path: path.clone(), version: head.version, before }))

@@ -200,7 +200,7 @@ impl Job<'_> {
     fn once(&self, client: &mut Client) -> Result<Done, Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let tenant = self.plan.target.delivers();
-        let password = match tenant {
+        let delivery = match tenant {
             Some((tenant, from)) => secret::resolve(self.apply, tenant, from).map_err(rolled_back)?,
             None => None,
         };
@@ -221,7 +221,7 @@ impl Job<'_> {
         let result = match &deputy {
             Ok(deputy) => pieces::run(self, client, deputy.as_ref(), &mut progress).map_err(retried).and_then(|()| {
                 let tenant = tenant.map(|(tenant, _)| tenant);
-                self.transact(client, tenant, password.as_ref(), deputy.as_ref(), &mut progress)
+                self.transact(client, tenant, delivery.as_ref(), deputy.as_ref(), &mut progress)
             }),
             Err(error) => Err(retried(error.clone())),
         };
@@ -257,7 +257,7 @@ impl Job<'_> {
         &self,
         client: &mut Client,
         tenant: Option<&Tenant>,
-        password: Option<&SecretString>,
+        delivery: Option<&secret::Delivery>,
         deputy: Option<&Deputy>,
         progress: &mut Progress,
     ) -> Result<Vec<i32>, Ended> {
@@ -266,6 +266,7 @@ impl Job<'_> {
         transaction.batch_execute(&self.preamble).map_err(of_database)?;
         self.is_still_to_go(&mut transaction, progress).map_err(of_database)?;
         self.is_as_planned(&mut transaction).map_err(retried)?;
+        let password = delivery.map(|delivery| &delivery.password);
         let late = self.changes(&mut transaction, password, deputy, progress)?;
         fail_point!("after_changes");
         if let Some(archived) = &progress.archived {
@@ -275,7 +276,7 @@ impl Job<'_> {
         self.was_as_planned(&mut transaction).map_err(retried)?;
         fail_point!("before_secret");
         let written = match tenant {
-            Some(tenant) => secret::write(self.apply, self.plan, tenant, password).map_err(rolled_back)?,
+            Some(tenant) => secret::write(self.apply, self.plan, tenant, delivery).map_err(rolled_back)?,
             None => None,
         };
         fail_point!("after_secret");

@@ -1,5 +1,6 @@
 //! How an error is printed: what was being done, every cause behind it, and what to type next.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 
@@ -8,6 +9,7 @@ use miette::{
     SourceSpan, SpanContents,
 };
 use owo_colors::OwoColorize;
+use regex::Regex;
 
 use super::args::{Format, Global};
 use super::exit::Exit;
@@ -57,7 +59,8 @@ impl Failure {
             return;
         }
         if global.format == Format::Json {
-            let mut error = serde_json::json!({ "message": self.to_string(), "hint": self.hint() });
+            let hint = self.hint().map(|hint| veiled(&hint).into_owned());
+            let mut error = serde_json::json!({ "message": veiled(&self.to_string()), "hint": hint });
             if let Some(faults) = self.faults() {
                 error["faults"] = faults;
             }
@@ -130,9 +133,17 @@ impl fmt::Display for Failure {
 }
 
 fn print_one(stderr: &mut impl Write, message: &str, hint: Option<&str>) {
-    let _ = writeln!(stderr, "{}: {message}", "error".red().bold());
+    let _ = writeln!(stderr, "{}: {}", "error".red().bold(), veiled(message));
     if let Some(hint) = hint {
-        let _ = writeln!(stderr, " {}: {hint}", "hint".cyan().bold());
+        let _ = writeln!(stderr, " {}: {}", "hint".cyan().bold(), veiled(hint));
+    }
+}
+
+/// A URL that was typed where a file or a key belongs is repeated without its password.
+fn veiled(text: &str) -> Cow<'_, str> {
+    match Regex::new(r"(://[^\s@:]*):\S*@") {
+        Ok(password) => password.replace_all(text, "$1:…@"),
+        Err(_) => Cow::Borrowed(text),
     }
 }
 

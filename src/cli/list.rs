@@ -48,7 +48,9 @@ pub fn rows(session: &mut session::Session, observed: &Observed) -> Result<Vec<L
         let found = observed.schemas.get(schema).filter(|_| row(&key).is_some());
         let secret_age = match observed.secrets.get(path) {
             Some(SecretState::Ours { created, .. }) => {
-                created.or_else(|| row(&key)?.password_changed_at).map(|at| now.duration_since(at).as_secs())
+                // By our own record: what others add to the secret, or do to its file, makes no password younger.
+                let changed = row(&key).and_then(|row| row.password_changed_at).or(*created);
+                changed.map(|at| now.duration_since(at).as_secs())
             }
             _ => None,
         };

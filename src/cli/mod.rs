@@ -34,10 +34,25 @@ use clap::Parser;
 use args::Command;
 use output::Output;
 
+/// What stands before the last @ of an argument, and that, a URL in a wrong place say: it is not for a log.
+fn password_in(argument: &OsString) -> Option<String> {
+    let text = argument.to_string_lossy();
+    let secret = &text[..text.rfind('@')?];
+    // After the name of a flag, which helps.
+    let from = secret.find("://").map_or(0, |at| at + 3);
+    Some(secret[from..].to_owned() + "@").filter(|secret| secret.len() > 1)
+}
+
 /// Runs the command line; the first argument is the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && args.iter().any(|arg| password_in(arg).is_some()) => {
+            let said = args.iter().filter_map(password_in).fold(error.to_string(), |said, it| said.replace(&it, "…@"));
+            let _ = std::io::Write::write_all(&mut anstream::stderr(), said.as_bytes());
+            return Exit::Usage;
+        }
         Err(error) => {
             // To stdout for --help and --version, to stderr for what makes no sense.
             let _ = error.print();

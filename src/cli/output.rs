@@ -72,7 +72,8 @@ const NEVER_LOGGED: [&str; 6] = [
 /// what a store answers is said in our errors.
 pub fn start_logging(global: &Global) {
     let default = match global.verbose {
-        0 | 1 => "off",
+        _ if global.quiet => "off",
+        0 | 1 => "tenantry=warn",
         2 => "tenantry=debug,vaultrs=off,rustify=off",
         _ => "debug,vaultrs=off,rustify=off",
     };
@@ -80,6 +81,8 @@ pub fn start_logging(global: &Global) {
     let filter = NEVER_LOGGED.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match global.log_format {
+        // A warning that stands among a command's own words needs no time and no module.
+        LogFormat::Text if global.verbose < 2 => builder.without_time().with_target(false).try_init(),
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };

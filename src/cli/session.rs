@@ -10,7 +10,7 @@ use super::args::{Global, LockArgs};
 use super::failure::Failure;
 use crate::apply::{Lock, TenantError};
 use crate::archive;
-use crate::database::Target;
+use crate::database::{Endpoint, Target};
 use crate::deep::Deep;
 use crate::error::Doing;
 use crate::inspect::{self, Sizes};
@@ -23,7 +23,10 @@ use crate::shape::{Report, Shape};
 /// A project, connected.
 pub struct Session {
     pub project: Project,
+    /// The one server that this run is connected to: all its connections go there.
     pub target: Target,
+    /// Every server that the url names.
+    listed: Target,
     pub client: Client,
     pub store: Box<dyn SecretStore>,
     filter: Filter,
@@ -73,7 +76,8 @@ pub fn connect(global: &Global) -> Result<Session, Failure> {
 pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session, Failure> {
     let target = project.target(global.database_url.as_deref())?;
     let store = project.store()?;
-    let client = target.connect_admin().map_err(crate::error::Error::from)?;
+    let (client, endpoint) = target.connect_admin_to().map_err(crate::error::Error::from)?;
+    let (listed, target) = (target.clone(), target.at(&endpoint));
     let kind = match project.desired.secrets.store {
         StoreKind::File => "the secret store",
         StoreKind::Vault => "Vault",
@@ -83,7 +87,7 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
         Err(error) if error.is_denied() => {}
         other => other.doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?,
     }
-    Ok(Session { project, target, client, store, filter, parallelism: parallelism(global), deep: false })
+    Ok(Session { project, target, listed, client, store, filter, parallelism: parallelism(global), deep: false })
 }
 
 impl Session {
@@ -98,6 +102,9 @@ impl Session {
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Failure> {
         let desired = &self.project.desired;
         let mut observed = inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?;
+        if let Some(Endpoint { host, port }) = self.listed.still_serving(&observed) {
+            (observed.server.host, observed.server.port) = (host, port);
+        }
         if self.deep {
             let (delivered, unseen) = self.look_deep(&observed, |deep, client| deep.passwords(client))?;
             observed.delivered = delivered;

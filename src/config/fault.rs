@@ -18,13 +18,17 @@ pub struct Fault {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     pub path: String,
-    /// The file's text with its passwords and tokens starred out, byte for byte as long as the file.
+    /// The file's text with everything starred out that may be a password, byte for byte as long as the file.
     pub source: String,
     pub faults: Vec<Fault>,
 }
 
 #[derive(Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct Faults {
+    faults: Vec<Fault>,
+    /// Where the text does not parse.
+    syntax: Vec<Fault>,
+}
 
 /// More faults than this are one fault many times over.
 const MOST_SHOWN: usize = 100;
@@ -34,9 +38,9 @@ const LONGEST_SHOWN: usize = 400;
 impl Faults {
     /// Once there are enough, says so and heeds no more.
     pub fn push(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: Option<String>) {
-        match self.0.len() {
-            0..MOST_SHOWN => self.0.push(Fault { span, message: shortened(message.into()), hint }),
-            MOST_SHOWN => self.0.push(Fault {
+        match self.faults.len() {
+            0..MOST_SHOWN => self.faults.push(Fault { span, message: shortened(message.into()), hint }),
+            MOST_SHOWN => self.faults.push(Fault {
                 span: None,
                 message: format!("there are more faults than these {MOST_SHOWN}"),
                 hint: Some("mend these first: often they are one and the same".into()),
@@ -45,21 +49,52 @@ impl Faults {
         }
     }
 
+    /// What does not parse.
+    pub fn push_syntax(&mut self, span: Option<Range<usize>>, message: &str) {
+        if self.syntax.len() < MOST_SHOWN {
+            self.syntax.push(Fault { span, message: shortened(message.to_owned()), hint: None });
+        }
+    }
+
     pub fn is_full(&self) -> bool {
-        self.0.len() > MOST_SHOWN
+        self.faults.len() > MOST_SHOWN
+    }
+
+    /// The lines that do not parse. What was made out there may be a piece of a password for a key.
+    fn broken_lines(&self, source: &str) -> Vec<Range<usize>> {
+        let line = |span: &Range<usize>| {
+            let (start, end) = (span.start.min(source.len()), span.end.clamp(span.start, source.len().max(span.start)));
+            let first = source.as_bytes()[..start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            let rest = source.as_bytes().get(end..).unwrap_or_default().iter().position(|b| *b == b'\n');
+            first..rest.map_or(source.len(), |at| end + at)
+        };
+        self.syntax.iter().filter_map(|fault| fault.span.as_ref()).map(line).collect()
     }
 
     pub fn into_result(mut self, path: &str, source: &str, places: &Places<'_>) -> Result<(), ConfigError> {
-        if self.0.is_empty() {
+        if self.faults.is_empty() && self.syntax.is_empty() {
             return Ok(());
         }
-        self.0.sort_by_key(|fault| fault.span.as_ref().map_or(usize::MAX, |span| span.start));
-        self.0.dedup();
-        for span in self.0.iter_mut().filter_map(|fault| fault.span.as_mut()) {
+        let broken = self.broken_lines(source);
+        let is_broken =
+            |span: &Range<usize>| broken.iter().any(|line| line.start <= span.start && span.start <= line.end);
+        self.faults.retain(|fault| !fault.span.as_ref().is_some_and(is_broken));
+        self.faults.append(&mut self.syntax);
+        self.faults.sort_by_key(|fault| fault.span.as_ref().map_or(usize::MAX, |span| span.start));
+        self.faults.dedup();
+        for span in self.faults.iter_mut().filter_map(|fault| fault.span.as_mut()) {
             span.start = source.floor_char_boundary(span.start);
             span.end = source.ceil_char_boundary(span.end.clamp(span.start, span.start + LONGEST_SHOWN));
         }
-        Err(ConfigError { path: path.to_owned(), source: places.redact(source), faults: self.0 })
+        let shown = places.redact(source, &broken);
+        for fault in &mut self.faults {
+            // In the place of a table, any word may have been meant for anything.
+            let is_hidden = fault.span.as_ref().is_some_and(|span| shown.get(span.clone()) != source.get(span.clone()));
+            if is_hidden && fault.message.starts_with("unknown value") {
+                fault.message = "unknown value".into();
+            }
+        }
+        Err(ConfigError { path: path.to_owned(), source: shown, faults: self.faults })
     }
 }
 
@@ -153,7 +188,7 @@ mod tests {
         let source = "[tenants]\nacme = { acces = \"full\" }\n";
         let error = crate::config::parse("t.toml", source, &|_| None).unwrap_err();
         let shown = "t.toml:2:10: unknown key \"acces\"\n\
-                     2 | acme = { acces = \"full\" }\n  |          ^^^^^\n  hint: did you mean \"access\"?";
+                     2 | acme = { acces = \"****\" }\n  |          ^^^^^\n  hint: did you mean \"access\"?";
         assert_eq!(error.to_string(), shown);
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn interpolate(text: &str, env: Lookup<'_>) -> Result<String, String>
         let well_formed = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !well_formed {
-            return Err(format!("{name:?} is no name of an environment variable"));
+            // Not repeated: it may be a piece of a password.
+            return Err("what stands between \"${\" and \"}\" is no name of an environment variable".into());
         }
         out.push_str(&env(name).ok_or_else(|| format!("the environment variable {name} is not set"))?);
         rest = after;

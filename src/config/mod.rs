@@ -3,10 +3,12 @@
 //! Two types, two steps: [`raw`] is what the file says, word for word; `resolve` turns it into the desired state.
 //! Every fault is collected with its place, so that one run shows them all.
 
+mod advertise;
 mod fault;
 mod interpolate;
 pub mod raw;
 mod read;
+mod redact;
 mod resolve;
 mod vault;
 

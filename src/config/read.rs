@@ -11,6 +11,7 @@ use super::Lookup;
 use super::fault::Faults;
 use super::interpolate::interpolate;
 use super::raw::{RawConfig, RawTenant};
+use super::redact::redact;
 
 type Table<'a> = DeTable<'a>;
 
@@ -18,7 +19,7 @@ type Table<'a> = DeTable<'a>;
 pub(super) fn document<'a>(source: &'a str, env: Lookup<'_>, faults: &mut Faults) -> Spanned<Table<'a>> {
     let (mut document, errors) = DeTable::parse_recoverable(source);
     for error in errors {
-        faults.push(error.span(), error.message(), None);
+        faults.push_syntax(error.span(), error.message());
     }
     fill(document.get_mut(), env, faults);
     document
@@ -74,8 +75,9 @@ pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawC
             other => {
                 let known =
                     ["database", "migrations", "secrets", "vault", "passwords", "defaults", "archive", "tenants"];
-                let hint = did_you_mean(other, &known);
-                faults.push(Some(key.span()), format!("unknown section {other:?}"), Some(hint));
+                let shown = if other.contains('@') { "…" } else { other };
+                let hint = did_you_mean(shown, &known);
+                faults.push(Some(key.span()), format!("unknown section {shown:?}"), Some(hint));
             }
         }
     }
@@ -115,16 +117,30 @@ fn take_out(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
     table.remove(&key).is_some()
 }
 
-/// serde's message in this project's words, with the nearest known key as the hint.
+/// serde's message in this project's words, with the nearest known key as the hint. A value that it quotes is left out: it
+/// may be a password that stands where a table is wanted. Only a word that an enumeration does not know is repeated, since
+/// such a key holds no secret.
 fn in_words(message: &str) -> (String, Option<String>) {
-    let message = message.lines().next().unwrap_or_default();
     for (kind, word) in [("unknown field `", "unknown key"), ("unknown variant `", "unknown value")] {
         if let Some((name, rest)) = message.strip_prefix(kind).and_then(|rest| rest.split_once('`')) {
             let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+            // One with an @ was an address before somebody forgot a "=".
+            let name = if name.contains('@') { "…" } else { name };
             return (format!("{word} {name:?}"), Some(did_you_mean(name, &known)));
         }
     }
-    (message.to_owned(), None)
+    if message.starts_with("missing field `") || message.starts_with("duplicate field `") {
+        return (message.lines().next().unwrap_or_default().to_owned(), None);
+    }
+    let without_value = |text: &str| text.split(['`', '"', '\n']).next().unwrap_or_default().trim().to_owned();
+    let message = match message.rsplit_once(", expected ") {
+        Some((found, expected)) => {
+            let expected = if expected.starts_with("struct ") || expected == "a map" { "a table" } else { expected };
+            format!("{}, expected {expected}", without_value(found))
+        }
+        None => without_value(message),
+    };
+    (message, None)
 }
 
 fn did_you_mean(word: &str, known: &[&str]) -> String {
@@ -136,11 +152,8 @@ fn did_you_mean(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// Finds the place of a key or value again, and which values must never be shown.
+/// Finds the place of a key or value again.
 pub(super) struct Places<'a>(&'a Spanned<Table<'a>>);
-
-/// Keys whose values are credentials, or may hold one.
-const SENSITIVE: [&str; 6] = ["password_from", "secret_id", "token", "password", "jwt", "url"];
 
 impl<'a> Places<'a> {
     pub fn new(document: &'a Spanned<Table<'a>>) -> Self {
@@ -176,44 +189,8 @@ impl<'a> Places<'a> {
         table.get_key_value(*last).map(|(key, _)| key.span())
     }
 
-    /// The source with every credential starred out, as long as before so that spans still fit.
-    pub fn redact(&self, source: &str) -> String {
-        let mut bytes = source.as_bytes().to_vec();
-        let mut spans = Vec::new();
-        sensitive(self.0.get_ref(), &mut spans);
-        // What the parser gave up on has no spans: there, the rest of the line behind such a key goes.
-        let pattern = format!(r#"(?m)\b(?:{})"?[ \t]*=[ \t]*([^\n]*)"#, SENSITIVE.join("|"));
-        if let Ok(pattern) = regex::Regex::new(&pattern) {
-            let known = spans.clone();
-            spans.extend(
-                pattern
-                    .captures_iter(source)
-                    .filter_map(|found| found.get(1))
-                    .map(|value| value.range())
-                    .filter(|value| !known.iter().any(|k: &Range<usize>| value.contains(&k.start))),
-            );
-        }
-        for span in spans {
-            if !is_reference(&source[span.clone()]) {
-                bytes[span].iter_mut().filter(|b| !matches!(b, b'"' | b'\n')).for_each(|b| *b = b'*');
-            }
-        }
-        String::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
-/// `"${VAR}"` and nothing else: that shows no credential.
-fn is_reference(value: &str) -> bool {
-    let inner = value.trim().trim_matches(['"', '\'']);
-    inner.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains(['$', '}']))
-}
-
-fn sensitive(table: &Table<'_>, spans: &mut Vec<Range<usize>>) {
-    for (key, value) in table.iter() {
-        match value.get_ref() {
-            DeValue::Table(inner) => sensitive(inner, spans),
-            _ if SENSITIVE.contains(&key.get_ref().as_ref()) => spans.push(value.span()),
-            _ => {}
-        }
+    /// The source with everything starred out that may be a credential.
+    pub fn redact(&self, source: &str, broken: &[Range<usize>]) -> String {
+        redact(self.0, source, broken)
     }
 }

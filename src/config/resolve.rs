@@ -9,8 +9,9 @@ use secrecy::SecretString;
 use super::fault::Faults;
 use super::raw::{RawConfig, RawSetting, RawTenant};
 use super::read::Places;
-use super::vault;
+use super::{advertise, vault};
 use crate::migrations::MigrationSet;
+use crate::model::secret::fault_of_password;
 use crate::model::{
     Access, Advertise, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Tenant, TenantKey,
     check_role_name, check_schema_name,
@@ -88,6 +89,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
     for schema in raw.database.shared_schemas.iter().filter(|schema| *schema != "public") {
         name(&["database", "shared_schemas"], schema, "shared schema", check_schema_name, places, faults);
     }
+    advertise::check(&raw.database.advertise, places, faults);
     let vault = vault::resolve(raw.vault, places, faults);
     let path = raw.secrets.path;
     let mut tenants = BTreeMap::new();
@@ -97,7 +99,10 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
                 let tenant = resolve_tenant(&key, tenant, &raw.defaults, &path, places, faults);
                 tenants.insert(key, tenant);
             }
-            Err(error) => faults.push(places.key(&["tenants", key]), format!("{key:?}: {error}"), None),
+            Err(error) => {
+                let shown = if key.contains('@') { "…" } else { key };
+                faults.push(places.key(&["tenants", key]), format!("{shown:?}: {error}"), None);
+            }
         }
     }
     collisions(&tenants, &raw.tenants, &raw.defaults, &raw.database.shared_schemas, places, faults);
@@ -205,16 +210,9 @@ fn resolve_tenant(
         }
     }
     let password = own.password_from.as_deref().or(defaults.password_from.as_deref());
-    if let Some(password) = password {
-        let problem = match password {
-            "" => Some("is empty"),
-            text if text.contains('\0') => Some("holds a NUL character"),
-            _ => None,
-        };
-        if let Some(problem) = problem {
-            let at = places.value(&path(own.password_from.is_some(), "password_from"));
-            faults.push(at, format!("the password {problem}"), Some("leave password_from out to have one made".into()));
-        }
+    if let Some(problem) = password.and_then(fault_of_password) {
+        let at = places.value(&path(own.password_from.is_some(), "password_from"));
+        faults.push(at, format!("the password {problem}"), Some("leave password_from out to have one made".into()));
     }
     Tenant {
         key: key.clone(),

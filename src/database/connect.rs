@@ -91,9 +91,14 @@ impl Target {
 
     /// Logs in and makes the session ours: see [`session::prepare`].
     pub fn connect_admin(&self) -> Result<Client, ConnectError> {
+        self.connect_admin_to().map(|(client, _)| client)
+    }
+
+    /// The same, and says at which of the hosts.
+    pub fn connect_admin_to(&self) -> Result<(Client, Endpoint), ConnectError> {
         let (mut client, endpoint) = self.connect_to()?;
         match session::prepare(&mut client) {
-            Ok(()) => Ok(client),
+            Ok(()) => Ok((client, endpoint)),
             Err(error) => {
                 let place = self.places.iter().find(|place| place.host == endpoint.host && place.port == endpoint.port);
                 Err(self.failed(place.unwrap_or(&self.places[0]), Cause::Database(error), None))

@@ -17,6 +17,16 @@ use super::target_error::TargetError;
 pub(super) struct Params {
     values: BTreeMap<&'static str, (String, String)>,
     password: Option<(SecretString, String)>,
+    /// From here on a word may be a piece of a password that should have been quoted or escaped, whatever it looks like.
+    guarded: bool,
+}
+
+/// Whether a value is an address that was put where a part of one belongs, with all that it holds.
+fn is_whole_address(name: &str, value: &str) -> bool {
+    let is_place = ["host", "hostaddr", "port"].contains(&name);
+    // An abstract socket's name begins with an @.
+    value.contains("://") && value.contains('@')
+        || is_place && value.split(',').any(|one| one.rfind('@').is_some_and(|at| at > 0))
 }
 
 impl Params {
@@ -38,17 +48,21 @@ impl Params {
     }
 
     pub(super) fn invalid(&self, name: &'static str, expected: &'static str) -> TargetError {
-        let value = self.get(name).unwrap_or_default().to_owned();
+        // After a forgotten host, as in postgresql://admin:password, what stands in a port's place is a password.
+        let value = self.get(name).filter(|_| name != "port").map(str::to_owned);
         TargetError::InvalidValue { name, value, origin: self.origin(name).to_owned(), expected }
     }
 
     pub(super) fn set(&mut self, name: &str, value: String, origin: &str) -> Result<(), TargetError> {
         let Some((known, _, support)) = KEYWORDS.iter().find(|(known, ..)| *known == name) else {
-            return Err(TargetError::UnknownParameter { name: name.to_owned(), origin: origin.to_owned() });
+            return Err(TargetError::UnknownParameter { name: self.showable(name), origin: origin.to_owned() });
         };
         match support {
             Support::Used if name == "password" => {
                 self.password = (!value.is_empty()).then(|| (SecretString::from(value), origin.to_owned()));
+            }
+            Support::Used if is_whole_address(known, &value) => {
+                return Err(TargetError::WholeAddress { name: known, origin: origin.to_owned() });
             }
             Support::Used => drop(self.values.insert(known, (value, origin.to_owned()))),
             Support::Ignored => {}
@@ -60,6 +74,14 @@ impl Params {
             }
         }
         Ok(())
+    }
+
+    /// The name of an unknown parameter, if it may be shown.
+    fn showable(&self, name: &str) -> Option<String> {
+        let is_word = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let known: Vec<&str> = KEYWORDS.iter().map(|(known, ..)| *known).collect();
+        let may = is_word && (!self.guarded || !similar::get_close_matches(name, &known, 1, 0.7).is_empty());
+        may.then(|| name.to_owned())
     }
 
     /// Sets what is not set yet.
@@ -88,21 +110,32 @@ impl Params {
         Ok(params)
     }
 
+    /// As libpq's `conninfo_uri_parse_options` splits it: the user information is what stands before the first `@`, if no
+    /// `/` comes sooner, and its password may hold a `?` or a `#`. One with a raw `/` or `@` is refused here, and by libpq
+    /// taken for a host, a port or a database; so what stands left of the last `@` is shown in no error.
     fn read_url(&mut self, rest: &str, origin: &str) -> Result<(), TargetError> {
         let malformed =
             |problem: &str| TargetError::Malformed { origin: origin.to_owned(), problem: problem.to_owned() };
+        let (credentials, rest) = match rest.find(['@', '/']) {
+            Some(at) if rest.as_bytes()[at] == b'@' => (Some(&rest[..at]), &rest[at + 1..]),
+            _ => (None, rest),
+        };
         let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
-        let (authority, database) = rest.split_once('/').map_or((rest, None), |(left, right)| (left, Some(right)));
-        let (credentials, places) = authority.split_once('@').map_or((None, authority), |(c, p)| (Some(c), p));
+        // A parameter's value may hold an @, as in user=admin@server; what is no parameter is a piece of the password.
+        let is_known =
+            |pair: &str| KEYWORDS.iter().any(|(name, ..)| pair.split_once('=').is_some_and(|(it, _)| it == *name));
+        let strays =
+            |query: &str| query.contains('@') && !query.split('&').filter(|pair| !pair.is_empty()).all(is_known);
+        if rest.contains('@') || query.is_some_and(strays) {
+            return Err(malformed("it has an @ where none belongs"));
+        }
+        let (places, database) = rest.split_once('/').map_or((rest, None), |(left, right)| (left, Some(right)));
         if let Some(credentials) = credentials {
             let (user, password) = credentials.split_once(':').map_or((credentials, None), |(u, p)| (u, Some(p)));
             self.set("user", decode(user, "the user name", origin)?, origin)?;
             if let Some(password) = password {
                 self.set("password", decode(password, "the password", origin)?, origin)?;
             }
-        }
-        if places.contains('@') {
-            return Err(malformed("it has more than one @ before the database"));
         }
         if !places.is_empty() {
             let (mut hosts, mut ports) = (Vec::new(), Vec::new());
@@ -134,17 +167,20 @@ impl Params {
         for pair in query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').ok_or_else(|| malformed("a parameter after the ? has no ="))?;
             let name = decode(name, "a parameter's name", origin)?;
-            let value = decode(value, &name, origin)?;
+            let value = decode(value, "a parameter's value", origin)?;
             match (name.as_str(), value.as_str()) {
                 ("ssl", "true") => self.set("sslmode", "require".into(), origin)?, // JDBC's word, which libpq takes too.
                 _ => self.set(&name, value, origin)?,
             }
+            // A raw & in a password ends it.
+            self.guarded |= name == "password";
         }
         Ok(())
     }
 
     fn read_conninfo(&mut self, text: &str, origin: &str) -> Result<(), TargetError> {
         let malformed = |problem: String| TargetError::Malformed { origin: origin.to_owned(), problem };
+        self.guarded = text.contains('@');
         let mut rest = text.trim_start();
         while !rest.is_empty() {
             let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
@@ -153,9 +189,11 @@ impl Params {
                 // The word may be a piece of a password with a blank in it, so it is not repeated.
                 return Err(malformed("it is no postgresql:// URL, and a word in it has no =".into()));
             };
-            let (value, after) = conninfo_value(after.trim_start())
-                .ok_or_else(|| malformed(format!("the quoted value of {name} does not end")))?;
+            let (value, after) =
+                conninfo_value(after.trim_start()).ok_or_else(|| malformed("a quoted value does not end".into()))?;
             self.set(name, value, origin)?;
+            // A blank in a password ends it, when it is not quoted.
+            self.guarded |= name == "password";
             rest = after.trim_start();
         }
         Ok(())
@@ -246,13 +284,48 @@ mod tests {
             "connection parameter requirepeer in --database-url is not supported"
         );
         assert_eq!(fault("host=a replication=false foo=1"), "unknown connection parameter foo in --database-url");
+        assert_eq!(fault("password=a hsot=b"), "unknown connection parameter hsot in --database-url");
+        assert_eq!(fault("password=a foo=b"), "unknown connection parameter in --database-url");
+    }
+
+    /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>, and its parser.
+    #[test]
+    fn a_password_may_hold_what_libpq_lets_it_hold() {
+        for (text, user, pass) in [
+            ("postgresql://admin:a?hush=b@db/app", "admin", "a?hush=b"),
+            ("postgresql://admin:a#b:c&d@db/app", "admin", "a#b:c&d"),
+            ("postgresql://admin:[x]@db/app", "admin", "[x]"),
+            ("postgresql://ad?min:x@db/app", "ad?min", "x"),
+        ] {
+            let p = read(text);
+            assert_eq!(
+                (p.get("user"), password(&p), p.get("host"), p.get("dbname")),
+                (Some(user), pass, Some("db"), Some("app"))
+            );
+        }
+        assert_eq!(read("postgresql://db/app?user=admin@server").get("user"), Some("admin@server"));
     }
 
     #[test]
     fn faults_never_repeat_the_password() {
-        for text in
-            ["postgresql://u:hush%zz@h/", "postgresql://u:hush@hush@h/", "host=a password='hush", "password=a hush"]
-        {
+        for text in [
+            "postgresql://u:hush%zz@h/",
+            "postgresql://u:hush@hush@h/",
+            "host=a password='hush",
+            "password=a hush",
+            "password=a hush=b",
+            "postgresql://u:hush/x==@db/app",
+            "postgresql://u:1/hush@db/app",
+            "postgresql://u:1/hush?hush=1@db/app",
+            "postgresql://u:/hush@db/app",
+            "postgresql://u:a@hush/b@db/app",
+            "postgresql://db/app?password=a&hush=b",
+            "postgre://u:hu=hush@db/app",
+            "hush=a@db/app",
+            "host=postgresql://u:hush@db/app",
+            "port=hush@db/app",
+            "dbname=postgresql://u:hush@db/app",
+        ] {
             assert!(!fault(text).contains("hush"), "{}", fault(text));
         }
     }

@@ -99,6 +99,6 @@ mod tests {
 
     #[test]
     fn a_bad_port_names_where_it_came_from() {
-        assert_eq!(read("port=70000").unwrap_err(), "port from --database-url cannot be \"70000\"");
+        assert_eq!(read("port=70000").unwrap_err(), "port from --database-url is not valid");
     }
 }

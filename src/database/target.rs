@@ -15,7 +15,9 @@ use super::service;
 use super::sslmode::SslMode;
 use super::target_error::TargetError;
 use super::tls::{Roots, Tls, TlsSettings};
-use super::tuning::{Tuning, tls_settings, tuning};
+use super::tuning::{Tuning, Wanting, tls_settings, tuning};
+use crate::model::SecretFields;
+use crate::model::secret::Secret;
 
 /// A database, and a login. Its Debug and Display never show a password.
 #[derive(Clone)]
@@ -51,13 +53,37 @@ impl Target {
         };
         service::fill(&mut params, env, home)?;
         params.fill_from_environment(env)?;
-        Self::from_params(&params, home, None)
+        Self::from_params(&params, home)
     }
 
-    /// A login with a secret's own URL, and nothing of the environment but the root certificates and TLS settings of
-    /// `tls_from`, for what the URL does not say about TLS.
-    pub fn from_secret_url(url: &str, tls_from: &Self) -> Result<Self, TargetError> {
-        Self::from_params(&Params::parse(url, "the secret's url")?, None, Some(tls_from))
+    /// A login with what a delivered secret says: its username, password, host, port and database. Whoever may write that
+    /// secret says nothing else: no file, service, variable or option of this machine plays a part, and TLS is as our own
+    /// connection has it, or as `wanted`, what the secret should say, for a place that tenants alone connect to.
+    pub fn of_secret(&self, secret: &Secret, wanted: &SecretFields, elsewhere: bool) -> Self {
+        let SecretFields { username, host, port, database, .. } = &secret.fields;
+        let password = (secret.password.clone(), "the secret".to_owned());
+        let place = Place { host: host.clone(), hostaddr: None, port: *port, password: Some(password) };
+        let (ours, planned) = (self.sslmode(), wanted.sslmode.unwrap_or_default());
+        let settings = &self.others_tls.settings;
+        let sslmode = match (elsewhere, &settings.roots) {
+            // With everybody's certificates trusted, anything weaker would prove nothing.
+            (true, Roots::System) if planned >= SslMode::Require => SslMode::VerifyFull,
+            (true, _) => planned,
+            (false, _) => ours.max(planned),
+        };
+        let settings = TlsSettings { sslmode, direct: settings.direct && !elsewhere, ..settings.clone() };
+        let tls = if settings == self.others_tls.settings { self.others_tls.clone() } else { Tls::new(settings) };
+        Self {
+            places: vec![place],
+            user: username.clone(),
+            database: database.clone(),
+            tls: tls.clone(),
+            others_tls: tls,
+            options: None,
+            application_name: "tenantry".to_owned(),
+            tuning: Tuning { wanted: Wanting::Any, shuffle: false, ..self.tuning },
+            passed_over: None,
+        }
     }
 
     /// The same place as somebody else: without our password and without our client certificate.
@@ -91,7 +117,7 @@ impl Target {
         target
     }
 
-    fn from_params(params: &Params, home: Option<&Path>, like: Option<&Self>) -> Result<Self, TargetError> {
+    fn from_params(params: &Params, home: Option<&Path>) -> Result<Self, TargetError> {
         let user = match params.get("user") {
             Some(user) => user.to_owned(),
             None => os_user()?,
@@ -112,19 +138,12 @@ impl Target {
             }
             passed_over = file.passed_over;
         }
-        let settings = tls_settings(params, home, like.map(|like| &like.others_tls.settings))?;
-        let tls = match like {
-            Some(like) if like.others_tls.settings == settings => like.others_tls.clone(),
-            _ => Tls::new(settings),
-        };
+        let tls = Tls::new(tls_settings(params, home)?);
         let others_tls = match &tls.settings.client {
             None => tls.clone(),
             Some(_) => Tls::new(TlsSettings { client: None, ..tls.settings.clone() }),
         };
-        let mut tuning = tuning(params)?;
-        if let Some(like) = like {
-            tuning.connect_timeout = tuning.connect_timeout.or(like.tuning.connect_timeout);
-        }
+        let tuning = tuning(params)?;
         let name = params.get("application_name").or_else(|| params.get("fallback_application_name"));
         Ok(Self {
             places,
@@ -256,11 +275,19 @@ mod tests {
     #[test]
     fn a_tenants_login_takes_the_root_certificates_but_not_the_client_certificate() {
         let admin = find(Some("host=db user=a sslmode=verify-ca sslrootcert=/r sslcert=/c sslkey=/k"), &[]).unwrap();
-        let tenant = Target::from_secret_url("postgresql://t:p@pooler:6432/app", &admin).unwrap();
-        assert_eq!(tenant.sslmode(), SslMode::VerifyCa);
-        assert_eq!(tenant.tls.settings.roots, Roots::Missing("/r".into()));
-        assert_eq!(tenant.tls.settings.client, None);
-        assert_eq!(tenant.to_string(), "postgresql://t@pooler:6432/app");
+        let fields = SecretFields {
+            username: "t".into(),
+            schema: "s".into(),
+            host: "pooler".into(),
+            port: 6432,
+            database: "app".into(),
+            sslmode: Some(SslMode::Require),
+        };
+        let tenant = |elsewhere| admin.of_secret(&Secret::new("t", fields.clone(), "p".into()), &fields, elsewhere);
+        assert_eq!((tenant(false).sslmode(), tenant(true).sslmode()), (SslMode::VerifyCa, SslMode::Require));
+        assert_eq!(tenant(false).tls.settings.roots, Roots::Missing("/r".into()));
+        assert_eq!(tenant(false).tls.settings.client, None);
+        assert_eq!(tenant(false).to_string(), "postgresql://t@pooler:6432/app");
         let tenant = admin.with_credentials("t", SecretString::from("p"));
         assert_eq!((tenant.user(), &tenant.tls.settings.client), ("t", &None));
     }

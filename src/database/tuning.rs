@@ -76,29 +76,16 @@ pub(super) fn tuning(params: &Params) -> Result<Tuning, TargetError> {
     })
 }
 
-/// What is not said is taken from `like`, where there is one, and from the usual files in the home directory otherwise.
-pub(super) fn tls_settings(
-    params: &Params,
-    home: Option<&Path>,
-    like: Option<&TlsSettings>,
-) -> Result<TlsSettings, TargetError> {
+/// What is not said is taken from the usual files in the home directory.
+pub(super) fn tls_settings(params: &Params, home: Option<&Path>) -> Result<TlsSettings, TargetError> {
     let usual = |name: &str| home.map(|home| home.join(".postgresql").join(name));
-    let mut settings = like.cloned().unwrap_or_default();
-    match params.get("sslrootcert") {
-        Some("system") => settings.roots = Roots::System,
-        Some(path) => {
-            let path = PathBuf::from(path);
-            settings.roots = if path.exists() || like.is_some() { Roots::File(path) } else { Roots::Missing(path) };
-        }
-        None if like.is_none() => {
-            settings.roots = match usual("root.crt") {
-                Some(path) if path.exists() => Roots::File(path),
-                Some(path) => Roots::Missing(path),
-                None => Roots::None,
-            };
-        }
-        None => {}
-    }
+    let roots = match params.get("sslrootcert").map(PathBuf::from).or_else(|| usual("root.crt")) {
+        Some(path) if path == Path::new("system") => Roots::System,
+        Some(path) if path.exists() => Roots::File(path),
+        Some(path) => Roots::Missing(path),
+        None => Roots::None,
+    };
+    let mut settings = TlsSettings { roots, ..TlsSettings::default() };
     match params.get("sslmode") {
         Some(mode) => settings.sslmode = mode.parse().map_err(|()| params.invalid("sslmode", SslMode::EXPECTED))?,
         None if settings.roots == Roots::System => settings.sslmode = SslMode::VerifyFull,
@@ -108,11 +95,7 @@ pub(super) fn tls_settings(
     if settings.roots == Roots::System && settings.sslmode != SslMode::VerifyFull {
         return Err(params.invalid("sslmode", "verify-full where sslrootcert=system"));
     }
-    match params.get("sslcrl").map(PathBuf::from) {
-        Some(path) => settings.crl = Some(path),
-        None if like.is_none() => settings.crl = usual("root.crl").filter(|path| path.exists()),
-        None => {}
-    }
+    settings.crl = params.get("sslcrl").map(PathBuf::from).or_else(|| usual("root.crl").filter(|path| path.exists()));
     let certificate =
         params.get("sslcert").map(PathBuf::from).or_else(|| usual("postgresql.crt").filter(|path| path.exists()));
     settings.client = match certificate.filter(|_| params.get("sslcertmode") != Some("disable")) {
@@ -153,7 +136,7 @@ mod tests {
 
     fn tls(text: &str, home: Option<&Path>) -> Result<TlsSettings, String> {
         let params = Params::parse(text, "--database-url").unwrap();
-        tls_settings(&params, home, None).map_err(|error| format!("{error}: {}", error.hint().unwrap()))
+        tls_settings(&params, home).map_err(|error| format!("{error}: {}", error.hint().unwrap()))
     }
 
     #[test]

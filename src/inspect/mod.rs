@@ -38,7 +38,8 @@ pub enum Sizes {
     All,
 }
 
-/// One look at everything. Changes nothing: every transaction is READ ONLY.
+/// One look at everything. Changes nothing: every transaction is READ ONLY. `target` is the one server that `client` is
+/// connected to; see [`Target::at`].
 ///
 /// # Errors
 /// What PostgreSQL or the store answered.

@@ -6,10 +6,8 @@ use std::sync::Mutex;
 use secrecy::ExposeSecret;
 
 use crate::error::{Doing, Error};
-use crate::model::secret::{Secret, SecretHead};
-use crate::model::{
-    Desired, Observed, Registered, SecretContents, SecretFields, SecretState, State, TenantKey, Unseen,
-};
+use crate::model::secret::{Secret, SecretHead, fault_of_password};
+use crate::model::{Desired, Observed, Registered, SecretContents, SecretState, State, TenantKey, Unseen};
 use crate::secrets::{Found, SecretError, SecretStore};
 use crate::workers::lock;
 
@@ -59,7 +57,7 @@ fn look(
         if must_read(&head, expected) {
             to_read.push(expected);
         } else {
-            states.insert(path, judge(&head, expected, database, None));
+            states.insert(path, judge(&head, expected, database, None, None));
         }
     }
     let (found, unseen) = read_each(store, &to_read, database)?;
@@ -114,15 +112,15 @@ fn read_each(
                 loop {
                     let next = lock(&work).next();
                     let Some(expected) = next else { return };
-                    let result = store.read(expected.path).doing(format!("reading the secret of {}", expected.tenant));
+                    let result = read_one(store, expected).doing(format!("reading the secret of {}", expected.tenant));
                     let mut states = lock(&states);
                     match (result, states.as_mut()) {
-                        (Ok(Found::Absent), _) | (_, Err(_)) => {}
-                        (Ok(Found::Readable(head, secret)), Ok((states, _))) => {
-                            let state = judge(&head, expected, database, Some(&secret));
+                        (Ok((Found::Absent, _)), _) | (_, Err(_)) => {}
+                        (Ok((Found::Readable(head, secret), remembered)), Ok((states, _))) => {
+                            let state = judge(&head, expected, database, Some(&secret), remembered.as_ref());
                             states.insert(expected.path.to_owned(), state);
                         }
-                        (Ok(Found::Foreign { reason, .. }), Ok((states, _))) => {
+                        (Ok((Found::Foreign { reason, .. }, _)), Ok((states, _))) => {
                             states.insert(expected.path.to_owned(), SecretState::Foreign(reason));
                         }
                         (Err(Error::Secrets { source, .. }), Ok((states, first))) if source.is_denied() => {
@@ -138,10 +136,30 @@ fn read_each(
     states.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// The secret, and the version that the registry remembers where the store still has it: somebody who adds a key of their own
+/// makes a new version, and changes no password.
+fn read_one(store: &dyn SecretStore, expected: &Expected<'_>) -> Result<(Found, Option<Secret>), SecretError> {
+    let found = store.read(expected.path)?;
+    let version = expected.registered.and_then(|row| row.secret.version.as_deref());
+    let remembered = match (&found, version) {
+        (Found::Readable(head, _), Some(version)) if head.version != version => {
+            store.read_version(expected.path, version)?
+        }
+        _ => None,
+    };
+    Ok((found, remembered))
+}
+
 /// Ours, or somebody else's: a secret that names another tenant or database is not ours.
-fn judge(head: &SecretHead, expected: &Expected<'_>, database: &str, secret: Option<&Secret>) -> SecretState {
+fn judge(
+    head: &SecretHead,
+    expected: &Expected<'_>,
+    database: &str,
+    secret: Option<&Secret>,
+    remembered: Option<&Secret>,
+) -> SecretState {
     let tenant = secret.map(|s| s.tenant.as_str()).or(head.tenant.as_deref());
-    let named = secret.map(|s| s.database.as_str()).or(head.database.as_deref());
+    let named = secret.map(|s| s.fields.database.as_str()).or(head.database.as_deref());
     if let Some(other) = tenant.filter(|name| *name != expected.tenant.as_str()) {
         return SecretState::Foreign(format!("it names the tenant {other:?}"));
     }
@@ -152,13 +170,11 @@ fn judge(head: &SecretHead, expected: &Expected<'_>, database: &str, secret: Opt
         return SecretState::Foreign("it names no tenant and database of ours".into());
     }
     let contents = secret.map(|secret| SecretContents {
-        fields: SecretFields {
-            username: secret.username.clone(),
-            schema: secret.schema.clone(),
-            host: secret.host.clone(),
-            port: secret.port,
-            database: secret.database.clone(),
-        },
+        fields: secret.fields.clone(),
+        password_is_remembered_one: remembered
+            .map(|remembered| remembered.password.expose_secret() == secret.password.expose_secret()),
+        url_says_the_same: secret.url_says_the_same(),
+        unusable: fault_of_password(secret.password.expose_secret()),
         password_is_given_one: expected.given.map(|given| given.expose_secret() == secret.password.expose_secret()),
     });
     let marked = head.managed_by.as_deref() == Some(Secret::MANAGED_BY);

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{Subject, TenantKey};
+use super::{SecretFields, Server, SslMode, Subject, TenantKey};
 use crate::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -44,8 +44,11 @@ pub enum PublicSchema {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Advertise {
+    /// A name, an address or a socket's directory; default: the server that tenantry is connected to.
     pub host: Option<String>,
     pub port: Option<u16>,
+    /// Default: "disable" when tenantry's own line is not encrypted, otherwise "require".
+    pub sslmode: Option<SslMode>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +62,30 @@ pub struct SecretsPolicy {
 }
 
 impl Desired {
+    /// What the tenant's secret has to say, but for the password: planned, shown, compared and written. `remembered`: as it
+    /// was written last.
+    #[must_use]
+    pub fn secret_fields(
+        &self,
+        tenant: &Tenant,
+        server: &Server,
+        database: &str,
+        remembered: Option<&SecretFields>,
+    ) -> SecretFields {
+        // A standby's own address is for nobody who writes: whoever only looks there sees what the primary's secrets say.
+        let kept = remembered.filter(|_| server.in_recovery);
+        let by_line = if server.encrypted { SslMode::Require } else { SslMode::Disable };
+        let host = self.advertise.host.as_ref().or(kept.map(|kept| &kept.host)).unwrap_or(&server.host);
+        SecretFields {
+            username: tenant.username.clone(),
+            schema: tenant.schema.clone(),
+            host: host.clone(),
+            port: self.advertise.port.or(kept.map(|kept| kept.port)).unwrap_or(server.port),
+            database: database.to_owned(),
+            sslmode: self.advertise.sslmode.or(kept.and_then(|kept| kept.sslmode)).or(Some(by_line)),
+        }
+    }
+
     /// The statement that limits the waits for locks in a transaction.
     #[must_use]
     pub fn limits_waits(&self) -> String {

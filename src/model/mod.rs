@@ -9,6 +9,7 @@ mod observed;
 mod role;
 pub mod secret;
 mod sql;
+pub(crate) mod sslmode;
 pub mod vault;
 
 pub use acl::{Acl, AclItem, Entry, Grantee, ParseAclError};
@@ -16,4 +17,6 @@ pub use desired::*;
 pub use name::{MAX_NAME_BYTES, NameError, TenantKey, check_role_name, check_schema_name};
 pub use observed::*;
 pub use role::{GlobalDefaultAcl, Holding, Membership, Outside, Role};
+pub use secret::SecretFields;
 pub use sql::{ident, literal, qualified};
+pub use sslmode::SslMode;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Acl, OnRemove, PasswordSource, Role, TenantKey};
+use super::{Access, Acl, OnRemove, PasswordSource, Role, SecretFields, TenantKey};
 
 /// What one look found.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +63,10 @@ pub struct Server {
     /// Where secrets send tenants, unless `advertise` says otherwise.
     pub host: String,
     pub port: u16,
+    /// Whether our own line to it is.
+    pub encrypted: bool,
+    /// A standby: nothing can be changed here.
+    pub in_recovery: bool,
     pub admin: Admin,
     /// The role of the session, when that may only look: then `admin` is the keeper, for whom the plan is made.
     pub reader: Option<String>,
@@ -342,16 +346,6 @@ pub struct RegisteredSecret {
     pub fields: SecretFields,
 }
 
-/// All of a secret but the password.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SecretFields {
-    pub username: String,
-    pub schema: String,
-    pub host: String,
-    pub port: u16,
-    pub database: String,
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     #[default]
@@ -577,6 +571,13 @@ pub enum SecretState {
 #[derive(Clone, Debug)]
 pub struct SecretContents {
     pub fields: SecretFields,
+    /// Whether its password is the one of the version that the registry remembers, so that only other keys were changed;
+    /// `None` when that is not known.
+    pub password_is_remembered_one: Option<bool>,
+    /// Whether its url is what its other keys give.
+    pub url_says_the_same: bool,
+    /// Why nobody could log in with its password.
+    pub unusable: Option<&'static str>,
     /// Whether its password is the one `password_from` gives; `None` when none is given.
     pub password_is_given_one: Option<bool>,
 }

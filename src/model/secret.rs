@@ -8,22 +8,38 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::SslMode;
+
+/// The keys of the document that are ours.
+const KEYS: [&str; 8] = ["tenant", "username", "password", "schema", "host", "port", "database", "url"];
+
 /// What a URL's userinfo and path may hold unescaped in every client: RFC 3986's unreserved characters, nothing more.
 /// JDBC and node-postgres disagree about the sub-delimiters, so those are always escaped.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What a secret says, but for the password: the one place that its url is made of too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretFields {
+    pub username: String,
+    pub schema: String,
+    pub host: String,
+    pub port: u16,
+    pub database: String,
+    /// Always written. `None` of a secret that was read: its url says none, or is not what the other keys give; of one that
+    /// the registry remembers: it was written before this was noted.
+    pub sslmode: Option<SslMode>,
+}
 
 /// What a tenant needs to reach its schema.
 #[derive(Clone)]
 pub struct Secret {
     pub tenant: String,
-    pub username: String,
+    pub fields: SecretFields,
     pub password: SecretString,
-    pub schema: String,
-    pub host: String,
-    pub port: u16,
-    pub database: String,
-    /// Holds the password: as secret as that.
+    /// Holds the password: as secret as that. As it stands in the document, whatever the other keys say.
     pub url: SecretString,
+    /// Keys that others added, as they are. May hold anything: as secret as the password.
+    pub others: Map<String, Value>,
 }
 
 /// What is known of a stored secret without reading it.
@@ -50,38 +66,38 @@ impl Secret {
     /// The value of `managed_by` in what tenantry writes.
     pub const MANAGED_BY: &'static str = "tenantry";
 
-    #[expect(clippy::too_many_arguments, reason = "the keys of the document, in its order")]
-    pub fn new(
-        tenant: impl Into<String>,
-        username: impl Into<String>,
-        password: SecretString,
-        schema: impl Into<String>,
-        host: impl Into<String>,
-        port: u16,
-        database: impl Into<String>,
-        sslmode: Option<&str>,
-    ) -> Self {
-        let (username, host, database) = (username.into(), host.into(), database.into());
-        let url = postgresql_url(&username, &password, &host, port, &database, sslmode);
-        Self { tenant: tenant.into(), username, password, schema: schema.into(), host, port, database, url }
+    pub fn new(tenant: impl Into<String>, fields: SecretFields, password: SecretString) -> Self {
+        let url = postgresql_url(&fields, &password, fields.sslmode);
+        Self { tenant: tenant.into(), fields, password, url, others: Map::new() }
+    }
+
+    /// With the keys that others added to the document before.
+    #[must_use]
+    pub fn with_others(mut self, others: Map<String, Value>) -> Self {
+        self.others = others;
+        self
     }
 
     /// The document of the store. Plain text from here on: hand it to the store and to nothing else.
     pub fn to_json(&self) -> Map<String, Value> {
+        let SecretFields { username, schema, host, port, database, sslmode: _ } = &self.fields;
         let mut document = Map::new();
         let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
         put("tenant", self.tenant.as_str().into());
-        put("username", self.username.as_str().into());
+        put("username", username.as_str().into());
         put("password", self.password.expose_secret().into());
-        put("schema", self.schema.as_str().into());
-        put("host", self.host.as_str().into());
-        put("port", self.port.into());
-        put("database", self.database.as_str().into());
+        put("schema", schema.as_str().into());
+        put("host", host.as_str().into());
+        put("port", (*port).into());
+        put("database", database.as_str().into());
         put("url", self.url.expose_secret().into());
+        for (key, value) in self.others.iter().filter(|(key, _)| !KEYS.contains(&key.as_str())) {
+            put(key, value.clone());
+        }
         document
     }
 
-    /// Reads the document back. Keys it does not know are somebody's notes, and are let be.
+    /// Reads the document back. Keys it does not know are somebody's notes, and stay.
     pub fn from_json(document: &Value) -> Result<Self, NotASecret> {
         let Some(document) = document.as_object() else {
             return Err(NotASecret { faults: vec!["not a JSON object".to_owned()] });
@@ -98,24 +114,28 @@ impl Secret {
                 String::new()
             }
         };
-        let (tenant, username, password) = (text("tenant"), text("username"), text("password"));
+        let (tenant, username, password) = (text("tenant"), text("username"), SecretString::from(text("password")));
         let (schema, host, database, url) = (text("schema"), text("host"), text("database"), text("url"));
-        let port = match document.get("port") {
-            Some(port) => port.as_u64().and_then(|port| u16::try_from(port).ok()),
-            None => None,
+        let port = document.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+        let (Some(port), true) = (port, faults.is_empty()) else {
+            if port.is_none() {
+                let fault = if document.contains_key("port") { "is not a port number" } else { "is missing" };
+                faults.push(format!("key \"port\" {fault}"));
+            }
+            return Err(NotASecret { faults });
         };
-        match (port, document.contains_key("port")) {
-            (Some(port), _) if faults.is_empty() => {
-                Ok(Self { tenant, username, password: password.into(), schema, host, port, database, url: url.into() })
-            }
-            (port, present) => {
-                if port.is_none() {
-                    let fault = if present { "is not a port number" } else { "is missing" };
-                    faults.push(format!("key \"port\" {fault}"));
-                }
-                Err(NotASecret { faults })
-            }
-        }
+        let mut fields = SecretFields { username, schema, host, port, database, sslmode: None };
+        let says = |mode: &SslMode| postgresql_url(&fields, &password, Some(*mode)).expose_secret() == url;
+        fields.sslmode = SslMode::ALL.into_iter().find(says);
+        let others = document.iter().filter(|(key, _)| !KEYS.contains(&key.as_str()));
+        let others = others.map(|(key, value)| (key.clone(), value.clone())).collect();
+        Ok(Self { tenant, fields, password, url: url.into(), others })
+    }
+
+    /// Whether the url is what the other keys give.
+    pub fn url_says_the_same(&self) -> bool {
+        self.fields.sslmode.is_some()
+            || postgresql_url(&self.fields, &self.password, None).expose_secret() == self.url.expose_secret()
     }
 
     /// Whether both deliver the very same credentials.
@@ -124,14 +144,21 @@ impl Secret {
     }
 }
 
-fn postgresql_url(
-    username: &str,
-    password: &SecretString,
-    host: &str,
-    port: u16,
-    database: &str,
-    sslmode: Option<&str>,
-) -> SecretString {
+/// Why nobody can log in with a password; `None` for one that serves. What SASLprep (RFC 4013) leaves nothing of is an
+/// empty password to some clients, and itself to others.
+pub fn fault_of_password(password: &str) -> Option<&'static str> {
+    match password {
+        "" => Some("is empty"),
+        text if text.contains('\0') => Some("holds a NUL character"),
+        text if stringprep::saslprep(text).is_ok_and(|prepared| prepared.is_empty()) => {
+            Some("holds only characters that do not count (SASLprep)")
+        }
+        _ => None,
+    }
+}
+
+fn postgresql_url(fields: &SecretFields, password: &SecretString, sslmode: Option<SslMode>) -> SecretString {
+    let SecretFields { username, host, port, database, .. } = fields;
     let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
     let host = if host.contains(':') && !host.starts_with('/') {
         // An IPv6 address; RFC 6874 escapes the "%" of its zone.
@@ -147,21 +174,14 @@ fn postgresql_url(
     );
     if let Some(sslmode) = sslmode {
         url.push_str("?sslmode=");
-        url.push_str(&escaped(sslmode));
+        url.push_str(sslmode.as_str());
     }
     url.into()
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret")
-            .field("tenant", &self.tenant)
-            .field("username", &self.username)
-            .field("schema", &self.schema)
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("database", &self.database)
-            .finish_non_exhaustive()
+        f.debug_struct("Secret").field("tenant", &self.tenant).field("fields", &self.fields).finish_non_exhaustive()
     }
 }
 
@@ -172,14 +192,21 @@ mod tests {
 
     use super::*;
 
-    fn secret(password: &str, host: &str, sslmode: Option<&str>) -> Secret {
-        let password = SecretString::from(password);
-        Secret::new("acme", "acme_user", password, "tenant_acme", host, 5432, "app", sslmode)
+    fn secret(password: &str, host: &str, sslmode: Option<SslMode>) -> Secret {
+        let fields = SecretFields {
+            username: "acme_user".into(),
+            schema: "tenant_acme".into(),
+            host: host.into(),
+            port: 5432,
+            database: "app".into(),
+            sslmode,
+        };
+        Secret::new("acme", fields, SecretString::from(password))
     }
 
     #[test]
     fn the_url_escapes_whatever_a_password_holds() {
-        let url = secret("p@ss:w/o?r#d%é ", "db.internal", Some("verify-full")).url;
+        let url = secret("p@ss:w/o?r#d%é ", "db.internal", Some(SslMode::VerifyFull)).url;
         assert_eq!(
             url.expose_secret(),
             "postgresql://acme_user:p%40ss%3Aw%2Fo%3Fr%23d%25%C3%A9%20@db.internal:5432/app?sslmode=verify-full"
@@ -222,10 +249,56 @@ mod tests {
         assert_eq!(fault, "not a JSON object");
     }
 
+    #[test]
+    fn a_url_that_is_not_what_the_keys_give_is_known_for_one() {
+        let read = |change: &dyn Fn(&mut Map<String, Value>)| {
+            let mut document = secret("x", "h", Some(SslMode::Require)).to_json();
+            change(&mut document);
+            Secret::from_json(&Value::Object(document)).unwrap()
+        };
+        let as_written = read(&|_| {});
+        assert_eq!((as_written.fields.sslmode, as_written.url_says_the_same()), (Some(SslMode::Require), true));
+        for (key, value) in [("password", "y"), ("host", "other"), ("username", "admin"), ("database", "other")] {
+            let changed = read(&|document| drop(document.insert(key.into(), value.into())));
+            assert_eq!((changed.fields.sslmode, changed.url_says_the_same()), (None, false), "{key}");
+        }
+        for more in ["?sslmode=require&hostaddr=127.0.0.1", "?passfile=/home/ops/.pgpass", "?sslmode=none"] {
+            let changed = read(&|document| {
+                let url = document["url"].as_str().unwrap().replace("?sslmode=require", more);
+                document.insert("url".into(), url.into());
+            });
+            assert_eq!((changed.fields.sslmode, changed.url_says_the_same()), (None, false), "{more}");
+        }
+        let older = Secret::from_json(&Value::Object(secret("x", "h", None).to_json())).unwrap();
+        assert_eq!((older.fields.sslmode, older.url_says_the_same()), (None, true));
+    }
+
+    #[test]
+    fn keys_of_others_stay_and_never_replace_ours() {
+        let mut document = secret("x", "h", None).to_json();
+        document.insert("team".into(), json!({"name": "blue"}));
+        let read = Secret::from_json(&Value::Object(document)).unwrap();
+        let mut others = read.others;
+        others.insert("password".into(), "theirs".into());
+        let again = secret("y", "h", None).with_others(others).to_json();
+        assert_eq!((&again["team"]["name"], &again["password"]), (&json!("blue"), &json!("y")));
+    }
+
+    #[test]
+    fn a_password_that_nobody_can_use_is_known_for_one() {
+        for text in ["", "\0", "a\0b", "\u{ad}", "\u{ad}\u{feff}"] {
+            assert!(fault_of_password(text).is_some(), "{text:?}");
+        }
+        for text in ["x", " ", "\u{ad}x", "naïve Ⅸ", "\u{1}"] {
+            assert_eq!(fault_of_password(text), None, "{text:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_url_parses_back_to_what_went_in(password in "[ -~é→]{1,64}", username in "[a-zA-Z@/ :]{1,20}") {
-            let secret = Secret::new("t", &*username, SecretString::from(password.as_str()), "s", "h", 1, "d", None);
+            let fields = SecretFields { username: username.clone(), ..secret("", "h", None).fields };
+            let secret = Secret::new("t", fields, SecretString::from(password.as_str()));
             let url = url::Url::parse(secret.url.expose_secret()).unwrap();
             let decoded = |text| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
             prop_assert_eq!(decoded(url.password().unwrap()), password);
@@ -237,7 +310,9 @@ mod tests {
             let secret = secret(&password, "h", None);
             let mut document = secret.to_json();
             document.insert("note".to_owned(), "somebody's own".into());
-            prop_assert!(Secret::from_json(&Value::Object(document)).unwrap().same_as(&secret));
+            let read = Secret::from_json(&Value::Object(document)).unwrap();
+            prop_assert!(read.others.contains_key("note"));
+            prop_assert!(read.with_others(Map::new()).same_as(&secret));
         }
     }
 }

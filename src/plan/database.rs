@@ -92,12 +92,7 @@ fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
 }
 
 /// What one tenant makes in a schema of everybody's search_path, another one runs.
-fn may_not_make(
-    name: &str,
-    found: &SharedSchema,
-    changes: &mut Vec<DatabaseChange>,
-    hazards: &mut Vec<Hazard>,
-) {
+fn may_not_make(name: &str, found: &SharedSchema, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     // Schema public has a key of its own.
     if name == "public" || !found.acl.of_public().contains('C') {
         return;

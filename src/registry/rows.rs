@@ -7,7 +7,7 @@ use postgres::Transaction;
 use crate::error::{Doing, Error};
 use crate::model::{
     Access, FormerSecret, MadeObject, OnRemove, PasswordSource, Registered, RegisteredSecret, Registry, SecretFields,
-    State, TenantKey,
+    SslMode, State, TenantKey,
 };
 
 const READ: &str = include_str!("../inspect/sql/registry.sql");
@@ -15,14 +15,15 @@ const READ: &str = include_str!("../inspect/sql/registry.sql");
 /// An owner role that a row names is known by that.
 const UPSERT: &str = "WITH known AS (DELETE FROM tenantry.former_owners WHERE role = $4) INSERT INTO tenantry.tenants (tenant, schema_name, username, owner, access, state, on_remove, protected, \
      password_source, secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, \
-     secret_database, secret_place, password_changed_at, schema_oid) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, CASE WHEN $19 THEN pg_catalog.now() END, \
+     secret_database, secret_place, secret_sslmode, password_changed_at, schema_oid) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, CASE WHEN $20 THEN pg_catalog.now() END, \
      (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $2::text::name)) \
      ON CONFLICT (tenant) DO UPDATE SET schema_name = excluded.schema_name, username = excluded.username, owner = excluded.owner, \
      access = excluded.access, state = excluded.state, on_remove = excluded.on_remove, protected = excluded.protected, \
      password_source = excluded.password_source, secret_store = excluded.secret_store, secret_path = excluded.secret_path, \
      secret_version = excluded.secret_version, secret_username = excluded.secret_username, secret_schema = excluded.secret_schema, \
      secret_host = excluded.secret_host, secret_port = excluded.secret_port, secret_database = excluded.secret_database, secret_place = excluded.secret_place, \
+     secret_sslmode = excluded.secret_sslmode, \
      updated_at = pg_catalog.now(), schema_oid = excluded.schema_oid, deputy = NULL, \
      password_changed_at = coalesce(excluded.password_changed_at, tenants.password_changed_at)";
 
@@ -93,6 +94,10 @@ pub(super) fn read(
                     host: row.get("secret_host"),
                     port: u16::try_from(row.get::<_, i32>("secret_port")).map_err(|_| unknown())?,
                     database: row.get("secret_database"),
+                    sslmode: match row.get::<_, Option<String>>("secret_sslmode") {
+                        Some(mode) => Some(mode.parse().map_err(|()| unknown())?),
+                        None => None,
+                    },
                 },
             },
             password_source,
@@ -132,6 +137,7 @@ pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), po
             &i32::from(secret.fields.port),
             &secret.fields.database,
             &secret.place,
+            &secret.fields.sslmode.map(SslMode::as_str),
             &row.password_changed,
         ],
     )?;
@@ -147,13 +153,14 @@ pub fn rotate(
     tenant: &TenantKey,
     secret: &RegisteredSecret,
 ) -> Result<(), postgres::Error> {
-    let SecretFields { username, schema, host, port, database } = &secret.fields;
+    let SecretFields { username, schema, host, port, database, sslmode } = &secret.fields;
+    let sslmode = sslmode.map(SslMode::as_str);
     transaction
         .execute(
             "UPDATE tenantry.tenants SET password_source = 'generated', password_changed_at = pg_catalog.now(), \
              updated_at = pg_catalog.now(), secret_place = $2, secret_username = $3, secret_schema = $4, secret_host = $5, \
-             secret_port = $6, secret_database = $7 WHERE tenant = $1",
-            &[&tenant.as_str(), &secret.place, username, schema, host, &i32::from(*port), database],
+             secret_port = $6, secret_database = $7, secret_sslmode = $8 WHERE tenant = $1",
+            &[&tenant.as_str(), &secret.place, username, schema, host, &i32::from(*port), database, &sslmode],
         )
         .map(drop)
 }

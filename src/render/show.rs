@@ -3,7 +3,7 @@
 mod desired;
 mod observed;
 
-use crate::model::{Access, Desired, Observed, Server, Tenant, TenantKey};
+use crate::model::{Access, Desired, Observed, SecretFields, Server, Tenant, TenantKey};
 use crate::plan::in_words;
 
 use super::page::Page;
@@ -55,6 +55,19 @@ fn declared_holders(tenant: &Tenant, server: &Server, tenants: &str, keepers: &s
     // The order the observed side has: by name.
     holders.sort();
     if holders.is_empty() { "none".to_owned() } else { holders.join("; ") }
+}
+
+/// What a secret says, as it should be or as it is.
+fn secret_fields(page: &mut Page, fields: &SecretFields) {
+    let SecretFields { username, schema, host, port, database, sslmode } = fields;
+    page.line(2, format!("username {}", one_line(username)));
+    page.line(2, format!("schema {}", one_line(schema)));
+    page.line(2, format!("host {}", one_line(host)));
+    page.line(2, format!("port {port}"));
+    page.line(2, format!("database {}", one_line(database)));
+    if let Some(sslmode) = sslmode {
+        page.line(2, format!("sslmode {sslmode}"));
+    }
 }
 
 /// A name or value as one line: it may hold anything.

@@ -149,7 +149,7 @@ impl Server {
         let started = Instant::now();
         // The server writes its state into the file's eighth line.
         while !read_a_little(&status_file)
-            .is_ok_and(|text| text.lines().nth(7).is_some_and(|state| state.trim() == "ready"))
+            .is_ok_and(|text| text.lines().nth(7).is_some_and(|state| ["ready", "standby"].contains(&state.trim())))
         {
             let ended = child.try_wait().map_err(io("wait for postgres"))?;
             if ended.is_some() || started.elapsed() > PATIENCE {

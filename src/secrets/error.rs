@@ -28,7 +28,7 @@ pub enum SecretError {
     #[error("login to the secret store by {method} (mounted at auth/{mount}) failed: {reason}")]
     LoginFailed { method: &'static str, mount: String, reason: String },
 
-    #[error("no token for the secret store")]
+    #[error("no token for the secret store, and it does not answer without one")]
     NoToken,
 
     #[error("the token for the secret store is expired, revoked or not one of this server")]

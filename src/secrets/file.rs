@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,14 +18,19 @@ use crate::private;
 /// What a file is called until it is whole. No tenant's secret begins with a dot.
 const TEMPORARY: &str = ".tenantry-";
 
+/// More than any secret takes, with what others add to it.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
 /// A directory of secrets. `tenants/acme` is `DIR/tenants/acme.json`.
 pub struct FileStore {
     dir: PathBuf,
+    /// That others can read a file is said of one.
+    warned: AtomicBool,
 }
 
 impl FileStore {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self { dir: dir.into(), warned: AtomicBool::new(false) }
     }
 
     fn file(&self, path: &str) -> Result<PathBuf, SecretError> {
@@ -46,16 +52,29 @@ impl FileStore {
 
     fn load(&self, path: &str) -> Result<Option<(SecretHead, Value)>, SecretError> {
         let file = self.file(path)?;
-        let (text, modified) = match fs::read(&file) {
-            Ok(text) => (Zeroizing::new(text), file.metadata().and_then(|at| at.modified())),
+        let opened = private::open_at_once(&file).and_then(|opened| Ok((opened.metadata()?, opened)));
+        let (metadata, opened) = match opened {
+            Ok((metadata, opened)) if metadata.is_file() => (metadata, opened),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("read", &file)(error)),
+            Err(error) if !fs::symlink_metadata(&file).is_ok_and(|at| !at.is_file()) => {
+                return Err(failed("read", &file)(error));
+            }
+            // A pipe, a socket, a directory: somebody else's, and nothing to wait for.
+            _ => return Ok(Some((document::head(&Value::Null), Value::Null))),
         };
-        private::warn_if_readable_by_others(&file);
+        let mut text = Zeroizing::new(Vec::new());
+        opened.take(MOST_BYTES).read_to_end(&mut text).map_err(failed("read", &file))?;
+        if private::is_open_to_others(&file) && !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "others can read {} and perhaps more; type: chmod -R go= {}",
+                file.display(),
+                self.dir.display()
+            );
+        }
         // What is no JSON is not ours to judge, only to leave alone: a null has none of our keys.
         let value = serde_json::from_slice(&text).unwrap_or(Value::Null);
         let mut head = document::head(&value);
-        head.created = modified.ok().and_then(|time| Timestamp::try_from(time).ok());
+        head.created = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
         Ok(Some((head, value)))
     }
 
@@ -95,6 +114,13 @@ impl SecretStore for FileStore {
         if made == self.dir {
             NamedTempFile::new_in(made).map_err(failed("write in", made))?;
             private::warn_if_readable_by_others(made);
+            if let Some(parent) = private::parent_open_to_others(made) {
+                tracing::warn!(
+                    "others can put another directory in the place of {}; type: chmod o-w {}",
+                    made.display(),
+                    parent.display()
+                );
+            }
         }
         Ok(())
     }
@@ -121,7 +147,11 @@ impl SecretStore for FileStore {
     fn read(&self, path: &str) -> Result<Found, SecretError> {
         Ok(match self.load(path)? {
             None => Found::Absent,
-            Some((head, Value::Null)) => Found::Foreign { head, reason: "not a JSON document".to_owned() },
+            Some((head, Value::Null)) => {
+                let is_file = self.file(path)?.is_file();
+                let reason = if is_file { "not a JSON document" } else { "not a file" };
+                Found::Foreign { head, reason: reason.to_owned() }
+            }
             Some((head, value)) => document::found(head, &value),
         })
     }

@@ -2,9 +2,18 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::model::{SecretFields, SslMode};
 
 fn secret(password: &str) -> Secret {
-    Secret::new("acme", "acme_user", password.into(), "tenant_acme", "h", 5432, "app", None)
+    let fields = SecretFields {
+        username: "acme_user".into(),
+        schema: "tenant_acme".into(),
+        host: "h".into(),
+        port: 5432,
+        database: "app".into(),
+        sslmode: Some(SslMode::Disable),
+    };
+    Secret::new("acme", fields, password.into())
 }
 
 fn mode(path: &Path) -> u32 {
@@ -102,6 +111,20 @@ fn somebody_elses_file_is_foreign_and_never_overwritten() {
         assert!(!reason.contains("hunter2"), "{reason}");
         assert_eq!((head.version.as_str(), head.managed_by), ("0", None));
         assert!(matches!(store.write("acme", &secret("x"), None), Err(SecretError::CheckAndSet { .. })));
+    }
+}
+
+#[test]
+fn what_is_no_file_is_foreign_and_holds_nobody_up() {
+    let (_dir, store) = store();
+    fs::create_dir_all(store.dir.join("directory.json")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(store.dir.join("pipe.json")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(store.dir.join("socket.json")).unwrap();
+    for path in ["directory", "pipe", "socket"] {
+        let Found::Foreign { reason, .. } = store.read(path).unwrap() else { panic!("{path}") };
+        assert_eq!(reason, "not a file", "{path}");
+        assert_eq!(store.heads(&[path.to_owned()]).unwrap()[path].managed_by, None);
+        assert!(matches!(store.write(path, &secret("x"), None), Err(SecretError::CheckAndSet { .. })), "{path}");
     }
 }
 

@@ -19,6 +19,7 @@ use crate::model::vault::VaultSettings;
 
 /// What is at a path.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way to whoever asked")]
 pub enum Found {
     /// Nothing, or nothing that lives: a soft-deleted version counts as gone.
     Absent,
@@ -45,6 +46,11 @@ pub trait SecretStore: Send + Sync {
     fn heads(&self, paths: &[String]) -> Result<BTreeMap<String, SecretHead>, SecretError>;
 
     fn read(&self, path: &str) -> Result<Found, SecretError>;
+
+    /// An earlier version, where the store keeps them and still has this one.
+    fn read_version(&self, _path: &str, _version: &str) -> Result<Option<Secret>, SecretError> {
+        Ok(None)
+    }
 
     /// Check-and-set. `expected` is the live version to replace; `None` means that there must be none.
     fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError>;
@@ -121,7 +127,13 @@ mod document {
 
     pub(super) fn found(head: SecretHead, document: &Value) -> Found {
         match Secret::from_json(document) {
-            Ok(secret) => Found::Readable(head, secret),
+            Ok(mut secret) => {
+                // Ours, and counted again at the next write: not keys that others added.
+                if document.get("managed_by").is_some_and(|by| by == Secret::MANAGED_BY) {
+                    secret.others.retain(|key, _| !["managed_by", "version"].contains(&key.as_str()));
+                }
+                Found::Readable(head, secret)
+            }
             Err(fault) => Found::Foreign { head, reason: fault.to_string() },
         }
     }

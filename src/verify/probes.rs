@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use postgres::{Client, Transaction};
 use rand::RngExt;
-use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::{Verify, neighbours};
-use crate::database::{DatabaseError, Target};
+use crate::database::DatabaseError;
 use crate::model::{Access, Tenant, TenantKey, ident, qualified};
 use crate::secrets::Found;
 
@@ -80,8 +79,15 @@ impl Probes<'_> {
             Found::Absent => return Err(format!("there is no secret at {}", self.verify.store.locate(path))),
             Found::Foreign { reason, .. } => return Err(format!("the secret at {path} is not ours: {reason}")),
         };
-        let target = Target::from_secret_url(secret.url.expose_secret(), self.verify.target)
-            .map_err(|error| format!("the secret's url: {error}"))?;
+        let (desired, observed) = (self.verify.desired, self.verify.observed);
+        let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&self.tenant.key));
+        let remembered = remembered.map(|row| &row.secret.fields);
+        let wanted = desired.secret_fields(self.tenant, &observed.server, &observed.database.name, remembered);
+        if !secret.url_says_the_same() {
+            return Err("the secret's url is not what its other keys give; tenantry apply writes it again".into());
+        }
+        // Not by the url: whoever may write the secret could name our own password file in it.
+        let target = self.verify.target.of_secret(&secret, &wanted, desired.advertise.host.is_some());
         target.connect().map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("{error}{cause}")

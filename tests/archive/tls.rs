@@ -39,6 +39,9 @@ fn encryption_and_verification_carry_over() {
     fleet.env.insert("TENANTRY_PG_BINDIR".into(), of_the_distribution().dir().to_string_lossy().into_owned());
     fleet.declare("tl-one = {}");
     fleet.apply();
+    // Our own line is encrypted, so tenants' are to be; and a login with the secret is as strict as ours.
+    assert!(fleet.secret("tl-one")["url"].as_str().unwrap().ends_with("?sslmode=require"));
+    fleet.settled();
     fleet.execute("INSERT INTO tenant_tl_one.users VALUES ('kept')");
     fleet.declare("");
     fleet.run(&REMOVE).ends(0);

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use tenantry::database::Target;
+use tenantry::model::secret::Secret;
+use tenantry::model::{SecretFields, SslMode};
 use tenantry::sandbox::Server;
 
 use super::certificates::{self, Authority, Leaf};
@@ -184,8 +185,16 @@ fn a_tenants_secret_logs_in_under_the_admins_root_certificates() {
     let admin_url = format!("postgresql://postgres@localhost/postgres?sslmode=verify-full&sslrootcert={ours}");
     let admin = nobody().find(Some(&admin_url));
     let secret = |host: &str| {
-        let url = format!("postgresql://postgres:{}@{host}:{}/postgres", it.server.password(), it.server.port());
-        Target::from_secret_url(&url, &admin).unwrap().connect().map(|_| ()).map_err(|error| told(&error))
+        let fields = SecretFields {
+            username: "postgres".into(),
+            schema: "public".into(),
+            host: host.into(),
+            port: it.server.port(),
+            database: "postgres".into(),
+            sslmode: Some(SslMode::Require),
+        };
+        let secret = Secret::new("acme", fields.clone(), it.server.password().into());
+        admin.of_secret(&secret, &fields, false).connect().map(|_| ()).map_err(|error| told(&error))
     };
     assert_eq!(secret("localhost"), Ok(()));
     assert!(secret("127.0.0.1").unwrap_err().contains("not valid for name"));

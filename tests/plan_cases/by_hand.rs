@@ -3,10 +3,11 @@
 use tenantry::model::{
     Acl, Applied, Column, DefaultAcl, Dependent, Entry, Extension, Foreign, FormerSecret, Grantee, Group, History,
     Keeper, Membership, ObjectGroup, ObjectKind, Observed, PublicState, RegistryObject, RegistrySchema, Role, Schema,
-    SecretContents, SecretState, SharedSchema, State, TenantKey,
+    SecretState, SharedSchema, State, TenantKey,
 };
 
 use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
+use crate::support_as_applied::contents_of;
 
 /// Changes the observed state as each line says.
 pub fn carry_out(commands: &str, observed: &mut Observed) {
@@ -301,13 +302,27 @@ fn secret(observed: &mut Observed, path: &str, words: &[&str]) -> Option<()> {
             drop(observed.secrets.insert(path.into(), state));
         }
         // A new version with another password, or another username too.
-        ["changed"] | ["changed", "to", "username", _] => {
+        ["changed"]
+        | ["changed", "to", "username", _]
+        | ["patched"]
+        | ["has", "another", "url"]
+        | ["has", "an", "empty", "password"] => {
             let rows = observed.registry.as_ref()?.tenants.values();
             let mut fields = rows.map(|row| &row.secret).find(|secret| secret.path == path)?.fields.clone();
             if let ["changed", "to", "username", username] = words {
                 fields.username = (*username).into();
             }
-            let contents = Some(SecretContents { fields, password_is_given_one: None });
+            let mut contents = contents_of(fields, None);
+            match words {
+                ["patched"] => contents.password_is_remembered_one = Some(true),
+                ["has", "another", "url"] => {
+                    (contents.url_says_the_same, contents.fields.sslmode) = (false, None);
+                    contents.password_is_remembered_one = Some(true);
+                }
+                ["has", ..] => contents.unusable = Some("is empty"),
+                _ => {}
+            }
+            let contents = Some(contents);
             drop(
                 observed.secrets.insert(
                     path.into(),

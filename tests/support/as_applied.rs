@@ -21,6 +21,8 @@ pub fn server(version_num: i32, superuser: bool) -> Server {
         logged_by: Vec::new(),
         host: "db.internal".into(),
         port: 5432,
+        encrypted: true,
+        in_recovery: false,
         admin: Admin {
             name: "admin".into(),
             superuser,
@@ -93,10 +95,7 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
         }
         let schema = Schema { oid, ..schema(desired, &observed, tenant) };
         observed.schemas.insert(tenant.schema.clone(), schema);
-        let contents = tenant
-            .password
-            .as_ref()
-            .map(|_| SecretContents { fields: fields(desired, &observed, tenant), password_is_given_one: Some(true) });
+        let contents = tenant.password.as_ref().map(|_| contents_of(fields(desired, &observed, tenant), Some(true)));
         let secret = SecretState::Ours { version: "1".into(), created: None, marked: true, contents };
         observed.secrets.insert(tenant.secret_path.clone(), secret);
     }
@@ -114,19 +113,24 @@ pub fn judge_given_passwords(observed: &mut Observed, before: &Desired, after: &
         let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
         let Some(remembered) = row.map(|row| row.secret.fields.clone()) else { continue };
         if let Some(SecretState::Ours { contents, .. }) = observed.secrets.get_mut(&tenant.secret_path) {
-            *contents = Some(SecretContents { fields: remembered, password_is_given_one: Some(same) });
+            *contents = Some(contents_of(remembered, Some(same)));
         }
     }
 }
 
-fn fields(desired: &Desired, observed: &Observed, tenant: &Tenant) -> SecretFields {
-    SecretFields {
-        username: tenant.username.clone(),
-        schema: tenant.schema.clone(),
-        host: desired.advertise.host.clone().unwrap_or_else(|| observed.server.host.clone()),
-        port: desired.advertise.port.unwrap_or(observed.server.port),
-        database: observed.database.name.clone(),
+/// As a look finds a secret that nobody spoiled.
+pub fn contents_of(fields: SecretFields, password_is_given_one: Option<bool>) -> SecretContents {
+    SecretContents {
+        fields,
+        password_is_remembered_one: None,
+        url_says_the_same: true,
+        unusable: None,
+        password_is_given_one,
     }
+}
+
+fn fields(desired: &Desired, observed: &Observed, tenant: &Tenant) -> SecretFields {
+    desired.secret_fields(tenant, &observed.server, &observed.database.name, None)
 }
 
 fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {

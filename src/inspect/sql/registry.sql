@@ -4,6 +4,7 @@ SELECT tenant, schema_name, schema_oid, username, owner, access, state, on_remov
        created_at, password_changed_at,
        -- Through to_jsonb: a registry that waits for its upgrade has no such column yet.
        to_jsonb(t) ->> 'deputy' AS deputy,
-       to_jsonb(t) ->> 'secret_place' AS secret_place
+       to_jsonb(t) ->> 'secret_place' AS secret_place,
+       to_jsonb(t) ->> 'secret_sslmode' AS secret_sslmode
 FROM tenantry.tenants t
 ORDER BY tenant

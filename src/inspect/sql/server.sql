@@ -14,6 +14,9 @@ SELECT current_setting('server_version_num')::int AS version_num,
                           ('log_min_duration_statement', current_setting('log_min_duration_statement'), '-1'),
                           ('log_min_duration_sample', current_setting('log_min_duration_sample'), '-1')) AS s (name, value, quiet)
              WHERE s.value <> s.quiet ORDER BY s.name) AS logged_by,
+       -- Of this session; the default of what secrets ask for.
+       coalesce((SELECT s.ssl FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()), false) AS encrypted,
+       pg_is_in_recovery() AS in_recovery,
        d.datname::text AS database,
        r.rolname::text AS admin,
        nullif(me.rolname, r.rolname)::text AS reader,

@@ -96,6 +96,12 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             _ => (Password::Generated, true, "newly generated"),
         },
         (None, Some(secret)) => {
+            if let Some(fault) = secret.contents().and_then(|contents| contents.unusable) {
+                return Err(Blocked::new(
+                    format!("the password in the secret at {} {fault}", tenant.secret_path),
+                    format!("put another one there, or have one made: tenantry rotate {}", tenant.key),
+                ));
+            }
             let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
             let stale = stale(remembered, secret, &wanted);
             match registered {
@@ -121,7 +127,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         draft.hazard(
             HazardKind::ChangesCredentials,
             format!(
-                "the secret will lead to {}:{} and no longer to {}:{}; if that is only how this run gets there (a tunnel), set [database] advertise",
+                "the secret will lead to {}:{} and no longer to {}:{}; if that is only how this run gets there (a tunnel), or moves with a fail-over, set [database] advertise",
                 wanted.host, wanted.port, known.host, known.port
             ),
         );
@@ -219,16 +225,10 @@ pub(in crate::plan) fn deletion(path: &str, expected: Option<String>) -> Change 
 }
 
 /// What the tenant's secret has to say, but for the password.
-pub(in crate::plan) fn fields(draft: &Draft<'_>) -> SecretFields {
-    let advertise = &draft.look.desired.advertise;
-    let observed = draft.look.observed;
-    SecretFields {
-        username: draft.tenant.username.clone(),
-        schema: draft.tenant.schema.clone(),
-        host: advertise.host.clone().unwrap_or_else(|| observed.server.host.clone()),
-        port: advertise.port.unwrap_or(observed.server.port),
-        database: observed.database.name.clone(),
-    }
+fn fields(draft: &Draft<'_>) -> SecretFields {
+    let (desired, observed) = (draft.look.desired, draft.look.observed);
+    let remembered = draft.registered.map(|row| &row.secret.fields);
+    desired.secret_fields(draft.tenant, &observed.server, &observed.database.name, remembered)
 }
 
 /// Where a secret's versions count.
@@ -245,9 +245,12 @@ impl Place<'_> {
     }
 }
 
-/// PostgreSQL holds the password of the secret's current version. Another store counts its versions for itself.
+/// PostgreSQL holds the password of the secret's current version, or of one that only has other keys than that. Another store
+/// counts its versions for itself.
 fn in_step(row: &Registered, want: PasswordSource, secret: &Secret<'_>, here: &Place<'_>) -> bool {
-    row.password_source == want && here.is_of(&row.secret) && row.secret.version.as_deref() == Some(secret.version)
+    let is_known = row.secret.version.as_deref() == Some(secret.version);
+    let is_same = secret.contents().is_some_and(|contents| contents.password_is_remembered_one == Some(true));
+    row.password_source == want && here.is_of(&row.secret) && (is_known || is_same)
 }
 
 fn given_is_stored(secret: &Secret<'_>) -> bool {
@@ -269,14 +272,17 @@ fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFie
 }
 
 fn words(registered: Option<&SecretFields>, secret: &Secret<'_>) -> String {
-    let fields = match secret.state {
-        SecretState::Ours { contents: Some(contents), .. } => Some(&contents.fields),
-        _ => registered,
-    };
-    fields.map_or_else(|| format!("version {}", secret.version), spell)
+    match (secret.contents(), registered) {
+        (Some(contents), _) if !contents.url_says_the_same => {
+            format!("{}, and a url that says otherwise", spell(&contents.fields))
+        }
+        (Some(SecretContents { fields, .. }), _) | (None, Some(fields)) => spell(fields),
+        (None, None) => format!("version {}", secret.version),
+    }
 }
 
 fn spell(fields: &SecretFields) -> String {
-    let SecretFields { username, schema, host, port, database } = fields;
-    format!("{username}@{host}:{port}/{database}, schema {schema}")
+    let SecretFields { username, schema, host, port, database, sslmode } = fields;
+    let sslmode = sslmode.map(|mode| format!(", sslmode {mode}")).unwrap_or_default();
+    format!("{username}@{host}:{port}/{database}{sslmode}, schema {schema}")
 }

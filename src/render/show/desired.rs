@@ -4,7 +4,7 @@ use crate::model::{Access, Desired, ObjectKind, Observed, Tenant};
 use crate::plan::{group_role, object_privileges, owners_role, owners_want_temp, schema_privileges};
 use crate::render::page::Page;
 
-use super::{declared_holders, limit, login, one_line};
+use super::{declared_holders, limit, login, one_line, secret_fields};
 
 pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
     let mut page = Page::default();
@@ -28,14 +28,12 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
         role(&mut page, &tenant.owner_role, false, -1, &groups);
     }
     migrations(&mut page, desired);
-    let advertise = &desired.advertise;
+    let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
+    let remembered = remembered.map(|row| &row.secret.fields);
+    let fields = desired.secret_fields(tenant, &observed.server, &observed.database.name, remembered);
     page.line(0, format!("secret {} in {}", one_line(&tenant.secret_path), desired.secrets.store.as_str()));
     page.line(2, format!("password {}", tenant.password_source().as_str()));
-    page.line(2, format!("username {}", one_line(&tenant.username)));
-    page.line(2, format!("schema {}", one_line(&tenant.schema)));
-    page.line(2, format!("host {}", one_line(advertise.host.as_ref().unwrap_or(&observed.server.host))));
-    page.line(2, format!("port {}", advertise.port.unwrap_or(observed.server.port)));
-    page.line(2, format!("database {}", one_line(&observed.database.name)));
+    secret_fields(&mut page, &fields);
     page.line(0, "registry");
     page.line(2, "state active");
     page.line(2, format!("access {}", tenant.access.as_str()));

@@ -9,7 +9,7 @@ use crate::model::{
 use crate::plan::{group_role, held, is_as_declared, membership_in_words, object_privileges, schema_privileges};
 use crate::render::page::Page;
 
-use super::{declared_holders, limit, login, one_line};
+use super::{declared_holders, limit, login, one_line, secret_fields};
 
 pub(super) fn text(
     desired: &Desired,
@@ -257,16 +257,19 @@ fn secret(
     }
     let fields = contents.as_ref().map(|contents| &contents.fields).or(known.map(|secret| &secret.fields));
     if let Some(fields) = fields {
-        page.line(2, format!("username {}", one_line(&fields.username)));
-        page.line(2, format!("schema {}", one_line(&fields.schema)));
-        page.line(2, format!("host {}", one_line(&fields.host)));
-        page.line(2, format!("port {}", fields.port));
-        page.line(2, format!("database {}", one_line(&fields.database)));
+        secret_fields(page, fields);
+    }
+    if contents.as_ref().is_some_and(|contents| !contents.url_says_the_same) {
+        page.line(2, "its url says something else");
+    }
+    if let Some(fault) = contents.as_ref().and_then(|contents| contents.unusable) {
+        page.line(2, format!("its password {fault}"));
     }
     if contents.as_ref().and_then(|contents| contents.password_is_given_one) == Some(false) {
         page.line(2, "its password is not the one password_from gives");
     }
-    if known.is_some_and(|known| known.version.as_ref() != Some(version)) {
+    let others_only = contents.as_ref().and_then(|contents| contents.password_is_remembered_one) == Some(true);
+    if known.is_some_and(|known| known.version.as_ref() != Some(version)) && !others_only {
         page.line(2, "changed since the last apply");
     }
 }

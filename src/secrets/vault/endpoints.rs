@@ -59,6 +59,18 @@ pub(super) fn seal_status() -> Ask<SealStatus> {
     Ask::get("sys/seal-status".to_owned())
 }
 
+/// Of a token: a proxy that adds its own takes that, and its accessor, out of the answer.
+#[derive(Deserialize)]
+pub(super) struct Token {
+    pub ttl: u64,
+    pub renewable: Option<bool>,
+}
+
+/// vaultrs wants more of the answer than a proxy leaves in it.
+pub(super) fn token_self() -> Ask<Token> {
+    Ask::get("auth/token/lookup-self".to_owned())
+}
+
 #[derive(Deserialize)]
 pub(super) struct Mount {
     /// Absent from the answer of `sys/mounts/…`.

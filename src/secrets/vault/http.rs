@@ -54,16 +54,20 @@ pub(super) fn client(settings: &VaultSettings) -> Result<(Client, Url), SecretEr
     Ok((client, base))
 }
 
+/// An address that cannot be used is not repeated: it may hold a password, or be one.
 fn parse(address: &str) -> Result<Url, SecretError> {
-    let refuse = |reason: &str| Err(setting("address", format!("\"{address}\" {reason}")));
+    let refuse = |reason: &str| Err(setting("address", reason.to_owned()));
     let Ok(base) = Url::parse(address) else {
         return refuse("is not a URL; say https://HOST:8200");
     };
     match base.scheme() {
-        _ if !base.username().is_empty() || base.password().is_some() => {
-            Err(setting("address", "holds a user or a password; those belong into auth".to_owned()))
+        "http" | "https" if !base.username().is_empty() || base.password().is_some() || address.contains('@') => {
+            refuse("holds a user or a password; those belong into auth")
         }
         "http" | "https" if base.host().is_none() => refuse("names no host"),
+        "http" | "https" if base.query().is_some() || base.fragment().is_some() => {
+            refuse("holds a ? or a #; say https://HOST:8200")
+        }
         // vaultrs would put the API's version in front of it.
         "http" | "https" if !matches!(base.path(), "" | "/") => {
             refuse("has a path; the API must be at the top of its host")
@@ -154,6 +158,11 @@ mod tests {
             ("unix:///run/vault.sock", "is neither"),
             ("https://gateway/vault", "has a path"),
             ("https://ada:hunter2@vault:8200", "holds a user"),
+            ("https://ada:hunter2@vault:82000", "is not a URL"),
+            ("ada:hunter2@vault:8200", "is neither"),
+            ("https://vault:8200?token=hunter2", "holds a ?"),
+            ("https://vault:8200/hunter2@", "holds a user"),
+            ("hunter2", "is not a URL"),
         ] {
             let error = parse(address).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

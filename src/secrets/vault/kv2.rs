@@ -132,11 +132,29 @@ impl VaultStore {
     }
 
     pub(super) fn v2_read(&self, path: &str) -> Result<Found, SecretError> {
+        self.read_at(path, None)
+    }
+
+    /// `None` when it is deleted, destroyed or pushed out by newer ones, or is no secret of ours.
+    pub(super) fn v2_read_version(&self, path: &str, version: u64) -> Result<Option<Secret>, SecretError> {
+        match self.read_at(path, Some(version)) {
+            Ok(Found::Readable(_, secret)) => Ok(Some(secret)),
+            Ok(Found::Absent | Found::Foreign { .. }) | Err(SecretError::Forbidden { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_at(&self, path: &str, version: Option<u64>) -> Result<Found, SecretError> {
         let mount = &self.mount;
         let asked = format!("{mount}/data/{path}");
         let access = Access { path: &asked, capability: "read" };
         let answer: Result<ReadSecretResponse, _> = self.session.call(access, async |client| {
-            let request = ReadSecretRequest::builder().mount(mount).path(path).build();
+            let mut request = ReadSecretRequest::builder();
+            request.mount(mount).path(path);
+            if let Some(version) = version {
+                request.version(version);
+            }
+            let request = request.build();
             api::exec_with_result(client, request.map_err(|_| ClientError::InvalidUpdateParameter)?).await
         })?;
         let answer = match answer {
@@ -233,7 +251,8 @@ impl VaultStore {
     /// Keeps what others noted there. Sends nothing when all is said already, as after a rotation.
     fn set_custom(&self, path: &str, secret: &Secret, noted: Option<Custom>) -> Result<Custom, SecretError> {
         let mut custom = noted.clone().unwrap_or_default();
-        let ours = [("managed_by", Secret::MANAGED_BY), ("tenant", &secret.tenant), ("database", &secret.database)];
+        let ours =
+            [("managed_by", Secret::MANAGED_BY), ("tenant", &secret.tenant), ("database", &secret.fields.database)];
         custom.extend(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
         if noted.as_ref() == Some(&custom) {
             return Ok(custom);

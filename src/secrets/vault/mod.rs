@@ -91,6 +91,14 @@ impl SecretStore for VaultStore {
         }
     }
 
+    fn read_version(&self, path: &str, version: &str) -> Result<Option<Secret>, SecretError> {
+        components(path)?;
+        match (self.kind()?, version.parse()) {
+            (Kind::V2, Ok(version)) => self.v2_read_version(path, version),
+            _ => Ok(None),
+        }
+    }
+
     fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError> {
         components(path)?;
         match self.kind()? {

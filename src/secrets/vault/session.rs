@@ -175,7 +175,7 @@ impl Session {
 
     /// Asked after a refusal: is it the token, or its policy?
     fn has_ended(&self, login: &Login) -> Result<bool, SecretError> {
-        match self.repeat(&login.client, async |client| token::lookup_self(client).await) {
+        match self.repeat(&login.client, async |client| api::exec_with_result(client, endpoints::token_self()).await) {
             Ok(_) => Ok(false),
             // A token without the policy "default" may not even ask. The server words that differently.
             Err(Failure::Status { code: 403, reasons }) => Ok(!is_policy(&reasons)),
@@ -219,9 +219,13 @@ impl Session {
     /// A token that was given needs no login, but a look: is it alive, for how long, can it be renewed?
     fn adopt_token(&self, token: &str) -> Result<Login, SecretError> {
         let client = self.client(token.to_owned(), self.settings.namespace.clone());
-        match self.repeat(&client, async |client| token::lookup_self(client).await) {
+        match self.repeat(&client, async |client| api::exec_with_result(client, endpoints::token_self()).await) {
+            // Somebody on the way added one, and keeps it alive.
+            Ok(_) if token.is_empty() => Ok(Login::new(client, 0, false)),
             Ok(found) => Ok(Login::new(client, found.ttl, found.renewable.unwrap_or(false))),
             Err(Failure::Status { code: 403, reasons }) if is_policy(&reasons) => Ok(Login::new(client, 0, false)),
+            // "missing client token" is a 400 to some versions.
+            Err(Failure::Status { code: 400 | 401 | 403, .. }) if token.is_empty() => Err(SecretError::NoToken),
             Err(Failure::Status { code: 401 | 403, .. }) => Err(SecretError::TokenRejected),
             Err(failure) => Err(self.error("auth/token/lookup-self", failure)),
         }

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum SslMode {
     Disable,
     /// Unencrypted, or encrypted where the server takes nothing else.
@@ -18,10 +22,15 @@ pub enum SslMode {
 }
 
 impl SslMode {
-    pub(super) const EXPECTED: &str = "disable, allow, prefer, require, verify-ca or verify-full";
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull];
+
+    #[cfg(feature = "engine")]
+    pub(crate) const EXPECTED: &str = "disable, allow, prefer, require, verify-ca or verify-full";
 
     /// Whether the mode makes no sense without root certificates.
-    pub(super) fn must_verify(self) -> bool {
+    #[cfg(feature = "engine")]
+    pub(crate) fn must_verify(self) -> bool {
         self >= Self::VerifyCa
     }
 
@@ -47,10 +56,7 @@ impl FromStr for SslMode {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull]
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
-            .ok_or(())
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text).ok_or(())
     }
 }
 
@@ -62,7 +68,10 @@ mod tests {
     fn every_mode_reads_back_and_only_two_must_verify() {
         for word in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
             let mode: SslMode = word.parse().unwrap();
-            assert_eq!((mode.to_string().as_str(), mode.must_verify()), (word, word.starts_with("verify")));
+            assert_eq!(mode.to_string(), word);
+            assert_eq!(serde_json::to_value(mode).unwrap(), word);
+            #[cfg(feature = "engine")]
+            assert_eq!(mode.must_verify(), word.starts_with("verify"));
         }
         assert!("verify_full".parse::<SslMode>().is_err());
     }
