@@ -20,7 +20,7 @@ const BACK_TO_OURS: &str = "CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; RESET ROLE; R
 
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) -> Result<(), DatabaseError> {
+pub(crate) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) -> Result<(), DatabaseError> {
     transaction.batch_execute(BACK_TO_OURS)?;
     session::prepare(transaction)?;
     transaction.batch_execute(preamble)?;

@@ -109,6 +109,7 @@ impl Restore<'_> {
     fn fill(&self, client: &mut Client) -> Result<(), Error> {
         let Apply { target, server, .. } = self.apply;
         let deputy = Deputy::appoint(client, target, server, &self.tenant.key, &self.roles(), Errand::Restore)?;
+        deputy.looks_in(client, &self.apply.desired.search_path(&self.tenant.schema))?;
         self.open_to_each_other(client, &deputy)?;
         let session: archive::Session<'_> = &mut || client.batch_execute("");
         archive::fill(&deputy, (self.programs, server), self.opened, self.tenant, session)?;

@@ -1,5 +1,6 @@
 //! One tenant, one transaction.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,12 +35,14 @@ pub(super) struct Job<'a> {
     pub plan: &'a TenantPlan,
     /// What a transaction begins with: lock_timeout, and whether the lock of apply is still held.
     pub preamble: String,
+    /// The manifest of the archive that an earlier try of this run made, and that the next one's takes the place of.
+    pub archived: RefCell<Option<PathBuf>>,
 }
 
 impl<'a> Job<'a> {
     pub fn new(apply: &'a Apply<'a>, plan: &'a TenantPlan) -> Self {
         let (waits, check) = (apply.desired.limits_waits(), apply.lock.check());
-        Self { apply, plan, preamble: std::iter::once(waits).chain(check).collect::<Vec<_>>().join("; ") }
+        Self { apply, plan, preamble: std::iter::once(waits).chain(check).collect::<Vec<_>>().join("; "), archived: RefCell::default() }
     }
 }
 

@@ -27,4 +27,4 @@ pub use sslmode::SslMode;
 pub use target::Target;
 pub use target_error::TargetError;
 pub use tls::TlsError;
-pub(crate) use unlogged::execute_unlogged;
+pub(crate) use unlogged::{QUIET, execute_unlogged};

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{Subject, TenantKey};
+use super::{Subject, TenantKey, ident};
 use crate::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -59,6 +59,13 @@ pub struct SecretsPolicy {
 }
 
 impl Desired {
+    /// Where unqualified names are looked for when a tenant's code runs. pg_temp last: otherwise it is looked into first, for tables.
+    #[must_use]
+    pub fn search_path(&self, schema: &str) -> String {
+        let shared = self.shared_schemas.iter().map(|schema| ident(schema));
+        std::iter::once(ident(schema)).chain(shared).chain(["pg_temp".to_owned()]).collect::<Vec<_>>().join(", ")
+    }
+
     /// The statement that limits the waits for locks in a transaction.
     #[must_use]
     pub fn limits_waits(&self) -> String {
