@@ -24,7 +24,7 @@ mod removal;
 mod restore;
 #[path = "archive/surroundings.rs"]
 mod surroundings;
-#[path = "archive/unqualified.rs"]
-mod unqualified;
 #[path = "archive/tls.rs"]
 mod tls;
+#[path = "archive/unqualified.rs"]
+mod unqualified;

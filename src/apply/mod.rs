@@ -22,9 +22,9 @@ mod sessions;
 mod shared;
 mod tenant;
 
+pub(crate) use fence::back_to_ours;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
-pub(crate) use fence::back_to_ours;
 pub(crate) use password::verifier_literal;
 pub use preflight::{check_admin, check_archives, check_deputy};
 pub(crate) use rehearsal::rehearse;

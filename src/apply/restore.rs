@@ -4,10 +4,12 @@
 //! "restoring": nobody can log in, and a run that is cut off is begun anew by the next. After that the tenant is like one
 //! whose secret and grants are missing, and a plan and an apply as always give it those.
 
+use std::collections::BTreeMap;
+
 use postgres::{Client, Transaction};
 
 use super::{Apply, pieces, secret, shared};
-use crate::archive::{self, Deputy, Errand, Opened, Programs};
+use crate::archive::{self, Deputy, Errand, Opened, Programs, relations};
 use crate::error::{Doing, Error};
 use crate::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::plan::{self, Plan, Stage};
@@ -166,14 +168,19 @@ impl Restore<'_> {
         loop {
             let mut transaction = self.begin(client).doing(doing)?;
             transaction.batch_execute(&take).doing(doing)?;
-            let rows = transaction.query(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
-            let revoke = |row: &postgres::Row| {
-                format!("REVOKE SELECT ON {} FROM {}", row.get::<_, &str>("relation"), row.get::<_, &str>("grantees"))
-            };
-            transaction.batch_execute(&rows.iter().map(revoke).collect::<Vec<_>>().join("; ")).doing(doing)?;
+            let opened =
+                transaction.query(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
+            let mut by_grantees: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+            for row in &opened {
+                by_grantees.entry(row.get("grantees")).or_default().push(row.get("oid"));
+            }
+            for (grantees, oids) in by_grantees {
+                let revoke = format!("REVOKE SELECT ON % FROM {grantees}");
+                relations::at_once(&mut transaction, &oids, &revoke, "").doing(doing)?;
+            }
             transaction.batch_execute(&give).doing(doing)?;
             transaction.commit().doing(doing)?;
-            match rows.last() {
+            match opened.last() {
                 Some(row) => last = row.get("oid"),
                 None => return Ok(()),
             }
@@ -251,12 +258,11 @@ impl Restore<'_> {
 }
 
 /// What of the schema ($1) one of these roles ($2) may read that does not own it, from this OID on ($3).
-const OPENED: &str = "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, \
-     pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(r.rolname), ', ') AS grantees \
+const OPENED: &str = "SELECT c.oid, pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(r.rolname), ', ') AS grantees \
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      CROSS JOIN pg_catalog.aclexplode(c.relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee \
      WHERE n.nspname = $1::text::name AND c.oid > $3 AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner \
-     AND r.rolname = ANY ($2::text[]::name[]) GROUP BY c.oid, n.nspname, c.relname ORDER BY c.oid LIMIT $4";
+     AND r.rolname = ANY ($2::text[]::name[]) GROUP BY c.oid ORDER BY c.oid LIMIT $4";
 
 /// To drop one with its indexes, its sequence and its TOAST table, by the estimate of [`Schema::locks`](crate::model::Schema::locks).
 const LOCKS_OF_A_TABLE: i64 = 20;

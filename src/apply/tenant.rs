@@ -42,7 +42,12 @@ pub(super) struct Job<'a> {
 impl<'a> Job<'a> {
     pub fn new(apply: &'a Apply<'a>, plan: &'a TenantPlan) -> Self {
         let (waits, check) = (apply.desired.limits_waits(), apply.lock.check());
-        Self { apply, plan, preamble: std::iter::once(waits).chain(check).collect::<Vec<_>>().join("; "), archived: RefCell::default() }
+        Self {
+            apply,
+            plan,
+            preamble: std::iter::once(waits).chain(check).collect::<Vec<_>>().join("; "),
+            archived: RefCell::default(),
+        }
     }
 }
 

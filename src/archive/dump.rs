@@ -11,7 +11,7 @@ use super::files::digest;
 use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
 use super::programs::{Programs, Session, run};
 use super::proof::{self, Tried};
-use super::{Deputy, Proved, contents, large_objects, rows};
+use super::{Deputy, Proved, contents, large_objects, relations, rows};
 use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Server, Subject, ident};
@@ -45,11 +45,11 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let subject = source.subject;
     let now = jiff::Timestamp::now();
     let draft = Draft::new(dir, &source.database, subject.tenant.as_str(), now)?;
-    let contents = contents::read(transaction, subject, &source.desired.migrations.table)?;
+    let encoding = encoding(transaction)?;
+    let contents = contents::read(transaction, subject, &source.desired.migrations.table, &encoding)?;
     // pg_dump sees what we see, and proves by it that it is connected to the same server and database.
     let snapshot: String =
         transaction.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
-    let encoding = encoding(transaction)?;
     let dump = draft.file()?;
     run_pg_dump(source, (&snapshot, &encoding), dump.path(), &mut || transaction.batch_execute(""))?;
     fail_point!("after_pg_dump");
@@ -107,9 +107,8 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
 /// UTF-8 wherever PostgreSQL converts to it; the other two encodings it only passes on as they are, and bytes that are no
 /// UTF-8 would be refused.
 fn encoding(transaction: &mut Transaction<'_>) -> Result<String, Error> {
-    let sql = "SELECT pg_catalog.getdatabaseencoding()::pg_catalog.text";
-    let encoding: String = transaction.query_one(sql, &[]).doing("asking for the database's encoding")?.get(0);
-    Ok(if ["SQL_ASCII", "MULE_INTERNAL"].contains(&encoding.as_str()) { encoding } else { "UTF8".into() })
+    let sql = format!("SELECT ({})::text", relations::ENCODING);
+    Ok(transaction.query_one(&sql, &[]).doing("asking for the database's encoding")?.get(0))
 }
 
 fn run_pg_dump(

@@ -16,6 +16,7 @@ mod manifest;
 mod names;
 mod programs;
 mod proof;
+pub(crate) mod relations;
 mod restore;
 mod rows;
 mod script;

@@ -52,7 +52,7 @@ pub(super) struct Tried<'a> {
 
 /// How a try ended, when not well.
 enum Failed {
-    /// Before anything of the dump was restored: it says nothing of the dump.
+    /// In what is ours: it says nothing of the dump.
     Before(DatabaseError),
     Restoring(DatabaseError),
     /// Names in it are understood otherwise.
@@ -75,7 +75,9 @@ pub(super) fn prove(source: &Source<'_>, tried: &Tried<'_>, session: Session<'_>
             Trial { source, tried, until: Instant::now() + LIMIT }.run(client, &before, &after)
         })?;
         let error = match result {
-            None => return Ok(Proof::of_contents(format!("restoring it did not end within {} seconds", LIMIT.as_secs()))),
+            None => {
+                return Ok(Proof::of_contents(format!("restoring it did not end within {} seconds", LIMIT.as_secs())));
+            }
             Some(Ok(proof)) => return Ok(proof),
             Some(Err(Failed::Otherwise)) => {
                 return Ok(Proof::of_contents(
@@ -92,7 +94,8 @@ pub(super) fn prove(source: &Source<'_>, tried: &Tried<'_>, session: Session<'_>
         if error.is_retryable() && attempt < ATTEMPTS {
             std::thread::sleep(Duration::from_millis(100 << attempt));
             attempt += 1;
-        } else if error.is_retryable() || error.is_closed() || sqlstate.starts_with("53") || sqlstate.starts_with("57") {
+        } else if error.is_retryable() || error.is_closed() || sqlstate.starts_with("53") || sqlstate.starts_with("57")
+        {
             // Of the server's state, not of the dump.
             return Ok(Proof::of_contents(format!("it could not be tried: {error}")));
         } else {
@@ -160,22 +163,23 @@ impl Trial<'_> {
         let mut transaction = client.transaction().map_err(of_server)?;
         transaction.batch_execute(&self.preamble()).map_err(of_server)?;
         if !self.has_room(&mut transaction).map_err(of_server)? {
-            return Ok(Proof::of_contents("its objects are too many for one transaction: the lock table would be filled"));
+            return Ok(Proof::of_contents(
+                "its objects are too many for one transaction: the lock table would be filled",
+            ));
         }
         let rows = self.rows(&mut transaction).map_err(of_server)?;
         transaction.batch_execute(&self.scene(&aside)).map_err(of_server)?;
-        self.restore(&mut transaction, &[before]).map_err(Failed::Restoring)?;
+        self.restore(&mut transaction, &[before])?;
         fail_point!("while_dump_is_tried");
         if let Ok(pieces) = &rows {
             for piece in *pieces {
                 match piece {
                     Piece::Sql(sql) => self.restore(&mut transaction, &[sql]),
                     Piece::Rows { into, lines } => self.restore(&mut transaction, inserts(into, lines)),
-                }
-                .map_err(Failed::Restoring)?;
+                }?;
             }
         }
-        self.restore(&mut transaction, &[after]).map_err(Failed::Restoring)?;
+        self.restore(&mut transaction, &[after])?;
         let bound = |transaction: &mut Transaction<'_>, schema: &str| -> Result<i64, postgres::Error> {
             Ok(transaction.query_one(include_str!("sql/bindings.sql"), &[&schema])?.get(0))
         };
@@ -262,20 +266,23 @@ impl Trial<'_> {
         &self,
         transaction: &mut Transaction<'_>,
         scripts: impl IntoIterator<Item = impl AsRef<[u8]>>,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<(), Failed> {
+        let of_server = |error: postgres::Error| Failed::Before(error.into());
         let path = self.source.desired.search_path(&self.source.subject.schema);
         for script in scripts {
             let name = format!("tenantry_t{:032x}", rand::rng().random::<u128>());
             let function = qualified(&self.source.subject.schema, &name);
-            transaction.batch_execute(&format!(
+            let create = format!(
                 "SET LOCAL ROLE {}; CREATE FUNCTION {function}(pg_catalog.bytea) RETURNS pg_catalog.void LANGUAGE plpgsql \
                  SECURITY DEFINER SET search_path = {path} AS \
                  $$BEGIN EXECUTE pg_catalog.convert_from($1, '{}'); END$$",
                 self.deputy(),
                 self.tried.encoding
-            ))?;
-            transaction.execute(&format!("SELECT {function}($1)"), &[&script.as_ref()])?;
-            back_to_ours(transaction, &self.preamble())?;
+            );
+            transaction.batch_execute(&create).map_err(of_server)?;
+            let run = transaction.execute(&format!("SELECT {function}($1)"), &[&script.as_ref()]);
+            run.map_err(|error| Failed::Restoring(error.into()))?;
+            back_to_ours(transaction, &self.preamble()).map_err(Failed::Before)?;
         }
         Ok(())
     }

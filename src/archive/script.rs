@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn the_dump_is_changed_in_one_place_and_as_long_as_before() {
-        let dump = [b"PGDMP head".to_vec(), entry(EMPTIES_THE_PATH), EMPTIES_THE_PATH.into(), vec![7; 1 << 17]].concat();
+        let dump =
+            [b"PGDMP head".to_vec(), entry(EMPTIES_THE_PATH), EMPTIES_THE_PATH.into(), vec![7; 1 << 17]].concat();
         let mut copy = Vec::new();
         copy_keeping_path(dump.as_slice(), &mut copy).unwrap();
         assert_eq!(copy.len(), dump.len());

@@ -100,7 +100,10 @@ fn text(archive: &Archive) -> String {
     text.push_str(&match (manifest.proved, &manifest.proved_no_more_because) {
         (Proved::Rows, _) => "  tried: restored with all rows, and rolled back\n".to_owned(),
         (Proved::Structure, because) => {
-            format!("  tried: restored without rows, and rolled back: {}\n", visible(because.as_deref().unwrap_or_default()))
+            format!(
+                "  tried: restored without rows, and rolled back: {}\n",
+                visible(because.as_deref().unwrap_or_default())
+            )
         }
         (Proved::Contents, because) => {
             format!("  read back, and not tried further: {}\n", visible(because.as_deref().unwrap_or_default()))

@@ -118,7 +118,10 @@ fn every_kind_of_object_that_runs_such_a_body_comes_back() {
             assert_eq!(manifest["proved"], "rows", "{manifest}");
             assert!(manifest["proved_no_more_because"].is_null());
             assert_eq!(rows(&fleet, &schema), before);
-            assert_eq!(ask(&mut fleet.log_in(tenant), "SELECT slug, c FROM generated WHERE title = 'Hello'"), "hello, hello");
+            assert_eq!(
+                ask(&mut fleet.log_in(tenant), "SELECT slug, c FROM generated WHERE title = 'Hello'"),
+                "hello, hello"
+            );
             fleet.run(&["drift", "--deep"]).ends(0);
             fleet.run(&["archive", tenant]).ends(0).says("restored with all rows");
         }
