@@ -8,13 +8,15 @@ use crate::project::{assert_gone, assert_no_deputy, manifests, project, project_
 use crate::rules::{APPLY, cut_off, no_orphans, one_more_apply_ends_in_sync, secret_files};
 
 /// The steps up to the drop, in their order.
-const TO_ARCHIVE: [&str; 10] = [
+const TO_ARCHIVE: [&str; 12] = [
     "after_locked_out",
     "before_begin",
     "after_deputy_is_made",
     "after_tables_are_locked",
     "after_program_is_started",
     "after_pg_dump",
+    "while_dump_is_tried",
+    "after_dump_is_tried",
     "before_dump_is_renamed",
     "after_dump_is_renamed",
     "before_manifest_is_renamed",

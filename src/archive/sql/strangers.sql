@@ -27,7 +27,7 @@ WITH objects (classid, objid, owner) AS (
     SELECT 'pg_ts_dict'::regclass, o.oid, o.dictowner FROM pg_ts_dict o JOIN pg_namespace n ON n.oid = o.dictnamespace
     WHERE n.nspname = $1::text::name
 )
-SELECT convert_to(pg_describe_object(o.classid, o.objid, 0), $3::text::name) AS object,
+SELECT convert_to(coalesce(pg_describe_object(o.classid, o.objid, 0), 'what is gone since'), $3::text::name) AS object,
     convert_to(r.rolname::text, $3::text::name) AS owner
 FROM objects o JOIN pg_roles r ON r.oid = o.owner
 WHERE r.rolname <> ALL ($2::text[]::name[])
