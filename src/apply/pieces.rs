@@ -1,5 +1,5 @@
-//! A tenant whose drop would not fit PostgreSQL's lock table: its large objects and its tables go a few at a time, each
-//! time in a transaction.
+//! A tenant whose drop would not fit PostgreSQL's lock table: its large objects, its tables and then the rest go a few at a
+//! time, each time in a transaction.
 //!
 //! From the first of these transactions on there is no way back, so it holds the archive too, and the registry's row says
 //! "removing": a run that is cut off is gone on with by the next.
@@ -100,11 +100,13 @@ fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress)
             // What is in no archive is left for the last transaction, which looks for such and refuses.
             let only = progress.archived.as_ref().map(|archived| archived.locked.tables());
             let some = some_tables(&mut transaction, schema, *tables, only).map_err(failed)?;
-            if !some.is_empty() {
-                nothing_hangs_on(job, &mut transaction, schema, &some, &doing)?;
+            nothing_hangs_on(job, &mut transaction, schema, &some, &doing)?;
+            if some.is_empty() {
+                drop_others(&mut transaction, schema, job.apply.server.locks_of_a_piece()).map_err(failed)?
+            } else {
                 drop_tables(&mut transaction, &some).map_err(failed)?;
+                true
             }
-            !some.is_empty()
         }
         _ => false,
     };
@@ -170,6 +172,27 @@ pub(super) fn some_tables(
         return Ok(Vec::new());
     }
     Ok(found.iter().map(|row| row.get(0)).collect())
+}
+
+/// Functions, types, views, operators: a tenant can have more of those than tables. As many as take about so many locks; false when
+/// so few are left that they go with the schema.
+pub(super) fn drop_others(
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+    locks: i64,
+) -> Result<bool, postgres::Error> {
+    // A view takes the most, by the estimate of Schema::locks.
+    const LOCKS_OF_EACH: i64 = 5;
+    let at_once = (locks / LOCKS_OF_EACH).max(1);
+    let encoding: String = transaction.query_one(&format!("SELECT ({})::text", relations::ENCODING), &[])?.get(0);
+    let found = transaction.query(include_str!("some_others.sql"), &[&schema, &at_once, &encoding])?;
+    if i64::try_from(found.len()).unwrap_or(i64::MAX) < at_once {
+        return Ok(false);
+    }
+    // One whose name cannot be sent is left for the end.
+    let sql: Vec<String> = found.iter().filter_map(|row| String::from_utf8(row.get("sql")).ok()).collect();
+    transaction.batch_execute(&sql.join("; "))?;
+    Ok(!sql.is_empty())
 }
 
 pub(super) fn drop_tables(transaction: &mut Transaction<'_>, tables: &[u32]) -> Result<(), postgres::Error> {

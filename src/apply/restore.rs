@@ -33,6 +33,7 @@ impl Restore<'_> {
         shared::run(client, self.apply, plan, Stage::Before)?;
         registry::settle(client)?;
         self.clear(client)?;
+        archive::refuse_taken_oids(client, self.opened)?;
         self.make(client)?;
         self.fill(client).map_err(|error| match self.clear(client) {
             Ok(()) => error,
@@ -245,11 +246,13 @@ impl Restore<'_> {
         transaction.batch_execute(&take)?;
         let more = pieces::unlink(&mut transaction, roles, locks)? || {
             let at_once = (locks / LOCKS_OF_A_TABLE).max(1);
-            let names = pieces::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
-            if !names.is_empty() {
-                pieces::drop_tables(&mut transaction, &names)?;
+            let some = pieces::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
+            if some.is_empty() {
+                pieces::drop_others(&mut transaction, &self.tenant.schema, locks)?
+            } else {
+                pieces::drop_tables(&mut transaction, &some)?;
+                true
             }
-            !names.is_empty()
         };
         transaction.batch_execute(&give)?;
         transaction.commit()?;

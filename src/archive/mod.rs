@@ -33,4 +33,4 @@ pub use manifest::{LargeObjects, Manifest, Proved, TableRows};
 pub use programs::Programs;
 pub(crate) use programs::Session;
 pub use restore::refuse_other_names;
-pub(crate) use restore::{fill, fill_large_objects};
+pub(crate) use restore::{fill, fill_large_objects, refuse_taken_oids};

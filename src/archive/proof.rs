@@ -130,14 +130,13 @@ fn watched<T: Send>(
         while !running.is_finished() {
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(100));
-            if begun.elapsed() > LIMIT + GRACE && !ended {
-                end()?;
-                ended = true;
-            }
             if asked.elapsed() >= ASK {
                 if let Err(error) = session() {
                     let _ = end();
                     return Err(error).doing(format!("{doing} was ended, because our own session was"));
+                }
+                if begun.elapsed() > LIMIT + GRACE {
+                    ended |= end().is_ok();
                 }
                 asked = Instant::now();
             }

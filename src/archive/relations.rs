@@ -3,7 +3,7 @@
 use postgres::Transaction;
 
 /// The encoding in which text is passed as bytes, as SQL: UTF-8 where PostgreSQL converts to it.
-pub(super) const ENCODING: &str = "CASE WHEN pg_catalog.getdatabaseencoding() IN ('SQL_ASCII', 'MULE_INTERNAL') \
+pub(crate) const ENCODING: &str = "CASE WHEN pg_catalog.getdatabaseencoding() IN ('SQL_ASCII', 'MULE_INTERNAL') \
      THEN pg_catalog.getdatabaseencoding() ELSE 'UTF8' END";
 
 /// Runs one statement about all of these that are still there: `LOCK TABLE % IN EXCLUSIVE MODE`, say, with `ONLY ` before each name.
@@ -16,6 +16,9 @@ pub(crate) fn at_once(
     statement: &str,
     before_each: &str,
 ) -> Result<(), postgres::Error> {
+    if oids.is_empty() {
+        return Ok(());
+    }
     let names = format!(
         "SELECT pg_catalog.convert_to(pg_catalog.format('%I.%I', n.nspname, c.relname), {ENCODING}) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1) ORDER BY c.oid"

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::process::Stdio;
 
+use postgres::Client;
+
 use super::files::Opened;
 use super::large_objects;
 use super::programs::{Programs, Session, run_fed};
@@ -33,6 +35,12 @@ pub(crate) fn fill(
     run_fed(&mut command, &doing, session, harmless, move |stdin| script::copy_keeping_path(dump, stdin))?;
     fail_point!("after_pg_restore");
     Ok(())
+}
+
+/// # Errors
+/// Which OIDs are taken, and by whom.
+pub(crate) fn refuse_taken_oids(client: &mut Client, opened: &Opened) -> Result<(), Error> {
+    opened.large_objects.as_ref().map_or(Ok(()), |file| large_objects::refuse_taken(client, file))
 }
 
 /// # Errors

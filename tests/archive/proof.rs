@@ -21,7 +21,9 @@ fn a_tenant_that_would_not_come_back_is_not_dropped() {
         fleet
             .run(&["archive", "st-one"])
             .ends(1)
-            .says("an archive of st-one could not be restored: new row for relation \"areas\" violates check constraint")
+            .says(
+                "an archive of st-one could not be restored: new row for relation \"areas\" violates check constraint",
+            )
             .says("Failing row contains (a)")
             .says("on_remove = \"retain\"");
         fleet.declare("");
@@ -42,8 +44,13 @@ fn of_many_rows_the_structure_is_tried_and_of_many_objects_nothing() {
     let fleet = project(Version::Installed, "large");
     fleet.declare("la-one = {}");
     fleet.applies_and_settles();
-    fleet.execute("INSERT INTO tenant_la_one.users (email) SELECT n || repeat('x', 1000) FROM generate_series(1, 17000) n");
-    fleet.run(&["archive", "la-one"]).ends(0).says("restored without rows, and rolled back: its rows are more than 16 MB");
+    fleet.execute(
+        "INSERT INTO tenant_la_one.users (email) SELECT n || repeat('x', 1000) FROM generate_series(1, 17000) n",
+    );
+    fleet
+        .run(&["archive", "la-one"])
+        .ends(0)
+        .says("restored without rows, and rolled back: its rows are more than 16 MB");
     let manifest = manifests(&fleet).pop().unwrap().1;
     assert_eq!(manifest["proved"], "structure");
     assert_eq!(manifest["proved_no_more_because"], "its rows are more than 16 MB");
@@ -109,7 +116,8 @@ fn code_that_runs_while_an_archive_is_tried_is_no_more_than_the_tenant() {
             )
             .unwrap();
         fleet.run(&["archive", "tr-one"]).ends(0).says("restored with all rows");
-        let counted = "SELECT (SELECT last_value FROM tenant_tr_one.ran) > 12, (SELECT is_called FROM tenant_tr_one.done)";
+        let counted =
+            "SELECT (SELECT last_value FROM tenant_tr_one.ran) > 12, (SELECT is_called FROM tenant_tr_one.done)";
         assert_eq!(fleet.ask(counted), "t, f", "all that was tried was refused");
         assert_no_deputy(&fleet);
         fleet.settled();

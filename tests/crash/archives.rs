@@ -160,6 +160,27 @@ fn a_removal_in_pieces() {
     }
 }
 
+/// Told 40001 after its first archive, a removal makes a second one and is cut off while it deletes the first.
+#[test]
+fn a_removal_that_is_tried_again() {
+    for version in BOTH {
+        let scene = Scene::new(project(version, "cut_again"), version, false);
+        let (tenant, at) = (scene.tenant(0), scene.at("a removal tried again", "after_archive_is_superseded"));
+        let held = scene.fill(&tenant.0);
+        scene.fleet.execute(
+            "CREATE SCHEMA dba; CREATE SEQUENCE dba.asked;
+             CREATE FUNCTION dba.refuses() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+               IF pg_catalog.nextval('dba.asked') = 1 THEN RAISE EXCEPTION 'not now' USING ERRCODE = '40001'; END IF; END $$;
+             CREATE EVENT TRIGGER refuses ON ddl_command_start WHEN TAG IN ('DROP OWNED') EXECUTE FUNCTION dba.refuses()",
+        );
+        scene.declare("");
+        assert!(cut_off(&scene.fleet, &APPLY, "after_archive_is_superseded"), "{at}: it never came there");
+        one_more_apply_ends_in_sync(&scene.fleet, &at);
+        assert_eq!(scene.archives(&tenant.0).len(), 2, "{at}: one of each run");
+        scene.is_gone_and_in_its_archive(&tenant, &held, &at);
+    }
+}
+
 /// Until the tenant is dropped it can be declared again, and has lost nothing.
 #[test]
 fn a_removal_that_is_taken_back() {
