@@ -16,6 +16,8 @@ mod failures;
 mod pieces;
 #[path = "archive/project.rs"]
 mod project;
+#[path = "archive/proof.rs"]
+mod proof;
 #[path = "archive/refusals.rs"]
 mod refusals;
 #[path = "archive/removal.rs"]
@@ -26,3 +28,5 @@ mod restore;
 mod surroundings;
 #[path = "archive/tls.rs"]
 mod tls;
+#[path = "archive/unqualified.rs"]
+mod unqualified;

@@ -48,9 +48,20 @@ pub(super) fn make(
     let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
     fail_point!("after_tables_are_locked");
     let programs = Programs::find(job.apply.server.major().unsigned_abs()).map_err(failed)?;
-    let source =
-        Source { subject, database: job.apply.identity(), deputy, programs: &programs, desired: job.apply.desired };
+    let source = Source {
+        subject,
+        database: job.apply.identity(),
+        deputy,
+        programs: &programs,
+        target: job.apply.target,
+        server: job.apply.server,
+        desired: job.apply.desired,
+    };
     let archive = archive::dump(transaction, &source, job.apply.archive_dir).map_err(failed)?;
+    // All that was in the one before is there still, and in this one.
+    if let Some(earlier) = job.archived.replace(Some(archive.manifest_path.clone())) {
+        archive::supersede(&earlier, &source.database, subject.tenant.as_str()).map_err(failed)?;
+    }
     deputy.drop_in(transaction).map_err(|error| database_error("archiving", &error.into()))?;
     Ok(Archived { manifest: archive.manifest_path, locked })
 }

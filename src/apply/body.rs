@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use super::migrate::{Batch, Mode, search_path};
+use super::migrate::{Batch, Mode};
 use super::outcome::TenantError;
 use super::tenant::{Job, database_error};
 use crate::database::{DatabaseError, Position, ServerError};
@@ -80,7 +80,7 @@ impl Body {
             block.execute(create);
             batch.history_sql.iter().for_each(|sql| block.execute(sql));
         }
-        let path = search_path(job, batch.schema);
+        let path = job.apply.desired.search_path(batch.schema);
         let may_defer = set.may_defer();
         let mut files = batch.versions.iter().peekable();
         while let Some(version) = files.next() {

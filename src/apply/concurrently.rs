@@ -91,7 +91,7 @@ impl Place<'_> {
         let begin = format!("{}; SET ROLE {}", job.apply.desired.limits_waits_of_a_session(), ident(owner));
         session.batch_execute(&begin).map_err(failed)?;
         drop_invalid(&mut session, schema, file).map_err(failed)?;
-        let path = format!("SET search_path = {}", migrate::search_path(job, schema));
+        let path = format!("SET search_path = {}", job.apply.desired.search_path(schema));
         session.batch_execute(&path).map_err(failed)?;
         fail_point!("in_late_migration");
         file.statements.iter().try_for_each(|statement| {

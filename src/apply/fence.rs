@@ -22,19 +22,24 @@ use crate::registry::guard::tables;
 const BACK_TO_OURS: &str = "CLOSE ALL; DISCARD TEMP; DEALLOCATE ALL; UNLISTEN *; RESET ROLE; RESET ALL";
 
 /// # Errors
-/// What PostgreSQL answered; 55006, and so in words of ours, when a temporary table has work left to run.
+/// What PostgreSQL answered; 55006 when a temporary table has work left to run.
+pub(crate) fn take_back(transaction: &mut Transaction<'_>, preamble: &str) -> Result<(), DatabaseError> {
+    transaction.batch_execute(BACK_TO_OURS)?;
+    session::prepare(transaction)?;
+    Ok(transaction.batch_execute(preamble)?)
+}
+
+/// # Errors
+/// As [`take_back`]; which temporary table has work left to run, in words of ours.
 pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) -> Result<(), TenantError> {
-    let failed = |error: DatabaseError| super::tenant::database_error("taking the session back", &error);
-    transaction.batch_execute(BACK_TO_OURS).map_err(|error| match error.as_db_error() {
-        Some(answer) if answer.code().code() == "55006" => {
+    take_back(transaction, preamble).map_err(|error| match error.server() {
+        Some(answer) if answer.sqlstate == "55006" => {
             // No field names it.
-            let name = answer.message().split('"').nth(1).map(|name| format!(" {name:?}")).unwrap_or_default();
+            let name = answer.message.split('"').nth(1).map(|name| format!(" {name:?}")).unwrap_or_default();
             put_off(&format!("the temporary table{name}"))
         }
-        _ => failed(error.into()),
-    })?;
-    session::prepare(transaction).map_err(failed)?;
-    transaction.batch_execute(preamble).map_err(|error| failed(error.into()))
+        _ => super::tenant::database_error("taking the session back", &error),
+    })
 }
 
 fn put_off(name: &str) -> TenantError {

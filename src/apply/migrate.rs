@@ -101,12 +101,6 @@ fn applied(
     }
 }
 
-/// pg_temp last: otherwise it is looked into first, for tables.
-pub(super) fn search_path(job: &Job<'_>, schema: &str) -> String {
-    let shared = job.apply.desired.shared_schemas.iter().map(|schema| ident(schema));
-    std::iter::once(ident(schema)).chain(shared).chain(["pg_temp".to_owned()]).collect::<Vec<_>>().join(", ")
-}
-
 fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, body: &Body) -> Result<(), TenantError> {
     let tag = &body.tag;
     let name = format!("tenantry_{tag}");
@@ -116,7 +110,7 @@ fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, bod
         "SET LOCAL ROLE {}; SET LOCAL check_function_bodies = on;\n\
          CREATE FUNCTION {function}() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = {} AS ${tag}${}${tag}$",
         ident(batch.owner),
-        search_path(job, batch.schema),
+        job.apply.desired.search_path(batch.schema),
         body.text
     );
     transaction.batch_execute(&create).map_err(|error| database_error("preparing the migrations", &error.into()))?;

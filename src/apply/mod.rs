@@ -25,6 +25,7 @@ mod sessions;
 mod shared;
 mod tenant;
 
+pub(crate) use fence::take_back;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use password::verifier_literal;

@@ -1,5 +1,5 @@
-//! A tenant whose drop would not fit PostgreSQL's lock table: its large objects and its tables go a few at a time, each
-//! time in a transaction.
+//! A tenant whose drop would not fit PostgreSQL's lock table: its large objects, its tables and then the rest go a few at a
+//! time, each time in a transaction.
 //!
 //! From the first of these transactions on there is no way back, so it holds the archive too, and the registry's row says
 //! "removing": a run that is cut off is gone on with by the next.
@@ -11,9 +11,9 @@ use postgres::{Client, Transaction};
 use super::archive;
 use super::outcome::TenantError;
 use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error, is_worth_another_try};
-use crate::archive::Deputy;
+use crate::archive::{Deputy, relations};
 use crate::inspect;
-use crate::model::{State, qualified};
+use crate::model::State;
 use crate::plan::{Change, Step};
 use crate::registry;
 
@@ -99,12 +99,14 @@ fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress)
         Step::DropInPieces { schema, tables } => {
             // What is in no archive is left for the last transaction, which looks for such and refuses.
             let only = progress.archived.as_ref().map(|archived| archived.locked.tables());
-            let names = some_tables(&mut transaction, schema, *tables, only).map_err(failed)?;
-            if !names.is_empty() {
-                nothing_hangs_on(job, &mut transaction, schema, &names, &doing)?;
-                drop_tables(&mut transaction, &names).map_err(failed)?;
+            let some = some_tables(&mut transaction, schema, *tables, only).map_err(failed)?;
+            nothing_hangs_on(job, &mut transaction, schema, &some, &doing)?;
+            if some.is_empty() {
+                drop_others(&mut transaction, schema, job.apply.server.locks_of_a_piece()).map_err(failed)?
+            } else {
+                drop_tables(&mut transaction, &some).map_err(failed)?;
+                true
             }
-            !names.is_empty()
         }
         _ => false,
     };
@@ -120,12 +122,11 @@ fn nothing_hangs_on(
     job: &Job<'_>,
     transaction: &mut Transaction<'_>,
     schema: &str,
-    names: &[String],
+    tables: &[u32],
     doing: &str,
 ) -> Result<(), TenantError> {
     let failed = |error: postgres::Error| database_error(doing, &error.into());
-    let lock = names.iter().map(|name| format!("ONLY {name}")).collect::<Vec<_>>().join(", ");
-    transaction.batch_execute(&format!("LOCK TABLE {lock} IN ACCESS EXCLUSIVE MODE")).map_err(failed)?;
+    relations::at_once(transaction, tables, "LOCK TABLE % IN ACCESS EXCLUSIVE MODE", "ONLY ").map_err(failed)?;
     let outside = inspect::dependents_of(transaction, schema).map_err(|error| job.error(doing, &error))?;
     let Some(first) = outside.first() else { return Ok(()) };
     let message = format!("{doing}: {} outside schema {schema:?} would be dropped with it", first.what);
@@ -153,16 +154,16 @@ pub(super) fn unlink(
     Ok(unlinked == at_once)
 }
 
-/// As many tables of the schema, quoted, and with `only` no others; none when there are fewer.
+/// As many tables of the schema, and with `only` no others; none when there are fewer.
 pub(super) fn some_tables(
     transaction: &mut Transaction<'_>,
     schema: &str,
     at_once: i64,
     only: Option<&BTreeSet<u32>>,
-) -> Result<Vec<String>, postgres::Error> {
+) -> Result<Vec<u32>, postgres::Error> {
     let only = only.map(|oids| oids.iter().copied().collect::<Vec<u32>>());
     let found = transaction.query(
-        "SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = $1::text::name AND c.relkind IN ('r', 'p') AND ($3::oid[] IS NULL OR c.oid = ANY ($3)) \
          ORDER BY c.oid DESC LIMIT $2",
         &[&schema, &at_once, &only],
@@ -170,9 +171,30 @@ pub(super) fn some_tables(
     if i64::try_from(found.len()).unwrap_or(i64::MAX) < at_once {
         return Ok(Vec::new());
     }
-    Ok(found.iter().map(|row| qualified(schema, row.get(0))).collect())
+    Ok(found.iter().map(|row| row.get(0)).collect())
 }
 
-pub(super) fn drop_tables(transaction: &mut Transaction<'_>, names: &[String]) -> Result<(), postgres::Error> {
-    transaction.batch_execute(&format!("DROP TABLE IF EXISTS {} CASCADE", names.join(", ")))
+/// Functions, types, views, operators: a tenant can have more of those than tables. As many as take about so many locks; false when
+/// so few are left that they go with the schema.
+pub(super) fn drop_others(
+    transaction: &mut Transaction<'_>,
+    schema: &str,
+    locks: i64,
+) -> Result<bool, postgres::Error> {
+    // A view takes the most, by the estimate of Schema::locks.
+    const LOCKS_OF_EACH: i64 = 5;
+    let at_once = (locks / LOCKS_OF_EACH).max(1);
+    let encoding: String = transaction.query_one(&format!("SELECT ({})::text", relations::ENCODING), &[])?.get(0);
+    let found = transaction.query(include_str!("some_others.sql"), &[&schema, &at_once, &encoding])?;
+    if i64::try_from(found.len()).unwrap_or(i64::MAX) < at_once {
+        return Ok(false);
+    }
+    // One whose name cannot be sent is left for the end.
+    let sql: Vec<String> = found.iter().filter_map(|row| String::from_utf8(row.get("sql")).ok()).collect();
+    transaction.batch_execute(&sql.join("; "))?;
+    Ok(!sql.is_empty())
+}
+
+pub(super) fn drop_tables(transaction: &mut Transaction<'_>, tables: &[u32]) -> Result<(), postgres::Error> {
+    relations::at_once(transaction, tables, "DROP TABLE IF EXISTS % CASCADE", "")
 }

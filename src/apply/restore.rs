@@ -4,10 +4,12 @@
 //! "restoring": nobody can log in, and a run that is cut off is begun anew by the next. After that the tenant is like one
 //! whose secret and grants are missing, and a plan and an apply as always give it those.
 
+use std::collections::BTreeMap;
+
 use postgres::{Client, Transaction};
 
 use super::{Apply, pieces, secret, shared};
-use crate::archive::{self, Deputy, Errand, Opened, Programs};
+use crate::archive::{self, Deputy, Errand, Opened, Programs, relations};
 use crate::error::{Doing, Error};
 use crate::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::plan::{self, Plan, Stage};
@@ -32,6 +34,7 @@ impl Restore<'_> {
         self.apply.lock.settle(client)?;
         registry::settle(client)?;
         self.clear(client)?;
+        archive::refuse_taken_oids(client, self.opened)?;
         self.make(client)?;
         self.fill(client).map_err(|error| match self.clear(client) {
             Ok(()) => error,
@@ -111,6 +114,7 @@ impl Restore<'_> {
     fn fill(&self, client: &mut Client) -> Result<(), Error> {
         let Apply { target, server, .. } = self.apply;
         let deputy = Deputy::appoint(client, target, server, &self.tenant.key, &self.roles(), Errand::Restore)?;
+        deputy.looks_in(client, &self.apply.desired.search_path(&self.tenant.schema))?;
         self.open_to_each_other(client, &deputy)?;
         let session: archive::Session<'_> = &mut || client.batch_execute("");
         archive::fill(&deputy, (self.programs, server), self.opened, self.tenant, session)?;
@@ -167,14 +171,19 @@ impl Restore<'_> {
         loop {
             let mut transaction = self.begin(client).doing(doing)?;
             transaction.batch_execute(&take).doing(doing)?;
-            let rows = transaction.query(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
-            let revoke = |row: &postgres::Row| {
-                format!("REVOKE SELECT ON {} FROM {}", row.get::<_, &str>("relation"), row.get::<_, &str>("grantees"))
-            };
-            transaction.batch_execute(&rows.iter().map(revoke).collect::<Vec<_>>().join("; ")).doing(doing)?;
+            let opened =
+                transaction.query(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
+            let mut by_grantees: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+            for row in &opened {
+                by_grantees.entry(row.get("grantees")).or_default().push(row.get("oid"));
+            }
+            for (grantees, oids) in by_grantees {
+                let revoke = format!("REVOKE SELECT ON % FROM {grantees}");
+                relations::at_once(&mut transaction, &oids, &revoke, "").doing(doing)?;
+            }
             transaction.batch_execute(&give).doing(doing)?;
             transaction.commit().doing(doing)?;
-            match rows.last() {
+            match opened.last() {
                 Some(row) => last = row.get("oid"),
                 None => return Ok(()),
             }
@@ -239,11 +248,13 @@ impl Restore<'_> {
         transaction.batch_execute(&take)?;
         let more = pieces::unlink(&mut transaction, roles, locks)? || {
             let at_once = (locks / LOCKS_OF_A_TABLE).max(1);
-            let names = pieces::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
-            if !names.is_empty() {
-                pieces::drop_tables(&mut transaction, &names)?;
+            let some = pieces::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
+            if some.is_empty() {
+                pieces::drop_others(&mut transaction, &self.tenant.schema, locks)?
+            } else {
+                pieces::drop_tables(&mut transaction, &some)?;
+                true
             }
-            !names.is_empty()
         };
         transaction.batch_execute(&give)?;
         transaction.commit()?;
@@ -252,12 +263,11 @@ impl Restore<'_> {
 }
 
 /// What of the schema ($1) one of these roles ($2) may read that does not own it, from this OID on ($3).
-const OPENED: &str = "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, \
-     pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(r.rolname), ', ') AS grantees \
+const OPENED: &str = "SELECT c.oid, pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(r.rolname), ', ') AS grantees \
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      CROSS JOIN pg_catalog.aclexplode(c.relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee \
      WHERE n.nspname = $1::text::name AND c.oid > $3 AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner \
-     AND r.rolname = ANY ($2::text[]::name[]) GROUP BY c.oid, n.nspname, c.relname ORDER BY c.oid LIMIT $4";
+     AND r.rolname = ANY ($2::text[]::name[]) GROUP BY c.oid ORDER BY c.oid LIMIT $4";
 
 /// To drop one with its indexes, its sequence and its TOAST table, by the estimate of [`Schema::locks`](crate::model::Schema::locks).
 const LOCKS_OF_A_TABLE: i64 = 20;

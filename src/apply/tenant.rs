@@ -1,5 +1,6 @@
 //! One tenant, one transaction.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(super) struct Job<'a> {
     pub preamble: String,
     /// The same later in the transaction, which keeps the registry's tables locked.
     pub resumption: String,
+    /// The manifest of the archive that an earlier try of this run made, and that the next one's takes the place of.
+    pub archived: RefCell<Option<PathBuf>>,
 }
 
 impl<'a> Job<'a> {
@@ -46,7 +49,7 @@ impl<'a> Job<'a> {
         let guard = check.as_ref().map(|_| registry::guard::check());
         let join =
             |guard| std::iter::once(waits.clone()).chain(guard).chain(check.clone()).collect::<Vec<_>>().join("; ");
-        Self { apply, plan, preamble: join(guard), resumption: join(None) }
+        Self { apply, plan, preamble: join(guard), resumption: join(None), archived: RefCell::default() }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use postgres::Transaction;
+use postgres::{Row, Transaction};
 
 use super::manifest::Grant;
+use super::names::readable;
 use crate::error::{Doing, Error};
 use crate::inspect;
 use crate::model::{Applied, History, Subject, ident};
@@ -23,23 +24,27 @@ pub(super) fn read(
     transaction: &mut Transaction<'_>,
     subject: &Subject,
     history_table: &str,
+    encoding: &str,
 ) -> Result<Contents, Error> {
     let doing = || format!("looking at what there is of {}", subject.tenant);
     refuse_extensions(transaction, subject)?;
-    refuse_strangers(transaction, subject)?;
+    refuse_strangers(transaction, subject, encoding)?;
     refuse_elsewhere(transaction, subject)?;
     let role = transaction
         .query_opt(
-            "SELECT r.rolconnlimit, coalesce(s.setconfig, '{}') AS settings FROM pg_catalog.pg_roles r \
+            "SELECT r.rolconnlimit, ARRAY(SELECT pg_catalog.convert_to(c.setting, $2::text::name) \
+             FROM pg_catalog.unnest(s.setconfig) WITH ORDINALITY c(setting, n) ORDER BY c.n) AS settings FROM pg_catalog.pg_roles r \
              LEFT JOIN pg_catalog.pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0 \
              WHERE r.rolname = $1::text::name",
-            &[&subject.username],
+            &[&subject.username, &encoding],
         )
         .doing(doing())?;
-    let settings: Vec<String> = role.as_ref().map(|row| row.get("settings")).unwrap_or_default();
+    let settings: Vec<Vec<u8>> = role.as_ref().map(|row| row.get("settings")).unwrap_or_default();
+    let settings: Vec<String> = settings.iter().map(|setting| readable(setting)).collect();
     let settings = settings.iter().filter_map(|setting| setting.split_once('='));
     let history = inspect::history_of(transaction, history_table, &subject.schema, &subject.owner)?;
-    let grants = transaction.query(include_str!("sql/grants.sql"), &[&subject.schema]).doing(doing())?;
+    let grants = transaction.query(include_str!("sql/grants.sql"), &[&subject.schema, &encoding]).doing(doing())?;
+    let acl = |row: &Row| row.get::<_, Vec<Vec<u8>>>("acl").iter().map(|item| readable(item)).collect();
     Ok(Contents {
         connection_limit: role.as_ref().map_or(-1, |row| row.get("rolconnlimit")),
         settings: settings
@@ -52,7 +57,7 @@ pub(super) fn read(
             History::Absent => Some(Vec::new()),
             History::Read { applied, .. } => Some(applied),
         },
-        grants: grants.iter().map(|row| Grant { on: row.get("object"), acl: row.get("acl") }).collect(),
+        grants: grants.iter().map(|row| Grant { on: readable(row.get("object")), acl: acl(row) }).collect(),
     })
 }
 
@@ -80,12 +85,12 @@ fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Re
     ))
 }
 
-fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
+fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject, encoding: &str) -> Result<(), Error> {
     let rows = transaction
-        .query(include_str!("sql/strangers.sql"), &[&subject.schema, &subject.roles()])
+        .query(include_str!("sql/strangers.sql"), &[&subject.schema, &subject.roles(), &encoding])
         .doing("looking at who owns what in the schema")?;
     let Some(first) = rows.first() else { return Ok(()) };
-    let (object, owner): (String, String) = (first.get("object"), first.get("owner"));
+    let (object, owner) = (readable(first.get("object")), readable(first.get("owner")));
     let more = if rows.len() > 1 { format!(", and {} more such objects", rows.len() - 1) } else { String::new() };
     Err(Error::refused(
         format!(

@@ -127,6 +127,15 @@ impl Deputy {
         }
     }
 
+    /// From its next login on names without a schema are looked for there, as they are for the tenant.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn looks_in(&self, client: &mut impl GenericClient, search_path: &str) -> Result<(), Error> {
+        let sql = format!("ALTER ROLE {} SET search_path = {search_path}", ident(&self.name));
+        client.batch_execute(&sql).doing("giving the role that restores the tenant's search_path")
+    }
+
     /// It may log in for as long again: what it did so far may have taken longer than the first time lasts.
     ///
     /// # Errors

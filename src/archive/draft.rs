@@ -126,6 +126,20 @@ fn prefix(database: &DatabaseIdentity, tenant: &str) -> String {
     format!("{PARTIAL}{}-", &whose[..16])
 }
 
+/// Deletes a whole archive of this run's, now that there is another of the same tenant. Cut off here, it is a draft again, and the next
+/// [`sweep`] goes on.
+///
+/// # Errors
+/// What the file system answered.
+pub(crate) fn supersede(manifest: &Path, database: &DatabaseIdentity, tenant: &str) -> Result<(), Error> {
+    let dir = manifest.parent().unwrap_or(Path::new(""));
+    let draft = dir.join(format!("{}superseded.{MANIFEST}", prefix(database, tenant)));
+    fs::rename(manifest, &draft).doing(format!("deleting {}", manifest.display()))?;
+    private::sync_dir(dir).doing(format!("writing in {}", dir.display()))?;
+    fail_point!("after_archive_is_superseded");
+    sweep(dir, database, tenant)
+}
+
 /// Deletes what a run that was killed left of an archive of this tenant. One that was complete stays.
 ///
 /// # Errors
@@ -246,6 +260,20 @@ mod tests {
         assert_eq!(names(dir.path()).len(), 4, "another tenant's are not touched");
         sweep(dir.path(), &database(), "acme").unwrap();
         assert_eq!(names(dir.path()), before);
+    }
+
+    #[test]
+    fn an_archive_that_another_took_the_place_of_is_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let published = || {
+            let draft = draft(dir.path());
+            let dump = written(&draft, "rows");
+            draft.publish(&manifest(&draft, dump.path()), dump, None).unwrap().0
+        };
+        let (first, second) = (published(), published());
+        supersede(&first, &database(), "acme").unwrap();
+        let stem = second.file_stem().unwrap().to_str().unwrap();
+        assert_eq!(names(dir.path()), [format!("{stem}.dump"), format!("{stem}.json")]);
     }
 
     #[test]

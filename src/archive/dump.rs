@@ -10,9 +10,11 @@ use super::draft::{DUMP, Draft, LARGE};
 use super::files::digest;
 use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
 use super::programs::{Programs, Session, run};
-use super::{Deputy, contents, large_objects, rows};
+use super::proof::{self, Tried};
+use super::{Deputy, Proved, contents, large_objects, relations, rows};
+use crate::database::Target;
 use crate::error::{Doing, Error};
-use crate::model::{Desired, Subject, ident};
+use crate::model::{Desired, Server, Subject, ident};
 use crate::plan::DatabaseIdentity;
 
 /// What is archived, and with what.
@@ -21,6 +23,9 @@ pub(crate) struct Source<'a> {
     pub database: DatabaseIdentity,
     pub deputy: &'a Deputy,
     pub programs: &'a Programs,
+    /// As whom we are connected.
+    pub target: &'a Target,
+    pub server: &'a Server,
     pub desired: &'a Desired,
 }
 
@@ -40,12 +45,13 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let subject = source.subject;
     let now = jiff::Timestamp::now();
     let draft = Draft::new(dir, &source.database, subject.tenant.as_str(), now)?;
-    let contents = contents::read(transaction, subject, &source.desired.migrations.table)?;
+    let encoding = encoding(transaction)?;
+    let contents = contents::read(transaction, subject, &source.desired.migrations.table, &encoding)?;
     // pg_dump sees what we see, and proves by it that it is connected to the same server and database.
     let snapshot: String =
         transaction.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
     let dump = draft.file()?;
-    run_pg_dump(source, &snapshot, dump.path(), &mut || transaction.batch_execute(""))?;
+    run_pg_dump(source, (&snapshot, &encoding), dump.path(), &mut || transaction.batch_execute(""))?;
     fail_point!("after_pg_dump");
     let (objects, left_out) = large_objects::list(transaction, subject, source.desired)?;
     let large = if objects.is_empty() {
@@ -61,6 +67,13 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
         File::open(path).and_then(|file| file.sync_all()).doing(format!("syncing {}", path.display()))?;
         Ok(FileDigest { file: draft.name(extension), ..digest(path)? })
     };
+    let data = rows::read(source.programs, dump.path(), proof::MOST)?;
+    let tried = Tried { dump: dump.path(), data: &data, encoding: &encoding };
+    let proof = proof::prove(source, &tried, &mut || transaction.batch_execute(""))?;
+    fail_point!("after_dump_is_tried");
+    if let (Proved::Contents, Some(because)) = (proof.proved, &proof.because) {
+        tracing::warn!("the archive of {} was read back and not restored for a trial: {because}", subject.tenant);
+    }
     let manifest = Manifest {
         format_version: FORMAT.into(),
         tenant: subject.tenant.clone(),
@@ -81,7 +94,9 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
             None => None,
         },
         large_objects_left_out: left_out,
-        tables: rows::count(source.programs, dump.path())?,
+        tables: data.tables,
+        proved: proof.proved,
+        proved_no_more_because: proof.because,
         migrations: contents.migrations,
         grants: contents.grants,
     };
@@ -89,13 +104,25 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     Ok(Archive { manifest, manifest_path, dump_path })
 }
 
-fn run_pg_dump(source: &Source<'_>, snapshot: &str, file: &Path, session: Session<'_>) -> Result<(), Error> {
+/// UTF-8 wherever PostgreSQL converts to it; the other two encodings it only passes on as they are, and bytes that are no
+/// UTF-8 would be refused.
+fn encoding(transaction: &mut Transaction<'_>) -> Result<String, Error> {
+    let sql = format!("SELECT ({})::text", relations::ENCODING);
+    Ok(transaction.query_one(&sql, &[]).doing("asking for the database's encoding")?.get(0))
+}
+
+fn run_pg_dump(
+    source: &Source<'_>,
+    (snapshot, encoding): (&str, &str),
+    file: &Path,
+    session: Session<'_>,
+) -> Result<(), Error> {
     let mut command = source.programs.command("pg_dump", Some(&source.deputy.login));
     command.args(["--format=custom", "--no-password", "--strict-names"]);
     // A pattern; within double quotes every character stands for itself (manual, "psql", Patterns).
     command.arg(format!("--schema={}", ident(&source.subject.schema)));
     command.arg(format!("--lock-wait-timeout={}ms", source.desired.lock_timeout.as_millis().max(1)));
-    command.arg(format!("--snapshot={snapshot}"));
+    command.arg(format!("--snapshot={snapshot}")).arg(format!("--encoding={encoding}"));
     command.arg(format!("--file={}", file.display()));
     run(&mut command, &format!("pg_dump of schema {}", source.subject.schema), session)
 }

@@ -111,6 +111,49 @@ impl Read for Pieces<'_, '_> {
     }
 }
 
+/// Rows of the tenant's hold their OIDs, so they come back under these or not at all: asked before anything is made.
+///
+/// # Errors
+/// Which of them somebody has, and who; or what is wrong with the file.
+pub(super) fn refuse_taken(client: &mut Client, file: &Path) -> Result<(), Error> {
+    const NAMED: usize = 5;
+    let doing = || format!("looking whether the OIDs of the large objects of {} are free", file.display());
+    let mut tar = tar::Archive::new(BufReader::new(File::open(file).doing(doing())?));
+    let mut oids: Vec<u32> = Vec::new();
+    for entry in tar.entries().doing(doing())? {
+        oids.push(place(&entry.doing(doing())?, file)?.1);
+    }
+    let taken = "SELECT m.oid, coalesce(r.rolname::text, m.lomowner::text) AS owner FROM pg_catalog.pg_largeobject_metadata m \
+                 LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.lomowner WHERE m.oid = ANY ($1) ORDER BY m.oid";
+    let taken = client.query(taken, &[&oids]).doing(doing())?;
+    let Some(first) = taken.first() else { return Ok(()) };
+    let named = taken.iter().take(NAMED).map(|row| format!("{} of {:?}", row.get::<_, u32>(0), row.get::<_, &str>(1)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = if taken.len() > NAMED { format!(" and {} more", taken.len() - NAMED) } else { String::new() };
+    let oid: u32 = first.get(0);
+    Err(Error::refused(
+        format!(
+            "{} of the {} large objects in the archive have OIDs that others have here: {named}{more}; nothing of the tenant was made",
+            taken.len(),
+            oids.len()
+        ),
+        format!(
+            "restore into another database; or whoever holds one moves it: SELECT lo_from_bytea(0, lo_get({oid})), \
+             the new number in the place of the old one wherever that stands, SELECT lo_unlink({oid})"
+        ),
+    ))
+}
+
+/// Whose a member of the archive is, and its OID.
+fn place<R: Read>(entry: &tar::Entry<'_, R>, file: &Path) -> Result<(String, u32), Error> {
+    let path = entry.path().doing(format!("reading {}", file.display()))?.to_string_lossy().into_owned();
+    let known = path.split_once('/').and_then(|(directory, oid)| Some((directory.to_owned(), oid.parse().ok()?)));
+    match known {
+        Some(known) if entry.header().entry_type().is_file() => Ok(known),
+        _ => Err(Error::Refused { message: format!("{}: {path} is no large object", file.display()), hint: None }),
+    }
+}
+
 /// Makes them again under their own OIDs, which rows of the tenant's hold. So many in a transaction: each that gets its
 /// owner takes a lock.
 ///
@@ -135,14 +178,7 @@ pub(super) fn restore(
         }
         made += 1;
         let mut entry = entry.doing(doing())?;
-        let path = entry.path().doing(doing())?.to_string_lossy().into_owned();
-        let known = path.split_once('/').and_then(|(directory, oid)| Some((directory, oid.parse::<u32>().ok()?)));
-        let (Some((directory, oid)), true) = (known, entry.header().entry_type().is_file()) else {
-            return Err(Error::Refused {
-                message: format!("{}: {path} is no large object", file.display()),
-                hint: None,
-            });
-        };
+        let (directory, oid) = place(&entry, file)?;
         transaction.execute("SELECT pg_catalog.lo_create($1)", &[&oid]).doing(doing())?;
         let mut at = 0_i64;
         let mut piece = Vec::with_capacity(PIECE);

@@ -28,8 +28,15 @@ impl Live<'_> {
         let (server, tenant) = (&self.observed.server, &self.subject.tenant);
         let database = DatabaseIdentity::new(server, &self.observed.database.name);
         let deputy = Deputy::appoint(client, self.target, server, tenant, &self.subject.roles(), Errand::Dump)?;
-        let source =
-            Source { subject: self.subject, database, deputy: &deputy, programs: self.programs, desired: self.desired };
+        let source = Source {
+            subject: self.subject,
+            database,
+            deputy: &deputy,
+            programs: self.programs,
+            target: self.target,
+            server,
+            desired: self.desired,
+        };
         let result = self.dump(client, &source, dir);
         let dismissed = deputy.dismiss(client, server, tenant);
         let archive = result?;

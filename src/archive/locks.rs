@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use postgres::{Client, Transaction};
 
+use super::names::readable;
+use super::relations;
 use crate::error::{Doing, Error};
-use crate::model::qualified;
 
 /// Tables named in one LOCK statement.
 const AT_ONCE: usize = 200;
@@ -31,18 +32,15 @@ pub(crate) fn lock(transaction: &mut Transaction<'_>, schema: &str) -> Result<Lo
         .get(0);
     let mut locked = Locked { oid, tables: BTreeSet::new() };
     for _ in 0..ROUNDS {
-        let found = transaction.query(TABLES, &[&oid]).doing(doing())?;
-        let found = found.iter().map(|row| (row.get::<_, u32>("oid"), row.get::<_, String>("name")));
-        let new: Vec<_> = found.filter(|(oid, _)| !locked.tables.contains(oid)).collect();
+        let found = transaction.query(&tables(), &[&oid]).doing(doing())?;
+        let new: Vec<u32> = found.iter().map(|row| row.get("oid")).filter(|oid| !locked.tables.contains(oid)).collect();
         if new.is_empty() {
             return Ok(locked);
         }
         for some in new.chunks(AT_ONCE) {
-            let names: Vec<_> = some.iter().map(|(_, name)| format!("ONLY {}", qualified(schema, name))).collect();
-            let sql = format!("LOCK TABLE {} IN EXCLUSIVE MODE", names.join(", "));
-            transaction.batch_execute(&sql).doing(doing())?;
+            relations::at_once(transaction, some, "LOCK TABLE % IN EXCLUSIVE MODE", "ONLY ").doing(doing())?;
         }
-        locked.tables.extend(new.iter().map(|(oid, _)| oid));
+        locked.tables.extend(new);
     }
     Err(Error::refused(
         format!("somebody keeps making tables in schema {schema}"),
@@ -50,8 +48,14 @@ pub(crate) fn lock(transaction: &mut Transaction<'_>, schema: &str) -> Result<Lo
     ))
 }
 
-const TABLES: &str = "SELECT oid, relname::text AS name FROM pg_catalog.pg_class \
-     WHERE relnamespace = $1 AND relkind IN ('r', 'p') ORDER BY oid";
+/// The name as bytes: that they are text is not known everywhere.
+fn tables() -> String {
+    format!(
+        "SELECT oid, pg_catalog.convert_to(relname::text, {}) AS name FROM pg_catalog.pg_class \
+         WHERE relnamespace = $1 AND relkind IN ('r', 'p') ORDER BY oid",
+        relations::ENCODING
+    )
+}
 
 impl Locked {
     /// By OID.
@@ -67,14 +71,14 @@ impl Locked {
     /// When the drop would take a table with it that is in no archive.
     pub fn is_still_all(&self, other: &mut Client) -> Result<(), Error> {
         let doing = "looking whether everything that goes is in the archive";
-        let rows = other.query(TABLES, &[&self.oid]).doing(doing)?;
+        let rows = other.query(&tables(), &[&self.oid]).doing(doing)?;
         let mut new = rows.iter().filter(|row| !self.tables.contains(&row.get("oid")));
         match new.next() {
             None => Ok(()),
             Some(row) => Err(Error::refused(
                 format!(
                     "table {} was made after the archive was begun, and is not in it; it is not dropped",
-                    row.get::<_, &str>("name")
+                    readable(row.get("name"))
                 ),
                 "apply again: a new archive will hold it",
             )),

@@ -36,9 +36,28 @@ pub struct Manifest {
     pub large_objects_left_out: usize,
     /// Counted in the dump itself, by name.
     pub tables: Vec<TableRows>,
+    /// How far it was tried. Archives that do not say were not.
+    #[serde(default)]
+    pub proved: Proved,
+    /// Why it was not tried further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved_no_more_because: Option<String>,
     /// `None`: the history could not be trusted, and was not read.
     pub migrations: Option<Vec<Applied>>,
     pub grants: Vec<Grant>,
+}
+
+/// What was seen of an archive before anybody relied on it. Each takes in those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proved {
+    /// The files are whole, and pg_restore reads them to their end.
+    #[default]
+    Contents,
+    /// Everything but the rows was restored, and taken back.
+    Structure,
+    /// All of the dump was restored, and taken back.
+    Rows,
 }
 
 /// A file beside the manifest.

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, ChildStdin, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -99,22 +99,24 @@ const ASK: Duration = Duration::from_secs(3);
 /// # Errors
 /// What it said on stderr, and how it ended; or how our session did.
 pub(super) fn run(command: &mut Command, doing: &str, session: Session<'_>) -> Result<(), Error> {
-    run_but(command, doing, session, None)
+    run_fed(command, doing, session, None, |_| Ok(()))
 }
 
-/// The same; `harmless` is one error that may be reported, if it is the only one.
+/// The same; `harmless` is one error that may be reported, if it is the only one, and `feed` writes what it reads.
 ///
 /// # Errors
-/// As of [`run`].
-pub(super) fn run_but(
+/// As of [`run`]; or why it could not be fed.
+pub(super) fn run_fed(
     command: &mut Command,
     doing: &str,
     session: Session<'_>,
     harmless: Option<&str>,
+    feed: impl FnOnce(&mut ChildStdin) -> std::io::Result<()> + Send + 'static,
 ) -> Result<(), Error> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().doing(doing)?;
     fail_point!("after_program_is_started");
     let said = read_to_end(child.stderr.take());
+    let fed = child.stdin.take().map(|mut stdin| std::thread::spawn(move || feed(&mut stdin)));
     let mut asked = Instant::now();
     let mut pause = Duration::from_millis(5);
     let status = loop {
@@ -134,6 +136,11 @@ pub(super) fn run_but(
         }
     };
     let said = said.join().unwrap_or_default();
+    // One that ended early no longer reads, and says itself why.
+    match fed.and_then(|fed| fed.join().ok()) {
+        Some(Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error).doing(doing),
+        _ => {}
+    }
     let fine = status.success() || harmless.is_some_and(|harmless| is_only(harmless, &String::from_utf8_lossy(&said)));
     if fine { Ok(()) } else { Err(failed(doing, &said, status)) }
 }

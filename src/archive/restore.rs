@@ -1,9 +1,14 @@
 //! Filling a schema from an archive: logged in as a deputy, so that whatever the dump holds runs as no more than the tenant.
 
+use std::fs::File;
+use std::process::Stdio;
+
+use postgres::Client;
+
 use super::files::Opened;
 use super::large_objects;
-use super::programs::{Programs, Session, run_but};
-use super::{Deputy, Manifest};
+use super::programs::{Programs, Session, run_fed};
+use super::{Deputy, Manifest, script};
 use crate::error::{Doing, Error};
 use crate::model::{Server, Tenant, TenantKey};
 
@@ -17,22 +22,25 @@ pub(crate) fn fill(
     session: Session<'_>,
 ) -> Result<(), Error> {
     let mut command = programs.command("pg_restore", Some(&deputy.login));
-    // Privileges are what tenants.toml says, not what they were. Owners are as they were: the roles have the same names.
-    command.args(["--no-password", "--no-privileges", "--no-tablespaces", "--no-security-labels"]);
-    // The dump turns policies on once its rows are in; those of shared tables hold for the code that runs meanwhile.
-    command.arg("--enable-row-security");
+    command.arg("--no-password").args(script::wanted(&tenant.schema));
     let harmless = programs
         .says_too_much_to(server.major().unsigned_abs())
         .then_some("configuration parameter \"transaction_timeout\"");
     if harmless.is_none() {
         command.arg("--exit-on-error");
     }
-    // Of that schema only, a name and no pattern; the schema itself is there already.
-    command.arg(format!("--schema={}", tenant.schema)).arg(format!("--dbname={}", deputy.login.database()));
-    command.arg(&opened.dump);
-    run_but(&mut command, &format!("pg_restore of {}", opened.dump.display()), session, harmless)?;
+    command.arg("--format=custom").arg(format!("--dbname={}", deputy.login.database())).stdin(Stdio::piped());
+    let doing = format!("pg_restore of {}", opened.dump.display());
+    let dump = File::open(&opened.dump).doing(&doing)?;
+    run_fed(&mut command, &doing, session, harmless, move |stdin| script::copy_keeping_path(dump, stdin))?;
     fail_point!("after_pg_restore");
     Ok(())
+}
+
+/// # Errors
+/// Which OIDs are taken, and by whom.
+pub(crate) fn refuse_taken_oids(client: &mut Client, opened: &Opened) -> Result<(), Error> {
+    opened.large_objects.as_ref().map_or(Ok(()), |file| large_objects::refuse_taken(client, file))
 }
 
 /// # Errors

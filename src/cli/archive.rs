@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::{interrupt, session};
 use crate::apply::{Lock, check_deputy, check_registry};
-use crate::archive::{Archive, Live, Programs, free_space};
+use crate::archive::{Archive, Live, Programs, Proved, free_space};
 use crate::inspect::{self, Sizes};
 use crate::model::{Observed, Registered, State, TenantKey};
 use crate::plan::{Plan, disk_short};
@@ -98,6 +98,18 @@ fn text(archive: &Archive) -> String {
             visible(&manifest.owner),
         ));
     }
+    text.push_str(&match (manifest.proved, &manifest.proved_no_more_because) {
+        (Proved::Rows, _) => "  tried: restored with all rows, and rolled back\n".to_owned(),
+        (Proved::Structure, because) => {
+            format!(
+                "  tried: restored without rows, and rolled back: {}\n",
+                visible(because.as_deref().unwrap_or_default())
+            )
+        }
+        (Proved::Contents, because) => {
+            format!("  read back, and not tried further: {}\n", visible(because.as_deref().unwrap_or_default()))
+        }
+    });
     text
 }
 
@@ -110,6 +122,8 @@ fn json(archive: &Archive) -> String {
         "size": archive.manifest.dump.size,
         "sha256": archive.manifest.dump.sha256,
         "tables": archive.manifest.tables,
+        "proved": archive.manifest.proved,
+        "proved_no_more_because": archive.manifest.proved_no_more_because,
         "large_objects_left_out": archive.manifest.large_objects_left_out,
     }))
 }

@@ -29,4 +29,4 @@ pub use several::refuse_a_standby;
 pub use target::Target;
 pub use target_error::TargetError;
 pub use tls::TlsError;
-pub(crate) use unlogged::execute_unlogged;
+pub(crate) use unlogged::{QUIET, execute_unlogged};

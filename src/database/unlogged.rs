@@ -4,7 +4,7 @@ use postgres::Transaction;
 
 /// What writes a statement's text somewhere (manual, "Error Reporting and Logging"; pg_stat_statements keeps the text of
 /// utility statements). Sent before the statement, as a message of its own: `log_statement` looks at whole messages.
-const QUIET: &str = "\
+pub(crate) const QUIET: &str = "\
 SET LOCAL log_statement = none;
 SET LOCAL log_min_error_statement = panic;
 SET LOCAL log_min_duration_statement = -1;

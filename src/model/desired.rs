@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{SecretFields, Server, SslMode, Subject, TenantKey};
+use super::{SecretFields, Server, SslMode, Subject, TenantKey, ident};
 use crate::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -84,6 +84,13 @@ impl Desired {
             database: database.to_owned(),
             sslmode: self.advertise.sslmode.or(kept.and_then(|kept| kept.sslmode)).or(Some(by_line)),
         }
+    }
+
+    /// Where unqualified names are looked for when a tenant's code runs. pg_temp last: otherwise it is looked into first, for tables.
+    #[must_use]
+    pub fn search_path(&self, schema: &str) -> String {
+        let shared = self.shared_schemas.iter().map(|schema| ident(schema));
+        std::iter::once(ident(schema)).chain(shared).chain(["pg_temp".to_owned()]).collect::<Vec<_>>().join(", ")
     }
 
     /// The statement that limits the waits for locks in a transaction.

@@ -418,7 +418,8 @@ impl Schema {
     /// 1 for a function.
     #[must_use]
     pub fn locks(&self) -> i64 {
-        let others = self.objects.iter().filter(|group| matches!(group.kind, ObjectKind::Function | ObjectKind::Type));
+        let is_other = |kind| matches!(kind, ObjectKind::Function | ObjectKind::Type | ObjectKind::Other);
+        let others = self.objects.iter().filter(|group| is_other(group.kind));
         5 * self.relations + 2 * others.map(|group| group.count).sum::<i64>()
     }
 }

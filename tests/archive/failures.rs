@@ -221,3 +221,31 @@ fn a_removal_that_is_committed_says_so_and_where_its_archive_is_though_its_secre
         assert!(!secret.exists());
     }
 }
+
+/// 40001 once the archive is whole, as a serializable transaction may be told: the next try makes another.
+#[test]
+fn a_removal_that_is_tried_again_leaves_one_archive() {
+    for version in BOTH {
+        let fleet = project(version, "again");
+        fleet.declare("ag-one = {}");
+        fleet.applies_and_settles();
+        fleet.execute(
+            "INSERT INTO tenant_ag_one.users (email) VALUES ('kept'); CREATE SCHEMA dba; CREATE SEQUENCE dba.asked;
+             CREATE FUNCTION dba.refuses() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+               IF pg_catalog.nextval('dba.asked') = 1 THEN RAISE EXCEPTION 'not now' USING ERRCODE = '40001'; END IF; END $$;
+             CREATE EVENT TRIGGER refuses ON ddl_command_start WHEN TAG IN ('DROP OWNED') EXECUTE FUNCTION dba.refuses()",
+        );
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        fleet.settled();
+        assert_no_deputy(&fleet);
+        // The first try's, the deputy's that is dismissed after it, the second try's.
+        assert!(fleet.ask("SELECT last_value FROM dba.asked").parse::<i32>().unwrap() >= 3, "it was tried twice");
+        let archives = manifests(&fleet);
+        assert_eq!(archives.len(), 1, "{archives:?}");
+        fleet.execute("DROP EVENT TRIGGER refuses");
+        fleet.declare("ag-one = {}");
+        fleet.run(&["restore", archives[0].0.to_str().unwrap()]).ends(0);
+        assert_eq!(ask(&mut fleet.log_in("ag-one"), "SELECT email FROM users"), "kept");
+    }
+}

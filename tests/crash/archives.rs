@@ -8,13 +8,15 @@ use crate::project::{assert_gone, assert_no_deputy, manifests, project, project_
 use crate::rules::{APPLY, cut_off, no_orphans, one_more_apply_ends_in_sync, secret_files};
 
 /// The steps up to the drop, in their order.
-const TO_ARCHIVE: [&str; 10] = [
+const TO_ARCHIVE: [&str; 12] = [
     "after_locked_out",
     "before_begin",
     "after_deputy_is_made",
     "after_tables_are_locked",
     "after_program_is_started",
     "after_pg_dump",
+    "while_dump_is_tried",
+    "after_dump_is_tried",
     "before_dump_is_renamed",
     "after_dump_is_renamed",
     "before_manifest_is_renamed",
@@ -155,6 +157,27 @@ fn a_removal_in_pieces() {
     for version in BOTH {
         let scene = Scene::new(project_of_few_locks(version, "cut_pieces"), version, true);
         scene.removals("a removal in pieces", IN_PIECES.into_iter());
+    }
+}
+
+/// Told 40001 after its first archive, a removal makes a second one and is cut off while it deletes the first.
+#[test]
+fn a_removal_that_is_tried_again() {
+    for version in BOTH {
+        let scene = Scene::new(project(version, "cut_again"), version, false);
+        let (tenant, at) = (scene.tenant(0), scene.at("a removal tried again", "after_archive_is_superseded"));
+        let held = scene.fill(&tenant.0);
+        scene.fleet.execute(
+            "CREATE SCHEMA dba; CREATE SEQUENCE dba.asked;
+             CREATE FUNCTION dba.refuses() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+               IF pg_catalog.nextval('dba.asked') = 1 THEN RAISE EXCEPTION 'not now' USING ERRCODE = '40001'; END IF; END $$;
+             CREATE EVENT TRIGGER refuses ON ddl_command_start WHEN TAG IN ('DROP OWNED') EXECUTE FUNCTION dba.refuses()",
+        );
+        scene.declare("");
+        assert!(cut_off(&scene.fleet, &APPLY, "after_archive_is_superseded"), "{at}: it never came there");
+        one_more_apply_ends_in_sync(&scene.fleet, &at);
+        assert_eq!(scene.archives(&tenant.0).len(), 2, "{at}: one of each run");
+        scene.is_gone_and_in_its_archive(&tenant, &held, &at);
     }
 }
 

@@ -1,5 +1,8 @@
 -- Which privileges were granted on this schema ($1) and on what is in it, as PostgreSQL prints them?
-SELECT object, acl FROM (
+-- In this encoding ($2), as bytes: a name need not be one that our session may be sent.
+SELECT convert_to(object, $2::text::name) AS object,
+    ARRAY(SELECT convert_to(a.item, $2::text::name) FROM unnest(acl) WITH ORDINALITY a(item, n) ORDER BY a.n) AS acl
+FROM (
     SELECT pg_describe_object('pg_namespace'::regclass, n.oid, 0) AS object, n.nspacl::text[] AS acl
     FROM pg_namespace n WHERE n.nspname = $1::text::name
     UNION ALL
@@ -16,5 +19,5 @@ SELECT object, acl FROM (
     SELECT pg_describe_object('pg_type'::regclass, t.oid, 0), t.typacl::text[]
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = $1::text::name
 ) AS objects
-WHERE acl IS NOT NULL
+WHERE acl IS NOT NULL AND object IS NOT NULL
 ORDER BY object, acl

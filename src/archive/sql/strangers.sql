@@ -1,5 +1,6 @@
 -- What in this schema ($1) belongs to none of these roles ($2)? What belongs to an extension, or to a range type, is not
 -- the tenant's to own. From the catalogs themselves: pg_shdepend does not mention the bootstrap superuser.
+-- In this encoding ($3), as bytes: a name need not be one that our session may be sent.
 WITH objects (classid, objid, owner) AS (
     SELECT 'pg_class'::regclass, c.oid, c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::text::name AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
@@ -26,7 +27,8 @@ WITH objects (classid, objid, owner) AS (
     SELECT 'pg_ts_dict'::regclass, o.oid, o.dictowner FROM pg_ts_dict o JOIN pg_namespace n ON n.oid = o.dictnamespace
     WHERE n.nspname = $1::text::name
 )
-SELECT pg_describe_object(o.classid, o.objid, 0) AS object, r.rolname::text AS owner
+SELECT convert_to(coalesce(pg_describe_object(o.classid, o.objid, 0), 'what is gone since'), $3::text::name) AS object,
+    convert_to(r.rolname::text, $3::text::name) AS owner
 FROM objects o JOIN pg_roles r ON r.oid = o.owner
 WHERE r.rolname <> ALL ($2::text[]::name[])
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.classid AND d.objid = o.objid AND d.objsubid = 0

@@ -1,4 +1,4 @@
--- What outside these schemas ($1) would DROP SCHEMA … CASCADE take along, and how to keep it, where there is one way? Inside
+-- What outside these schemas ($1) would DROP SCHEMA ... CASCADE take along, and how to keep it, where there is one way? Inside
 -- is what pg_depend says lies in the namespace, and what belongs to that (indexes, constraints, defaults, rules, members of
 -- extensions), unless it lies in a namespace of its own: a partition belongs to its parent wherever it lies. Whatever else
 -- depends on any of it lies outside: a view, a foreign key, a column of a type or with a collation, an index with an

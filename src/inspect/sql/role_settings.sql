@@ -1,4 +1,4 @@
--- ALTER ROLE … SET of these roles ($1): for every database, and for this one.
+-- ALTER ROLE ... SET of these roles ($1): for every database, and for this one.
 SELECT r.rolname::text AS role, s.setdatabase <> 0 AS in_database, setting
 FROM pg_db_role_setting s
 JOIN pg_roles r ON r.oid = s.setrole
