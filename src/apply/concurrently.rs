@@ -5,6 +5,7 @@ use postgres::Client;
 use super::migrate::{self, Batch, Mode};
 use super::outcome::TenantError;
 use super::tenant::{Job, database_error};
+use crate::database::Ask;
 use crate::migrations::{MigrationFile, MigrationSet};
 use crate::model::{ident, qualified};
 use crate::plan::Step;
@@ -94,7 +95,7 @@ fn is_unmended(version_num: i32) -> bool {
 /// An index that a failed try left invalid would make IF NOT EXISTS skip it for ever; REINDEX leaves one under a name of its
 /// own for each try (manual, "Rebuilding Indexes Concurrently").
 fn drop_invalid(client: &mut Client, schema: &str, file: &MigrationFile) -> Result<(), postgres::Error> {
-    let rows = client.query(
+    let rows = client.ask(
         "SELECT c.relname::text, t.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
          JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = $1::text::name AND NOT i.indisvalid ORDER BY c.relname",

@@ -6,7 +6,7 @@
 use postgres::Transaction;
 
 use super::outcome::TenantError;
-use crate::database::{DatabaseError, session};
+use crate::database::{Ask, DatabaseError, session};
 use crate::model::qualified;
 
 /// Undoes what code inside a migration may have left for the rest of the transaction and of the session.
@@ -44,7 +44,7 @@ pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) ->
 pub(super) fn nothing_is_deferred(transaction: &mut Transaction<'_>) -> Result<(), TenantError> {
     let doing = "looking for what is left to run at COMMIT";
     let failed = |error: postgres::Error| super::tenant::database_error(doing, &error.into());
-    let rows = transaction.query(include_str!("written_tables.sql"), &[]).map_err(failed)?;
+    let rows = transaction.ask(include_str!("written_tables.sql"), &[]).map_err(failed)?;
     let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get("schema"), row.get("name"))).collect();
     let ask: Vec<_> = tables
         .iter()

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, SimpleQueryMessage};
+use rand::RngExt;
 
 use super::outcome::TenantError;
-use crate::database::Target;
+use crate::database::{Ask, Target};
 use crate::error::{Doing, Error};
-use crate::model::literal;
 use crate::registry::LOCK_KEY as KEY;
 
 /// A session outlives its client, which ended or was killed, until PostgreSQL has noticed: on a busy machine a moment.
@@ -21,8 +21,10 @@ const LOST: &str = "TNLCK";
 /// under it on another session asks in each transaction, by [`Lock::check`].
 #[derive(Debug)]
 pub struct Lock {
-    /// Backends' numbers are given again, so its start is a part of who it is. `None`: nobody is to be kept away.
-    backend: Option<(i32, String)>,
+    /// Backends' numbers are given again, so a second lock, whose key nobody knows before it is taken, says who it is: when
+    /// a backend began is kept from whoever works as another role than it logged in as (`ALTER ROLE … SET role`). `None`:
+    /// nobody is to be kept away.
+    backend: Option<(i32, i64)>,
     lost: AtomicBool,
 }
 
@@ -57,25 +59,21 @@ impl Lock {
         Self { backend: None, lost: AtomicBool::new(false) }
     }
 
-    fn this_session(client: &mut Client) -> Result<(i32, String), postgres::Error> {
-        let row = client.query_one(
-            "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())",
-            &[],
-        )?;
-        Ok((row.get(0), row.get(1)))
+    fn this_session(client: &mut Client) -> Result<(i32, i64), postgres::Error> {
+        let token = rand::rng().random::<i64>();
+        let sql = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_advisory_lock($1)::pg_catalog.text";
+        Ok((client.ask_one(sql, &[&token])?.get(0), token))
     }
 
     /// SQL for any other session, that fails when the lock is lost: somebody else may have taken it since, and changed what
     /// the plan was made of.
     pub(super) fn check(&self) -> Option<String> {
-        let (pid, start) = self.backend.as_ref().map(|(pid, start)| (pid, literal(start)))?;
-        // A transaction sees sessions as they were when it first looked.
+        let (pid, token) = self.backend?;
         Some(format!(
-            "DO $$BEGIN PERFORM pg_catalog.pg_stat_clear_snapshot(); \
-             IF NOT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_get_activity({pid}) a ON a.pid = l.pid \
-             WHERE a.backend_start = {start}::pg_catalog.timestamptz AND l.locktype = 'advisory' AND l.granted \
+            "DO $$BEGIN IF (SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks l \
+             WHERE l.pid = {pid} AND l.locktype = 'advisory' AND l.granted \
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-             AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = {KEY} AND l.objsubid = 1) THEN \
+             AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 IN ({KEY}, {token}) AND l.objsubid = 1) < 2 THEN \
              RAISE EXCEPTION USING ERRCODE = '{LOST}', \
              MESSAGE = 'the lock of apply is lost: the session that held it (backend {pid}) has ended, and another apply may be at work', \
              HINT = 'the server''s log says why it ended; apply again, which plans anew'; END IF; END$$"
@@ -104,9 +102,10 @@ impl Lock {
     }
 
     fn held_by_another(client: &mut Client) -> Error {
-        let holder = client.query_opt(
-            "SELECT a.usename::text, coalesce(a.client_addr::text, 'a local socket'), a.application_name, \
-             pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), a.pid, a.usename = current_user \
+        let holder = client.ask_opt(
+            "SELECT a.usename::text, CASE WHEN a.backend_start IS NULL THEN 'an address kept from us' ELSE coalesce(a.client_addr::text, 'a local socket') END, \
+             a.application_name, \
+             pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), a.pid, a.usename = session_user \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
              WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::int8 << 32) | l.objid::int8 = $1 \
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1",
@@ -120,11 +119,11 @@ impl Lock {
         };
         let pid: i32 = row.get(4);
         let user = row.get::<_, Option<String>>(0).unwrap_or_default();
+        let since = row.get::<_, Option<&str>>(3).map(|since| format!(" since {since}")).unwrap_or_default();
         let who = format!(
-            "{user} from {} ({}, backend {pid}) since {}",
-            row.get::<_, String>(1),
-            row.get::<_, Option<String>>(2).unwrap_or_default(),
-            row.get::<_, Option<String>>(3).unwrap_or_default(),
+            "{user} from {} ({}, backend {pid}){since}",
+            row.get::<_, &str>(1),
+            row.get::<_, Option<&str>>(2).unwrap_or_default(),
         );
         if row.get::<_, Option<bool>>(5) == Some(true) {
             return Error::refused(

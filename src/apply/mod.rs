@@ -7,6 +7,7 @@ mod as_planned;
 mod commit;
 mod concurrently;
 mod fence;
+mod groundwork;
 mod lock;
 mod migrate;
 mod outcome;
@@ -22,6 +23,7 @@ mod sessions;
 mod shared;
 mod tenant;
 
+pub use groundwork::check_server;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use password::verifier_literal;

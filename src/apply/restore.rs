@@ -8,6 +8,7 @@ use postgres::{Client, Transaction};
 
 use super::{Apply, pieces, secret, shared};
 use crate::archive::{self, Deputy, Errand, Opened, Programs};
+use crate::database::{Ask, Record};
 use crate::error::{Doing, Error};
 use crate::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::plan::{self, Plan, Stage};
@@ -73,7 +74,7 @@ impl Restore<'_> {
         for role in self.roles() {
             let exists = "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text::name";
             // An owner that several tenants share was made with what they share.
-            if transaction.query_opt(exists, &[&role]).doing(doing)?.is_none() {
+            if transaction.ask_opt(exists, &[&role]).doing(doing)?.is_none() {
                 let sql = format!("CREATE ROLE {0} NOLOGIN; GRANT {group} TO {0}", ident(&role));
                 transaction.batch_execute(&sql).doing(doing)?;
             }
@@ -165,8 +166,8 @@ impl Restore<'_> {
         loop {
             let mut transaction = self.begin(client).doing(doing)?;
             transaction.batch_execute(&take).doing(doing)?;
-            let rows = transaction.query(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
-            let revoke = |row: &postgres::Row| {
+            let rows = transaction.ask(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
+            let revoke = |row: &Record| {
                 format!("REVOKE SELECT ON {} FROM {}", row.get::<_, &str>("relation"), row.get::<_, &str>("grantees"))
             };
             transaction.batch_execute(&rows.iter().map(revoke).collect::<Vec<_>>().join("; ")).doing(doing)?;
@@ -188,7 +189,7 @@ impl Restore<'_> {
         let (schema, admin) = (&self.tenant.schema, ident(&admin.name));
         transaction.batch_execute(&format!("GRANT USAGE ON SCHEMA {} TO {admin}", ident(schema)))?;
         let history = qualified(schema, &self.apply.desired.migrations.table);
-        let exists: bool = transaction.query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&history])?.get(0);
+        let exists: bool = transaction.ask_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&history])?.get(0);
         if exists { transaction.batch_execute(&format!("GRANT SELECT ON {history} TO {admin}")) } else { Ok(()) }
     }
 
@@ -200,7 +201,7 @@ impl Restore<'_> {
                      AND n.oid IS DISTINCT FROM schema_oid) AS is_another FROM tenantry.tenants WHERE tenant = $1 AND state = 'restoring' AND schema_name = $2 \
                      AND username = $3 AND owner = $4";
         let names = [self.key(), &tenant.schema, &tenant.username, tenant.owner()];
-        let row = client.query_opt(query, &[&names[0], &names[1], &names[2], &names[3]]).doing(doing)?;
+        let row = client.ask_opt(query, &[&names[0], &names[1], &names[2], &names[3]]).doing(doing)?;
         let Some(row) = row else { return Ok(()) };
         if row.get(1) {
             return Err(Error::refused(

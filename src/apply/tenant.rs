@@ -186,8 +186,7 @@ fn connected<'s>(apply: &Apply<'_>, session: &'s mut Option<Client>) -> Result<&
 
 pub(super) fn connect(apply: &Apply<'_>) -> Result<Client, TenantError> {
     apply.target.connect_admin().map_err(|error| {
-        let cause = error.database().map(|cause| format!(": {cause}")).unwrap_or_default();
-        let mut failure = TenantError::new(format!("{error}{cause}"));
+        let mut failure = TenantError::new(with_causes(&error));
         failure.sqlstate = error.sqlstate().map(str::to_owned);
         failure.hint = error.hint().map(str::to_owned);
         failure
@@ -438,7 +437,7 @@ pub(super) fn of_database(error: postgres::Error) -> Ended {
 }
 
 pub(super) fn is_worth_another_try(error: &TenantError) -> bool {
-    error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message))
+    error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message, error.hint.as_deref()))
 }
 
 pub(super) fn retried(error: TenantError) -> Ended {

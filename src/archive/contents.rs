@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use postgres::Transaction;
 
 use super::manifest::Grant;
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::inspect;
 use crate::model::{Applied, History, Subject, ident};
@@ -29,24 +30,26 @@ pub(super) fn read(
     refuse_strangers(transaction, subject)?;
     refuse_elsewhere(transaction, subject)?;
     let role = transaction
-        .query_opt(
-            "SELECT r.rolconnlimit, coalesce(s.setconfig, '{}') AS settings FROM pg_catalog.pg_roles r \
-             LEFT JOIN pg_catalog.pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0 \
+        .ask_opt(
+            // What is longer, or more, than anybody declares is none that restores.
+            "SELECT r.rolconnlimit, ARRAY(SELECT u.setting FROM pg_catalog.pg_db_role_setting s \
+             CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) WITH ORDINALITY AS u (setting, n) WHERE s.setrole = r.oid AND s.setdatabase = 0 \
+             AND n <= $3 AND pg_catalog.octet_length(u.setting) <= $2 ORDER BY n) AS settings FROM pg_catalog.pg_roles r \
              WHERE r.rolname = $1::text::name",
-            &[&subject.username],
+            &[&subject.username, &inspect::LONG_SETTING, &inspect::MANY_SETTINGS],
         )
         .doing(doing())?;
     let settings: Vec<String> = role.as_ref().map(|row| row.get("settings")).unwrap_or_default();
     let settings = settings.iter().filter_map(|setting| setting.split_once('='));
     let history = inspect::history_of(transaction, history_table, &subject.schema, &subject.owner)?;
-    let grants = transaction.query(include_str!("sql/grants.sql"), &[&subject.schema]).doing(doing())?;
+    let grants = transaction.ask(include_str!("sql/grants.sql"), &[&subject.schema]).doing(doing())?;
     Ok(Contents {
         connection_limit: role.as_ref().map_or(-1, |row| row.get("rolconnlimit")),
         settings: settings
             .filter(|(name, _)| !name.eq_ignore_ascii_case("search_path"))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect(),
-        server_version: transaction.query_one("SHOW server_version", &[]).doing(doing())?.get(0),
+        server_version: transaction.ask_one("SHOW server_version", &[]).doing(doing())?.get(0),
         migrations: match history {
             History::Untrusted(_) | History::Unseen { .. } => None,
             History::Absent => Some(Vec::new()),
@@ -59,7 +62,7 @@ pub(super) fn read(
 /// pg_dump leaves extensions out of the dump of a schema, and what uses their types and functions could not be restored.
 fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
     let rows = transaction
-        .query(
+        .ask(
             "SELECT e.extname::text AS name FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
              WHERE n.nspname = $1::text::name ORDER BY e.extname",
             &[&subject.schema],
@@ -82,7 +85,7 @@ fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Re
 
 fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
     let rows = transaction
-        .query(include_str!("sql/strangers.sql"), &[&subject.schema, &subject.roles()])
+        .ask(include_str!("sql/strangers.sql"), &[&subject.schema, &subject.roles()])
         .doing("looking at who owns what in the schema")?;
     let Some(first) = rows.first() else { return Ok(()) };
     let (object, owner): (String, String) = (first.get("object"), first.get("owner"));

@@ -11,6 +11,7 @@ use super::files::digest;
 use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
 use super::programs::{Programs, Session, run};
 use super::{Deputy, contents, large_objects, rows};
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Subject, ident};
 use crate::plan::DatabaseIdentity;
@@ -43,9 +44,12 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let contents = contents::read(transaction, subject, &source.desired.migrations.table)?;
     // pg_dump sees what we see, and proves by it that it is connected to the same server and database.
     let snapshot: String =
-        transaction.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
+        transaction.ask_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
     let dump = draft.file()?;
-    run_pg_dump(source, &snapshot, dump.path(), &mut || transaction.batch_execute(""))?;
+    // What SQL_ASCII holds is nobody's encoding: asked for as UTF-8, it could not be restored as it was.
+    let encoding: String = transaction.ask_one("SHOW server_encoding", &[]).doing("asking for the encoding")?.get(0);
+    let encoding = if encoding == "SQL_ASCII" { "SQL_ASCII" } else { "UTF8" };
+    run_pg_dump(source, (&snapshot, encoding), dump.path(), &mut || transaction.batch_execute(""))?;
     fail_point!("after_pg_dump");
     let (objects, left_out) = large_objects::list(transaction, subject, source.desired)?;
     let large = if objects.is_empty() {
@@ -89,8 +93,14 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     Ok(Archive { manifest, manifest_path, dump_path })
 }
 
-fn run_pg_dump(source: &Source<'_>, snapshot: &str, file: &Path, session: Session<'_>) -> Result<(), Error> {
+fn run_pg_dump(
+    source: &Source<'_>,
+    (snapshot, encoding): (&str, &str),
+    file: &Path,
+    session: Session<'_>,
+) -> Result<(), Error> {
     let mut command = source.programs.command("pg_dump", Some(&source.deputy.login));
+    command.env("PGCLIENTENCODING", encoding);
     command.args(["--format=custom", "--no-password", "--strict-names"]);
     // A pattern; within double quotes every character stands for itself (manual, "psql", Patterns).
     command.arg(format!("--schema={}", ident(&source.subject.schema)));

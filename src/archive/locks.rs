@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use postgres::{Client, Transaction};
 
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::qualified;
 
@@ -26,12 +27,12 @@ pub(crate) struct Locked {
 pub(crate) fn lock(transaction: &mut Transaction<'_>, schema: &str) -> Result<Locked, Error> {
     let doing = || format!("locking the tables of schema {schema} against writes");
     let oid = transaction
-        .query_one("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1::text::name", &[&schema])
+        .ask_one("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1::text::name", &[&schema])
         .doing(doing())?
         .get(0);
     let mut locked = Locked { oid, tables: BTreeSet::new() };
     for _ in 0..ROUNDS {
-        let found = transaction.query(TABLES, &[&oid]).doing(doing())?;
+        let found = transaction.ask(TABLES, &[&oid]).doing(doing())?;
         let found = found.iter().map(|row| (row.get::<_, u32>("oid"), row.get::<_, String>("name")));
         let new: Vec<_> = found.filter(|(oid, _)| !locked.tables.contains(oid)).collect();
         if new.is_empty() {
@@ -67,7 +68,7 @@ impl Locked {
     /// When the drop would take a table with it that is in no archive.
     pub fn is_still_all(&self, other: &mut Client) -> Result<(), Error> {
         let doing = "looking whether everything that goes is in the archive";
-        let rows = other.query(TABLES, &[&self.oid]).doing(doing)?;
+        let rows = other.ask(TABLES, &[&self.oid]).doing(doing)?;
         let mut new = rows.iter().filter(|row| !self.tables.contains(&row.get("oid")));
         match new.next() {
             None => Ok(()),

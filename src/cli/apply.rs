@@ -48,7 +48,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     if !args.moved {
         leave_secrets_of_another_cluster(&observed, &plan)?;
     }
-    preflight(&session, &observed, &plan)?;
+    preflight(&mut session, &observed, &plan)?;
     if !args.auto_approve && !asked()? {
         out.note("Nothing was changed.");
         return Ok(Exit::Failed);
@@ -144,7 +144,7 @@ pub fn leave_secrets_of_another_cluster(observed: &Observed, plan: &Plan) -> Res
 }
 
 /// What is better found out before anything is changed.
-pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
+pub fn preflight(session: &mut session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
     let paths: Vec<String> = plan
         .tenants
         .iter()
@@ -157,6 +157,7 @@ pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
     crate::apply::check_admin(observed, plan)?;
+    crate::apply::check_server(&mut session.client, observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())
 }

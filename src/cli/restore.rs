@@ -30,7 +30,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     plan.database_changes.retain(|change| change.action.makes());
     refuse_what_is_there(&observed, &plan, &tenant)?;
     refuse_other_migrations(&session, manifest)?;
-    apply::preflight(&session, &observed, &plan)?;
+    apply::preflight(&mut session, &observed, &plan)?;
     let programs = Programs::find(observed.server.major().unsigned_abs().max(made_by(manifest)))?;
     fill(&mut session, &lock, &observed, &plan, &opened, &programs, &tenant)?;
 

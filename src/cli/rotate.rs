@@ -34,7 +34,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
         out.print(&plan::rendered(&plan, out))?;
     }
     apply::leave_secrets_of_another_cluster(&observed, &plan)?;
-    apply::preflight(&session, &observed, &plan)?;
+    apply::preflight(&mut session, &observed, &plan)?;
     interrupt::watch();
     let report = apply::carry_out(global, &mut session, &lock, &observed, &plan, &interrupt::STOP, out)?;
     apply::tell(&report, &plan, out)

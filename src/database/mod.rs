@@ -15,6 +15,8 @@ pub mod session;
 mod sslmode;
 mod target;
 mod target_error;
+
+mod text;
 mod tls;
 mod tuning;
 mod unlogged;
@@ -26,5 +28,6 @@ pub use error::{DatabaseError, Position, ServerError};
 pub use sslmode::SslMode;
 pub use target::Target;
 pub use target_error::TargetError;
+pub(crate) use text::{Ask, Record};
 pub use tls::TlsError;
 pub(crate) use unlogged::execute_unlogged;

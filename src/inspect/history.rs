@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use postgres::binary_copy::BinaryCopyOutIter;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
-use postgres::{Client, Row, Transaction};
+use postgres::{Client, Transaction};
 
 use super::apart;
 use super::database::{acl, columns};
+use crate::database::{Ask, Record};
 use crate::error::{Doing, Error};
 use crate::model::{Acl, Applied, Column, Desired, History, Observed, Server, State, Unseen, ident, qualified};
 
@@ -187,7 +188,7 @@ fn classify(
 ) -> Result<BTreeMap<String, Look>, Error> {
     let schemas: Vec<&str> = owners.keys().copied().collect();
     let rows = transaction
-        .query(include_str!("sql/history_tables.sql"), &[&schemas, &table])
+        .ask(include_str!("sql/history_tables.sql"), &[&schemas, &table])
         .doing("looking at the refinery histories")?;
     rows.iter()
         .map(|row| {
@@ -209,7 +210,7 @@ fn classify(
         .collect()
 }
 
-fn distrust(row: &Row, expected_owner: &str) -> Option<String> {
+fn distrust(row: &Record, expected_owner: &str) -> Option<String> {
     let kind: &str = row.get("kind");
     if kind != "r" {
         let word = match kind {

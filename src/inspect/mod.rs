@@ -9,14 +9,14 @@ mod history;
 mod secrets;
 pub(crate) mod shape;
 
-pub(crate) use catalog::dependents_of;
+pub(crate) use catalog::{LONG_SETTING, MANY_SETTINGS, dependents_of};
 pub(crate) use history::history_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, IsolationLevel, Transaction};
 
-use crate::database::Target;
+use crate::database::{Ask, Target};
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Observed, State, Subject, TenantKey};
 use crate::plan;
@@ -180,7 +180,7 @@ impl Names {
 pub fn connections(client: &mut Client, roles: &[String]) -> Result<BTreeMap<String, i64>, Error> {
     let doing = "counting connections";
     let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
-    let rows = transaction.query(include_str!("sql/connections.sql"), &[&roles]).doing(doing)?;
+    let rows = transaction.ask(include_str!("sql/connections.sql"), &[&roles]).doing(doing)?;
     transaction.commit().doing(doing)?;
     Ok(rows.iter().map(|row| (row.get("role"), row.get("connections"))).collect())
 }

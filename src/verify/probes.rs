@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::{Verify, neighbours};
-use crate::database::{DatabaseError, Target};
+use crate::database::{Ask, DatabaseError, Target};
 use crate::model::{Access, Tenant, TenantKey, ident, qualified};
 use crate::secrets::Found;
 
@@ -107,7 +107,7 @@ impl Probes<'_> {
             )?;
         }
         self.cluster(transaction)?;
-        let rows = transaction.query(
+        let rows = transaction.ask(
             "SELECT datname::text FROM pg_catalog.pg_database WHERE datallowconn AND datname <> pg_catalog.current_database() \
              AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY datname",
             &[],
@@ -117,7 +117,7 @@ impl Probes<'_> {
     }
 
     fn lands_in_its_schema(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let row = transaction.query_one(
+        let row = transaction.ask_one(
             "SELECT current_user::text, coalesce(pg_catalog.current_schema()::text, ''), pg_catalog.current_database()::text",
             &[],
         )?;
@@ -148,7 +148,7 @@ impl Probes<'_> {
 
     /// On a table the migrations made. `WHERE false` asks for the privilege and touches no row.
     fn rows_as_access_says(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let row = transaction.query_opt(
+        let row = transaction.ask_opt(
             "SELECT c.relname::text, (SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 \
              AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity <> 'a' ORDER BY a.attnum LIMIT 1) \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner \
@@ -180,7 +180,7 @@ impl Probes<'_> {
 
     /// Every other tenant's schema in one query.
     fn reaches_no_other(&mut self, transaction: &mut Transaction<'_>, others: &[&str]) -> Result<(), DatabaseError> {
-        let rows = transaction.query(
+        let rows = transaction.ask(
             "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::text[]::name[]) AND \
              (pg_catalog.has_schema_privilege(oid, 'USAGE') OR pg_catalog.has_schema_privilege(oid, 'CREATE')) ORDER BY nspname",
             &[&others],
@@ -197,7 +197,7 @@ impl Probes<'_> {
         let all = self.verify.desired.tenants.values().flat_map(|other| [other.username.as_str(), &other.owner_role]);
         let others: BTreeSet<&str> = all.filter(|role| !own.contains(role)).collect();
         let others: Vec<&str> = others.into_iter().collect();
-        let rows = transaction.query(
+        let rows = transaction.ask(
             "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[]::name[]) \
              AND pg_catalog.pg_has_role(oid, 'MEMBER') ORDER BY rolname",
             &[&others],

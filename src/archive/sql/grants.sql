@@ -16,5 +16,5 @@ SELECT object, acl FROM (
     SELECT pg_describe_object('pg_type'::regclass, t.oid, 0), t.typacl::text[]
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = $1::text::name
 ) AS objects
-WHERE acl IS NOT NULL
+WHERE acl IS NOT NULL AND object IS NOT NULL
 ORDER BY object, acl

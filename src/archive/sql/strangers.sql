@@ -26,7 +26,7 @@ WITH objects (classid, objid, owner) AS (
     SELECT 'pg_ts_dict'::regclass, o.oid, o.dictowner FROM pg_ts_dict o JOIN pg_namespace n ON n.oid = o.dictnamespace
     WHERE n.nspname = $1::text::name
 )
-SELECT pg_describe_object(o.classid, o.objid, 0) AS object, r.rolname::text AS owner
+SELECT coalesce(pg_describe_object(o.classid, o.objid, 0), 'what is gone since') AS object, r.rolname::text AS owner
 FROM objects o JOIN pg_roles r ON r.oid = o.owner
 WHERE r.rolname <> ALL ($2::text[]::name[])
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.classid AND d.objid = o.objid AND d.objsubid = 0

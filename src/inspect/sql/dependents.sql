@@ -1,4 +1,4 @@
--- What outside these schemas ($1) would DROP SCHEMA … CASCADE take along, and how to keep it, where there is one way? Inside
+-- What outside these schemas ($1) would DROP SCHEMA ... CASCADE take along, and how to keep it, where there is one way? Inside
 -- is what pg_depend says lies in the namespace, and what belongs to that (indexes, constraints, defaults, rules, members of
 -- extensions), unless it lies in a namespace of its own: a partition belongs to its parent wherever it lies. Whatever else
 -- depends on any of it lies outside: a view, a foreign key, a column of a type or with a collation, an index with an
@@ -44,4 +44,6 @@ JOIN pg_namespace n ON n.oid = o.nsp
 LEFT JOIN pg_inherits h ON o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass
                        AND h.inhrelid = o.objid AND h.inhparent = o.refobjid
 LEFT JOIN pg_class c ON c.oid = h.inhrelid
+-- What is gone since has no description.
+WHERE pg_describe_object(o.classid, o.objid, o.objsubid) IS NOT NULL
 ORDER BY 1, 2
