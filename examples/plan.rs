@@ -11,7 +11,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use tenantry::apply::{Apply, Lock, check_admin};
+use tenantry::apply::{Apply, Lock, Underway, check_admin, check_server};
 use tenantry::inspect::{self, Sizes};
 use tenantry::plan::{self, Plan};
 use tenantry::project::{Project, environment};
@@ -41,6 +41,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
 
     if let Some(lock) = &lock {
         check_admin(&observed, &plan)?;
+        check_server(&mut client, &observed, &plan)?;
         let report = Apply {
             target: &target,
             lock,
@@ -50,6 +51,8 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
             archive_dir: &project.archive_dir(),
             parallelism: 4,
             stop: &AtomicBool::new(false),
+            underway: &Underway::new(),
+            max_failures: 3,
             progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),
         }
         .run(&mut client, &plan)?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
-use tenantry::apply::{Apply, Lock};
+use tenantry::apply::{Apply, Lock, Underway};
 use tenantry::database::Target;
 use tenantry::inspect::{self, Sizes};
 use tenantry::project::Project;
@@ -47,6 +47,8 @@ pub fn run() -> Result<String, Box<dyn Error>> {
         archive_dir: &project.archive_dir(),
         parallelism: 2,
         stop: &AtomicBool::new(false),
+        underway: &Underway::new(),
+        max_failures: 3,
         progress: &|_outcome| {},
     }
     .run(&mut client, &plan)?;

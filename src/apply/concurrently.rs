@@ -31,6 +31,7 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
     for run in versions.chunk_by(|a, b| !is_late(set, *a) && !is_late(set, *b)) {
         let late = set.get(run[0]).filter(|file| file.no_transaction);
         if let Some(file) = late {
+            job.apply.underway.doing(job.plan.tenant.as_str(), &file.file)?;
             outside(client, job, schema, owner, file)?;
         }
         fail_point!("before_late_migration_is_recorded");

@@ -1,8 +1,6 @@
 //! What only a question to the server tells, asked before anything is changed: who we are in it, whether PL/pgSQL is ours
 //! and the owners' to use, and whether a password may come as a verifier.
 
-use std::collections::BTreeSet;
-
 use postgres::Client;
 use rand::random;
 
@@ -10,7 +8,7 @@ use super::password;
 use crate::database::{Ask, DatabaseError, execute_unlogged};
 use crate::error::{Doing, Error};
 use crate::model::{Charset, Observed, PasswordPolicy, ident};
-use crate::plan::{Kind, Plan, Sql, TenantPlan};
+use crate::plan::{ELIDED_VERIFIER, Kind, Plan, Sql, TenantPlan};
 
 /// Of a password that is set nowhere.
 const PLAIN: PasswordPolicy = PasswordPolicy { length: 32, charset: Charset::Alphanumeric };
@@ -47,29 +45,25 @@ fn is_who_logged_in(client: &mut Client, observed: &Observed) -> Result<(), Erro
 }
 
 /// Migrations run inside a function of the owner's, and what must hold at the end of each transaction is asked in a DO block.
+/// A role that is not there yet will have what PUBLIC has, and a plan takes from one that is there what it was granted.
 fn has_plpgsql(client: &mut Client, plan: &Plan) -> Result<(), Error> {
-    let migrating = plan.tenants.iter().filter(|tenant| tenant.changes.iter().any(|c| c.kind == Kind::Migrate));
-    let owners: BTreeSet<&str> = migrating.map(|tenant| tenant.owner.as_str()).collect();
-    let owners: Vec<&str> = owners.into_iter().collect();
-    // A role that is not there yet will have what PUBLIC has.
-    let query = "SELECT coalesce(pg_catalog.has_language_privilege(l.oid, 'USAGE'), false) AS ours, \
-         l.oid IS NOT NULL AS is_there, r.rolname::text AS of, \
-         coalesce(pg_catalog.has_language_privilege('public', l.oid, 'USAGE') OR NOT EXISTS ( \
-           SELECT FROM pg_catalog.unnest($1::text[]) AS owner (name) LEFT JOIN pg_catalog.pg_roles o ON o.rolname = owner.name::name \
-           WHERE o.oid IS NULL OR NOT pg_catalog.has_language_privilege(o.oid, l.oid, 'USAGE')), false) AS theirs \
+    let query = "SELECT l.oid IS NOT NULL AS is_there, r.rolname::text AS of, \
+         coalesce(pg_catalog.has_language_privilege(l.oid, 'USAGE'), false) AS ours, \
+         coalesce(pg_catalog.has_language_privilege('public', l.oid, 'USAGE'), false) AS theirs \
          FROM (SELECT 'plpgsql'::name AS name) w LEFT JOIN pg_catalog.pg_language l ON l.lanname = w.name \
          LEFT JOIN pg_catalog.pg_roles r ON r.oid = l.lanowner";
-    let row = client.ask_one(query, &[&owners]).doing("asking who may use PL/pgSQL")?;
+    let row = client.ask_one(query, &[]).doing("asking who may use PL/pgSQL")?;
     if !row.get::<_, bool>("is_there") {
         return Err(Error::refused(
-            "the database has no language plpgsql, which migrations are run in; nothing was changed",
+            "the database has no language plpgsql, in which migrations are run; nothing was changed",
             "CREATE EXTENSION plpgsql",
         ));
     }
-    if row.get("ours") && row.get("theirs") {
+    let migrates = plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Migrate);
+    if row.get("ours") && (row.get("theirs") || !migrates) {
         return Ok(());
     }
-    let who = if row.get("theirs") { "we may" } else { "the roles that own for tenants may" };
+    let who = if row.get("ours") { "the roles that own for tenants may" } else { "we may" };
     Err(Error::refused(
         format!("{who} not use the language plpgsql, in which migrations are run; nothing was changed"),
         format!(
@@ -95,8 +89,10 @@ fn takes_verifiers(client: &mut Client, observed: &Observed, plan: &Plan) -> Res
         .find_map(|(_, change)| change.sql.iter().find(|sql| Sql::needs_verifier(sql)));
     let archives = || tenants.flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Archive);
     // Who logs in for pg_dump gets a password too.
-    let deputy =
-        || Sql::with_verifier(format!("CREATE ROLE tenantry_deputy_{:032x} LOGIN PASSWORD ", random::<u128>()));
+    let deputy = || {
+        let name = format!("tenantry_deputy_{:032x}", random::<u128>());
+        Sql::with_verifier(format!("CREATE ROLE {name} LOGIN PASSWORD {ELIDED_VERIFIER}"))
+    };
     let Some(sql) = first.cloned().or_else(|| archives().then(deputy)) else { return Ok(()) };
     let doing = "trying whether the server takes passwords as verifiers";
     let verifier = password::verifier_literal(&password::generate(PLAIN));

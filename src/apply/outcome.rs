@@ -17,7 +17,7 @@ pub enum Outcome {
     /// Rolled back; nothing of the plan is there. But what the error says was committed, is: what comes after a COMMIT
     /// failed, or the rest of a removal in pieces.
     Failed,
-    /// Not begun: blocked, interrupted, or the lock of apply was lost.
+    /// Not begun: blocked, interrupted, the lock of apply was lost, or too many others failed with one and the same error.
     Skipped,
     /// The answer to COMMIT was lost, and looking again was not possible.
     Unknown,
@@ -91,6 +91,12 @@ impl TenantOutcome {
             archive: None,
             duration: Duration::ZERO,
         }
+    }
+
+    /// Rolled back for want of another session, which may well be there the next time.
+    pub(super) fn found_no_connection(&self) -> bool {
+        let error = self.error.as_ref().and_then(|error| error.sqlstate.as_deref());
+        self.outcome == Outcome::Failed && error == Some("53300")
     }
 
     pub(super) fn skipped(plan: &TenantPlan, why: &str) -> Self {

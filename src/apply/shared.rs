@@ -11,6 +11,8 @@ use crate::registry;
 
 pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
     for change in plan.database_changes.iter().filter(|change| change.stage == stage) {
+        apply.underway.begins("what tenants share", &change.detail);
+        apply.underway.session("what tenants share", client, apply.target);
         let mut attempt = 0;
         loop {
             match one(client, apply, change) {
@@ -20,6 +22,7 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
             attempt += 1;
         }
     }
+    apply.underway.ends("what tenants share");
     if stage == Stage::Before {
         // Committed before the tenants that leave them are: a run that is cut off in between leaves no role for good.
         let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());

@@ -31,12 +31,12 @@ pub(super) fn read(
     refuse_elsewhere(transaction, subject)?;
     let role = transaction
         .ask_opt(
-            // What is longer, or more, than anybody declares is none that restores.
+            // What is longer than anybody declares is none that is restored.
             "SELECT r.rolconnlimit, ARRAY(SELECT u.setting FROM pg_catalog.pg_db_role_setting s \
-             CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) WITH ORDINALITY AS u (setting, n) WHERE s.setrole = r.oid AND s.setdatabase = 0 \
-             AND n <= $3 AND pg_catalog.octet_length(u.setting) <= $2 ORDER BY n) AS settings FROM pg_catalog.pg_roles r \
+             CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS u (setting) WHERE s.setrole = r.oid AND s.setdatabase = 0 \
+             AND pg_catalog.octet_length(u.setting) <= $2 ORDER BY u.setting COLLATE \"C\") AS settings FROM pg_catalog.pg_roles r \
              WHERE r.rolname = $1::text::name",
-            &[&subject.username, &inspect::LONG_SETTING, &inspect::MANY_SETTINGS],
+            &[&subject.username, &inspect::LONG_SETTING],
         )
         .doing(doing())?;
     let settings: Vec<String> = role.as_ref().map(|row| row.get("settings")).unwrap_or_default();

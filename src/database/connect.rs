@@ -246,7 +246,7 @@ fn within<T: Send + 'static>(timeout: Duration, log_in: impl FnOnce() -> T + Sen
     let (done, result) = mpsc::channel();
     thread::Builder::new().name("log in".into()).spawn(move || drop(done.send(log_in())))?;
     result.recv_timeout(timeout).map_err(|_| {
-        let words = format!("no answer within {} seconds (connect_timeout)", timeout.as_secs());
+        let words = format!("no answer within {} s (connect_timeout)", timeout.as_secs());
         io::Error::new(io::ErrorKind::TimedOut, words)
     })
 }

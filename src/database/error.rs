@@ -91,6 +91,11 @@ impl DatabaseError {
         self.closed
     }
 
+    /// The server answered what the driver cannot read: text that is no UTF-8.
+    pub fn is_unreadable(&self) -> bool {
+        self.server.is_none() && self.message.starts_with("error parsing response from server")
+    }
+
     /// Whether the same transaction may well succeed when it is run again.
     pub fn is_retryable(&self) -> bool {
         self.server().is_some_and(ServerError::is_retryable)

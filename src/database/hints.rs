@@ -94,7 +94,7 @@ fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &Said<'_>)
                 "the limit is the database's own: lower --parallelism, or ALTER DATABASE {} CONNECTION LIMIT …",
                 ident(database)
             ),
-            "InitProcess" | "InitPostgres" | "InitAuxiliaryProcess" => {
+            "InitProcess" | "InitPostgres" | "ProcessStartupPacket" | "BackendInitialize" => {
                 "the limit is the server's: lower --parallelism, or raise its max_connections".into()
             }
             _ => "lower --parallelism, or raise the limit of the server, or of the pooler before it".into(),

@@ -13,17 +13,16 @@ use super::error::DatabaseError;
 /// DISCARD ALL ends that. It leads back to whom the login led to.
 ///
 /// Set is what decides what a statement means, whether it is allowed, how long it may take, what becomes of its effects,
-/// and how the catalogs print what we compare; docs/compatibility.md lists it. What decides how fast it is (planner costs,
+/// and how the catalogs print what we compare; docs/connecting.md says so to people. What decides how fast it is (planner costs,
 /// memory, workers, storage) is the administrator's, and so are locale and text search.
 const SETTINGS: &str = "\
+SET statement_timeout = 0;
 RESET ROLE;
 SET search_path = pg_catalog, pg_temp;
-SET client_encoding = 'UTF8';
 SET client_min_messages = warning;
 SET default_transaction_isolation = 'read committed';
 SET default_transaction_read_only = off;
 SET default_transaction_deferrable = off;
-SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;
 SET exit_on_error = off;
@@ -54,6 +53,8 @@ SELECT pg_catalog.set_config(name, value, false) FROM (VALUES
   ('session_replication_role', 'origin')
 ) AS wanted (name, value)
 WHERE pg_catalog.current_setting(name, true) <> value;
+SELECT pg_catalog.set_config('client_encoding',
+  CASE pg_catalog.current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false);
 SELECT pg_catalog.set_config('synchronous_commit', 'local', false)
 WHERE pg_catalog.current_setting('synchronous_commit') = 'off';
 SELECT pg_catalog.set_config('default_tablespace', '', false)
@@ -62,6 +63,9 @@ WHERE pg_catalog.current_setting('default_tablespace') <> '' AND NOT EXISTS (
   WHERE t.spcname = pg_catalog.current_setting('default_tablespace') AND a.grantee = 0 AND a.privilege_type = 'CREATE')";
 
 /// Makes the session ours. Not for tenants' logins: those must land in the tenant's own search_path.
+///
+/// UTF-8 is what the driver speaks; but what a database in SQL_ASCII holds is checked against it on its way, and refused. See
+/// `text.rs`.
 ///
 /// Those that are not there on every version, or not ours to set, are set only where they say otherwise: without
 /// `createrole_self_grant = ''` an admin would be a member of every role it makes. A COMMIT that is told to us must

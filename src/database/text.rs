@@ -110,7 +110,19 @@ macro_rules! as_it_is {
 }
 
 as_it_is!(bool, i16, i32, i64, u32, Vec<u8>, Option<bool>, Option<i32>, Option<i64>, Option<u32>, Option<Vec<u8>>);
-as_it_is!(jiff::Timestamp, Option<jiff::Timestamp>);
+
+/// PostgreSQL's reach farther than ours, to infinity: what cannot be told is as far away as can be.
+impl Readable<'_> for jiff::Timestamp {
+    fn read(record: &Record, column: usize) -> Self {
+        record.row.try_get(column).unwrap_or(Self::MAX)
+    }
+}
+
+impl Readable<'_> for Option<jiff::Timestamp> {
+    fn read(record: &Record, column: usize) -> Self {
+        record.row.try_get(column).unwrap_or(Some(jiff::Timestamp::MAX))
+    }
+}
 
 /// Queries, answered with [`Record`]s.
 pub(crate) trait Ask: GenericClient {

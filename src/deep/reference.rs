@@ -8,7 +8,7 @@ use postgres::Client;
 use rand::RngExt;
 
 use super::Deep;
-use crate::apply::{Apply, Lock, TenantError, rehearse};
+use crate::apply::{Apply, Lock, TenantError, Underway, rehearse};
 use crate::inspect::shape::{Subject, digests, rows};
 use crate::model::{Access, Desired, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
 use crate::plan::{self, DatabaseAction};
@@ -86,6 +86,8 @@ impl Deep<'_> {
             archive_dir: Path::new(""),
             parallelism: 1,
             stop: &AtomicBool::new(false),
+            underway: &Underway::new(),
+            max_failures: 0,
             progress: &|_| {},
         };
         let table = &desired.migrations.table;

@@ -16,8 +16,6 @@ use crate::model::{
 /// A setting longer than this is cut, and told with its length and digest: a tenant may give its own role one of 300 MB.
 /// Nobody declares one as long.
 pub(crate) const LONG_SETTING: i32 = 8192;
-/// Of each role so many settings are read. PostgreSQL has fewer parameters than this, but any name with a dot in it will do.
-pub(crate) const MANY_SETTINGS: i64 = 500;
 
 /// `parameter=value`, or as much of it as was read.
 fn setting(row: &Record) -> String {
@@ -66,17 +64,13 @@ pub(super) fn roles(
             }
         }
     }
-    let rows = transaction.ask(include_str!("sql/role_settings.sql"), &[&names, &LONG_SETTING, &MANY_SETTINGS]);
+    let rows = transaction.ask(include_str!("sql/role_settings.sql"), &[&names, &LONG_SETTING]);
     for row in rows.doing("reading role settings")? {
         let setting = setting(&row);
         let Some((parameter, value)) = setting.split_once('=') else { continue };
         if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
-            let (settings, beyond) = match row.get("in_database") {
-                true => (&mut role.database_settings, &mut role.database_settings_beyond),
-                false => (&mut role.settings, &mut role.settings_beyond),
-            };
+            let settings = if row.get("in_database") { &mut role.database_settings } else { &mut role.settings };
             settings.insert(parameter.to_ascii_lowercase(), value.to_owned());
-            *beyond += row.get::<_, i64>("beyond");
         }
     }
     for row in transaction.ask(include_str!("sql/memberships.sql"), &[&names, &admin]).doing("reading memberships")? {

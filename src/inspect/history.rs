@@ -193,7 +193,7 @@ fn classify(
     rows.iter()
         .map(|row| {
             let schema: String = row.get("schema");
-            let look = match distrust(row, owners[schema.as_str()]) {
+            let look = match distrust(row, owners.get(schema.as_str()).copied().unwrap_or_default()) {
                 Some(why) => Look::Distrusted(why),
                 None if !row.get::<_, bool>("readable") => Look::Unseen {
                     acl: acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?,

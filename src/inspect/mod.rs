@@ -9,7 +9,7 @@ mod history;
 mod secrets;
 pub(crate) mod shape;
 
-pub(crate) use catalog::{LONG_SETTING, MANY_SETTINGS, dependents_of};
+pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;
 
 use std::collections::{BTreeMap, BTreeSet};

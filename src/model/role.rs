@@ -20,9 +20,6 @@ pub struct Role {
     pub settings: BTreeMap<String, String>,
     /// `ALTER ROLE … IN DATABASE … SET`, for this database.
     pub database_settings: BTreeMap<String, String>,
-    /// How many more there are of either than were read: a role may give itself any number.
-    pub settings_beyond: i64,
-    pub database_settings_beyond: i64,
     /// The roles this one is a member of.
     pub member_of: BTreeSet<Membership>,
     /// The members of this role; the admin's automatic membership left out.

@@ -227,7 +227,7 @@ fn archive(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Change {
     let roles: Vec<String> =
         subject.roles().into_iter().filter(|role| look.observed.roles.contains_key(role)).collect();
     let sql = vec![
-        "-- LOCK TABLE ONLY … IN EXCLUSIVE MODE, of every table in the schema".to_owned(),
+        "-- LOCK TABLE ONLY ... IN EXCLUSIVE MODE, of every table in the schema".to_owned(),
         format!(
             "-- pg_dump --format=custom --schema={} as a role made for it with the rights of {}",
             ident(&row.schema),

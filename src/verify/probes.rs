@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use postgres::{Client, Transaction};
+use postgres::{Client, IsolationLevel, Transaction};
 use rand::RngExt;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -39,7 +39,7 @@ pub struct Verdict {
 pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -> Verdict {
     let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
     if let Some(mut client) = probes.log_in() {
-        let result = client.transaction().map_err(DatabaseError::from).and_then(|mut transaction| {
+        let result = begin(&mut client).and_then(|mut transaction| {
             probes.all(&mut transaction, schemas)?;
             transaction.rollback().map_err(DatabaseError::from)
         });
@@ -49,6 +49,16 @@ pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -
     }
     let Probes { checks, other_databases, .. } = probes;
     Verdict { tenant: tenant.key.clone(), ok: checks.iter().all(|check| check.ok), checks, other_databases }
+}
+
+/// Whatever the database's settings say: a probe must be able to write, and to be refused without losing the session.
+fn begin(client: &mut Client) -> Result<Transaction<'_>, DatabaseError> {
+    client.batch_execute(
+        "SET exit_on_error = off; SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
+         WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'",
+    )?;
+    let isolation = IsolationLevel::ReadCommitted;
+    Ok(client.build_transaction().isolation_level(isolation).read_only(false).deferrable(false).start()?)
 }
 
 struct Probes<'a> {

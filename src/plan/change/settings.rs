@@ -11,30 +11,12 @@ const LISTS: [&str; 3] = ["temp_tablespaces", "local_preload_libraries", "sessio
 
 pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
     let tenant = draft.tenant;
-    let mut role = draft.current.role.clone().unwrap_or_default();
+    let role = draft.current.role.clone().unwrap_or_default();
     let user = ident(&tenant.username);
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&draft.look.desired.shared_schemas).cloned().collect();
     let database = &draft.look.observed.database.name;
     let mut changes = Vec::new();
-    // More than anybody can mean: all of them go, and what is declared is set again.
-    if !draft.keeps_extras() {
-        for (beyond, settings, what, reset) in [
-            (role.settings_beyond, &mut role.settings, "settings", format!("ALTER ROLE {user} RESET ALL")),
-            (
-                role.database_settings_beyond,
-                &mut role.database_settings,
-                "settings in this database",
-                format!("ALTER ROLE {user} IN DATABASE {} RESET ALL", ident(database)),
-            ),
-        ] {
-            if beyond > 0 {
-                let there = settings.len() + usize::try_from(beyond).unwrap_or_default();
-                changes.push(Change::sql(Kind::SetSettings, what, vec![reset]).before(format!("{there} of them")));
-                settings.clear();
-            }
-        }
-    }
     let mut push = |parameter: &str, before: Option<&String>, after: Option<String>, sql: String| {
         let mut change = Change::sql(Kind::SetSettings, format!("setting {parameter}"), vec![sql]);
         change.before = before.cloned();
