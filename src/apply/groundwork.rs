@@ -103,9 +103,9 @@ fn takes_verifiers(client: &mut Client, observed: &Observed, plan: &Plan) -> Res
     };
     transaction.rollback().doing(doing)?;
     let error = DatabaseError::from(error);
-    // What PostgreSQL itself refuses is that tenant's: a name, a right, a lock.
+    // What PostgreSQL itself refuses is that tenant's: a name, a right, a lock, a want of something.
     let class = error.sqlstate().and_then(|state| state.get(..2)).unwrap_or_default();
-    if ["", "40", "42", "55", "57"].contains(&class) {
+    if ["", "08", "40", "42", "53", "54", "55", "57", "58", "XX"].contains(&class) {
         return Ok(());
     }
     Err(Error::refused(

@@ -145,8 +145,8 @@ impl Apply<'_> {
     fn one<'p>(&self, pool: &Pool<'p>, session: &mut Option<Client>, mut unit: Unit<'p>) -> bool {
         let mut attempt = 0;
         loop {
-            let outcomes = self.unit(session, &unit);
-            if !outcomes.iter().any(TenantOutcome::found_no_connection) || attempt == tenant::ATTEMPTS {
+            let (outcomes, wants_session) = self.unit(session, &unit);
+            if !wants_session || attempt == tenant::ATTEMPTS {
                 self.tell(pool, &unit, outcomes);
                 return true;
             }
@@ -176,28 +176,35 @@ impl Apply<'_> {
         pool.has_ended(unit, outcomes);
     }
 
-    /// One tenant, or those of a ring.
-    fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Vec<TenantOutcome> {
+    /// One tenant, or those of a ring; and whether it was rolled back for want of a session.
+    fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> (Vec<TenantOutcome>, bool) {
         plans.iter().for_each(|plan| self.underway.begins(plan.tenant.as_str(), plan.verb.as_str()));
-        let mut outcomes = self.carry_out(session, plans);
+        let start = Instant::now();
+        let result = self.carry_out(session, plans);
+        // TOO_MANY_CONNECTIONS. Not of what comes after a COMMIT, which is never done twice.
+        let wants_session =
+            matches!(&result, Err((Outcome::Failed, error)) if error.sqlstate.as_deref() == Some("53300"));
+        let mut outcomes: Vec<_> =
+            plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect();
         plans.iter().for_each(|plan| self.underway.ends(plan.tenant.as_str()));
         for error in outcomes.iter_mut().filter_map(|outcome| outcome.error.as_mut()) {
             self.lock.heed(error);
             self.underway.explain(error);
         }
-        outcomes
+        (outcomes, wants_session)
     }
 
-    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Vec<TenantOutcome> {
-        let start = Instant::now();
+    fn carry_out(
+        &self,
+        session: &mut Option<Client>,
+        plans: &[&TenantPlan],
+    ) -> Result<tenant::Done, (Outcome, TenantError)> {
         if let [plan] = plans
             && !plan.changes.iter().any(|change| change.kind == Kind::ParkNames)
         {
-            let result = tenant::run(self, session, plan);
-            return vec![TenantOutcome::new(plan, result, start.elapsed())];
+            return tenant::run(self, session, plan);
         }
-        let result = ring::run(self, session, plans);
-        plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect()
+        ring::run(self, session, plans)
     }
 }
 

@@ -93,12 +93,6 @@ impl TenantOutcome {
         }
     }
 
-    /// Rolled back for want of another session, which may well be there the next time.
-    pub(super) fn found_no_connection(&self) -> bool {
-        let error = self.error.as_ref().and_then(|error| error.sqlstate.as_deref());
-        self.outcome == Outcome::Failed && error == Some("53300")
-    }
-
     pub(super) fn skipped(plan: &TenantPlan, why: &str) -> Self {
         Self {
             tenant: plan.tenant.clone(),

@@ -51,8 +51,8 @@ impl Underway {
         self.cancelled.store(true, Ordering::Relaxed);
         let sessions: Vec<_> = lock(&self.now).values().filter_map(|work| work.session.clone()).collect();
         for (token, target) in sessions {
-            // Whoever cannot be reached is waited for, as after the first interrupt.
-            drop(target.cancel(&token));
+            // At once, and none for another: whoever cannot be reached is waited for, as after the first interrupt.
+            std::thread::spawn(move || drop(target.cancel(&token)));
         }
     }
 

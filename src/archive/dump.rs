@@ -49,7 +49,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     // What SQL_ASCII holds is nobody's encoding: asked for as UTF-8, it could not be restored as it was.
     let encoding: String = transaction.ask_one("SHOW server_encoding", &[]).doing("asking for the encoding")?.get(0);
     let encoding = if encoding == "SQL_ASCII" { "SQL_ASCII" } else { "UTF8" };
-    run_pg_dump(source, (&snapshot, encoding), dump.path(), &mut || transaction.batch_execute(""))?;
+    run_pg_dump(source, &snapshot, encoding, dump.path(), &mut || transaction.batch_execute(""))?;
     fail_point!("after_pg_dump");
     let (objects, left_out) = large_objects::list(transaction, subject, source.desired)?;
     let large = if objects.is_empty() {
@@ -95,7 +95,8 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
 
 fn run_pg_dump(
     source: &Source<'_>,
-    (snapshot, encoding): (&str, &str),
+    snapshot: &str,
+    encoding: &str,
     file: &Path,
     session: Session<'_>,
 ) -> Result<(), Error> {

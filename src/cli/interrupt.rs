@@ -27,7 +27,9 @@ fn pressed() {
     match PRESSED.fetch_add(1, Ordering::Relaxed) {
         0 => say(&first(&UNDERWAY.lines())),
         1 => {
-            say("Interrupted again: what is being done is cancelled and rolled back. Once more ends tenantry at once.");
+            say(
+                "Interrupted again: what is being done is cancelled and rolled back. Press Ctrl-C once more to end tenantry at once.",
+            );
             UNDERWAY.cancel();
         }
         _ => {
@@ -40,11 +42,11 @@ fn pressed() {
 
 fn first(lines: &[String]) -> String {
     if lines.is_empty() {
-        return "Interrupted: nothing more is begun. Once more cancels what is being done.".into();
+        return "Interrupted: nothing more is begun. Press Ctrl-C again to cancel what is being done.".into();
     }
     let list: String = lines.iter().map(|line| format!("  {line}\n")).collect();
     format!(
-        "Interrupted: nothing more is begun, and what has begun is finished:\n{list}Once more cancels it and rolls it back."
+        "Interrupted: no more tenants are begun, and those that have begun are waited for:\n{list}Press Ctrl-C again to cancel them and roll them back."
     )
 }
 

@@ -125,7 +125,8 @@ fn a_module_that_refuses_verifiers_is_met_before_anything_is_changed() {
         .unwrap();
     let fleet = Fleet::usual_on(Admin::Createrole, database_without_password(Box::leak(Box::new(server))));
     // PostgreSQL's own takes verifiers; it can only see that one is not of the username.
-    let off = format!("ALTER ROLE {} SET session_preload_libraries = 'passwordcheck'", fleet.admin_name(Admin::Createrole));
+    let off =
+        format!("ALTER ROLE {} SET session_preload_libraries = 'passwordcheck'", fleet.admin_name(Admin::Createrole));
     fleet.declare("vr-one = {}");
     fleet
         .try_apply()

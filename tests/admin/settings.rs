@@ -117,8 +117,8 @@ fn a_life(admin: Admin, name: &str) {
             fleet.declare(&both.replace(&format!("{one} = {{}}\n"), ""));
             fleet.run(&REMOVE).ends(0);
             fleet.settled();
-            let manifest = std::fs::read_dir(fleet.path("archives")).unwrap().map(|entry| entry.unwrap().path());
-            let manifest = manifest.filter(|path| path.extension().is_some_and(|end| end == "json")).next().unwrap();
+            let mut manifest = std::fs::read_dir(fleet.path("archives")).unwrap().map(|entry| entry.unwrap().path());
+            let manifest = manifest.find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
             fleet.declare(&both.replace("{}", "{ connection_limit = 7, settings = { work_mem = \"6MB\" } }"));
             fleet.run(&["restore", &manifest.to_string_lossy()]).ends(0);
             fleet.settled();

@@ -38,7 +38,7 @@ fn the_first_interrupt_says_what_is_waited_for_and_the_second_rolls_it_back() {
         assert_eq!(output.status.code(), Some(130), "{stderr}");
         assert!(begun.elapsed() < Duration::from_secs(50), "{stderr}");
         assert!(
-            stderr.contains("what has begun is finished")
+            stderr.contains("those that have begun are waited for")
                 && stderr.contains(&format!("{name}-one: V1__create_users.sql to V3__slow.sql, for ")),
             "{stderr}"
         );
