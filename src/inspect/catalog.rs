@@ -17,6 +17,30 @@ use crate::model::{
 /// Nobody declares one as long.
 pub(crate) const LONG_SETTING: i32 = 8192;
 
+/// What one role has that is no text in this database's encoding (22021, character_not_in_repertoire; 22P05 where there is no
+/// such character in UTF-8) would keep all of them from us: then they are read as they are, and nothing is converted.
+fn settings(transaction: &mut Transaction<'_>, names: &[String]) -> Result<Vec<Record>, postgres::Error> {
+    let query = include_str!("sql/role_settings.sql");
+    let mut savepoint = transaction.savepoint("settings")?;
+    match savepoint.ask(query, &[&names, &LONG_SETTING]) {
+        Ok(rows) => {
+            savepoint.commit()?;
+            return Ok(rows);
+        }
+        Err(error) if error.code().is_some_and(|code| ["22021", "22P05"].contains(&code.code())) => {
+            savepoint.rollback()?;
+        }
+        Err(error) => return Err(error),
+    }
+    let mut savepoint = transaction.savepoint("settings")?;
+    savepoint
+        .batch_execute("SELECT pg_catalog.set_config('client_encoding', pg_catalog.getdatabaseencoding(), true)")?;
+    let rows = savepoint.ask(query, &[&names, &LONG_SETTING])?;
+    // As before, the encoding too.
+    savepoint.rollback()?;
+    Ok(rows)
+}
+
 /// `parameter=value`, or as much of it as was read.
 fn setting(row: &Record) -> String {
     let bytes: Vec<u8> = row.get("setting");
@@ -64,8 +88,7 @@ pub(super) fn roles(
             }
         }
     }
-    let rows = transaction.ask(include_str!("sql/role_settings.sql"), &[&names, &LONG_SETTING]);
-    for row in rows.doing("reading role settings")? {
+    for row in settings(transaction, names).doing("reading role settings")? {
         let setting = setting(&row);
         let Some((parameter, value)) = setting.split_once('=') else { continue };
         if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {

@@ -121,7 +121,7 @@ fn bytes_that_are_no_text_are_that_tenants_and_the_others_go_on() {
 fn what_a_tenant_gives_its_own_role_from_another_database_stops_nobody() {
     for version in BOTH {
         let elsewhere = database_in(version, "SQL_ASCII");
-        for encoding in ["UTF8", "LATIN1"] {
+        for encoding in ["UTF8", "LATIN1", "EUC_JP"] {
             let fleet = Fleet::on(if encoding == "UTF8" {
                 database_of(version, "settings_of")
             } else {
