@@ -181,3 +181,22 @@ fn tables_go_where_default_tablespace_says_if_everybody_may_put_them_there() {
         assert_eq!(there("sp_two"), "3", "two tables, and the history");
     }
 }
+
+/// Each removal that was tried again would leave one more.
+#[test]
+fn twelve_removals_under_serializable_leave_twelve_archives() {
+    for version in BOTH {
+        let mut fleet = Fleet::usual(version, "serial");
+        fleet.head.clear();
+        fleet.env.insert("TENANTRY_PG_BINDIR".into(), super::postgres_server::pg_dump_dir(version));
+        let database = &fleet.database.name;
+        fleet.execute(&format!("ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'"));
+        fleet.declare(&(1..=12).map(|n| format!("sz-{n} = {{}}\n")).collect::<String>());
+        fleet.applies_and_settles();
+        fleet.declare("");
+        fleet.run(&["apply", "-y", "--allow-removals", "12", "--parallelism", "8"]).ends(0).says("Apply: 12 applied");
+        let files = std::fs::read_dir(fleet.path("archives")).unwrap().map(|entry| entry.unwrap().path());
+        assert_eq!(files.filter(|path| path.extension().is_some_and(|end| end == "json")).count(), 12);
+        fleet.settled();
+    }
+}
