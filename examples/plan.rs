@@ -11,7 +11,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use tenantry::apply::{Apply, Lock, Recorded, check_admin, check_registry};
+use tenantry::apply::{Apply, Lock, Recorded, Underway, check_admin, check_registry, check_server};
 use tenantry::inspect::{self, Sizes};
 use tenantry::plan::{self, Plan};
 use tenantry::project::{Project, environment};
@@ -42,6 +42,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
     if let Some(lock) = &lock {
         check_registry(&observed, &plan)?;
         check_admin(&observed, &plan)?;
+        check_server(&mut client, &observed, &plan)?;
         let report = Apply {
             target: &target,
             lock,
@@ -52,6 +53,8 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
             parallelism: 4,
             stop: &AtomicBool::new(false),
             recorded: &Recorded::default(),
+            underway: &Underway::new(),
+            max_failures: 3,
             progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),
         }
         .run(&mut client, &plan)?;

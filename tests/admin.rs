@@ -3,8 +3,12 @@
 
 #[path = "support/fleet.rs"]
 mod fleet;
+#[path = "admin/logins.rs"]
+mod logins;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "admin/settings.rs"]
+mod settings;
 
 use fleet::{BOTH, Fleet, ask};
 use postgres_server::Version;

@@ -5,6 +5,8 @@
 mod documents;
 #[path = "support/fleet.rs"]
 mod fleet;
+#[path = "cli/interrupted.rs"]
+mod interrupted;
 #[path = "support/postgres.rs"]
 mod postgres_server;
 #[path = "support/schema.rs"]

@@ -5,6 +5,8 @@
 mod certificates;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "connect/silent.rs"]
+mod silent;
 #[path = "connect/tls.rs"]
 mod tls;
 

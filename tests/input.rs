@@ -2,8 +2,12 @@
 //! time and memory, and whatever PostgreSQL takes is taken.
 #![allow(clippy::unwrap_used)]
 
+#[path = "input/ascii.rs"]
+mod ascii;
 #[path = "input/configuration.rs"]
 mod configuration;
+#[path = "input/encodings.rs"]
+mod encodings;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "input/markers.rs"]

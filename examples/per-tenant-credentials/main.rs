@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
-use tenantry::apply::{Apply, Lock, Recorded};
+use tenantry::apply::{Apply, Lock, Recorded, Underway};
 use tenantry::inspect::{self, Sizes};
 use tenantry::project::Project;
 use tenantry::sandbox::Server;
@@ -47,6 +47,8 @@ pub fn run() -> Result<String, Box<dyn Error>> {
         parallelism: 2,
         stop: &AtomicBool::new(false),
         recorded: &Recorded::default(),
+        underway: &Underway::new(),
+        max_failures: 3,
         progress: &|_outcome| {},
     }
     .run(&mut client, &plan)?;

@@ -4,6 +4,7 @@ use postgres::{GenericClient, Transaction};
 
 use super::outcome::TenantError;
 use super::tenant::{Job, connect, database_error};
+use crate::database::Ask;
 use crate::inspect;
 use crate::plan::Kind;
 
@@ -53,7 +54,7 @@ impl Job<'_> {
 
     /// Of the schema with this name, when it is the one with this OID.
     fn owner_of(&self, client: &mut impl GenericClient, name: &str, oid: u32) -> Result<String, TenantError> {
-        let found = client.query_opt(NAMED, &[&name]);
+        let found = client.ask_opt(NAMED, &[&name]);
         let found = found.map_err(|error| database_error("looking at the schema again", &error.into()))?;
         match found {
             None => Err(changed(format!("schema {name:?} is gone"))),

@@ -7,7 +7,7 @@ use super::outcome::TenantError;
 use super::secret;
 use super::sessions::patiently;
 use super::tenant::{Ended, Job, Retry, connect, database_error};
-use crate::database::DatabaseError;
+use crate::database::{Ask, DatabaseError};
 
 impl Job<'_> {
     /// COMMIT failed, or its answer was lost: finds out which on a new connection, which takes the place of the old. When
@@ -65,7 +65,7 @@ impl Job<'_> {
     /// the same number.
     fn ask(&self, client: &mut Client, xid: &str) -> Result<Option<bool>, DatabaseError> {
         let status = "SELECT pg_catalog.pg_xact_status($1::text::xid8)";
-        match client.query_one(status, &[&xid]).map_err(DatabaseError::from) {
+        match client.ask_one(status, &[&xid]).map_err(DatabaseError::from) {
             Ok(row) if row.get::<_, Option<&str>>(0) == Some("in progress") => return Ok(None),
             Ok(_) => {}
             // "is in the future": a crash took the number back, and nobody has got it since.
@@ -74,7 +74,7 @@ impl Job<'_> {
         }
         // In a statement, and a snapshot, of its own.
         let audited = "SELECT FROM tenantry.audit_log WHERE tenant = $1 AND transaction_id = $2::text::xid8";
-        Ok(Some(client.query_opt(audited, &[&self.plan.tenant.as_str(), &xid])?.is_some()))
+        Ok(Some(client.ask_opt(audited, &[&self.plan.tenant.as_str(), &xid])?.is_some()))
     }
 }
 

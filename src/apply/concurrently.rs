@@ -8,6 +8,7 @@ use super::outcome::TenantError;
 use super::tenant::{Job, database_error};
 use super::{Apply, fence, sessions};
 use crate::archive::{Deputy, Errand};
+use crate::database::Ask;
 use crate::error::with_causes;
 use crate::migrations::{Begins, MigrationFile, MigrationSet, Transaction};
 use crate::model::{ident, qualified};
@@ -58,6 +59,7 @@ impl Place<'_> {
         for Transaction { versions, .. } in set.transactions(versions, job.apply.server.major()) {
             let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
             if let (Some(file), Some(deputy)) = (late, deputy) {
+                job.apply.underway.doing(job.plan.tenant.as_str(), &file.file)?;
                 self.outside(client, deputy, file)?;
             }
             fail_point!("before_late_migration_is_recorded");
@@ -109,7 +111,7 @@ impl Place<'_> {
 /// An index that a failed try left invalid would make IF NOT EXISTS skip it for ever; REINDEX leaves one under a name of its
 /// own for each try (manual, "Rebuilding Indexes Concurrently").
 fn drop_invalid(client: &mut Client, schema: &str, file: &MigrationFile) -> Result<(), postgres::Error> {
-    let rows = client.query(
+    let rows = client.ask(
         "SELECT c.relname::text, t.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
          JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = $1::text::name AND NOT i.indisvalid ORDER BY c.relname",

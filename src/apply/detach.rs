@@ -2,6 +2,7 @@
 
 use postgres::Client;
 
+use crate::database::Ask;
 use crate::migrations::Statement;
 
 /// Runs a statement outside a transaction; of a partition that is detached already nothing is left to do, and of one that is
@@ -9,7 +10,7 @@ use crate::migrations::Statement;
 pub(super) fn run(client: &mut Client, statement: &Statement) -> Result<(), postgres::Error> {
     let Some(detach) = &statement.detach else { return client.batch_execute(&statement.sql) };
     // Names as the statement itself would find them. Nothing but names of pg_catalog's, whatever the search_path.
-    let state = client.query_one(
+    let state = client.ask_one(
         "SELECT pg_catalog.to_regclass($1::text) IS NULL OR pg_catalog.to_regclass($2::text) IS NULL, \
          (SELECT i.inhdetachpending FROM pg_catalog.pg_inherits i \
           WHERE i.inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1::text)::oid \

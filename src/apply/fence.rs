@@ -6,7 +6,7 @@
 use postgres::Transaction;
 
 use super::outcome::TenantError;
-use crate::database::{DatabaseError, session};
+use crate::database::{Ask, DatabaseError, session};
 use crate::model::qualified;
 use crate::registry::guard::tables;
 
@@ -69,7 +69,7 @@ fn put_off(name: &str) -> TenantError {
 pub(super) fn nothing_is_deferred(transaction: &mut Transaction<'_>) -> Result<(), TenantError> {
     let doing = "looking for what is left to run at COMMIT";
     let failed = |error: postgres::Error| super::tenant::database_error(doing, &error.into());
-    let rows = transaction.query(include_str!("written_tables.sql"), &[&tables()]).map_err(failed)?;
+    let rows = transaction.ask(include_str!("written_tables.sql"), &[&tables()]).map_err(failed)?;
     let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get("schema"), row.get("name"))).collect();
     let ask: Vec<_> = tables
         .iter()

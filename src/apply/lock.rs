@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, SimpleQueryMessage};
+use rand::RngExt;
 
 use super::outcome::TenantError;
-use crate::database::{Target, refuse_a_standby};
+use crate::database::{Ask, Target, refuse_a_standby};
 use crate::error::{Doing, Error};
-use crate::model::literal;
 use crate::registry::{self, Holder, LOCK_KEY as KEY, Taken};
 
 /// A session outlives its client, which ended or was killed, until PostgreSQL has noticed: on a busy machine a moment.
@@ -32,8 +32,10 @@ const LOST: &str = "TNLCK";
 /// under it on another session asks in each transaction, by [`Lock::check`].
 #[derive(Debug)]
 pub struct Lock {
-    /// Backends' numbers are given again, so its start is a part of who it is. `None`: nobody is to be kept away.
-    backend: Option<(i32, String)>,
+    /// Backends' numbers are given again, so an advisory lock, whose key nobody knows before it is taken, says who it is: when
+    /// a backend began is kept from whoever works as another role than it logged in as (`ALTER ROLE ... SET role`). `None`:
+    /// nobody is to be kept away.
+    backend: Option<(i32, i64)>,
     /// Its number among the lock's holders. Not there until there is a registry.
     fence: OnceLock<i64>,
     lost: AtomicBool,
@@ -48,8 +50,9 @@ impl Lock {
         refuse_a_standby(client, target)?;
         let begun = Instant::now();
         let fence = OnceLock::new();
+        let (backend, token) = Self::this_session(client).doing("taking the lock")?;
         loop {
-            let holder = match Self::attempt(client)? {
+            let holder = match Self::attempt(client, token)? {
                 Attempt::Ours(number) => {
                     number.map(|number| fence.set(number));
                     break;
@@ -61,8 +64,7 @@ impl Lock {
             }
             std::thread::sleep(PAUSE);
         }
-        let backend = Self::this_session(client).doing("making sure of the lock")?;
-        let lock = Self { backend: Some(backend), fence, lost: AtomicBool::new(false) };
+        let lock = Self { backend: Some((backend, token)), fence, lost: AtomicBool::new(false) };
         // Behind a transaction pooler the next statement may run in another session, and the lock means nothing. As long
         // as nobody else is there it runs in the same one, but then so does a statement of another connection.
         if !lock.is_held_here(client)? || lock.is_held_here(&mut target.connect_admin()?)? {
@@ -74,14 +76,14 @@ impl Lock {
         Ok(lock)
     }
 
-    fn attempt(client: &mut Client) -> Result<Attempt, Error> {
+    fn attempt(client: &mut Client, token: i64) -> Result<Attempt, Error> {
         let doing = "taking the lock";
         let advisory = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing(doing)?;
         if registry::has_lock(client).doing(doing)? {
             if !advisory && let Some(holder) = advisory_holder(client, true)? {
                 return Ok(Attempt::Theirs(Some(holder)));
             }
-            return match registry::take_lock(client, LAST_TRANSACTIONS) {
+            return match registry::take_lock(client, token, LAST_TRANSACTIONS) {
                 Ok(Taken::Ours(fence)) => Ok(Attempt::Ours(Some(fence))),
                 Ok(Taken::Theirs(holder)) => {
                     is_true(client, &format!("pg_catalog.pg_advisory_unlock({KEY})")).doing(doing)?;
@@ -114,26 +116,30 @@ impl Lock {
         Ok(())
     }
 
-    fn this_session(client: &mut Client) -> Result<(i32, String), postgres::Error> {
-        let row = client.query_one(
-            "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())",
-            &[],
-        )?;
-        Ok((row.get(0), row.get(1)))
+    /// Without parameters: a statement prepared behind a pooler may be carried out where it was not prepared.
+    fn this_session(client: &mut Client) -> Result<(i32, i64), postgres::Error> {
+        let token = rand::rng().random::<i64>();
+        client.batch_execute(&format!("SELECT pg_catalog.pg_advisory_lock({token})"))?;
+        let answers = client.simple_query("SELECT pg_catalog.pg_backend_pid()")?;
+        let number = answers.iter().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0).and_then(|number| number.parse().ok()),
+            _ => None,
+        });
+        Ok((number.unwrap_or_default(), token))
     }
 
     /// SQL for any other session, that fails when the lock is lost: somebody else may have taken it since, and changed what
     /// the plan was made of. In a transaction it also keeps everybody else from taking it until that has ended.
     pub(super) fn check(&self) -> Option<String> {
-        let (pid, start) = self.backend.as_ref().map(|(pid, start)| (pid, literal(start)))?;
+        let (pid, token) = self.backend?;
         let fence = self.fence.get().map_or_else(String::new, |fence| {
             format!("PERFORM FROM tenantry.apply_lock WHERE fence = {fence} FOR KEY SHARE; held := FOUND; ")
         });
-        // A transaction sees sessions as they were when it first looked.
         Some(format!(
-            "DO $$DECLARE held bool := true; BEGIN {fence}PERFORM pg_catalog.pg_stat_clear_snapshot(); \
-             IF NOT held OR NOT EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity({pid}) a \
-             WHERE a.backend_start = {start}::pg_catalog.timestamptz) THEN \
+            "DO $$DECLARE held bool := true; BEGIN {fence}IF NOT held OR NOT EXISTS (SELECT FROM pg_catalog.pg_locks l \
+             WHERE l.pid = {pid} AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+             AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = {token}) THEN \
              RAISE EXCEPTION USING ERRCODE = '{LOST}', \
              MESSAGE = 'the lock of apply is lost: the session that held it (backend {pid}) has ended, and another apply may be running', \
              HINT = 'the server''s log says why it ended; apply again, which plans again'; END IF; END$$"
@@ -175,7 +181,7 @@ enum Attempt {
 /// Who has the advisory lock. `administrators`: only of those who may write to the registry, or to the roles; others
 /// take it for purposes of their own, or to be in the way.
 fn advisory_holder(client: &mut Client, administrators: bool) -> Result<Option<Holder>, Error> {
-    let holder = client.query_opt(
+    let holder = client.ask_opt(
         "SELECT a.pid, coalesce(a.usename::text, '') AS username, coalesce(a.client_addr::text, 'a local socket') AS client_address, \
          coalesce(a.application_name, '') AS application_name, \
          coalesce(pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), '') AS since \
@@ -197,7 +203,7 @@ fn advisory_holder(client: &mut Client, administrators: bool) -> Result<Option<H
 
 /// Whoever may look, and not write.
 fn only_a_reader(client: &mut Client) -> Result<Error, Error> {
-    let row = client.query_one(
+    let row = client.ask_one(
         "SELECT session_user::text, pg_catalog.pg_get_userbyid(n.nspowner)::text FROM pg_catalog.pg_namespace n WHERE n.nspname = 'tenantry'",
         &[],
     );

@@ -9,11 +9,13 @@ mod commit;
 mod concurrently;
 mod detach;
 mod fence;
+mod groundwork;
 mod lock;
 mod migrate;
 mod outcome;
 mod password;
 mod pieces;
+mod pool;
 mod preflight;
 mod record;
 mod recorded;
@@ -24,8 +26,10 @@ mod secret;
 mod sessions;
 mod shared;
 mod tenant;
+mod underway;
 
 pub(crate) use fence::take_back;
+pub use groundwork::check_server;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use password::verifier_literal;
@@ -34,22 +38,22 @@ pub use recorded::Recorded;
 pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
 pub(crate) use sessions::end as end_sessions;
+pub use underway::Underway;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use postgres::Client;
 
+use self::pool::{Pool, Unit};
 use crate::database::Target;
 use crate::error::{Error, with_causes};
 use crate::model::{Desired, Server, TenantKey};
 use crate::plan::{DatabaseIdentity, Kind, Plan, Stage, TenantPlan, Verb};
 use crate::registry;
 use crate::secrets::SecretStore;
-use crate::workers::lock;
 
 /// A session is renewed after so many tenants: its relation cache grows by some 180 kB for each one of eleven tables, and so do
 /// its saved plans, which every change of a table walks. To connect takes less time than one tenant.
@@ -71,6 +75,10 @@ pub struct Apply<'a> {
     pub stop: &'a AtomicBool,
     /// What is known of what the migrations make.
     pub recorded: &'a Recorded,
+    /// Says what is being done, and can cancel it.
+    pub underway: &'a Underway,
+    /// So many tenants that fail with one and the same error stop the rest; 0: none do.
+    pub max_failures: usize,
     /// Called as each tenant ends, from the thread that carried it out.
     pub progress: &'a (dyn Fn(&TenantOutcome) + Sync),
 }
@@ -90,7 +98,7 @@ impl Apply<'_> {
         }
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
-        let mut outcomes = self.tenants(&units(&work, &plan.together));
+        let mut outcomes = self.tenants(units(&work, &plan.together));
         outcomes.extend(blocked.into_iter().map(TenantOutcome::blocked));
         outcomes.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         // Blocked tenants are in nobody's way; one that failed may still have what would be dropped.
@@ -113,23 +121,26 @@ impl Apply<'_> {
         DatabaseIdentity::new(self.server, self.target.database())
     }
 
-    fn tenants(&self, work: &[Vec<&TenantPlan>]) -> Vec<TenantOutcome> {
-        let queue = Mutex::new(work.iter());
-        let outcomes = Mutex::new(Vec::with_capacity(work.len()));
+    fn tenants(&self, work: Vec<Unit<'_>>) -> Vec<TenantOutcome> {
+        let workers = self.parallelism.clamp(1, work.len().max(1));
+        let pool = Pool::new(work, workers, self.max_failures);
         std::thread::scope(|scope| {
-            for _ in 0..self.parallelism.clamp(1, work.len().max(1)) {
-                scope.spawn(|| self.worker(&queue, &outcomes));
+            for _ in 0..workers {
+                scope.spawn(|| self.worker(&pool));
             }
         });
-        outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        pool.outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn worker(&self, queue: &Mutex<std::slice::Iter<'_, Vec<&TenantPlan>>>, outcomes: &Mutex<Vec<TenantOutcome>>) {
+    fn worker<'p>(&self, pool: &Pool<'p>) {
         let mut session = None;
         let mut done = 0;
-        loop {
-            let next = lock(queue).next();
-            let Some(plans) = next else { return };
+        while let Some(unit) = pool.next() {
+            if let Some(why) = self.is_over(pool) {
+                let outcomes = unit.iter().map(|plan| TenantOutcome::skipped(plan, &why)).collect();
+                self.tell(pool, &unit, outcomes);
+                continue;
+            }
             // Where there is no room for one more connection, the old one goes on.
             if done >= RENEWED_AFTER
                 && let Ok(fresh) = tenant::connect(self)
@@ -137,38 +148,84 @@ impl Apply<'_> {
                 session = Some(fresh);
                 done = 0;
             }
-            done += plans.len();
-            for outcome in self.unit(&mut session, plans) {
-                (self.progress)(&outcome);
-                lock(outcomes).push(outcome);
+            done += unit.len();
+            let unit = match tenant::is_connected(self, &mut session) {
+                Ok(()) => unit,
+                Err(_) => match pool.leave_to_others(unit) {
+                    Ok(()) => return,
+                    Err(unit) => unit,
+                },
+            };
+            if !self.one(pool, &mut session, unit) {
+                return;
             }
         }
     }
 
-    /// One tenant, or those of a ring.
-    fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Vec<TenantOutcome> {
-        if self.stop.load(Ordering::Relaxed) {
-            return plans.iter().map(|plan| TenantOutcome::skipped(plan, "interrupted before it began")).collect();
+    /// Whether this thread goes on. It takes a second session here and there: without this one there may be room for it.
+    fn one<'p>(&self, pool: &Pool<'p>, session: &mut Option<Client>, mut unit: Unit<'p>) -> bool {
+        let mut attempt = 0;
+        loop {
+            let (outcomes, wants_session) = self.unit(session, &unit);
+            if !wants_session || attempt == tenant::ATTEMPTS {
+                self.tell(pool, &unit, outcomes);
+                return true;
+            }
+            match pool.leave_to_others(unit) {
+                Ok(()) => return false,
+                // The last one: those that have just left still count for a moment.
+                Err(mine) => unit = mine,
+            }
+            tenant::back_off(attempt);
+            attempt += 1;
         }
-        if self.lock.is_lost() {
-            let why = "the lock of apply was lost before it began";
-            return plans.iter().map(|plan| TenantOutcome::skipped(plan, why)).collect();
-        }
-        let outcomes = self.carry_out(session, plans);
-        outcomes.iter().filter_map(|outcome| outcome.error.as_ref()).for_each(|error| self.lock.heed(error));
-        outcomes
     }
 
-    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Vec<TenantOutcome> {
+    /// Why nothing more is begun.
+    fn is_over(&self, pool: &Pool<'_>) -> Option<String> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Some("interrupted before it began".into());
+        }
+        if self.lock.is_lost() {
+            return Some("the lock of apply was lost before it began".into());
+        }
+        pool.is_over()
+    }
+
+    fn tell(&self, pool: &Pool<'_>, unit: &[&TenantPlan], outcomes: Vec<TenantOutcome>) {
+        outcomes.iter().for_each(|outcome| (self.progress)(outcome));
+        pool.has_ended(unit, outcomes);
+    }
+
+    /// One tenant, or those of a ring; and whether it was rolled back for want of a session.
+    fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> (Vec<TenantOutcome>, bool) {
+        plans.iter().for_each(|plan| self.underway.begins(plan.tenant.as_str(), plan.verb.as_str()));
         let start = Instant::now();
+        let result = self.carry_out(session, plans);
+        // TOO_MANY_CONNECTIONS. Not of what comes after a COMMIT, which is never done twice.
+        let wants_session =
+            matches!(&result, Err((Outcome::Failed, error)) if error.sqlstate.as_deref() == Some("53300"));
+        let mut outcomes: Vec<_> =
+            plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect();
+        plans.iter().for_each(|plan| self.underway.ends(plan.tenant.as_str()));
+        for error in outcomes.iter_mut().filter_map(|outcome| outcome.error.as_mut()) {
+            self.lock.heed(error);
+            self.underway.explain(error);
+        }
+        (outcomes, wants_session)
+    }
+
+    fn carry_out(
+        &self,
+        session: &mut Option<Client>,
+        plans: &[&TenantPlan],
+    ) -> Result<tenant::Done, (Outcome, TenantError)> {
         if let [plan] = plans
             && !plan.changes.iter().any(|change| change.kind == Kind::ParkNames)
         {
-            let result = tenant::run(self, session, plan);
-            return vec![TenantOutcome::new(plan, result, start.elapsed())];
+            return tenant::run(self, session, plan);
         }
-        let result = ring::run(self, session, plans);
-        plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect()
+        ring::run(self, session, plans)
     }
 }
 

@@ -17,7 +17,7 @@ pub enum Outcome {
     /// Rolled back; nothing of the plan is there. But what the error says was committed, is: what comes after a COMMIT
     /// failed, or the rest of a removal in pieces.
     Failed,
-    /// Not begun: blocked, interrupted, or the lock of apply was lost.
+    /// Not begun: blocked, interrupted, the lock of apply was lost, or too many others failed with one and the same error.
     Skipped,
     /// The answer to COMMIT was lost, and looking again was not possible.
     Unknown,

@@ -12,6 +12,7 @@ use super::archive;
 use super::outcome::TenantError;
 use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error, is_worth_another_try};
 use crate::archive::{Deputy, relations};
+use crate::database::Ask;
 use crate::inspect;
 use crate::model::State;
 use crate::plan::{Change, Step};
@@ -142,7 +143,7 @@ pub(super) fn unlink(
 ) -> Result<bool, postgres::Error> {
     // By the index that pg_shdepend has: the objects' own catalog has none by owner.
     let unlinked: i64 = transaction
-        .query_one(
+        .ask_one(
             "SELECT count(pg_catalog.lo_unlink(o.objid)) FROM (SELECT d.objid FROM pg_catalog.pg_shdepend d \
              WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass \
              AND d.refobjid IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = ANY ($1::text[]::name[])) \
@@ -162,7 +163,7 @@ pub(super) fn some_tables(
     only: Option<&BTreeSet<u32>>,
 ) -> Result<Vec<u32>, postgres::Error> {
     let only = only.map(|oids| oids.iter().copied().collect::<Vec<u32>>());
-    let found = transaction.query(
+    let found = transaction.ask(
         "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = $1::text::name AND c.relkind IN ('r', 'p') AND ($3::oid[] IS NULL OR c.oid = ANY ($3)) \
          ORDER BY c.oid DESC LIMIT $2",
@@ -184,8 +185,8 @@ pub(super) fn drop_others(
     // A view takes the most, by the estimate of Schema::locks.
     const LOCKS_OF_EACH: i64 = 5;
     let at_once = (locks / LOCKS_OF_EACH).max(1);
-    let encoding: String = transaction.query_one(&format!("SELECT ({})::text", relations::ENCODING), &[])?.get(0);
-    let found = transaction.query(include_str!("some_others.sql"), &[&schema, &at_once, &encoding])?;
+    let encoding: String = transaction.ask_one(&format!("SELECT ({})::text", relations::ENCODING), &[])?.get(0);
+    let found = transaction.ask(include_str!("some_others.sql"), &[&schema, &at_once, &encoding])?;
     if i64::try_from(found.len()).unwrap_or(i64::MAX) < at_once {
         return Ok(false);
     }

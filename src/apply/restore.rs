@@ -10,6 +10,7 @@ use postgres::{Client, Transaction};
 
 use super::{Apply, pieces, secret, shared};
 use crate::archive::{self, Deputy, Errand, Opened, Programs, relations};
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::plan::{self, Plan, Stage};
@@ -78,7 +79,7 @@ impl Restore<'_> {
         for role in self.roles() {
             let exists = "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text::name";
             // An owner that several tenants share was made with what they share.
-            if transaction.query_opt(exists, &[&role]).doing(doing)?.is_none() {
+            if transaction.ask_opt(exists, &[&role]).doing(doing)?.is_none() {
                 let sql = format!("CREATE ROLE {0} NOLOGIN; GRANT {group} TO {0}", ident(&role));
                 transaction.batch_execute(&sql).doing(doing)?;
             }
@@ -171,8 +172,7 @@ impl Restore<'_> {
         loop {
             let mut transaction = self.begin(client).doing(doing)?;
             transaction.batch_execute(&take).doing(doing)?;
-            let opened =
-                transaction.query(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
+            let opened = transaction.ask(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
             let mut by_grantees: BTreeMap<String, Vec<u32>> = BTreeMap::new();
             for row in &opened {
                 by_grantees.entry(row.get("grantees")).or_default().push(row.get("oid"));
@@ -199,7 +199,7 @@ impl Restore<'_> {
         let (schema, admin) = (&self.tenant.schema, ident(&admin.name));
         transaction.batch_execute(&format!("GRANT USAGE ON SCHEMA {} TO {admin}", ident(schema)))?;
         let history = qualified(schema, &self.apply.desired.migrations.table);
-        let exists: bool = transaction.query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&history])?.get(0);
+        let exists: bool = transaction.ask_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&history])?.get(0);
         if exists { transaction.batch_execute(&format!("GRANT SELECT ON {history} TO {admin}")) } else { Ok(()) }
     }
 
@@ -211,7 +211,7 @@ impl Restore<'_> {
                      AND n.oid IS DISTINCT FROM schema_oid) AS is_another FROM tenantry.tenants WHERE tenant = $1 AND state = 'restoring' AND schema_name = $2 \
                      AND username = $3 AND owner = $4";
         let names = [self.key(), &tenant.schema, &tenant.username, tenant.owner()];
-        let row = client.query_opt(query, &[&names[0], &names[1], &names[2], &names[3]]).doing(doing)?;
+        let row = client.ask_opt(query, &[&names[0], &names[1], &names[2], &names[3]]).doing(doing)?;
         let Some(row) = row else { return Ok(()) };
         if row.get(1) {
             return Err(Error::refused(

@@ -28,6 +28,9 @@ pub(super) fn run(
 
 fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     let Some(first) = jobs.first() else { return Ok(Done::default()) };
+    for job in jobs {
+        job.apply.underway.session(job.plan.tenant.as_str(), client, job.apply.target);
+    }
     let rolled_back = |error| Ended::Failed(error, Retry::No);
     let mut work = Vec::new();
     for job in jobs {

@@ -7,7 +7,7 @@ use postgres::{Client, GenericClient};
 use super::Apply;
 use super::outcome::TenantError;
 use super::tenant::{Job, connect};
-use crate::database::DatabaseError;
+use crate::database::{Ask, DatabaseError};
 use crate::model::ident;
 
 /// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).
@@ -18,7 +18,7 @@ const TIMEOUT: i64 = 5_000;
 /// # Errors
 /// What PostgreSQL answered.
 pub(crate) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, postgres::Error> {
-    let rows = client.query(
+    let rows = client.ask(
         "SELECT pg_catalog.pg_terminate_backend(pid, $2) FROM pg_catalog.pg_stat_activity WHERE usename = $1::text::name",
         &[&role, &TIMEOUT],
     )?;
@@ -45,8 +45,7 @@ pub(super) fn lock_out<'a>(
     job: &Job<'_>,
     role: &'a str,
 ) -> Result<Option<Asleep<'a>>, postgres::Error> {
-    let row =
-        client.query_opt("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
+    let row = client.ask_opt("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
     let Some(row) = row else { return Ok(None) };
     let asleep = Asleep { role, was_before: !row.get::<_, bool>(0) };
     if !asleep.was_before {
@@ -82,7 +81,7 @@ impl Asleep<'_> {
     fn let_in(self, client: &mut Client, job: &Job<'_>) -> Result<bool, postgres::Error> {
         let mut transaction = client.transaction()?;
         let active = "SELECT FROM tenantry.tenants WHERE tenant = $1 AND username = $2 AND state = 'active' FOR UPDATE";
-        let is_active = transaction.query_opt(active, &[&job.plan.tenant.as_str(), &self.role])?.is_some();
+        let is_active = transaction.ask_opt(active, &[&job.plan.tenant.as_str(), &self.role])?.is_some();
         if is_active {
             transaction.batch_execute(&format!("ALTER ROLE {} LOGIN", ident(self.role)))?;
         }

@@ -14,6 +14,9 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
     // What closes the registry is one transaction: the audit log is written to only when nothing of others is left there.
     let closes = |change: &DatabaseChange| change.action == DatabaseAction::CloseRegistry;
     for changes in changes.chunk_by(|a, b| closes(a) && closes(b)) {
+        let doing = changes.first().map_or("", |change| change.detail.as_str());
+        apply.underway.begins("what tenants share", doing);
+        apply.underway.session("what tenants share", client, apply.target);
         let mut attempt = 0;
         loop {
             match together(client, apply, changes) {
@@ -23,6 +26,7 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
             attempt += 1;
         }
     }
+    apply.underway.ends("what tenants share");
     if stage == Stage::Before {
         // Committed before the tenants that leave them are: a run that is cut off in between leaves no role for good.
         let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());

@@ -169,7 +169,9 @@ pub(super) fn attempts<T>(
         }
         match result {
             Ok(done) => return Ok(done),
-            Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS => back_off(attempt),
+            Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS && !apply.underway.is_cancelled() => {
+                back_off(attempt)
+            }
             Err(Ended::Failed(error, _)) => return Err((Outcome::Failed, error)),
             Err(Ended::Unknown(error)) => return Err((Outcome::Unknown, error)),
         }
@@ -182,6 +184,10 @@ pub(super) fn clean(client: &mut Client) -> Result<(), DatabaseError> {
     session::prepare(client)
 }
 
+pub(super) fn is_connected(apply: &Apply<'_>, session: &mut Option<Client>) -> Result<(), TenantError> {
+    connected(apply, session).map(drop)
+}
+
 fn connected<'s>(apply: &Apply<'_>, session: &'s mut Option<Client>) -> Result<&'s mut Client, TenantError> {
     if session.as_ref().is_none_or(Client::is_closed) {
         *session = Some(connect(apply)?);
@@ -191,8 +197,11 @@ fn connected<'s>(apply: &Apply<'_>, session: &'s mut Option<Client>) -> Result<&
 
 pub(super) fn connect(apply: &Apply<'_>) -> Result<Client, TenantError> {
     apply.target.connect_admin().map_err(|error| {
-        let cause = error.database().map(|cause| format!(": {cause}")).unwrap_or_default();
-        let mut failure = TenantError::new(format!("{error}{cause}"));
+        let message = match error.database() {
+            Some(cause) => database_error(&error.to_string(), cause).message,
+            None => with_causes(&error),
+        };
+        let mut failure = TenantError::new(message);
         failure.sqlstate = error.sqlstate().map(str::to_owned);
         failure.hint = error.hint().map(str::to_owned);
         failure
@@ -201,6 +210,7 @@ pub(super) fn connect(apply: &Apply<'_>) -> Result<Client, TenantError> {
 
 impl Job<'_> {
     fn once(&self, client: &mut Client) -> Result<Done, Ended> {
+        self.apply.underway.session(self.plan.tenant.as_str(), client, self.apply.target);
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let tenant = self.plan.target.delivers();
         let delivery = match tenant {
@@ -208,8 +218,9 @@ impl Job<'_> {
             None => None,
         };
         if self.drops_schema() {
-            // Nobody's sessions are ended for a plan that no longer holds.
+            // Nobody's sessions are ended for a plan that no longer holds, or for want of the session that looks from outside.
             self.is_as_planned(client).map_err(retried)?;
+            connect(self.apply).map(drop).map_err(retried)?;
         }
         let asleep = match self.ends_sessions_of() {
             Some(role) => {
@@ -305,6 +316,8 @@ impl Job<'_> {
         let mut late = Vec::new();
         // Names are parked for all of a ring first.
         for change in self.plan.changes.iter().filter(|change| change.kind != Kind::ParkNames) {
+            let doing = self.apply.underway.doing(self.plan.tenant.as_str(), &self.named(change));
+            doing.map_err(|error| Ended::Failed(error, Retry::No))?;
             match &change.step {
                 // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
                 Step::Sql | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } if progress.archived.is_some() => {
@@ -340,6 +353,17 @@ impl Job<'_> {
             }
         }
         Ok(late)
+    }
+
+    /// For whoever waits for it: a migration is known by its file.
+    fn named(&self, change: &Change) -> String {
+        let Step::Migrate { versions, .. } = &change.step else { return change.what.clone() };
+        let file = |version: Option<&i32>| self.apply.desired.migrations.get(*version?).map(|file| file.file.as_str());
+        match (file(versions.first()), file(versions.last())) {
+            (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
+            (Some(only), _) => only.to_owned(),
+            _ => change.what.clone(),
+        }
     }
 
     /// The change, tried again inside the transaction, so that the locks it already holds stay.
@@ -447,7 +471,7 @@ pub(super) fn of_database(error: postgres::Error) -> Ended {
 }
 
 pub(super) fn is_worth_another_try(error: &TenantError) -> bool {
-    error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message))
+    error.sqlstate.as_deref().is_some_and(|sqlstate| is_retryable(sqlstate, &error.message, error.hint.as_deref()))
 }
 
 pub(super) fn retried(error: TenantError) -> Ended {

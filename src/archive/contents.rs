@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{Row, Transaction};
+use postgres::Transaction;
 
 use super::manifest::Grant;
 use super::names::readable;
+use crate::database::{Ask, Record};
 use crate::error::{Doing, Error};
 use crate::inspect;
 use crate::model::{Applied, History, Subject, ident};
@@ -31,27 +32,29 @@ pub(super) fn read(
     refuse_strangers(transaction, subject, encoding)?;
     refuse_elsewhere(transaction, subject)?;
     let role = transaction
-        .query_opt(
+        .ask_opt(
             "SELECT r.rolconnlimit, ARRAY(SELECT pg_catalog.convert_to(c.setting, $2::text::name) \
-             FROM pg_catalog.unnest(s.setconfig) WITH ORDINALITY c(setting, n) ORDER BY c.n) AS settings FROM pg_catalog.pg_roles r \
+             FROM pg_catalog.unnest(s.setconfig) WITH ORDINALITY c(setting, n) \
+             WHERE pg_catalog.octet_length(c.setting) <= $3 ORDER BY c.n) AS settings FROM pg_catalog.pg_roles r \
              LEFT JOIN pg_catalog.pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0 \
              WHERE r.rolname = $1::text::name",
-            &[&subject.username, &encoding],
+            // What is longer than anybody declares is none that is restored.
+            &[&subject.username, &encoding, &inspect::LONG_SETTING],
         )
         .doing(doing())?;
     let settings: Vec<Vec<u8>> = role.as_ref().map(|row| row.get("settings")).unwrap_or_default();
     let settings: Vec<String> = settings.iter().map(|setting| readable(setting)).collect();
     let settings = settings.iter().filter_map(|setting| setting.split_once('='));
     let history = inspect::history_of(transaction, history_table, &subject.schema, &subject.owner)?;
-    let grants = transaction.query(include_str!("sql/grants.sql"), &[&subject.schema, &encoding]).doing(doing())?;
-    let acl = |row: &Row| row.get::<_, Vec<Vec<u8>>>("acl").iter().map(|item| readable(item)).collect();
+    let grants = transaction.ask(include_str!("sql/grants.sql"), &[&subject.schema, &encoding]).doing(doing())?;
+    let acl = |row: &Record| row.get::<_, Vec<Vec<u8>>>("acl").iter().map(|item| readable(item)).collect();
     Ok(Contents {
         connection_limit: role.as_ref().map_or(-1, |row| row.get("rolconnlimit")),
         settings: settings
             .filter(|(name, _)| !name.eq_ignore_ascii_case("search_path"))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect(),
-        server_version: transaction.query_one("SHOW server_version", &[]).doing(doing())?.get(0),
+        server_version: transaction.ask_one("SHOW server_version", &[]).doing(doing())?.get(0),
         migrations: match history {
             History::Untrusted(_) | History::Unseen { .. } => None,
             History::Absent => Some(Vec::new()),
@@ -64,7 +67,7 @@ pub(super) fn read(
 /// pg_dump leaves extensions out of the dump of a schema, and what uses their types and functions could not be restored.
 fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<(), Error> {
     let rows = transaction
-        .query(
+        .ask(
             "SELECT e.extname::text AS name FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
              WHERE n.nspname = $1::text::name ORDER BY e.extname",
             &[&subject.schema],
@@ -87,7 +90,7 @@ fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Re
 
 fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject, encoding: &str) -> Result<(), Error> {
     let rows = transaction
-        .query(include_str!("sql/strangers.sql"), &[&subject.schema, &subject.roles(), &encoding])
+        .ask(include_str!("sql/strangers.sql"), &[&subject.schema, &subject.roles(), &encoding])
         .doing("looking at who owns what in the schema")?;
     let Some(first) = rows.first() else { return Ok(()) };
     let (object, owner) = (readable(first.get("object")), readable(first.get("owner")));

@@ -10,7 +10,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 
 use crate::apply::{end_sessions, verifier_literal};
-use crate::database::{Target, execute_unlogged};
+use crate::database::{Ask, Target, execute_unlogged, session};
 use crate::error::{Doing, Error, with_causes};
 use crate::model::{Server, TenantKey, ident, literal};
 use crate::plan::digest;
@@ -85,6 +85,7 @@ impl Deputy {
             verifier_literal(&password).as_str()
         ));
         execute_unlogged(&mut transaction, &create, server.admin.superuser).doing(doing)?;
+        transaction.batch_execute(&session::for_programs(&role)).doing(doing)?;
         // A tenant's owner is in the group role by itself, and whoever is no superuser may lack ADMIN on that.
         let group = (errand != Errand::Migrate).then(|| crate::plan::group_role(database));
         for granted in roles.iter().chain(&group) {
@@ -164,7 +165,7 @@ impl Deputy {
 }
 
 fn until(client: &mut impl GenericClient) -> Result<String, postgres::Error> {
-    Ok(client.query_one(&format!("SELECT (pg_catalog.now() + '{LOGIN_WITHIN}')::text"), &[])?.get(0))
+    Ok(client.ask_one(&format!("SELECT (pg_catalog.now() + '{LOGIN_WITHIN}')::text"), &[])?.get(0))
 }
 
 /// An admin who is no superuser ends the deputy's sessions, and drops what it owns, as a member of it.
@@ -188,7 +189,7 @@ fn drop_role(transaction: &mut Transaction<'_>, name: &str) -> Result<(), postgr
 pub(crate) fn dismiss(client: &mut Client, server: &Server, tenant: &TenantKey, name: &str) -> Result<(), Error> {
     let doing = "dropping the role that logged in for the tenant";
     let exists = "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text::name";
-    if client.query_opt(exists, &[&name]).doing(doing)?.is_some() {
+    if client.ask_opt(exists, &[&name]).doing(doing)?.is_some() {
         client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(name))).doing(doing)?;
         // Made by another admin, say: then its rights are not ours yet.
         let mut transaction = client.transaction().doing(doing)?;

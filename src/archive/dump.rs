@@ -12,7 +12,7 @@ use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
 use super::programs::{Programs, Session, run};
 use super::proof::{self, Tried};
 use super::{Deputy, Proved, contents, large_objects, relations, rows};
-use crate::database::Target;
+use crate::database::{Ask, Target};
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Server, Subject, ident};
 use crate::plan::DatabaseIdentity;
@@ -49,7 +49,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let contents = contents::read(transaction, subject, &source.desired.migrations.table, &encoding)?;
     // pg_dump sees what we see, and proves by it that it is connected to the same server and database.
     let snapshot: String =
-        transaction.query_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
+        transaction.ask_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
     let dump = draft.file()?;
     run_pg_dump(source, (&snapshot, &encoding), dump.path(), &mut || transaction.batch_execute(""))?;
     fail_point!("after_pg_dump");
@@ -108,7 +108,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
 /// UTF-8 would be refused.
 fn encoding(transaction: &mut Transaction<'_>) -> Result<String, Error> {
     let sql = format!("SELECT ({})::text", relations::ENCODING);
-    Ok(transaction.query_one(&sql, &[]).doing("asking for the database's encoding")?.get(0))
+    Ok(transaction.ask_one(&sql, &[]).doing("asking for the database's encoding")?.get(0))
 }
 
 fn run_pg_dump(
@@ -118,6 +118,7 @@ fn run_pg_dump(
     session: Session<'_>,
 ) -> Result<(), Error> {
     let mut command = source.programs.command("pg_dump", Some(&source.deputy.login));
+    command.env("PGCLIENTENCODING", encoding);
     command.args(["--format=custom", "--no-password", "--strict-names"]);
     // A pattern; within double quotes every character stands for itself (manual, "psql", Patterns).
     command.arg(format!("--schema={}", ident(&source.subject.schema)));

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use postgres::{Client, Transaction};
 
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Subject, ident};
 
@@ -32,7 +33,7 @@ pub(super) fn list(
 ) -> Result<(Vec<LargeObject>, usize), Error> {
     let doing = "looking for large objects";
     let registered = "SELECT EXISTS (SELECT FROM tenantry.tenants WHERE owner = $1 AND tenant <> $2)";
-    let is_registered = transaction.query_one(registered, &[&subject.owner, &subject.tenant.as_str()]).doing(doing)?;
+    let is_registered = transaction.ask_one(registered, &[&subject.owner, &subject.tenant.as_str()]).doing(doing)?;
     let is_shared = is_registered.get::<_, bool>(0)
         || desired.tenants.values().any(|other| other.key != subject.tenant && other.owner() == subject.owner);
     let all = owned(transaction, subject)?;
@@ -44,7 +45,7 @@ pub(super) fn list(
 
 fn owned(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<Vec<LargeObject>, Error> {
     let rows = transaction
-        .query(
+        .ask(
             "SELECT m.oid, r.rolname::text AS owner FROM pg_catalog.pg_largeobject_metadata m \
              JOIN pg_catalog.pg_roles r ON r.oid = m.lomowner WHERE r.rolname = ANY ($1::text[]::name[]) ORDER BY m.oid",
             &[&subject.roles()],
@@ -67,7 +68,7 @@ pub(super) fn write(
     let mut tar = tar::Builder::new(BufWriter::new(file));
     for object in objects {
         let size: i64 = transaction
-            .query_one(
+            .ask_one(
                 "SELECT pg_catalog.lo_lseek64(fd, 0, 2), pg_catalog.lo_close(fd) FROM (SELECT pg_catalog.lo_open($1, $2) AS fd OFFSET 0) o",
                 &[&object.oid, &INV_READ],
             )
@@ -98,7 +99,7 @@ impl Read for Pieces<'_, '_> {
             let length = i32::try_from(PIECE).unwrap_or(i32::MAX);
             let row = self
                 .transaction
-                .query_one("SELECT pg_catalog.lo_get($1, $2, $3)", &[&self.oid, &self.at, &length])
+                .ask_one("SELECT pg_catalog.lo_get($1, $2, $3)", &[&self.oid, &self.at, &length])
                 .map_err(io::Error::other)?;
             self.piece = row.get(0);
             self.at += i64::try_from(self.piece.len()).unwrap_or_default();
@@ -125,7 +126,7 @@ pub(super) fn refuse_taken(client: &mut Client, file: &Path) -> Result<(), Error
     }
     let taken = "SELECT m.oid, coalesce(r.rolname::text, m.lomowner::text) AS owner FROM pg_catalog.pg_largeobject_metadata m \
                  LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.lomowner WHERE m.oid = ANY ($1) ORDER BY m.oid";
-    let taken = client.query(taken, &[&oids]).doing(doing())?;
+    let taken = client.ask(taken, &[&oids]).doing(doing())?;
     let Some(first) = taken.first() else { return Ok(()) };
     let named = taken.iter().take(NAMED).map(|row| format!("{} of {:?}", row.get::<_, u32>(0), row.get::<_, &str>(1)));
     let named = named.collect::<Vec<_>>().join(", ");

@@ -6,6 +6,7 @@ use postgres::{Client, Transaction};
 
 use super::names::readable;
 use super::relations;
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 
 /// Tables named in one LOCK statement.
@@ -27,12 +28,12 @@ pub(crate) struct Locked {
 pub(crate) fn lock(transaction: &mut Transaction<'_>, schema: &str) -> Result<Locked, Error> {
     let doing = || format!("locking the tables of schema {schema} against writes");
     let oid = transaction
-        .query_one("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1::text::name", &[&schema])
+        .ask_one("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1::text::name", &[&schema])
         .doing(doing())?
         .get(0);
     let mut locked = Locked { oid, tables: BTreeSet::new() };
     for _ in 0..ROUNDS {
-        let found = transaction.query(&tables(), &[&oid]).doing(doing())?;
+        let found = transaction.ask(&tables(), &[&oid]).doing(doing())?;
         let new: Vec<u32> = found.iter().map(|row| row.get("oid")).filter(|oid| !locked.tables.contains(oid)).collect();
         if new.is_empty() {
             return Ok(locked);
@@ -71,7 +72,7 @@ impl Locked {
     /// When the drop would take a table with it that is in no archive.
     pub fn is_still_all(&self, other: &mut Client) -> Result<(), Error> {
         let doing = "looking whether everything that goes is in the archive";
-        let rows = other.query(&tables(), &[&self.oid]).doing(doing)?;
+        let rows = other.ask(&tables(), &[&self.oid]).doing(doing)?;
         let mut new = rows.iter().filter(|row| !self.tables.contains(&row.get("oid")));
         match new.next() {
             None => Ok(()),

@@ -15,7 +15,7 @@ use super::programs::Session;
 use super::rows::{Data, Piece};
 use super::{Source, script};
 use crate::apply::take_back;
-use crate::database::{DatabaseError, QUIET};
+use crate::database::{Ask, DatabaseError, QUIET};
 use crate::error::{Doing, Error, with_causes};
 use crate::model::{Access, ident, qualified};
 
@@ -118,7 +118,7 @@ fn watched<T: Send>(
 ) -> Result<Option<T>, Error> {
     const ASK: Duration = Duration::from_secs(3);
     let doing = "restoring the dump for a trial";
-    let backend: i32 = client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).doing(doing)?.get(0);
+    let backend: i32 = client.ask_one("SELECT pg_catalog.pg_backend_pid()", &[]).doing(doing)?.get(0);
     let end = || {
         let mut other = source.target.connect_admin().map_err(Error::from)?;
         other.execute("SELECT pg_catalog.pg_terminate_backend($1)", &[&backend]).doing(doing)
@@ -180,7 +180,7 @@ impl Trial<'_> {
         }
         self.restore(&mut transaction, [after])?;
         let bound = |transaction: &mut Transaction<'_>, schema: &str| -> Result<i64, postgres::Error> {
-            Ok(transaction.query_one(include_str!("sql/bindings.sql"), &[&schema])?.get(0))
+            Ok(transaction.ask_one(include_str!("sql/bindings.sql"), &[&schema])?.get(0))
         };
         let is = bound(&mut transaction, schema).map_err(of_server)?;
         let was = bound(&mut transaction, &aside).map_err(of_server)?;
@@ -204,7 +204,7 @@ impl Trial<'_> {
                     AND (pg_catalog.current_setting('log_statement') = 'all' \
                          OR pg_catalog.current_setting('log_min_duration_statement') <> '-1' \
                          OR pg_catalog.current_setting('log_min_duration_sample') <> '-1')";
-        let is_logged: bool = transaction.query_one(logs, &[])?.get(0);
+        let is_logged: bool = transaction.ask_one(logs, &[])?.get(0);
         Ok(if is_logged { Err("the server's log would hold its rows".into()) } else { Ok(pieces) })
     }
 
@@ -224,7 +224,7 @@ impl Trial<'_> {
     /// column and a CHECK: 1.5 for each relation of the schema, TOAST tables and their indexes included.
     fn has_room(&self, transaction: &mut Transaction<'_>) -> Result<bool, postgres::Error> {
         let relations: i64 = transaction
-            .query_one(
+            .ask_one(
                 "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  WHERE n.nspname = $1::text::name",
                 &[&self.source.subject.schema],

@@ -1,5 +1,6 @@
 //! Statements about relations, by their OIDs: a name need not be one that can be sent (SQL_ASCII).
 
+use crate::database::Ask;
 use postgres::Transaction;
 
 /// The encoding in which text is passed as bytes, as SQL: UTF-8 where PostgreSQL converts to it.
@@ -23,7 +24,7 @@ pub(crate) fn at_once(
         "SELECT pg_catalog.convert_to(pg_catalog.format('%I.%I', n.nspname, c.relname), {ENCODING}) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1) ORDER BY c.oid"
     );
-    let names = transaction.query(&names, &[&oids])?;
+    let names = transaction.ask(&names, &[&oids])?;
     let names = names.iter().map(|row| String::from_utf8(row.get(0)).ok());
     let (head, tail) = statement.split_once('%').unwrap_or((statement, ""));
     match names.collect::<Option<Vec<String>>>() {

@@ -1,7 +1,6 @@
 //! `apply`: plan, ask, carry out, report.
 
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::AtomicBool;
 
 use super::args::{ApplyArgs, Format, Global};
 use super::exit::Exit;
@@ -48,18 +47,21 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     if !args.moved {
         leave_secrets_of_another_cluster(&observed, &plan)?;
     }
-    preflight(&session, &observed, &plan)?;
-    if !args.auto_approve && !asked()? {
+    preflight(&mut session, &observed, &plan)?;
+    if !args.auto_approve && !asked(&mut session)? {
         out.note("Nothing was changed.");
         return Ok(Exit::Failed);
     }
     interrupt::watch();
     fail_point!("before_apply");
-    let report = carry_out(global, &mut session, &lock, &observed, &plan, &interrupt::STOP, out)?;
-    if !report.interrupted {
-        made::remember(&mut session, &observed, &plan, &report, out)?;
-    }
-    tell(&report, &plan, out)
+    let report = carry_out(global, &mut session, &lock, &observed, &plan, args.max_failures, out);
+    let result = report.and_then(|report| {
+        if !report.interrupted {
+            made::remember(&mut session, &observed, &plan, &report, out)?;
+        }
+        tell(&report, &plan, out)
+    });
+    interrupt::or_interrupted(result, global)
 }
 
 /// Prints what came of it.
@@ -147,7 +149,7 @@ pub fn leave_secrets_of_another_cluster(observed: &Observed, plan: &Plan) -> Res
 }
 
 /// What is better found out before anything is changed.
-pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
+pub fn preflight(session: &mut session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
     let paths: Vec<String> = plan
         .tenants
         .iter()
@@ -164,22 +166,26 @@ pub fn preflight(session: &session::Session, observed: &Observed, plan: &Plan) -
         return Err(Failure::refused(message, hint));
     }
     crate::apply::check_admin(observed, plan)?;
+    crate::apply::check_server(&mut session.client, observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())
 }
 
-fn asked() -> Result<bool, Failure> {
+fn asked(session: &mut session::Session) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::refused(
             "apply asks before it changes anything, and stdin is no terminal",
             "look at the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve",
         ));
     }
+    // Whoever finds the lock taken is told what it waits for.
+    session.is_waiting(true)?;
     let mut stderr = anstream::stderr();
     let _ = write!(stderr, "\nDo this? Only \"yes\" is taken for a yes: ");
     let _ = stderr.flush();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).doing("reading the answer")?;
+    session.is_waiting(false)?;
     Ok(answer.trim() == "yes")
 }
 
@@ -189,7 +195,7 @@ pub fn carry_out(
     lock: &Lock,
     observed: &Observed,
     plan: &Plan,
-    stop: &AtomicBool,
+    max_failures: usize,
     out: &mut Output,
 ) -> Result<Report, Failure> {
     let work = plan.tenants.iter().filter(|tenant| tenant.has_work()).count();
@@ -204,8 +210,10 @@ pub fn carry_out(
         server: &observed.server,
         archive_dir: &archive_dir,
         parallelism: session::parallelism(global),
-        stop,
         recorded: &Recorded::new(known.unwrap_or_default()),
+        stop: &interrupt::STOP,
+        underway: &interrupt::UNDERWAY,
+        max_failures,
         progress: &|outcome| progress.tenant_ended(outcome),
     }
     .run(&mut session.client, plan);

@@ -132,6 +132,9 @@ pub struct LockArgs {
     pub lock_timeout: Option<std::time::Duration>,
 }
 
+/// What three tenants stumble over in the same place, the other hundreds will too; one may be a tenant of its own kind.
+pub const MAX_FAILURES: usize = 3;
+
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan saved with plan --out: applied as saved, refused when stale
@@ -149,6 +152,9 @@ pub struct ApplyArgs {
     /// Allow up to N tenants to be removed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub allow_removals: usize,
+    /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
+    #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
+    pub max_failures: usize,
     #[command(flatten)]
     pub lock: LockArgs,
 }
@@ -187,6 +193,9 @@ pub struct RotateArgs {
     /// Of those, the tenants whose password is at least so old, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = crate::config::duration)]
     pub older_than: Option<std::time::Duration>,
+    /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
+    #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
+    pub max_failures: usize,
     #[command(flatten)]
     pub lock: LockArgs,
 }

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::session::Session;
 use crate::apply::{Outcome, Report};
+use crate::database::Ask;
 use crate::error::Doing;
 use crate::inspect::Sizes;
 use crate::model::{Access, Applied, Observed, set_digest};
@@ -26,7 +27,7 @@ pub fn remember(
         return Ok(());
     }
     let doing = "remembering what the migrations make";
-    let rows = session.client.query("SELECT digest FROM tenantry.migration_sets", &[]).doing(doing)?;
+    let rows = session.client.ask("SELECT digest FROM tenantry.migration_sets", &[]).doing(doing)?;
     let known: BTreeSet<String> = rows.iter().map(|row| row.get("digest")).collect();
     sets.retain(|digest, _| !known.contains(digest));
     if sets.is_empty() {

@@ -1,6 +1,6 @@
 //! `restore FILE`: a tenant from its archive, with everything else as tenants.toml has it.
 
-use super::args::{Format, Global, RestoreArgs};
+use super::args::{Format, Global, MAX_FAILURES, RestoreArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
@@ -30,7 +30,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     plan.database_changes.retain(|change| change.action.makes());
     refuse_what_is_there(&observed, &plan, &tenant)?;
     refuse_other_migrations(&session, manifest)?;
-    apply::preflight(&session, &observed, &plan)?;
+    apply::preflight(&mut session, &observed, &plan)?;
     let programs = Programs::find(observed.server.major().unsigned_abs().max(made_by(manifest)))?;
     fill(&mut session, &lock, &observed, &plan, &opened, &programs, &tenant)?;
 
@@ -38,7 +38,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let observed = session.observe(Sizes::Removed)?;
     let rest = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
     let rest = Plan { database_changes: Vec::new(), ..rest };
-    let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, &interrupt::STOP, out)?;
+    let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, MAX_FAILURES, out)?;
     if !report.is_success() {
         apply::tell(&report, &rest, out)?;
         out.note(&format!("{}: its data are restored; when the cause is mended, apply finishes the rest", tenant.key));
@@ -132,6 +132,8 @@ fn fill(
         parallelism: 1,
         stop: &interrupt::STOP,
         recorded: &Recorded::default(),
+        underway: &interrupt::UNDERWAY,
+        max_failures: 0,
         progress: &|_| {},
     };
     let restore = Restore { apply: &apply, observed, programs, opened, tenant };

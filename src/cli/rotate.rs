@@ -34,10 +34,10 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
         out.print(&plan::rendered(&plan, out))?;
     }
     apply::leave_secrets_of_another_cluster(&observed, &plan)?;
-    apply::preflight(&session, &observed, &plan)?;
+    apply::preflight(&mut session, &observed, &plan)?;
     interrupt::watch();
-    let report = apply::carry_out(global, &mut session, &lock, &observed, &plan, &interrupt::STOP, out)?;
-    apply::tell(&report, &plan, out)
+    let result = apply::carry_out(global, &mut session, &lock, &observed, &plan, args.max_failures, out);
+    interrupt::or_interrupted(result.and_then(|report| apply::tell(&report, &plan, out)), global)
 }
 
 /// Those that are named, or all that can be rotated; of these `--older-than` takes a part.

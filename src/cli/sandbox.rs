@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::args::{Format, Global, SandboxArgs};
+use super::args::{Format, Global, MAX_FAILURES, SandboxArgs};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::interrupt::STOP;
 use super::output::Output;
 use super::{apply, plan, session, verify};
 use crate::apply::Lock;
@@ -18,10 +19,8 @@ use crate::project::{Project, environment};
 use crate::render;
 use crate::sandbox::{SandboxError, Server};
 
-/// Set by Ctrl-C, which must not end the process before the server and the secrets are deleted.
-static STOP: AtomicBool = AtomicBool::new(false);
-
 pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit, Failure> {
+    // Which must not end the process before the server and the secrets are deleted, however often.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     let result = inside(global, args, out);
     if STOP.load(Ordering::Relaxed) {
@@ -69,7 +68,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
         out.print(&plan::rendered(&first, out))?;
     }
     let lock = Lock::take(&mut session.client, &session.target, Duration::ZERO)?;
-    let report = apply::carry_out(global, session, &lock, &observed, &first, &STOP, out)?;
+    let report = apply::carry_out(global, session, &lock, &observed, &first, MAX_FAILURES, out)?;
     if out.format == Format::Text {
         out.print(&render::report::text(&report, &first, &out.style()))?;
     }

@@ -99,6 +99,13 @@ impl Session {
         Ok(lock)
     }
 
+    /// In pg_stat_activity, where another apply looks who holds the lock.
+    pub fn is_waiting(&mut self, for_an_answer: bool) -> Result<(), Failure> {
+        let name = if for_an_answer { "'tenantry, waiting for an answer to its question'" } else { "DEFAULT" };
+        let sql = format!("SET application_name TO {name}");
+        Ok(self.client.batch_execute(&sql).doing("saying what the lock waits for")?)
+    }
+
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Failure> {
         let desired = &self.project.desired;
         let mut observed = inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?;

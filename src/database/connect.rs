@@ -1,10 +1,11 @@
 //! Opening a connection the way libpq does: which hosts, in which order, with and without TLS.
 
-use std::fmt;
+use std::sync::mpsc;
 use std::time::Duration;
+use std::{fmt, io, thread};
 
 use postgres::config::{SslMode as Driver, SslNegotiation};
-use postgres::{Client, Config, NoTls};
+use postgres::{CancelToken, Client, Config, NoTls};
 use rand::seq::SliceRandom;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -15,6 +16,7 @@ use super::place::Place;
 use super::session;
 use super::sslmode::SslMode;
 use super::target::Target;
+use super::text::Ask;
 use super::tls::TlsError;
 use super::tuning::Wanting;
 
@@ -44,6 +46,8 @@ pub struct ConnectError {
 enum Cause {
     Tls(TlsError),
     Database(DatabaseError),
+    /// Nobody answered in time.
+    Silent(io::Error),
     /// No host was what `target_session_attrs` asks for.
     Unsuitable(&'static str),
 }
@@ -78,6 +82,7 @@ impl std::error::Error for ConnectError {
         match &self.cause {
             Cause::Tls(error) => Some(error),
             Cause::Database(error) => Some(error),
+            Cause::Silent(error) => Some(error),
             Cause::Unsuitable(_) => None,
         }
     }
@@ -101,7 +106,8 @@ impl Target {
             Ok(()) => Ok((client, endpoint)),
             Err(error) => {
                 let place = self.places.iter().find(|place| place.host == endpoint.host && place.port == endpoint.port);
-                Err(self.failed(place.unwrap_or(&self.places[0]), Cause::Database(error), None))
+                let hint = session::hint(&error, &self.user, &self.database);
+                Err(self.failed(place.unwrap_or(&self.places[0]), Cause::Database(error), hint))
             }
         }
     }
@@ -157,19 +163,43 @@ impl Target {
 
     fn attempt(&self, place: &Place, mode: Driver) -> Result<Client, ConnectError> {
         let config = self.config(place, mode);
-        let result = if mode == Driver::Disable {
-            config.connect(NoTls)
+        let tls = if mode == Driver::Disable {
+            None
         } else {
             let tls = self.tls.config().map_err(|error| {
                 let hint = error.hint();
                 self.failed(place, Cause::Tls(error), hint)
             })?;
-            config.connect(MakeRustlsConnect::new(tls))
+            Some(MakeRustlsConnect::new(tls))
+        };
+        let log_in = move || match tls {
+            None => config.connect(NoTls),
+            Some(tls) => config.connect(tls),
+        };
+        let result = match self.tuning.connect_timeout {
+            None => log_in(),
+            Some(timeout) => within(timeout, log_in).map_err(|error| {
+                let hint = hints::silent(place);
+                self.failed(place, Cause::Silent(error), Some(hint))
+            })?,
         };
         result.map_err(|error| {
             let hint = hints::hint(self, place, &error);
             self.failed(place, Cause::Database(error.into()), hint)
         })
+    }
+
+    /// Has the server cancel what a session of ours is doing, as libpq does: on a connection of its own.
+    ///
+    /// # Errors
+    /// What stood in the way; whether there was anything to cancel is never told.
+    pub(crate) fn cancel(&self, token: &CancelToken) -> Result<(), DatabaseError> {
+        // The token knows whether its session is encrypted.
+        match self.tls.config() {
+            Ok(tls) => token.cancel_query(MakeRustlsConnect::new(tls)),
+            Err(_) => token.cancel_query(NoTls),
+        }
+        .map_err(DatabaseError::from)
     }
 
     fn config(&self, place: &Place, mode: Driver) -> Config {
@@ -215,12 +245,23 @@ impl Target {
     }
 }
 
+/// The driver's own timeout ends with the TCP connection: whoever listens and says nothing would keep us for ever, before
+/// TLS, within it or after it. What is not done in time is left to itself, and ends with the process at the latest.
+fn within<T: Send + 'static>(timeout: Duration, log_in: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (done, result) = mpsc::channel();
+    thread::Builder::new().name("log in".into()).spawn(move || drop(done.send(log_in())))?;
+    result.recv_timeout(timeout).map_err(|_| {
+        let words = format!("no answer within {} s (connect_timeout)", timeout.as_secs());
+        io::Error::new(io::ErrorKind::TimedOut, words)
+    })
+}
+
 fn is_handshake(error: &DatabaseError) -> bool {
     error.to_string().starts_with("error performing TLS handshake")
 }
 
 fn suits(client: &mut Client, wanted: Wanting) -> Result<bool, DatabaseError> {
-    let mut ask = |sql: &str| -> Result<bool, DatabaseError> { Ok(client.query_one(sql, &[])?.get(0)) };
+    let mut ask = |sql: &str| -> Result<bool, DatabaseError> { Ok(client.ask_one(sql, &[])?.get(0)) };
     let mut read_only = || ask("SELECT pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool");
     match wanted {
         Wanting::Any | Wanting::PreferStandby => Ok(true),

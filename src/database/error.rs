@@ -91,6 +91,11 @@ impl DatabaseError {
         self.closed
     }
 
+    /// The server answered what the driver cannot read: text that is no UTF-8.
+    pub fn is_unreadable(&self) -> bool {
+        self.server.is_none() && self.message.starts_with("error parsing response from server")
+    }
+
     /// Whether the same transaction may well succeed when it is run again.
     pub fn is_retryable(&self) -> bool {
         self.server().is_some_and(ServerError::is_retryable)
@@ -104,17 +109,18 @@ impl DatabaseError {
 
 impl ServerError {
     pub fn is_retryable(&self) -> bool {
-        is_retryable(&self.sqlstate, &self.message)
+        is_retryable(&self.sqlstate, &self.message, self.hint.as_deref())
     }
 }
 
-/// The message may have words of ours before the server's.
-pub(crate) fn is_retryable(sqlstate: &str, message: &str) -> bool {
+/// The message may have words of ours before the server's. PostgreSQL speaks other languages too: of its words only those
+/// of internal errors, which are never translated, and names of parameters count.
+pub(crate) fn is_retryable(sqlstate: &str, message: &str, hint: Option<&str>) -> bool {
     match sqlstate {
         // lock_not_available, deadlock_detected, serialization_failure.
         "55P03" | "40P01" | "40001" => true,
-        // Its HINT speaks of max_locks_per_transaction: others hold the locks now.
-        "53200" => message.ends_with("out of shared memory"),
+        // Out of shared memory, not of memory: others hold the locks now.
+        "53200" => hint.is_some_and(|hint| hint.contains("max_locks_per_transaction")),
         // Concurrent GRANTs on one object meet in its catalog row; the server has no code of its own for that.
         // So it is with a row that the other one deleted: two tenants of one owner role take the same default privilege away.
         "XX000" => {
@@ -175,7 +181,6 @@ mod tests {
             ("40P01", "deadlock detected", true),
             ("40001", "could not serialize access", true),
             ("XX000", "tuple concurrently updated", true),
-            ("53200", "out of shared memory", true),
             ("53200", "out of memory", false),
             ("XX000", "tuple concurrently deleted", true),
             ("XX000", "future tables of o: could not find tuple for default ACL 28000", true),
@@ -184,6 +189,14 @@ mod tests {
         ] {
             assert_eq!(server_error(sqlstate, message).is_retryable(), retryable, "{sqlstate} {message}");
         }
+    }
+
+    #[test]
+    fn a_full_lock_table_is_known_in_every_language() {
+        let mut error = server_error("53200", "Shared Memory aufgebraucht");
+        assert!(!error.is_retryable());
+        error.hint = Some("Sie m\u{fc}ssen m\u{f6}glicherweise max_locks_per_transaction erh\u{f6}hen.".into());
+        assert!(error.is_retryable());
     }
 
     #[test]

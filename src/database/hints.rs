@@ -3,14 +3,16 @@
 use std::error::Error;
 use std::io;
 
+use postgres::error::DbError;
 use rustls::{CertificateError, Error as Tls};
 
 use super::place::Place;
 use super::target::Target;
+use crate::model::ident;
 
 pub(super) fn hint(target: &Target, place: &Place, error: &postgres::Error) -> Option<String> {
     if let Some(server) = error.as_db_error() {
-        return of_server(target, place, server.code().code(), server.message());
+        return of_server(target, place, server.code().code(), &Said::of(server));
     }
     if let Some(tls) = find::<Tls>(error) {
         return of_tls(tls);
@@ -31,7 +33,24 @@ pub(super) fn hint(target: &Target, place: &Place, error: &postgres::Error) -> O
     of_io(place, io, &text)
 }
 
-fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &str) -> Option<String> {
+/// What the server said, in its own language, and the function of its source that said it, which is the same in all of
+/// them. A pooler names none.
+struct Said<'e> {
+    message: &'e str,
+    routine: &'e str,
+}
+
+impl<'e> Said<'e> {
+    fn of(error: &'e DbError) -> Self {
+        Self { message: error.message(), routine: error.routine().unwrap_or_default() }
+    }
+
+    fn contains(&self, words: &str) -> bool {
+        self.message.contains(words)
+    }
+}
+
+fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &Said<'_>) -> Option<String> {
     let (user, database) = (&target.user, &target.database);
     Some(match sqlstate {
         "28P01" => match &place.password {
@@ -56,9 +75,30 @@ fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &str) -> O
             format!("a socket login must be made as the system's user {user}: name another user, or a host")
         }
         "28000" if message.contains("is not permitted to log in") => format!("ALTER ROLE {user} LOGIN"),
+        // The same in another language.
+        "28000" if message.routine == "ClientAuthentication" => format!(
+            "its pg_hba.conf lets user {user} not in from here to database {database}, or not without encryption or a client certificate"
+        ),
+        "28000" if message.routine == "InitializeSessionUserId" => {
+            format!("there is no role {user}, or it may not log in: ALTER ROLE {user} LOGIN")
+        }
         "3D000" => format!("name another database, or make it: createdb {database}"),
         "42501" => format!("GRANT CONNECT ON DATABASE {database} TO {user}"),
-        "53300" => "lower --parallelism, or raise max_connections at the server".into(),
+        // Which limit it is only the place says: there is one SQLSTATE for all of them.
+        "53300" => match message.routine {
+            "InitializeSessionUserId" => format!(
+                "the limit is the role's own: lower --parallelism, or ALTER ROLE {} CONNECTION LIMIT …",
+                ident(user)
+            ),
+            "CheckMyDatabase" => format!(
+                "the limit is the database's own: lower --parallelism, or ALTER DATABASE {} CONNECTION LIMIT …",
+                ident(database)
+            ),
+            "InitProcess" | "InitPostgres" | "ProcessStartupPacket" | "BackendInitialize" => {
+                "the limit is the server's: lower --parallelism, or raise its max_connections".into()
+            }
+            _ => "lower --parallelism, or raise the limit of the server, or of the pooler before it".into(),
+        },
         "57P03" => "the server is starting or stopping: try again in a moment".into(),
         "08P01" if message.contains("startup parameter") => {
             "a pooler refuses it: leave options out of the URL and PGOPTIONS".into()
@@ -114,6 +154,14 @@ fn of_io(place: &Place, error: &io::Error, text: &str) -> Option<String> {
     })
 }
 
+/// For who was waited for in vain.
+pub(super) fn silent(place: &Place) -> String {
+    let (host, port) = (&place.host, place.port);
+    format!(
+        "what listens on {host}, port {port} says nothing: is it PostgreSQL, and not overloaded? connect_timeout says how long is waited"
+    )
+}
+
 fn missing_password(target: &Target) -> String {
     target
         .passed_over
@@ -148,17 +196,34 @@ mod tests {
         Target::find(Some(url), None, &|_| None, None).unwrap()
     }
 
+    fn said(message: &str) -> Said<'_> {
+        Said { message, routine: "" }
+    }
+
+    #[test]
+    fn too_many_connections_names_the_limit_by_the_place_and_not_by_the_words() {
+        let target = target("postgresql://a@db/app");
+        let hint = |routine| {
+            let said = Said { message: "zu viele Verbindungen", routine };
+            of_server(&target, &target.places[0], "53300", &said).unwrap()
+        };
+        assert!(hint("InitializeSessionUserId").contains("ALTER ROLE \"a\" CONNECTION LIMIT"));
+        assert!(hint("CheckMyDatabase").contains("ALTER DATABASE \"app\" CONNECTION LIMIT"));
+        assert!(hint("InitProcess").contains("max_connections"));
+        assert!(hint("").contains("pooler"));
+    }
+
     #[test]
     fn a_wrong_password_names_where_it_came_from() {
         let target = target("postgresql://a:b@db/app");
-        let hint = of_server(&target, &target.places[0], "28P01", "password authentication failed").unwrap();
+        let hint = of_server(&target, &target.places[0], "28P01", &said("password authentication failed")).unwrap();
         assert_eq!(hint, "check the user a and its password, which came from --database-url");
     }
 
     #[test]
     fn a_missing_pg_hba_line_tells_encryption_from_address() {
         let target = target("postgresql://a@db/app");
-        let hint = |message| of_server(&target, &target.places[0], "28000", message).unwrap();
+        let hint = |message| of_server(&target, &target.places[0], "28000", &said(message)).unwrap();
         assert!(hint("no pg_hba.conf entry for host \"1.2.3.4\", no encryption").starts_with("set sslmode=require"));
         assert!(
             hint("no pg_hba.conf entry for host \"1.2.3.4\", SSL encryption")

@@ -15,6 +15,8 @@ pub mod session;
 mod several;
 mod target;
 mod target_error;
+
+mod text;
 mod tls;
 mod tuning;
 mod unlogged;
@@ -28,5 +30,6 @@ pub use error::{DatabaseError, Position, ServerError};
 pub use several::refuse_a_standby;
 pub use target::Target;
 pub use target_error::TargetError;
+pub(crate) use text::{Ask, Record};
 pub use tls::TlsError;
 pub(crate) use unlogged::{QUIET, execute_unlogged};

@@ -7,6 +7,7 @@ use postgres::Client;
 
 use super::connect::Endpoint;
 use super::target::Target;
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::{Observed, State};
 
@@ -18,8 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the server is a standby, which changes nothing.
 pub fn refuse_a_standby(client: &mut Client, target: &Target) -> Result<(), Error> {
-    let row =
-        client.query_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).doing("asking whether this is a standby")?;
+    let row = client.ask_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).doing("asking whether this is a standby")?;
     if !row.get::<_, bool>(0) {
         return Ok(());
     }
@@ -50,7 +50,7 @@ impl Target {
         target.tuning.connect_timeout = Some(target.tuning.connect_timeout.map_or(PATIENCE, |set| set.min(PATIENCE)));
         let mut client = target.connect_admin().ok()?;
         let ask = "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system())::text, pg_catalog.pg_is_in_recovery()";
-        let row = client.query_one(ask, &[]).ok()?;
+        let row = client.ask_one(ask, &[]).ok()?;
         (row.get::<_, String>(0) == server.system_identifier && !row.get::<_, bool>(1)).then_some(other)
     }
 }

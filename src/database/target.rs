@@ -207,6 +207,8 @@ impl Target {
             variables.extend([("PGSSLCERT", path(certificate)), ("PGSSLKEY", path(key))]);
         }
         variables.extend(self.options.clone().map(|options| ("PGOPTIONS", options)));
+        let timeout = self.tuning.connect_timeout.map(|timeout| timeout.as_secs().to_string());
+        variables.extend(timeout.map(|timeout| ("PGCONNECT_TIMEOUT", timeout)));
         let mut variables: Vec<_> =
             variables.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect();
         variables.extend(self.places[0].password.clone().map(|(password, _)| ("PGPASSWORD", password)));

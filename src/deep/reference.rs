@@ -8,7 +8,7 @@ use postgres::{Client, Transaction};
 use rand::RngExt;
 
 use super::Deep;
-use crate::apply::{Apply, Lock, Recorded, TenantError, rehearse};
+use crate::apply::{Apply, Lock, Recorded, TenantError, Underway, rehearse};
 use crate::error::Error;
 use crate::inspect;
 use crate::inspect::shape::{Subject, digests, rows};
@@ -115,6 +115,8 @@ impl Deep<'_> {
             parallelism: 1,
             stop: &AtomicBool::new(false),
             recorded: &Recorded::default(),
+            underway: &Underway::new(),
+            max_failures: 0,
             progress: &|_| {},
         };
         rehearse(&apply, client, tenant_plan, |transaction| look(transaction, names))

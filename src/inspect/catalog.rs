@@ -2,15 +2,57 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{Client, GenericClient, Row, Transaction};
+use postgres::{Client, GenericClient, Transaction};
 
 use super::database::{acl, columns};
 use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
+use crate::database::{Ask, Record};
 use crate::error::{Doing, Error};
 use crate::model::{
     DefaultAcl, Dependent, GlobalDefaultAcl, Holding, LARGE_TABLE_BYTES, Membership, ObjectGroup, ObjectKind, Outside,
     Role, Schema,
 };
+
+/// A setting longer than this is cut, and told with its length and digest: a tenant may give its own role one of 300 MB.
+/// Nobody declares one as long.
+pub(crate) const LONG_SETTING: i32 = 8192;
+
+/// What one role has that is no text in this database's encoding (22021, character_not_in_repertoire; 22P05 where there is no
+/// such character in UTF-8) would keep all of them from us: then they are read as they are, and nothing is converted.
+fn settings(transaction: &mut Transaction<'_>, names: &[String]) -> Result<Vec<Record>, postgres::Error> {
+    let query = include_str!("sql/role_settings.sql");
+    let mut savepoint = transaction.savepoint("settings")?;
+    match savepoint.ask(query, &[&names, &LONG_SETTING]) {
+        Ok(rows) => {
+            savepoint.commit()?;
+            return Ok(rows);
+        }
+        Err(error) if error.code().is_some_and(|code| ["22021", "22P05"].contains(&code.code())) => {
+            savepoint.rollback()?;
+        }
+        Err(error) => return Err(error),
+    }
+    let mut savepoint = transaction.savepoint("settings")?;
+    savepoint
+        .batch_execute("SELECT pg_catalog.set_config('client_encoding', pg_catalog.getdatabaseencoding(), true)")?;
+    let rows = savepoint.ask(query, &[&names, &LONG_SETTING])?;
+    // As before, the encoding too.
+    savepoint.rollback()?;
+    Ok(rows)
+}
+
+/// `parameter=value`, or as much of it as was read.
+fn setting(row: &Record) -> String {
+    let bytes: Vec<u8> = row.get("setting");
+    let text = String::from_utf8_lossy(&bytes);
+    match (row.get::<_, Option<i32>>("cut_from"), row.get::<_, Option<&str>>("digest")) {
+        (Some(length), Some(digest)) => {
+            let begin = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
+            format!("{begin}… ({length} bytes, SHA-256 {digest})")
+        }
+        _ => text.into_owned(),
+    }
+}
 
 pub(super) fn roles(
     transaction: &mut Transaction<'_>,
@@ -19,7 +61,7 @@ pub(super) fn roles(
     sees_passwords: bool,
 ) -> Result<BTreeMap<String, Role>, Error> {
     let mut roles = BTreeMap::new();
-    for row in transaction.query(include_str!("sql/roles.sql"), &[&names]).doing("reading the roles")? {
+    for row in transaction.ask(include_str!("sql/roles.sql"), &[&names]).doing("reading the roles")? {
         let powers = [
             ("rolsuper", "SUPERUSER"),
             ("rolcreatedb", "CREATEDB"),
@@ -39,27 +81,27 @@ pub(super) fn roles(
         roles.insert(row.get("name"), role);
     }
     if sees_passwords {
-        let rows = transaction.query(include_str!("sql/without_password.sql"), &[&names]);
+        let rows = transaction.ask(include_str!("sql/without_password.sql"), &[&names]);
         for row in rows.doing("looking for roles without a password")? {
             if let Some(role) = roles.get_mut(row.get::<_, &str>("name")) {
                 role.lacks_password = true;
             }
         }
     }
-    for row in transaction.query(include_str!("sql/powers.sql"), &[&names]).doing("looking for powerful roles")? {
+    for row in transaction.ask(include_str!("sql/powers.sql"), &[&names]).doing("looking for powerful roles")? {
         if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
             role.powerful.insert(row.get("via"), row.get("powers"));
         }
     }
-    for row in transaction.query(include_str!("sql/role_settings.sql"), &[&names]).doing("reading role settings")? {
-        let setting: String = row.get("setting");
+    for row in settings(transaction, names).doing("reading role settings")? {
+        let setting = setting(&row);
         let Some((parameter, value)) = setting.split_once('=') else { continue };
         if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
             let settings = if row.get("in_database") { &mut role.database_settings } else { &mut role.settings };
             settings.insert(parameter.to_ascii_lowercase(), value.to_owned());
         }
     }
-    for row in transaction.query(include_str!("sql/memberships.sql"), &[&names, &admin]).doing("reading memberships")? {
+    for row in transaction.ask(include_str!("sql/memberships.sql"), &[&names, &admin]).doing("reading memberships")? {
         let (name, member): (String, String) = (row.get("role"), row.get("member"));
         let seen_from = |role: &str| Membership {
             role: role.to_owned(),
@@ -87,7 +129,7 @@ pub(super) fn schemas(
     history_table: &str,
 ) -> Result<BTreeMap<String, Schema>, Error> {
     let mut schemas = BTreeMap::new();
-    for row in transaction.query(include_str!("sql/schemas.sql"), &[&names]).doing("reading the schemas")? {
+    for row in transaction.ask(include_str!("sql/schemas.sql"), &[&names]).doing("reading the schemas")? {
         let schema = Schema {
             oid: row.get("oid"),
             owner: row.get("owner"),
@@ -99,7 +141,7 @@ pub(super) fn schemas(
         schemas.insert(row.get("name"), schema);
     }
     let kind = |letter: &str| letter.chars().next().and_then(ObjectKind::from_letter);
-    let rows = transaction.query(include_str!("sql/objects.sql"), &[&names, &history_table]);
+    let rows = transaction.ask(include_str!("sql/objects.sql"), &[&names, &history_table]);
     for row in rows.doing("reading the objects in the schemas")? {
         let (Some(schema), Some(kind)) = (schemas.get_mut(row.get::<_, &str>("schema")), kind(row.get("kind"))) else {
             continue;
@@ -118,7 +160,7 @@ pub(super) fn schemas(
 
 /// What the schemas with these OIDs are called now.
 pub(super) fn schema_names(transaction: &mut Transaction<'_>, oids: &[u32]) -> Result<BTreeMap<u32, String>, Error> {
-    let rows = transaction.query(include_str!("sql/schema_names.sql"), &[&oids]);
+    let rows = transaction.ask(include_str!("sql/schema_names.sql"), &[&oids]);
     let rows = rows.doing("looking for the registered schemas under other names")?;
     Ok(rows.iter().map(|row| (row.get("oid"), row.get("name"))).collect())
 }
@@ -131,7 +173,7 @@ pub(super) fn default_acls(
 ) -> Result<(), Error> {
     let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<String>>();
     let (schema_names, role_names) = (names(schemas.keys().collect()), names(roles.keys().collect()));
-    let rows = transaction.query(include_str!("sql/default_acls.sql"), &[&schema_names, &role_names]);
+    let rows = transaction.ask(include_str!("sql/default_acls.sql"), &[&schema_names, &role_names]);
     for row in rows.doing("reading default privileges")? {
         let (role, letter): (String, &str) = (row.get("role"), row.get("kind"));
         let acl = acl(&row.get::<_, Vec<String>>("acl"), &role)?;
@@ -167,7 +209,7 @@ pub(super) fn outside(
     admin: &str,
 ) -> Result<(), Error> {
     let names: Vec<String> = roles.keys().cloned().collect();
-    let rows = transaction.query(include_str!("sql/outside.sql"), &[&names, &schemas, &admin]);
+    let rows = transaction.ask(include_str!("sql/outside.sql"), &[&names, &schemas, &admin]);
     for row in rows.doing("looking for what the roles have outside of their schemas")? {
         let held = match row.get::<_, Option<String>>("plural") {
             _ if row.get("owned") => Holding::Owned,
@@ -199,7 +241,7 @@ pub(super) fn dependents(
     names: &[String],
     schemas: &mut BTreeMap<String, Schema>,
 ) -> Result<(), Error> {
-    let rows = transaction.query(include_str!("sql/dependents.sql"), &[&names]);
+    let rows = transaction.ask(include_str!("sql/dependents.sql"), &[&names]);
     for row in rows.doing("looking for what depends on the schemas to remove")? {
         if let Some(schema) = schemas.get_mut(row.get::<_, &str>("schema")) {
             schema.dependents.push(dependent(&row));
@@ -214,7 +256,7 @@ pub(super) fn large_objects(
     names: &[String],
     roles: &mut BTreeMap<String, Role>,
 ) -> Result<(), Error> {
-    let rows = transaction.query(include_str!("sql/large_objects.sql"), &[&names]);
+    let rows = transaction.ask(include_str!("sql/large_objects.sql"), &[&names]);
     for row in rows.doing("counting the large objects of the tenants to remove")? {
         if let Some(role) = roles.get_mut(row.get::<_, &str>("role")) {
             role.large_objects = row.get("large_objects");
@@ -229,11 +271,11 @@ pub(super) fn large_objects(
 /// # Errors
 /// What PostgreSQL answered.
 pub(crate) fn dependents_of(client: &mut impl GenericClient, schema: &str) -> Result<Vec<Dependent>, Error> {
-    let rows = client.query(include_str!("sql/dependents.sql"), &[&[schema].as_slice()]);
+    let rows = client.ask(include_str!("sql/dependents.sql"), &[&[schema].as_slice()]);
     Ok(rows.doing(format!("looking for what depends on schema {schema}"))?.iter().map(dependent).collect())
 }
 
-fn dependent(row: &Row) -> Dependent {
+fn dependent(row: &Record) -> Dependent {
     Dependent { what: row.get("dependent"), remedy: row.get("remedy") }
 }
 
@@ -242,7 +284,7 @@ pub(super) fn large_tables(
     names: &[String],
     schemas: &mut BTreeMap<String, Schema>,
 ) -> Result<(), Error> {
-    let rows = transaction.query(include_str!("sql/large_tables.sql"), &[&names, &LARGE_TABLE_BYTES]);
+    let rows = transaction.ask(include_str!("sql/large_tables.sql"), &[&names, &LARGE_TABLE_BYTES]);
     for row in rows.doing("looking for large tables")? {
         if let Some(schema) = schemas.get_mut(row.get::<_, &str>("schema")) {
             schema.large_tables.insert(row.get("name"));
@@ -273,10 +315,10 @@ pub(super) fn sizes(client: &mut Client, names: &[&str], schemas: &mut BTreeMap<
     Ok(())
 }
 
-fn measure(client: &mut Client, query: &str, names: &[&str]) -> Result<Vec<Row>, postgres::Error> {
+fn measure(client: &mut Client, query: &str, names: &[&str]) -> Result<Vec<Record>, postgres::Error> {
     let mut transaction = client.build_transaction().read_only(true).start()?;
     transaction.batch_execute(LOCK_TIMEOUT)?;
-    let rows = transaction.query(query, &[&names])?;
+    let rows = transaction.ask(query, &[&names])?;
     transaction.commit()?;
     Ok(rows)
 }

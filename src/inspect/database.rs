@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Transaction;
 
-use crate::database::Target;
+use crate::database::{Ask, Record, Target};
 use crate::error::{Doing, Error};
 use crate::model::{
     Acl, Admin, Column, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry, Role,
@@ -15,7 +15,7 @@ use crate::registry::guard;
 
 pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {
     let group = plan::group_role(target.database());
-    let row = transaction.query_one(include_str!("sql/server.sql"), &[&guard::tables(), &group]);
+    let row = transaction.ask_one(include_str!("sql/server.sql"), &[&guard::tables(), &group]);
     let row = row.doing("asking which database this is")?;
     let has_registry: bool = row.get("has_registry");
     if row.get::<_, bool>("has_tenantry_schema") && !has_registry {
@@ -57,7 +57,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
     let public_schema = if row.get("has_public") {
         let acl = acl(&row.get::<_, Vec<String>>("public_acl"), "")?;
         let objects =
-            transaction.query_one(include_str!("sql/public_objects.sql"), &[]).doing("looking into schema public")?;
+            transaction.ask_one(include_str!("sql/public_objects.sql"), &[]).doing("looking into schema public")?;
         Some(PublicState {
             public_privileges: acl.of_public(),
             objects: objects.get("objects"),
@@ -118,8 +118,8 @@ fn advertised_host(target: &Target) -> String {
 }
 
 fn extensions(transaction: &mut Transaction<'_>) -> Result<BTreeMap<String, Extension>, Error> {
-    let rows = transaction.query(include_str!("sql/extensions.sql"), &[]).doing("reading the extensions")?;
-    let extension = |row: &postgres::Row| Extension {
+    let rows = transaction.ask(include_str!("sql/extensions.sql"), &[]).doing("reading the extensions")?;
+    let extension = |row: &Record| Extension {
         schema: row.get("schema"),
         owner: row.get("owner"),
         relocatable: row.get("relocatable"),
@@ -134,7 +134,7 @@ fn shared(
     group: &str,
 ) -> Result<BTreeMap<String, SharedSchema>, Error> {
     let rows = transaction
-        .query(include_str!("sql/shared_schemas.sql"), &[&desired.shared_schemas])
+        .ask(include_str!("sql/shared_schemas.sql"), &[&desired.shared_schemas])
         .doing("reading the shared schemas")?;
     let mut schemas = BTreeMap::new();
     for row in rows {
@@ -160,7 +160,7 @@ fn shared(
 }
 
 pub(super) fn group(transaction: &mut Transaction<'_>, name: &str, role: Role) -> Result<Group, Error> {
-    let row = transaction.query_one(include_str!("sql/group_role.sql"), &[&name]).doing("reading the group role")?;
+    let row = transaction.ask_one(include_str!("sql/group_role.sql"), &[&name]).doing("reading the group role")?;
     Ok(Group { role, has_connect: row.get("has_connect"), has_temp: row.get("has_temp"), owns: row.get("owns") })
 }
 
@@ -177,7 +177,7 @@ pub(super) fn forbidden(
         if names.is_empty() {
             return Ok(BTreeSet::new());
         }
-        Ok(transaction.query(query, &[&names]).doing(doing)?.iter().map(|row| row.get("name")).collect())
+        Ok(transaction.ask(query, &[&names]).doing(doing)?.iter().map(|row| row.get("name")).collect())
     };
     let declared: BTreeSet<&str> =
         desired.tenants.values().flat_map(|tenant| tenant.settings.keys().map(String::as_str)).collect();

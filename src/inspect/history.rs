@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use postgres::binary_copy::BinaryCopyOutIter;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
-use postgres::{Client, Row, Transaction};
+use postgres::{Client, Transaction};
 
 use super::apart;
 use super::database::{acl, columns};
+use crate::database::{Ask, Record};
 use crate::error::{Doing, Error};
 use crate::model::{Acl, Applied, Column, Desired, History, Observed, Server, State, Unseen, ident, qualified};
 
@@ -187,12 +188,12 @@ fn classify(
 ) -> Result<BTreeMap<String, Look>, Error> {
     let schemas: Vec<&str> = owners.keys().copied().collect();
     let rows = transaction
-        .query(include_str!("sql/history_tables.sql"), &[&schemas, &table])
+        .ask(include_str!("sql/history_tables.sql"), &[&schemas, &table])
         .doing("looking at the refinery histories")?;
     rows.iter()
         .map(|row| {
             let schema: String = row.get("schema");
-            let look = match distrust(row, owners[schema.as_str()]) {
+            let look = match distrust(row, owners.get(schema.as_str()).copied().unwrap_or_default()) {
                 Some(why) => Look::Distrusted(why),
                 None if !row.get::<_, bool>("readable") => Look::Unseen {
                     acl: acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?,
@@ -209,7 +210,7 @@ fn classify(
         .collect()
 }
 
-fn distrust(row: &Row, expected_owner: &str) -> Option<String> {
+fn distrust(row: &Record, expected_owner: &str) -> Option<String> {
     let kind: &str = row.get("kind");
     if kind != "r" {
         let word = match kind {

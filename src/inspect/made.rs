@@ -6,6 +6,7 @@ use postgres::{Client, Transaction};
 
 use super::apart;
 use super::database::{acl, columns};
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::{Access, Desired, History, MadeObject, ObjectGroup, ObjectKind, Observed, State, set_digest};
 
@@ -22,7 +23,7 @@ pub(crate) fn made(
     owner: &str,
     history_table: &str,
 ) -> Result<BTreeSet<MadeObject>, Error> {
-    let rows = transaction.query(MADE, &[&[schema].as_slice(), &[owner].as_slice(), &history_table]);
+    let rows = transaction.ask(MADE, &[&[schema].as_slice(), &[owner].as_slice(), &history_table]);
     let rows = rows.doing("looking at what the migrations made")?;
     Ok(rows.iter().map(|row| MadeObject { kind: row.get("kind"), name: row.get("name") }).collect())
 }
@@ -49,7 +50,7 @@ pub(super) fn taken(client: &mut Client, desired: &Desired, observed: &mut Obser
     let doing = "looking at who owns what the migrations made";
     let table = &desired.migrations.table;
     let rows = apart(client, desired, doing, |transaction| {
-        transaction.query(TAKEN, &[&schemas, &usernames, table, &digests]).doing(doing)
+        transaction.ask(TAKEN, &[&schemas, &usernames, table, &digests]).doing(doing)
     })?;
     for row in rows {
         let owner: String = row.get("owner");

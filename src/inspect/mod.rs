@@ -11,7 +11,7 @@ mod registry;
 mod secrets;
 pub(crate) mod shape;
 
-pub(crate) use catalog::dependents_of;
+pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;
 pub(crate) use made::made;
 
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, IsolationLevel, Transaction};
 
-use crate::database::Target;
+use crate::database::{Ask, Target};
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Observed, State, Subject, TenantKey};
 use crate::plan;
@@ -192,7 +192,7 @@ impl Names {
 pub fn connections(client: &mut Client, roles: &[String]) -> Result<BTreeMap<String, i64>, Error> {
     let doing = "counting connections";
     let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
-    let rows = transaction.query(include_str!("sql/connections.sql"), &[&roles]).doing(doing)?;
+    let rows = transaction.ask(include_str!("sql/connections.sql"), &[&roles]).doing(doing)?;
     transaction.commit().doing(doing)?;
     Ok(rows.iter().map(|row| (row.get("role"), row.get("connections"))).collect())
 }

@@ -3,6 +3,7 @@
 use postgres::Transaction;
 
 use super::database::{acl, columns};
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::{DefaultAcl, Foreign, ObjectKind, RegistryObject, RegistrySchema};
 use crate::registry::guard::{REFUSAL, tables};
@@ -12,7 +13,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, admin: &str) -> Result<Reg
     let doing = "looking at schema tenantry";
     let names = tables();
     let mut schema = RegistrySchema::default();
-    for row in transaction.query(include_str!("sql/registry_objects.sql"), &[&names, &admin]).doing(doing)? {
+    for row in transaction.ask(include_str!("sql/registry_objects.sql"), &[&names, &admin]).doing(doing)? {
         let owner: String = row.get("owner");
         schema.objects.push(RegistryObject {
             kind: row.get("kind"),
@@ -24,7 +25,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, admin: &str) -> Result<Reg
         });
     }
     let none: &[&str] = &[];
-    let rows = transaction.query(include_str!("sql/default_acls.sql"), &[&["tenantry"].as_slice(), &none]);
+    let rows = transaction.ask(include_str!("sql/default_acls.sql"), &[&["tenantry"].as_slice(), &none]);
     for row in rows.doing(doing)? {
         let role: String = row.get("role");
         if let Some(kind) = row.get::<_, &str>("kind").chars().next().and_then(ObjectKind::from_letter) {
@@ -33,7 +34,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, admin: &str) -> Result<Reg
         }
     }
     let found = concat!(include_str!("sql/registry_foreign.sql"), include_str!("sql/registry_found.sql"));
-    for row in transaction.query(found, &[&names, &REFUSAL, &admin]).doing(doing)? {
+    for row in transaction.ask(found, &[&names, &REFUSAL, &admin]).doing(doing)? {
         schema.foreign.push(Foreign {
             what: row.get("what"),
             remedy: row.get("remedy"),
@@ -41,7 +42,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, admin: &str) -> Result<Reg
             ours: row.get("ours"),
         });
     }
-    let rows = transaction.query(include_str!("sql/registry_strangers.sql"), &[&names]).doing(doing)?;
+    let rows = transaction.ask(include_str!("sql/registry_strangers.sql"), &[&names]).doing(doing)?;
     schema.strangers = rows.iter().map(|row| (row.get("what"), row.get("owner"))).collect();
     Ok(schema)
 }

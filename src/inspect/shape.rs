@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{Row, Transaction};
+use postgres::Transaction;
 
+use crate::database::{Ask, Record};
 use crate::error::{Doing, Error};
 use crate::shape::{ObjectName, PartName, Shape};
 
@@ -73,13 +74,13 @@ fn ask(
     subjects: &[Subject],
     history_table: &str,
     titles: Option<&[String]>,
-) -> Result<Vec<Row>, Error> {
+) -> Result<Vec<Record>, Error> {
     let doing = "reading the shapes of the schemas";
     let column = |text: fn(&Subject) -> &str| subjects.iter().map(text).collect::<Vec<_>>();
     let [schemas, usernames, owners] = [column(|s| &s.schema), column(|s| &s.username), column(|s| &s.owner)];
     let strict: Vec<bool> = subjects.iter().map(|subject| subject.strict).collect();
     let rows =
-        transaction.query(query, &[&schemas, &usernames, &owners, &strict, &history_table, &titles]).doing(doing)?;
+        transaction.ask(query, &[&schemas, &usernames, &owners, &strict, &history_table, &titles]).doing(doing)?;
     // The query left the last schema's search_path behind.
     transaction.batch_execute("SET LOCAL search_path = pg_catalog, pg_temp").doing(doing)?;
     Ok(rows)

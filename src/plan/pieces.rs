@@ -62,7 +62,7 @@ impl Pieces {
         let at_once = self.large_objects?;
         let roles = self.roles.clone();
         let what = format!("large objects of {}", roles.join(", "));
-        let sql = vec![format!("-- SELECT lo_unlink(…), {at_once} at a time, each time in a transaction of its own")];
+        let sql = vec![format!("-- SELECT lo_unlink(...), {at_once} at a time, each time in a transaction of its own")];
         let step = Step::UnlinkInPieces { roles, at_once };
         Some(Change::sql(Kind::DropLargeObjects, what, sql).before(self.objects.to_string()).step(step))
     }

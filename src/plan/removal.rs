@@ -185,7 +185,7 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces)
         let before = format!("{}, {}", count(schema.tables, "table"), size(schema.bytes));
         let mut step = Step::Sql;
         if let Some(tables) = pieces.tables {
-            sql.insert(0, format!("-- DROP TABLE …, {tables} at a time, each time in a transaction of its own"));
+            sql.insert(0, format!("-- DROP TABLE ..., {tables} at a time, each time in a transaction of its own"));
             step = Step::DropInPieces { schema: row.schema.clone(), tables };
         }
         changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before).step(step));
@@ -227,7 +227,7 @@ fn archive(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Change {
     let roles: Vec<String> =
         subject.roles().into_iter().filter(|role| look.observed.roles.contains_key(role)).collect();
     let sql = vec![
-        "-- LOCK TABLE ONLY … IN EXCLUSIVE MODE, of every table in the schema".to_owned(),
+        "-- LOCK TABLE ONLY ... IN EXCLUSIVE MODE, of every table in the schema".to_owned(),
         format!(
             "-- pg_dump --format=custom --schema={} as a role made for it with the rights of {}",
             ident(&row.schema),
@@ -295,7 +295,7 @@ pub(super) fn owns_nothing_but(role: &str, schema: Option<&str>) -> String {
          WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o' AND d.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass\n\
          AND d.dbid IN (0, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())){inside};\n\
          IF o IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = '2BP01', MESSAGE = 'the role owns more than its schema: ' || o,\n\
-         HINT = 'give it to another owner first: ALTER … OWNER TO'; END IF;",
+         HINT = 'give it to another owner first: ALTER ... OWNER TO'; END IF;",
         literal(&ident(role))
     ))
 }

@@ -36,18 +36,19 @@ pub(crate) fn has_lock(client: &mut Client) -> Result<bool, postgres::Error> {
 }
 
 /// Takes the lock, if nobody has it whose session is there. Waits for the transactions of whoever worked under it last,
-/// which hold the row.
+/// which hold the row. `token`: the key of an advisory lock that this session holds.
 ///
 /// # Errors
 /// What PostgreSQL answered; 55P03 when those transactions take longer than `patience`, a value of `lock_timeout`.
-pub(crate) fn take(client: &mut Client, patience: &str) -> Result<Taken, postgres::Error> {
+pub(crate) fn take(client: &mut Client, token: i64, patience: &str) -> Result<Taken, postgres::Error> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{patience}'; {}", super::guard::check_of_lock()))?;
     let holder = first(transaction.simple_query(&format!("{HOLDER} FOR UPDATE"))?);
     if let Some(row) = holder.filter(|row| is_true(row, "is_alive") && !is_true(row, "is_ours")) {
         return Ok(Taken::Theirs(read(&row)));
     }
-    let fence = number(first(transaction.simple_query(TAKE)?).as_ref(), "fence");
+    let fence =
+        number(first(transaction.simple_query(&TAKE.replace("{token}", &token.to_string()))?).as_ref(), "fence");
     transaction.commit()?;
     Ok(Taken::Ours(fence))
 }
@@ -91,4 +92,13 @@ fn is_true(row: &SimpleQueryRow, column: &str) -> bool {
 
 fn number(row: Option<&SimpleQueryRow>, column: &str) -> i64 {
     row.and_then(|row| row.get(column)).and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn who_makes_the_tables_holds_the_lock_by_the_advisory_lock_of_older_versions() {
+        let sql = include_str!("migrations/V9__apply_lock.sql");
+        assert!(sql.contains(&format!(", {}, session_user,", crate::registry::LOCK_KEY)), "{sql}");
+    }
 }

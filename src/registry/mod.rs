@@ -12,7 +12,7 @@ use refinery_core::Migration;
 use refinery_core::error::Kind;
 use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
 
-use crate::database::DatabaseError;
+use crate::database::{Ask, DatabaseError, Record};
 use crate::error::{Doing, Error};
 use crate::model::{Registry, literal};
 
@@ -44,7 +44,7 @@ impl RefineryTransaction for Within<'_, '_> {
 
 impl Query<Vec<Migration>> for Within<'_, '_> {
     fn query(&mut self, query: &str) -> Result<Vec<Migration>, DatabaseError> {
-        let rows = self.0.query(query, &[])?;
+        let rows = self.0.ask(query, &[])?;
         Ok(rows.iter().map(migration).collect())
     }
 }
@@ -52,7 +52,7 @@ impl Query<Vec<Migration>> for Within<'_, '_> {
 impl Migrate for Within<'_, '_> {}
 
 /// A history's row as refinery's own value. The time plays no part in what the Runner decides.
-pub(crate) fn migration(row: &postgres::Row) -> Migration {
+pub(crate) fn migration(row: &Record) -> Migration {
     let checksum: String = row.get("checksum");
     Migration::applied(
         row.get("version"),
@@ -102,7 +102,7 @@ fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), Error> {
 /// What PostgreSQL answered, or a row that this version does not know how to read.
 pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let query = format!("SELECT pg_catalog.count(*) FROM {HISTORY}");
-    let row = transaction.query_one(&query, &[]).doing("reading the registry's own history")?;
+    let row = transaction.ask_one(&query, &[]).doing("reading the registry's own history")?;
     let applied = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     let identity = identity(transaction)?;
@@ -126,7 +126,7 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
 /// Whether somebody else holds the lock. Who may not read it, because it was granted the other tables before there was this
 /// one, takes it for held: then nothing is told as left over that may be in use.
 fn others_at_work(transaction: &mut Transaction<'_>) -> Result<bool, postgres::Error> {
-    let row = transaction.query_one(include_str!("sql/lock_readable.sql"), &[&LOCK_KEY])?;
+    let row = transaction.ask_one(include_str!("sql/lock_readable.sql"), &[&LOCK_KEY])?;
     match row.get::<_, Option<bool>>("is_readable") {
         Some(true) => lock::is_held_by_another(transaction),
         Some(false) => Ok(true),
@@ -147,7 +147,7 @@ struct Identity {
 /// When it is a copy: the database it was made for is in this very cluster, and the roles named here serve that one.
 fn identity(client: &mut impl GenericClient) -> Result<Option<Identity>, Error> {
     let row =
-        client.query_opt(include_str!("../inspect/sql/identity.sql"), &[]).doing("asking whose registry this is")?;
+        client.ask_opt(include_str!("../inspect/sql/identity.sql"), &[]).doing("asking whose registry this is")?;
     let Some(row) = row else { return Ok(None) };
     if let Some(original) = row.get::<_, Option<String>>("original") {
         return Err(Error::refused(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Transaction;
 
+use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::{
     Access, FormerSecret, MadeObject, OnRemove, PasswordSource, Registered, RegisteredSecret, Registry, SecretFields,
@@ -53,7 +54,7 @@ pub(super) fn read(
     others_at_work: bool,
 ) -> Result<BTreeMap<TenantKey, Registered>, Error> {
     let mut tenants = BTreeMap::new();
-    for row in transaction.query(READ, &[]).doing("reading tenantry.tenants")? {
+    for row in transaction.ask(READ, &[]).doing("reading tenantry.tenants")? {
         let name: String = row.get("tenant");
         let unknown = || {
             Error::refused(
@@ -184,7 +185,7 @@ pub fn secret_is_gone(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> 
 pub(super) fn read_leftovers(transaction: &mut Transaction<'_>, registry: &mut Registry) -> Result<(), Error> {
     let query =
         "SELECT tenant, store, place, path, version FROM tenantry.former_secrets ORDER BY tenant, store, place, path";
-    for row in transaction.query(query, &[]).doing("reading tenantry.former_secrets")? {
+    for row in transaction.ask(query, &[]).doing("reading tenantry.former_secrets")? {
         let tenant = TenantKey::new(row.get::<_, String>("tenant")).ok();
         if let Some(registered) = tenant.and_then(|tenant| registry.tenants.get_mut(&tenant)) {
             registered.former_secrets.push(FormerSecret {
@@ -195,9 +196,9 @@ pub(super) fn read_leftovers(transaction: &mut Transaction<'_>, registry: &mut R
             });
         }
     }
-    let rows = transaction.query("SELECT role FROM tenantry.former_owners ORDER BY role", &[]);
+    let rows = transaction.ask("SELECT role FROM tenantry.former_owners ORDER BY role", &[]);
     registry.former_owners = rows.doing("reading tenantry.former_owners")?.iter().map(|row| row.get("role")).collect();
-    let rows = transaction.query("SELECT digest FROM tenantry.migration_sets ORDER BY digest", &[]);
+    let rows = transaction.ask("SELECT digest FROM tenantry.migration_sets ORDER BY digest", &[]);
     registry.recorded_sets =
         rows.doing("reading tenantry.migration_sets")?.iter().map(|row| row.get("digest")).collect();
     Ok(())
@@ -260,10 +261,71 @@ pub fn append_audit(
     verb: &str,
     changes: &serde_json::Value,
 ) -> Result<(), postgres::Error> {
-    transaction
-        .execute(
-            "INSERT INTO tenantry.audit_log (tenantry_version, tenant, verb, changes) VALUES ($1, $2, $3, $4)",
-            &[&env!("CARGO_PKG_VERSION"), &tenant, &verb, changes],
-        )
-        .map(drop)
+    let version = env!("CARGO_PKG_VERSION");
+    let changes = bounded(changes);
+    let text = changes.to_string();
+    if text.is_ascii() {
+        let insert = "INSERT INTO tenantry.audit_log (tenantry_version, tenant, verb, changes) VALUES ($1, $2, $3, $4)";
+        return transaction.execute(insert, &[&version, &tenant, &verb, &changes]).map(drop);
+    }
+    // Not every encoding has every character that a name or a value may hold. As bytes, so that nothing is converted that
+    // cannot be.
+    let insert = "INSERT INTO tenantry.audit_log (tenantry_version, tenant, verb, changes) SELECT $1, $2, $3, \
+         CASE WHEN pg_catalog.getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') \
+         THEN pg_catalog.convert_from($4, pg_catalog.getdatabaseencoding())::pg_catalog.jsonb ELSE $5 END";
+    let ascii: serde_json::Value = serde_json::from_str(&ascii(&text)).unwrap_or_default();
+    transaction.execute(insert, &[&version, &tenant, &verb, &text.as_bytes(), &ascii]).map(drop)
+}
+
+/// What a value may take in the audit log, in characters, and how many changes a line of it may hold: a tenant has a say in
+/// both, and a jsonb has its limits.
+const LONGEST: usize = 2_000;
+const MOST: usize = 2_000;
+
+fn bounded(changes: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match changes {
+        Value::String(text) if text.len() > LONGEST => {
+            let cut: String = text.chars().take(LONGEST).collect();
+            Value::String(format!("{cut}... ({} bytes)", text.len()))
+        }
+        Value::Array(items) => {
+            let mut kept: Vec<Value> = items.iter().take(MOST).map(bounded).collect();
+            if items.len() > MOST {
+                let more = format!("{} more", items.len() - MOST);
+                kept.push(serde_json::json!({ "kind": "more", "what": more }));
+            }
+            Value::Array(kept)
+        }
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), bounded(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Every other character as its number: `U+00E9`.
+fn ascii(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut ascii, c| {
+        if c.is_ascii() {
+            ascii.push(c);
+        } else {
+            ascii.push_str(&format!("U+{:04X}", u32::from(c)));
+        }
+        ascii
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_audit_log_is_bounded_whatever_a_tenant_did() {
+        let long = serde_json::json!([{ "what": "x".repeat(1_000_000), "before": null }]);
+        assert!(bounded(&long).to_string().len() < LONGEST + 100);
+        let many = serde_json::json!(vec!["x"; MOST + 7]);
+        assert_eq!(bounded(&many)[MOST], serde_json::json!({ "kind": "more", "what": "7 more" }));
+        let usual = serde_json::json!([{ "what": "na\u{ef}ve \u{2192}" }]);
+        assert_eq!(bounded(&usual), usual);
+        assert_eq!(ascii(&usual.to_string()), r#"[{"what":"naU+00EFve U+2192"}]"#);
+    }
 }

@@ -131,7 +131,7 @@ pub(super) fn hazard_word(kind: HazardKind) -> String {
 }
 
 /// A tenant's own names, and what stands for each.
-pub(super) struct Names<'a>(Vec<(&'a str, &'static str)>);
+pub(crate) struct Names<'a>(Vec<(&'a str, &'static str)>);
 
 impl<'a> Names<'a> {
     pub fn of(tenant: &'a TenantPlan) -> Self {

@@ -20,4 +20,6 @@ pub mod show;
 mod style;
 pub mod text;
 
+#[cfg(feature = "engine")]
+pub(crate) use group::Names;
 pub use style::Style;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use postgres::{Client, Transaction};
+use postgres::{Client, IsolationLevel, Transaction};
 use rand::RngExt;
 use serde::Serialize;
 
 use super::{Verify, neighbours};
-use crate::database::DatabaseError;
+use crate::database::{Ask, DatabaseError};
 use crate::model::{Access, Tenant, TenantKey, ident, qualified};
 use crate::secrets::Found;
 
@@ -38,7 +38,7 @@ pub struct Verdict {
 pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -> Verdict {
     let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
     if let Some(mut client) = probes.log_in() {
-        let result = client.transaction().map_err(DatabaseError::from).and_then(|mut transaction| {
+        let result = begin(&mut client).and_then(|mut transaction| {
             probes.all(&mut transaction, schemas)?;
             transaction.rollback().map_err(DatabaseError::from)
         });
@@ -48,6 +48,16 @@ pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -
     }
     let Probes { checks, other_databases, .. } = probes;
     Verdict { tenant: tenant.key.clone(), ok: checks.iter().all(|check| check.ok), checks, other_databases }
+}
+
+/// Whatever the database's settings say: a probe must be able to write, and to be refused without losing the session.
+fn begin(client: &mut Client) -> Result<Transaction<'_>, DatabaseError> {
+    client.batch_execute(
+        "SET exit_on_error = off; SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
+         WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'",
+    )?;
+    let isolation = IsolationLevel::ReadCommitted;
+    Ok(client.build_transaction().isolation_level(isolation).read_only(false).deferrable(false).start()?)
 }
 
 struct Probes<'a> {
@@ -113,7 +123,7 @@ impl Probes<'_> {
             )?;
         }
         self.cluster(transaction)?;
-        let rows = transaction.query(
+        let rows = transaction.ask(
             "SELECT datname::text FROM pg_catalog.pg_database WHERE datallowconn AND datname <> pg_catalog.current_database() \
              AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY datname",
             &[],
@@ -123,7 +133,7 @@ impl Probes<'_> {
     }
 
     fn lands_in_its_schema(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let row = transaction.query_one(
+        let row = transaction.ask_one(
             "SELECT current_user::text, coalesce(pg_catalog.current_schema()::text, ''), pg_catalog.current_database()::text",
             &[],
         )?;
@@ -154,7 +164,7 @@ impl Probes<'_> {
 
     /// On a table the migrations made. `WHERE false` asks for the privilege and touches no row.
     fn rows_as_access_says(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let row = transaction.query_opt(
+        let row = transaction.ask_opt(
             "SELECT c.relname::text, (SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 \
              AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity <> 'a' ORDER BY a.attnum LIMIT 1) \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner \
@@ -186,7 +196,7 @@ impl Probes<'_> {
 
     /// Every other tenant's schema in one query.
     fn reaches_no_other(&mut self, transaction: &mut Transaction<'_>, others: &[&str]) -> Result<(), DatabaseError> {
-        let rows = transaction.query(
+        let rows = transaction.ask(
             "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::text[]::name[]) AND \
              (pg_catalog.has_schema_privilege(oid, 'USAGE') OR pg_catalog.has_schema_privilege(oid, 'CREATE')) ORDER BY nspname",
             &[&others],
@@ -203,7 +213,7 @@ impl Probes<'_> {
         let all = self.verify.desired.tenants.values().flat_map(|other| [other.username.as_str(), &other.owner_role]);
         let others: BTreeSet<&str> = all.filter(|role| !own.contains(role)).collect();
         let others: Vec<&str> = others.into_iter().collect();
-        let rows = transaction.query(
+        let rows = transaction.ask(
             "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[]::name[]) \
              AND pg_catalog.pg_has_role(oid, 'MEMBER') ORDER BY rolname",
             &[&others],

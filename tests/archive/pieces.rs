@@ -77,7 +77,7 @@ fn more_large_objects_than_fit_the_lock_table_go_in_pieces_and_come_back() {
         let before = ask(&mut fleet.log_in("ob-arch"), digests);
         fleet.declare("");
         fleet.run(&["plan"]).ends(0).says("its large objects go a few at a time");
-        fleet.run(&["plan", "-v", "--out", "saved"]).ends(0).says("SELECT lo_unlink(…), 50 at a time");
+        fleet.run(&["plan", "-v", "--out", "saved"]).ends(0).says("SELECT lo_unlink(...), 50 at a time");
         // One more or less is no reason to look at the plan again.
         fleet.log_in("ob-drop").batch_execute("SELECT lo_from_bytea(0, 'more')").unwrap();
         fleet.run(&["apply", "saved", "-y", "--allow-removals", "2"]).ends(0).says("Archived: ob-arch");

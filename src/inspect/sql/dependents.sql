@@ -44,4 +44,6 @@ JOIN pg_namespace n ON n.oid = o.nsp
 LEFT JOIN pg_inherits h ON o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass
                        AND h.inhrelid = o.objid AND h.inhparent = o.refobjid
 LEFT JOIN pg_class c ON c.oid = h.inhrelid
+-- What is gone since has no description.
+WHERE pg_describe_object(o.classid, o.objid, o.objsubid) IS NOT NULL
 ORDER BY 1, 2

@@ -62,6 +62,8 @@ LEFT JOIN LATERAL aclexplode(acl.items) x ON x.grantee = e.role
 LEFT JOIN pg_roles o ON o.oid = acl.owner
 LEFT JOIN pg_roles g ON g.oid = x.grantor
 -- A role may be there as a grantor only.
-WHERE e.deptype = 'o' OR x.grantee IS NOT NULL OR acl.items IS NULL AND acl.owner IS NOT NULL
+WHERE (e.deptype = 'o' OR x.grantee IS NOT NULL OR acl.items IS NULL AND acl.owner IS NOT NULL)
+  -- What is gone since has neither.
+  AND i.type IS NOT NULL AND i.identity IS NOT NULL
 GROUP BY e.rolname, e.nspname, i.type, i.identity, e.deptype, a.attname, o.oid, o.rolname, g.oid, g.rolname, e.defaclobjtype
 ORDER BY e.rolname, i.type, i.identity, a.attname, g.rolname

@@ -1,6 +1,6 @@
--- This session holds the lock from COMMIT on.
-UPDATE tenantry.apply_lock l
-SET fence = l.fence + 1, backend = a.pid, backend_start = a.backend_start, username = session_user,
-    client_address = a.client_addr::text, application_name = a.application_name, since = pg_catalog.clock_timestamp()
-FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a
-RETURNING l.fence
+-- This session, which holds the advisory lock of this key, holds the lock from COMMIT on.
+UPDATE tenantry.apply_lock
+SET fence = fence + 1, backend = pg_catalog.pg_backend_pid(), token = {token}, username = session_user,
+    client_address = pg_catalog.inet_client_addr()::text, application_name = pg_catalog.current_setting('application_name'),
+    since = pg_catalog.clock_timestamp()
+RETURNING fence

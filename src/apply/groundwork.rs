@@ -1,0 +1,116 @@
+//! What only a question to the server tells, asked before anything is changed: who we are in it, whether PL/pgSQL is ours
+//! and the owners' to use, and whether a password may come as a verifier.
+
+use postgres::Client;
+use rand::random;
+
+use super::password;
+use crate::database::{Ask, DatabaseError, execute_unlogged};
+use crate::error::{Doing, Error};
+use crate::model::{Charset, Observed, PasswordPolicy, ident};
+use crate::plan::{ELIDED_VERIFIER, Kind, Plan, Sql, TenantPlan};
+
+/// Of a password that is set nowhere.
+const PLAIN: PasswordPolicy = PasswordPolicy { length: 32, charset: Charset::Alphanumeric };
+
+/// # Errors
+/// What would fail after the first changes, with what to type.
+pub fn check_server(client: &mut Client, observed: &Observed, plan: &Plan) -> Result<(), Error> {
+    if plan.database_changes.is_empty() && !plan.tenants.iter().any(TenantPlan::has_work) {
+        return Ok(());
+    }
+    is_who_logged_in(client, observed)?;
+    has_plpgsql(client, plan)?;
+    takes_verifiers(client, observed, plan)
+}
+
+/// `ALTER ROLE deploy SET role = ops` makes us another role than the one that logged in; but whom SET ROLE may lead to goes
+/// by the one that logged in, whatever the other may do (manual, "SET ROLE").
+fn is_who_logged_in(client: &mut Client, observed: &Observed) -> Result<(), Error> {
+    let query = "SELECT r.rolname::text AS name, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user";
+    let login = client.ask_one(query, &[]).doing("asking as whom we are logged in")?;
+    let (name, admin): (String, _) = (login.get("name"), &observed.server.admin);
+    if !admin.superuser || login.get::<_, bool>("rolsuper") || name == admin.name {
+        return Ok(());
+    }
+    let (from, to) = (ident(&name), ident(&admin.name));
+    Err(Error::refused(
+        format!(
+            "{name}, who is no superuser, works as the superuser {} by its setting role: nobody but a superuser by login may then \
+             become the roles that own for tenants; nothing was changed",
+            admin.name
+        ),
+        format!("connect as {to} itself, or: ALTER ROLE {from} SUPERUSER; ALTER ROLE {from} RESET role"),
+    ))
+}
+
+/// Migrations run inside a function of the owner's, and what must hold at the end of each transaction is asked in a DO block.
+/// A role that is not there yet will have what PUBLIC has, and a plan takes from one that is there what it was granted.
+fn has_plpgsql(client: &mut Client, plan: &Plan) -> Result<(), Error> {
+    let query = "SELECT l.oid IS NOT NULL AS is_there, r.rolname::text AS of, \
+         coalesce(pg_catalog.has_language_privilege(l.oid, 'USAGE'), false) AS ours, \
+         coalesce(pg_catalog.has_language_privilege('public', l.oid, 'USAGE'), false) AS theirs \
+         FROM (SELECT 'plpgsql'::name AS name) w LEFT JOIN pg_catalog.pg_language l ON l.lanname = w.name \
+         LEFT JOIN pg_catalog.pg_roles r ON r.oid = l.lanowner";
+    let row = client.ask_one(query, &[]).doing("asking who may use PL/pgSQL")?;
+    if !row.get::<_, bool>("is_there") {
+        return Err(Error::refused(
+            "the database has no language plpgsql, in which migrations are run; nothing was changed",
+            "CREATE EXTENSION plpgsql",
+        ));
+    }
+    let migrates = plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Migrate);
+    if row.get("ours") && (row.get("theirs") || !migrates) {
+        return Ok(());
+    }
+    let who = if row.get("ours") { "the roles that own for tenants may" } else { "we may" };
+    Err(Error::refused(
+        format!("{who} not use the language plpgsql, in which migrations are run; nothing was changed"),
+        format!(
+            "as a superuser, or {}, who owns it: GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC",
+            row.get::<_, Option<&str>>("of").unwrap_or_default()
+        ),
+    ))
+}
+
+/// A module that looks at new passwords (`check_password_hook`: credcheck, say) may take none that it cannot read, which a
+/// verifier is. Tried with the first statement that would send one, and rolled back.
+fn takes_verifiers(client: &mut Client, observed: &Observed, plan: &Plan) -> Result<(), Error> {
+    let tenants = plan.tenants.iter().filter(|tenant| tenant.reason.is_none());
+    let stands_alone = |tenant: &TenantPlan, kind: Kind| match kind {
+        Kind::CreateRole => !observed.roles.contains_key(&tenant.username),
+        Kind::SetPassword => observed.roles.contains_key(&tenant.username),
+        _ => false,
+    };
+    let first = tenants
+        .clone()
+        .flat_map(|tenant| tenant.changes.iter().map(move |change| (tenant, change)))
+        .filter(|(tenant, change)| stands_alone(tenant, change.kind))
+        .find_map(|(_, change)| change.sql.iter().find(|sql| Sql::needs_verifier(sql)));
+    let archives = || tenants.flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Archive);
+    // Who logs in for pg_dump gets a password too.
+    let deputy = || {
+        let name = format!("tenantry_deputy_{:032x}", random::<u128>());
+        Sql::with_verifier(format!("CREATE ROLE {name} LOGIN PASSWORD {ELIDED_VERIFIER}"))
+    };
+    let Some(sql) = first.cloned().or_else(|| archives().then(deputy)) else { return Ok(()) };
+    let doing = "trying whether the server takes passwords as verifiers";
+    let verifier = password::verifier_literal(&password::generate(PLAIN));
+    let sent = zeroize::Zeroizing::new(sql.sent(&verifier));
+    let mut transaction = client.transaction().doing(doing)?;
+    let Err(error) = execute_unlogged(&mut transaction, &sent, observed.server.admin.superuser) else {
+        return transaction.rollback().doing(doing);
+    };
+    transaction.rollback().doing(doing)?;
+    let error = DatabaseError::from(error);
+    // What PostgreSQL itself refuses is that tenant's: a name, a right, a lock, a want of something.
+    let class = error.sqlstate().and_then(|state| state.get(..2)).unwrap_or_default();
+    if ["", "08", "40", "42", "53", "54", "55", "57", "58", "XX"].contains(&class) {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!("{doing}: {error}; tenantry sends no password in plain text, and nothing was changed"),
+        "a module in shared_preload_libraries refuses what it cannot read: let it take verifiers \
+         (credcheck.encrypted_password_allowed = on), or take it out for the role that applies",
+    ))
+}

@@ -1,0 +1,102 @@
+//! The tenants that are still to be done, and the threads that do them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use super::outcome::{Outcome, TenantOutcome};
+use crate::plan::TenantPlan;
+use crate::render::Names;
+use crate::workers::lock;
+
+/// Tenants that are done together: one, or those of a ring.
+pub(super) type Unit<'p> = Vec<&'p TenantPlan>;
+
+pub(super) struct Pool<'p> {
+    state: Mutex<State<'p>>,
+    /// So many with one and the same error end it; 0: never.
+    max_failures: usize,
+    failures: Mutex<BTreeMap<String, usize>>,
+    pub outcomes: Mutex<Vec<TenantOutcome>>,
+}
+
+struct State<'p> {
+    queue: VecDeque<Unit<'p>>,
+    /// Threads that have not left.
+    workers: usize,
+}
+
+impl<'p> Pool<'p> {
+    pub fn new(units: Vec<Unit<'p>>, workers: usize, max_failures: usize) -> Self {
+        let outcomes = Mutex::new(Vec::with_capacity(units.len()));
+        let state = Mutex::new(State { queue: units.into(), workers });
+        Self { state, max_failures, failures: Mutex::default(), outcomes }
+    }
+
+    /// `None`: the thread that asked leaves.
+    pub fn next(&self) -> Option<Unit<'p>> {
+        let mut state = lock(&self.state);
+        let next = state.queue.pop_front();
+        if next.is_none() {
+            state.workers -= 1;
+        }
+        next
+    }
+
+    /// A thread without a connection leaves the rest to the others, and this unit too, as long as there are others: what a
+    /// role, a database or a server has no room for is no tenant's fault. The last one does what it can.
+    pub fn leave_to_others(&self, unit: Unit<'p>) -> Result<(), Unit<'p>> {
+        let mut state = lock(&self.state);
+        if state.workers <= 1 {
+            return Err(unit);
+        }
+        // Each of them asks for more before it leaves.
+        state.workers -= 1;
+        state.queue.push_front(unit);
+        Ok(())
+    }
+
+    pub fn has_ended(&self, unit: &[&TenantPlan], outcomes: Vec<TenantOutcome>) {
+        let failed = outcomes.iter().find(|outcome| outcome.outcome == Outcome::Failed);
+        if let (Some(error), [first, ..]) = (failed.and_then(|outcome| outcome.error.as_ref()), unit) {
+            // The same once each tenant's own names are placeholders; a migration's message begins with its file and line.
+            let same = format!("{:?} {}", error.sqlstate, Names::of(first).hide(&error.message));
+            *lock(&self.failures).entry(same).or_default() += 1;
+        }
+        lock(&self.outcomes).extend(outcomes);
+    }
+
+    /// Why no more are begun, if one error was met too often.
+    pub fn is_over(&self) -> Option<String> {
+        let most = lock(&self.failures).values().copied().max().unwrap_or_default();
+        (self.max_failures > 0 && most >= self.max_failures).then(|| {
+            format!(
+                "not begun, because {most} tenants failed with one and the same error (--max-failures {})",
+                self.max_failures
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_connection_leaves_unless_it_is_the_last() {
+        let pool = Pool::new(vec![Vec::new(), Vec::new()], 2, 0);
+        let first = pool.next().unwrap();
+        let second = pool.next().unwrap();
+        assert!(pool.leave_to_others(first).is_ok(), "there is another");
+        assert!(pool.leave_to_others(second).is_err(), "it is the last");
+        assert!(pool.next().is_some(), "what was given back is still to be done");
+        assert!(pool.next().is_none());
+    }
+
+    #[test]
+    fn who_has_nothing_left_to_do_is_nobody_to_leave_it_to() {
+        let pool = Pool::new(vec![Vec::new()], 2, 0);
+        let unit = pool.next().unwrap();
+        assert!(pool.next().is_none(), "the other one leaves");
+        assert!(pool.leave_to_others(unit).is_err());
+    }
+}
