@@ -82,7 +82,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     }
     let observed = session.observe(Sizes::Removed)?;
     let verdicts = verify::verify(global, session, &observed, &[], out)?;
-    let verified = verify::report(&verdicts, out)?;
+    let verified = verify::report(session, &verdicts, out)?;
     let (_, second) = session.plan()?;
     if out.format == Format::Text {
         out.print(&plan::rendered(&second, out))?;

@@ -18,5 +18,7 @@ pub mod shape;
 pub mod show;
 mod style;
 pub mod text;
+#[cfg(feature = "engine")]
+pub mod verify;
 
 pub use style::Style;
