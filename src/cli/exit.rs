@@ -13,7 +13,7 @@ pub enum Exit {
     Changes,
     /// The command line makes no sense (sysexits.h, EX_USAGE). Never 2, which means changes.
     Usage,
-    /// Interrupted; nothing is half-made (128 + SIGINT).
+    /// Interrupted; nothing was left half done (128 + SIGINT).
     Interrupted,
     /// Another program's code: `sandbox -- CMD` ends as CMD did.
     Other(u8),

@@ -9,10 +9,13 @@ use miette::{
 };
 use owo_colors::OwoColorize;
 
+use super::again::Again;
 use super::args::{Format, Global};
 use super::exit::Exit;
 use crate::config::ConfigError;
 use crate::error::{Error, with_causes};
+use crate::render::escape::marked;
+use crate::render::json::line;
 
 /// Why a command ends before its end.
 #[derive(Debug)]
@@ -56,12 +59,14 @@ impl Failure {
         if let Self::BrokenPipe = self {
             return;
         }
+        let again = Again::new(global);
+        let hint = self.hint().map(|hint| again.complete(&hint).into_owned());
         if global.format == Format::Json {
-            let mut error = serde_json::json!({ "message": self.to_string(), "hint": self.hint() });
+            let mut error = serde_json::json!({ "message": self.to_string(), "hint": hint });
             if let Some(faults) = self.faults() {
                 error["faults"] = faults;
             }
-            let _ = writeln!(stderr, "{}", serde_json::json!({ "error": error }));
+            let _ = writeln!(stderr, "{}", line(&serde_json::json!({ "error": error })));
             return;
         }
         if let Self::Error(Error::Config(error)) = self
@@ -76,7 +81,7 @@ impl Failure {
             }
             return;
         }
-        print_one(&mut stderr, &self.to_string(), self.hint().as_deref());
+        print_one(&mut stderr, &self.to_string(), hint.as_deref());
     }
 
     /// The faults of a file one by one, for a program that shows each in its place.
@@ -130,9 +135,9 @@ impl fmt::Display for Failure {
 }
 
 fn print_one(stderr: &mut impl Write, message: &str, hint: Option<&str>) {
-    let _ = writeln!(stderr, "{}: {message}", "error".red().bold());
+    let _ = writeln!(stderr, "{}: {}", "error".red().bold(), marked(message));
     if let Some(hint) = hint {
-        let _ = writeln!(stderr, " {}: {hint}", "hint".cyan().bold());
+        let _ = writeln!(stderr, " {}: {}", "hint".cyan().bold(), marked(hint));
     }
 }
 

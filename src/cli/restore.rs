@@ -25,6 +25,9 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let declared = session.project.desired.tenants.get(&manifest.tenant);
     let tenant = archive::refuse_other_names(manifest, declared)?.clone();
     let observed = session.observe(Sizes::Removed)?;
+    session.selects_something(&observed)?;
+    session.must_select(&tenant.key)?;
+    out.talks_to(&session.place(&observed));
     let mut plan = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
     // Nobody was asked about the rest, which is for apply to show.
     plan.database_changes.retain(|change| change.action.makes());

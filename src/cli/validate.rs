@@ -8,6 +8,7 @@ use super::session;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let desired = session::load(global)?.desired;
+    session::Filter::new(&global.target)?.matches_some(desired.tenants.keys())?;
     let (tenants, migrations) = (desired.tenants.len(), desired.migrations.len());
     let warnings: Vec<_> = desired.migrations.iter().flat_map(|file| &file.warnings).collect();
     if out.format == Format::Json {

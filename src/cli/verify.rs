@@ -10,7 +10,8 @@ use super::output::Output;
 use super::progress::Progress;
 use super::session;
 use crate::inspect::Sizes;
-use crate::model::{Observed, Tenant, ident};
+use crate::model::{Observed, Tenant, TenantKey, ident};
+use crate::plan::Targeting;
 use crate::render;
 use crate::verify::{Verdict, Verify};
 
@@ -18,8 +19,13 @@ pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit,
     let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::Removed)?;
     session.selects_something(&observed)?;
+    out.talks_to(&session.place(&observed));
     let verdicts = verify(global, &session, &observed, &args.tenants, out)?;
-    report(&session, &verdicts, out)
+    let named = |key: &TenantKey| args.tenants.is_empty() || args.tenants.iter().any(|name| name == key.as_str());
+    let part = (!global.target.is_empty() || !args.tenants.is_empty())
+        .then(|| Targeting::new(&session.project.desired, &observed, &|key| session.selects(key) && named(key)))
+        .flatten();
+    report(&session, &verdicts, part, out)
 }
 
 pub fn verify(
@@ -55,13 +61,19 @@ fn first_fault(verdict: &Verdict) -> Option<String> {
     Some(format!("{}: {}", check.what, check.detail.as_deref().unwrap_or_default()))
 }
 
-pub fn report(session: &session::Session, verdicts: &[Verdict], out: &mut Output) -> Result<Exit, Failure> {
-    out.print(&match out.format {
-        Format::Json => render::verify::json(verdicts),
-        Format::Text | Format::Markdown => {
-            render::verify::text(verdicts, &session.project.desired.tenants, &out.style())
-        }
-    })?;
+pub fn report(
+    session: &session::Session,
+    verdicts: &[Verdict],
+    part: Option<Targeting>,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let text = || render::verify::text(verdicts, &session.project.desired.tenants, part, &out.style());
+    let text = match out.format {
+        Format::Json => render::verify::json(verdicts, part),
+        Format::Text => text(),
+        Format::Markdown => render::markdown::fenced("", &anstream::adapter::strip_str(&text()).to_string()),
+    };
+    out.print(&text)?;
     note_other_databases(verdicts, out);
     Ok(match () {
         () if verdicts.iter().any(Verdict::failed) => Exit::Changes,

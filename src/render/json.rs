@@ -13,6 +13,18 @@ pub fn plan(plan: &Plan) -> String {
 pub(crate) fn pretty(value: &impl serde::Serialize) -> String {
     // Only a map whose keys are no strings, or a Serialize that gives up, could fail; ours do neither.
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
+    let mut out = escaped(&text);
+    out.push('\n');
+    out
+}
+
+/// On one line; safe to print on a terminal.
+#[cfg(feature = "cli")]
+pub(crate) fn line(value: &serde_json::Value) -> String {
+    escaped(&value.to_string())
+}
+
+fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         // serde_json leaves C1 controls as they are; outside of strings there are none, so \u is right for each.
@@ -22,7 +34,6 @@ pub(crate) fn pretty(value: &impl serde::Serialize) -> String {
             out.push(c);
         }
     }
-    out.push('\n');
     out
 }
 

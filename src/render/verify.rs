@@ -9,25 +9,35 @@ use super::escape::visible;
 use super::group::Names;
 use super::page::{Page, count};
 use super::style::Tone;
-use super::text::names;
+use super::text::{names, targeting};
 use crate::model::{Tenant, TenantKey};
+use crate::plan::Targeting;
 use crate::verify::{Check, Ruling, Verdict};
 
 /// The document of `verify --format json`, format version 1.
 #[must_use]
-pub fn json(verdicts: &[Verdict]) -> String {
+pub fn json(verdicts: &[Verdict], part: Option<Targeting>) -> String {
     let [verified, failed, not_tried] = counts(verdicts);
-    super::json::pretty(&json!({
+    let mut document = json!({
         "format_version": "1",
         "summary": { "verified": verified, "failed": failed, "not_tried": not_tried },
         "tenants": verdicts,
-    }))
+    });
+    if let Some(part) = part {
+        document["targeting"] = json!(part);
+    }
+    super::json::pretty(&document)
 }
 
 /// The tenants that failed or could not be tried, what is worth knowing of the others, and the sum. Verbose: every check of
 /// every tenant.
 #[must_use]
-pub fn text(verdicts: &[Verdict], tenants: &BTreeMap<TenantKey, Tenant>, style: &Style) -> String {
+pub fn text(
+    verdicts: &[Verdict],
+    tenants: &BTreeMap<TenantKey, Tenant>,
+    part: Option<Targeting>,
+    style: &Style,
+) -> String {
     let style = *style;
     let mut page = Page::default();
     for verdict in verdicts.iter().filter(|verdict| style.verbose || !verdict.ok) {
@@ -43,6 +53,9 @@ pub fn text(verdicts: &[Verdict], tenants: &BTreeMap<TenantKey, Tenant>, style: 
     }
     if !style.verbose {
         noted(&mut page, verdicts, tenants);
+    }
+    if let Some(part) = &part {
+        page.line(0, style.paint(Tone::Update, &targeting(part)));
     }
     let probes: usize = verdicts.iter().map(|verdict| verdict.checks.len()).sum();
     let [verified, failed, not_tried] = counts(verdicts);
