@@ -9,6 +9,7 @@ use super::output::Output;
 use super::{plan as plans, saved, session};
 use crate::inspect::Sizes;
 use crate::model::TenantKey;
+use crate::plan::Plan;
 use crate::render::escape::visible;
 use crate::{plan, render};
 
@@ -52,7 +53,9 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
     let shown = render::show::tenant(desired, &observed, &key, &out.style()).ok_or_else(unknown)?;
     out.print(&match out.format {
         Format::Json => {
-            render::json::plan(&out.again().in_plan(&plan::diff(desired, &observed, &|other| *other == key)))
+            // That it is one tenant is what the command says.
+            let plan = Plan { targeting: None, ..plan::diff(desired, &observed, &|other| *other == key) };
+            render::json::plan(&out.again().in_plan(&plan))
         }
         Format::Text => out.again().complete(&shown).into_owned(),
         Format::Markdown => render::markdown::fenced("diff", &anstream::adapter::strip_str(&shown).to_string()),

@@ -70,7 +70,7 @@ fn spelled(c: char) -> String {
 
 /// What a CI system takes out of a log as an order to itself: GitHub's `::error::` at the start of a line, and its older `##[error]`,
 /// Azure's `##vso[…]` and TeamCity's `##teamcity[…]` wherever they stand.
-fn is_order(rest: &str, at_start: bool) -> bool {
+pub(super) fn is_order(rest: &str, at_start: bool) -> bool {
     at_start && rest.starts_with("::") || ["##[", "##vso[", "##teamcity["].iter().any(|order| rest.starts_with(order))
 }
 

@@ -20,9 +20,12 @@ pub fn json(verdicts: &[Verdict], part: Option<Targeting>) -> String {
     let [verified, failed, not_tried] = counts(verdicts);
     let mut document = json!({
         "format_version": "1",
-        "summary": { "verified": verified, "failed": failed, "not_tried": not_tried },
+        "summary": { "verified": verified, "failed": failed },
         "tenants": verdicts,
     });
+    if not_tried > 0 {
+        document["summary"]["not_tried"] = json!(not_tried);
+    }
     if let Some(part) = part {
         document["targeting"] = json!(part);
     }

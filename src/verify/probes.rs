@@ -64,7 +64,8 @@ pub struct Verdict {
     pub tenant: TenantKey,
     /// Everything was tried, and nothing is a leak or a fault.
     pub ok: bool,
-    /// Neither a login that the surroundings refused nor a session that they ended.
+    /// False when the surroundings refused the login, or ended the session.
+    #[serde(skip_serializing_if = "Clone::clone")]
     pub tried: bool,
     pub checks: Vec<Check>,
     /// Databases, other than its own, that it may connect to.
