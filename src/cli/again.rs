@@ -16,6 +16,8 @@ pub struct Again {
     always: String,
     /// `--target GLOB …`, with a blank at the end.
     targets: String,
+    /// The commands to complete; none where there is nothing to add.
+    commands: Vec<String>,
 }
 
 /// Those that take `--target`, and are repeated with it when nothing else says which tenants are meant.
@@ -33,16 +35,21 @@ impl Again {
             Some(url) if may_hold_a_password(url) => always.push_str("--database-url URL "),
             Some(url) => always.push_str(&format!("--database-url {} ", quoted(url))),
         }
-        let targets = global.target.iter().map(|glob| format!("--target {} ", quoted(glob))).collect();
-        Self { always, targets }
+        let targets: String = global.target.iter().map(|glob| format!("--target {} ", quoted(glob))).collect();
+        let mut commands = Vec::new();
+        if !always.is_empty() || !targets.is_empty() {
+            let all = Cli::command();
+            let names = all.get_subcommands().map(clap::Command::get_name).chain(["adopt"]);
+            commands.extend(names.filter(|name| !WITHOUT_A_PROJECT.contains(name)).map(str::to_owned));
+        }
+        Self { always, targets, commands }
     }
 
     /// The text with these words in every command of ours that it names.
     pub fn complete<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if (self.always.is_empty() && self.targets.is_empty()) || !text.contains(PROGRAM) {
+        if self.commands.is_empty() || !text.contains(PROGRAM) {
             return Cow::Borrowed(text);
         }
-        let command = Cli::command();
         let mut out = String::with_capacity(text.len() + self.always.len());
         let mut rest = text;
         while let Some(at) = rest.find(PROGRAM) {
@@ -51,8 +58,7 @@ impl Again {
             let name: String = after.chars().take_while(|c| c.is_ascii_lowercase()).collect();
             out.push_str(before);
             rest = after;
-            let is_a_command = command.find_subcommand(&name).is_some() || name == "adopt";
-            if is_a_word && is_a_command && !WITHOUT_A_PROJECT.contains(&name.as_str()) {
+            if is_a_word && self.commands.contains(&name) {
                 out.push_str(&self.always);
                 if OVER_TENANTS.contains(&name.as_str()) && says_not_whom(&after[name.len()..]) {
                     out.push_str(&self.targets);
@@ -65,7 +71,7 @@ impl Again {
 
     /// The plan with its hints so.
     pub fn in_plan<'p>(&self, plan: &'p Plan) -> Cow<'p, Plan> {
-        if self.always.is_empty() && self.targets.is_empty() {
+        if self.commands.is_empty() {
             return Cow::Borrowed(plan);
         }
         let mut plan = plan.clone();

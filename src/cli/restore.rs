@@ -40,7 +40,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
     let observed = session.observe(Sizes::Removed)?;
     let rest = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
-    let rest = Plan { database_changes: Vec::new(), ..rest };
+    let rest = Plan { database_changes: Vec::new(), targeting: None, ..rest };
     let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, &interrupt::STOP, out)?;
     if !report.is_success() {
         apply::tell(&report, &rest, out)?;

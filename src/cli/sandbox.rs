@@ -65,7 +65,8 @@ fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit,
 /// plan, apply, verify, plan: the last one empty.
 fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> Result<Exit, Failure> {
     let (observed, first) = session.plan()?;
-    out.talks_to(&session.place(&observed));
+    // Nobody typed that address.
+    out.talks_to(&session.place(&observed).replace("(from --database-url)", "(the sandbox)"));
     if out.format == Format::Text {
         out.print(&plan::rendered(&first, out))?;
     }

@@ -162,7 +162,7 @@ fn notes(page: &mut String, plan: &Plan) {
     if notes.is_empty() {
         return;
     }
-    page.push_str("<h2>Beside what is declared, and left as it is</h2>\n<ul>\n");
+    page.push_str("<h2>Not declared; left unchanged</h2>\n<ul>\n");
     for note in notes.iter().take(ROWS) {
         let who = names(note.members.iter().copied(), note.members.len(), "…");
         let _ = writeln!(page, "<li>{}: {}: {}</li>", escape(&who), escape(&note.what), escape(&note.detail));

@@ -85,7 +85,7 @@ fn notes(page: &mut Page, plan: &Plan, style: Style) {
         return;
     }
     page.gap();
-    page.line(0, style.paint(Tone::Strong, "Beside what is declared, and left as it is:"));
+    page.line(0, style.paint(Tone::Strong, "Not declared; left unchanged:"));
     for note in notes {
         let who = match note.members.as_slice() {
             [one] => one.to_string(),
