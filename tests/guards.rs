@@ -5,6 +5,8 @@
 mod fleet;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "guards/which.rs"]
+mod which;
 
 use std::time::Duration;
 

@@ -9,6 +9,8 @@ mod postgres_server;
 
 #[path = "isolation/cluster.rs"]
 mod cluster;
+#[path = "isolation/false_alarms.rs"]
+mod false_alarms;
 #[path = "isolation/matrix.rs"]
 mod matrix;
 #[path = "isolation/open.rs"]

@@ -60,7 +60,7 @@ fn shown(case: &Case, observed: &Observed, desired: &Desired) -> String {
         }
         None => tenantry::plan::diff(desired, observed, &|_| true),
     };
-    text::plan(&plan, &Style { color: false, verbose: true, width: 120 })
+    text::plan(&plan, &Style { verbose: true, ..Style::default() })
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use super::again::quoted;
 use super::args::{ApplyArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -30,6 +31,8 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         session = session.deep(saved.deep());
     }
     let (observed, mut plan) = session.plan()?;
+    let place = session.place(&observed);
+    out.talks_to(&place);
     must_see_everything(&observed)?;
     if let Some(saved) = saved {
         plan = saved::narrow(&saved, &session, &observed, plan)?;
@@ -48,7 +51,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         leave_secrets_of_another_cluster(&observed, &plan)?;
     }
     preflight(&mut session, &observed, &plan)?;
-    if !args.auto_approve && !asked(&mut session)? {
+    if !args.auto_approve && !asked(&mut session, &place)? {
         out.note("Nothing was changed.");
         return Ok(Exit::Failed);
     }
@@ -67,8 +70,8 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
 /// Prints what came of it.
 pub fn tell(report: &Report, plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
     out.print(&match out.format {
-        Format::Json => render::report::json(report),
-        _ => render::report::text(report, plan, &out.style()),
+        Format::Json => render::report::json(&out.again().in_report(report), plan),
+        _ => out.again().complete(&render::report::text(report, plan, &out.style())).into_owned(),
     })?;
     Ok(match (report.interrupted, report.is_success()) {
         (true, _) => Exit::Interrupted,
@@ -102,7 +105,7 @@ pub fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
         interrupted: false,
     };
     out.print(&match out.format {
-        Format::Json => render::report::json(&report),
+        Format::Json => render::report::json(&out.again().in_report(&report), plan),
         _ => plan::rendered(plan, out),
     })?;
     Ok(if report.is_success() { Exit::Ok } else { Exit::Failed })
@@ -121,10 +124,12 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
     let removals = plan.tenants.iter().filter(|tenant| tenant.removes()).count();
     if removals > args.allow_removals {
         let names = first_of(plan.tenants.iter().filter(|tenant| tenant.removes()));
-        let file = args.plan.as_ref().map(|file| format!("{} ", file.display())).unwrap_or_default();
+        let file = args.plan.as_ref().map(|file| format!("{} ", quoted(&file.to_string_lossy()))).unwrap_or_default();
+        let deep = if args.deep { "--deep " } else { "" };
+        let moved = if args.moved { "--moved " } else { "" };
         return Err(Failure::refused(
             format!("the plan removes {removals} of the tenants ({names}); nothing was changed"),
-            format!("if that is meant: tenantry apply {file}--allow-removals {removals}"),
+            format!("if that is meant: tenantry apply {file}{deep}{moved}--allow-removals {removals}"),
         ));
     }
     Ok(())
@@ -171,7 +176,7 @@ pub fn preflight(session: &mut session::Session, observed: &Observed, plan: &Pla
     Ok(())
 }
 
-fn asked(session: &mut session::Session) -> Result<bool, Failure> {
+fn asked(session: &mut session::Session, place: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::refused(
             "apply asks before it changes anything, and stdin is no terminal",
@@ -181,7 +186,7 @@ fn asked(session: &mut session::Session) -> Result<bool, Failure> {
     // Whoever finds the lock taken is told what it waits for.
     session.is_waiting(true)?;
     let mut stderr = anstream::stderr();
-    let _ = write!(stderr, "\nDo this? Only \"yes\" is taken for a yes: ");
+    let _ = write!(stderr, "\n{place}\nApply these changes? Only \"yes\" is accepted: ");
     let _ = stderr.flush();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).doing("reading the answer")?;

@@ -30,8 +30,11 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
         )
     };
     let key = TenantKey::new(args.tenant.as_str()).map_err(|_| unknown())?;
+    session.selects_something(&observed)?;
+    out.talks_to(&session.place(&observed));
     let registry = observed.registry.as_ref().ok_or_else(unknown)?;
     let row = registry.tenants.get(&key).ok_or_else(unknown)?;
+    session.must_select(&key)?;
     if registry.pending > 0 {
         return Err(Failure::refused("tenantry's own tables are of an older version", "upgrade them: tenantry apply"));
     }

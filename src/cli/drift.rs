@@ -20,6 +20,7 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
     let sizes = if args.report.is_some() { Sizes::All } else { Sizes::Removed };
     let observed = session.observe(sizes)?;
     session.selects_something(&observed)?;
+    out.talks_to(&session.place(&observed));
     let mut plan = session.diff(&observed);
     plan.shape = session.shapes(&observed)?;
     out.print(&plan::rendered(&plan, out))?;

@@ -11,9 +11,9 @@ pub enum Exit {
     Failed,
     /// `plan --detailed-exitcode` and `drift`: there are changes. `verify`: a leak, or a tenant that cannot work.
     Changes,
-    /// The command line makes no sense (sysexits.h, EX_USAGE). Never 2, which means changes.
+    /// Invalid command-line usage (sysexits.h, EX_USAGE). Never 2, which means changes.
     Usage,
-    /// Interrupted; nothing is half-made (128 + SIGINT).
+    /// Interrupted; nothing was left half done (128 + SIGINT).
     Interrupted,
     /// Another program's code: `sandbox -- CMD` ends as CMD did.
     Other(u8),

@@ -11,10 +11,13 @@ use miette::{
 use owo_colors::OwoColorize;
 use regex::Regex;
 
+use super::again::Again;
 use super::args::{Format, Global};
 use super::exit::Exit;
 use crate::config::ConfigError;
 use crate::error::{Error, with_causes};
+use crate::render::escape::marked;
+use crate::render::json::line;
 
 /// Why a command ends before its end.
 #[derive(Debug)]
@@ -58,13 +61,15 @@ impl Failure {
         if let Self::BrokenPipe = self {
             return;
         }
+        let again = Again::new(global);
+        let hint = self.hint().map(|hint| again.complete(&hint).into_owned());
         if global.format == Format::Json {
-            let hint = self.hint().map(|hint| veiled(&hint).into_owned());
+            let hint = hint.map(|hint| veiled(&hint).into_owned());
             let mut error = serde_json::json!({ "message": veiled(&self.to_string()), "hint": hint });
             if let Some(faults) = self.faults() {
                 error["faults"] = faults;
             }
-            let _ = writeln!(stderr, "{}", serde_json::json!({ "error": error }));
+            let _ = writeln!(stderr, "{}", line(&serde_json::json!({ "error": error })));
             return;
         }
         if let Self::Error(Error::Config(error)) = self
@@ -79,7 +84,7 @@ impl Failure {
             }
             return;
         }
-        print_one(&mut stderr, &self.to_string(), self.hint().as_deref());
+        print_one(&mut stderr, &self.to_string(), hint.as_deref());
     }
 
     /// The faults of a file one by one, for a program that shows each in its place.
@@ -133,9 +138,9 @@ impl fmt::Display for Failure {
 }
 
 fn print_one(stderr: &mut impl Write, message: &str, hint: Option<&str>) {
-    let _ = writeln!(stderr, "{}: {}", "error".red().bold(), veiled(message));
+    let _ = writeln!(stderr, "{}: {}", "error".red().bold(), marked(&veiled(message)));
     if let Some(hint) = hint {
-        let _ = writeln!(stderr, " {}: {}", "hint".cyan().bold(), veiled(hint));
+        let _ = writeln!(stderr, " {}: {}", "hint".cyan().bold(), marked(&veiled(hint)));
     }
 }
 

@@ -15,10 +15,16 @@ use crate::render::list::ListRow;
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::All)?;
+    session.selects_something(&observed)?;
+    out.talks_to(&session.place(&observed));
     let rows = rows(&mut session, &observed)?;
+    let part = session.targeting(&observed).map(|part| format!("\n{}\n", render::text::targeting(&part)));
+    let table = || format!("{}{}", render::list::text(&rows), part.unwrap_or_default());
     out.print(&match out.format {
         Format::Json => render::list::json(&rows),
-        Format::Text | Format::Markdown => render::list::text(&rows),
+        Format::Text => table(),
+        // The columns stand below one another.
+        Format::Markdown => render::markdown::fenced("", &table()),
     })?;
     for unseen in &observed.unseen {
         out.note(&format!("could not see {}", unseen.what));

@@ -1,5 +1,6 @@
 //! The command line: one file per command. Output is on stdout, progress and logs on stderr.
 
+mod again;
 mod apply;
 mod archive;
 mod args;

@@ -5,9 +5,11 @@ use std::io::{IsTerminal, Write};
 use anstream::ColorChoice;
 use tracing_subscriber::EnvFilter;
 
+use super::again::Again;
 use super::args::{ColorWhen, Format, Global, LogFormat};
 use super::failure::Failure;
 use crate::render;
+use crate::render::escape::marked;
 
 /// stdout and stderr, each coloured only where that is wanted.
 pub struct Output {
@@ -15,6 +17,15 @@ pub struct Output {
     pub quiet: bool,
     pub verbose: bool,
     color: ColorWhen,
+    again: Again,
+    heading: Heading,
+}
+
+/// The line that says which database a command talks to.
+enum Heading {
+    None,
+    Due(String),
+    Printed,
 }
 
 impl Output {
@@ -25,26 +36,55 @@ impl Output {
             ColorWhen::Never => ColorChoice::Never,
         };
         choice.write_global();
-        Self { format: global.format, quiet: global.quiet, verbose: global.verbose > 0, color: global.color }
+        Self {
+            format: global.format,
+            quiet: global.quiet,
+            verbose: global.verbose > 0,
+            color: global.color,
+            again: Again::new(global),
+            heading: Heading::None,
+        }
+    }
+
+    /// For the commands that hints name, in what comes from a library that does not know how this one was typed.
+    pub fn again(&self) -> &Again {
+        &self.again
+    }
+
+    /// Which database it is stands above the command's first words: nobody reads a plan for another one than it is. JSON has a
+    /// field for it, and -q leaves it out, like all that is the same in every run.
+    pub fn talks_to(&mut self, place: &str) {
+        if self.format != Format::Json && !self.quiet && matches!(self.heading, Heading::None) {
+            self.heading = Heading::Due(place.to_owned());
+        }
     }
 
     /// A command's result. A reader that went away (`| head`) ends the command quietly.
     pub fn print(&mut self, text: &str) -> Result<(), Failure> {
         let mut stdout = anstream::stdout().lock();
+        if let Heading::Due(place) = &self.heading {
+            let line = match self.format {
+                Format::Markdown => render::markdown::paragraph(place),
+                _ => format!("{place}\n\n"),
+            };
+            stdout.write_all(line.as_bytes()).map_err(Failure::of_stdout)?;
+            self.heading = Heading::Printed;
+        }
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::of_stdout)
     }
 
     /// A line for the person watching.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr(), "{text}");
+            let _ = writeln!(anstream::stderr(), "{}", marked(&self.again.complete(text)));
         }
     }
 
     /// How text for stdout is to look. anstream strips the colours again where they are not wanted.
     pub fn style(&self) -> render::Style {
         let width = terminal_width();
-        render::Style { color: self.color != ColorWhen::Never, verbose: self.verbose, width }
+        let headed = !matches!(self.heading, Heading::None);
+        render::Style { color: self.color != ColorWhen::Never, verbose: self.verbose, headed, width }
     }
 
     pub fn progress_is_wanted(&self) -> bool {

@@ -1,5 +1,6 @@
 //! `plan`: what apply would do.
 
+use super::again::quoted;
 use super::args::{Format, Global, PlanArgs};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -11,6 +12,7 @@ use crate::render;
 pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?.deep(args.deep);
     let (observed, mut plan) = session.plan()?;
+    out.talks_to(&session.place(&observed));
     plan.shape = session.shapes(&observed)?;
     out.print(&rendered(&plan, out))?;
     if let Some(path) = &args.out {
@@ -19,15 +21,16 @@ pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, F
             path,
             &Saved::new(&plan, &project.desired, &observed, &project.digest, (&global.target, args.deep)),
         )?;
-        out.note(&format!("saved; to carry out exactly this: tenantry apply {}", path.display()));
+        out.note(&format!("saved; to carry out exactly this: tenantry apply {}", quoted(&path.to_string_lossy())));
     }
     Ok(if args.detailed_exitcode && !plan.in_sync() { Exit::Changes } else { Exit::Ok })
 }
 
 pub fn rendered(plan: &Plan, out: &Output) -> String {
+    let again = out.again();
     match out.format {
-        Format::Text => render::text::plan(plan, &out.style()),
-        Format::Json => render::json::plan(plan),
-        Format::Markdown => render::markdown::plan(plan),
+        Format::Text => again.complete(&render::text::plan(plan, &out.style())).into_owned(),
+        Format::Json => render::json::plan(&again.in_plan(plan)),
+        Format::Markdown => render::markdown::plan(&again.in_plan(plan)),
     }
 }

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Output;
 use crate::apply::{Outcome, TenantOutcome};
+use crate::render::escape::visible;
 
 /// A line for every so many tenants when there is no terminal; ten lines for a large fleet.
 const PLAIN_LINES: usize = 10;
@@ -63,7 +64,7 @@ impl Progress {
             return;
         }
         if let Some(wrong) = wrong {
-            let line = format!("{} {tenant}: {}", self.verb, printable(wrong));
+            let line = format!("{} {tenant}: {}", self.verb, visible(wrong));
             match &self.bar {
                 Some(bar) => bar.println(line),
                 None => drop(writeln!(anstream::stderr(), "{line}")),
@@ -80,9 +81,4 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
-}
-
-/// What PostgreSQL answers may hold names, and names may hold escape sequences.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -25,6 +25,9 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let declared = session.project.desired.tenants.get(&manifest.tenant);
     let tenant = archive::refuse_other_names(manifest, declared)?.clone();
     let observed = session.observe(Sizes::Removed)?;
+    session.selects_something(&observed)?;
+    session.must_select(&tenant.key)?;
+    out.talks_to(&session.place(&observed));
     let mut plan = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
     // Nobody was asked about the rest, which is for apply to show.
     plan.database_changes.retain(|change| change.action.makes());
@@ -37,7 +40,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
     let observed = session.observe(Sizes::Removed)?;
     let rest = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
-    let rest = Plan { database_changes: Vec::new(), ..rest };
+    let rest = Plan { database_changes: Vec::new(), targeting: None, ..rest };
     let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, MAX_FAILURES, out)?;
     if !report.is_success() {
         apply::tell(&report, &rest, out)?;

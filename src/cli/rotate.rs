@@ -21,12 +21,14 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     let observed = session.observe(Sizes::Removed)?;
     apply::must_see_everything(&observed)?;
     session.selects_something(&observed)?;
+    out.talks_to(&session.place(&observed));
     let chosen = chosen(&session, &observed, args, out);
     if chosen.is_empty() && out.format != Format::Json {
         out.print("No password is to be rotated.\n")?;
         return Ok(Exit::Ok);
     }
-    let plan = rotation(&session.project.desired, &observed, &|key| chosen.contains(key));
+    let mut plan = rotation(&session.project.desired, &observed, &|key| chosen.contains(key));
+    plan.targeting = session.targeting(&observed);
     if !plan.tenants.iter().any(TenantPlan::has_work) {
         return apply::nothing_to_do(&plan, out);
     }

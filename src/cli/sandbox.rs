@@ -64,13 +64,15 @@ fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit,
 /// plan, apply, verify, plan: the last one empty.
 fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> Result<Exit, Failure> {
     let (observed, first) = session.plan()?;
+    // Nobody typed that address.
+    out.talks_to(&session.place(&observed).replace("(from --database-url)", "(the sandbox)"));
     if out.format == Format::Text {
         out.print(&plan::rendered(&first, out))?;
     }
     let lock = Lock::take(&mut session.client, &session.target, Duration::ZERO)?;
     let report = apply::carry_out(global, session, &lock, &observed, &first, MAX_FAILURES, out)?;
     if out.format == Format::Text {
-        out.print(&render::report::text(&report, &first, &out.style()))?;
+        out.print(&out.again().complete(&render::report::text(&report, &first, &out.style())))?;
     }
     if !report.is_success() {
         return Ok(Exit::Failed);
@@ -81,7 +83,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     }
     let observed = session.observe(Sizes::Removed)?;
     let verdicts = verify::verify(global, session, &observed, &[], out)?;
-    let verified = verify::report(&verdicts, out)?;
+    let verified = verify::report(session, &verdicts, None, out)?;
     let (_, second) = session.plan()?;
     if out.format == Format::Text {
         out.print(&plan::rendered(&second, out))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobMatcher};
 use postgres::Client;
 
 use super::args::{Global, LockArgs};
@@ -15,8 +15,9 @@ use crate::deep::Deep;
 use crate::error::Doing;
 use crate::inspect::{self, Sizes};
 use crate::model::{MadeObject, Observed, StoreKind, TenantKey};
-use crate::plan::{self, Plan};
+use crate::plan::{self, DatabaseIdentity, Plan, Targeting};
 use crate::project::{Project, environment};
+use crate::render;
 use crate::secrets::SecretStore;
 use crate::shape::{Report, Shape};
 
@@ -33,31 +34,38 @@ pub struct Session {
     parallelism: usize,
     /// `--deep`.
     deep: bool,
+    /// The targets are a saved plan's.
+    retargeted: bool,
 }
 
-/// `--target`.
-pub struct Filter(Option<GlobSet>);
+/// `--target`: none selects all.
+pub struct Filter(Vec<GlobMatcher>);
 
 impl Filter {
     pub fn new(globs: &[String]) -> Result<Self, Failure> {
-        if globs.is_empty() {
-            return Ok(Self(None));
-        }
-        let mut set = GlobSetBuilder::new();
-        for glob in globs {
-            set.add(Glob::new(glob).map_err(|error| {
-                Failure::refused(
-                    format!("--target {glob:?} is no glob: {}", error.kind()),
-                    "write it as 'acme-*', quoted for the shell",
-                )
-            })?);
-        }
-        let set = set.build().map_err(|error| Failure::refused(error.to_string(), "write fewer or simpler globs"))?;
-        Ok(Self(Some(set)))
+        let matcher = |glob: &String| match Glob::new(glob) {
+            Ok(glob) => Ok(glob.compile_matcher()),
+            Err(error) => Err(Failure::refused(
+                format!("--target {glob:?} is no glob: {}", error.kind()),
+                "write it as 'acme-*', quoted for the shell",
+            )),
+        };
+        globs.iter().map(matcher).collect::<Result<_, _>>().map(Self)
     }
 
     pub fn selects(&self, key: &TenantKey) -> bool {
-        self.0.as_ref().is_none_or(|set| set.is_match(key.as_str()))
+        self.0.is_empty() || self.0.iter().any(|glob| glob.is_match(key.as_str()))
+    }
+
+    /// A glob with a typing error must not pass for tenants that are as they should be.
+    pub fn matches_some<'k>(&self, keys: impl Iterator<Item = &'k TenantKey> + Clone) -> Result<(), Failure> {
+        let idle = self.0.iter().find(|glob| !keys.clone().any(|key| glob.is_match(key.as_str())));
+        idle.map_or(Ok(()), |glob| {
+            Err(Failure::refused(
+                format!("--target {:?} matches no tenant", glob.glob().glob()),
+                "tenantry list shows the keys there are",
+            ))
+        })
     }
 }
 
@@ -87,7 +95,17 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
         Err(error) if error.is_denied() => {}
         other => other.doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?,
     }
-    Ok(Session { project, target, listed, client, store, filter, parallelism: parallelism(global), deep: false })
+    Ok(Session {
+        project,
+        target,
+        listed,
+        client,
+        store,
+        filter,
+        parallelism: parallelism(global),
+        deep: false,
+        retargeted: false,
+    })
 }
 
 impl Session {
@@ -124,7 +142,10 @@ impl Session {
     pub fn plan(&mut self) -> Result<(Observed, Plan), Failure> {
         let observed = self.observe(Sizes::Removed)?;
         let plan = self.diff(&observed);
-        self.selects_something(&observed)?;
+        // A saved plan whose tenants are gone is stale, which is said in better words.
+        if !self.retargeted {
+            self.selects_something(&observed)?;
+        }
         Ok((observed, plan))
     }
 
@@ -179,31 +200,51 @@ impl Session {
         Ok(look(&deep, &mut self.client)?)
     }
 
-    /// A glob with a typing error must not pass for a fleet in sync.
+    /// Each glob does, of the tenants that are declared or registered.
     pub fn selects_something(&self, observed: &Observed) -> Result<(), Failure> {
         let registered = observed.registry.iter().flat_map(|registry| registry.tenants.keys());
-        let mut keys = self.project.desired.tenants.keys().chain(registered);
-        if self.filter.0.is_none() || keys.any(|key| self.selects(key)) {
+        self.filter.matches_some(self.project.desired.tenants.keys().chain(registered))
+    }
+
+    /// For the commands that are about one tenant: `--target` limits them too.
+    pub fn must_select(&self, key: &TenantKey) -> Result<(), Failure> {
+        if self.selects(key) {
             return Ok(());
         }
-        Err(Failure::refused("--target matches no tenant", "tenantry list shows the keys there are"))
+        Err(Failure::refused(format!("--target leaves out tenant {key}"), "name it in --target too, or leave that out"))
+    }
+
+    /// When not every tenant is looked at.
+    pub fn targeting(&self, observed: &Observed) -> Option<Targeting> {
+        Targeting::new(&self.project.desired, observed, &|key| self.selects(key))
+    }
+
+    /// Where all this is, and as whom: `app on db.internal:5432 as admin (from TENANTRY_DATABASE_URL)`.
+    pub fn place(&self, observed: &Observed) -> String {
+        let database = DatabaseIdentity::new(&observed.server, &observed.database.name);
+        render::text::heading(&database, self.target.user(), self.target.origin())
     }
 
     /// A key with a typing error must not pass for a tenant that is done.
     pub fn declares(&self, global: &Global, named: &[String]) -> Result<(), Failure> {
         let declared = &self.project.desired.tenants;
         let unknown = named.iter().find(|name| !declared.keys().any(|key| key.as_str() == *name));
-        unknown.map_or(Ok(()), |unknown| {
-            Err(Failure::refused(
+        if let Some(unknown) = unknown {
+            return Err(Failure::refused(
                 format!("tenant {unknown:?} is not in {}", global.config.display()),
                 "the keys are those under [tenants]; tenantry list shows them",
-            ))
-        })
+            ));
+        }
+        declared
+            .keys()
+            .filter(|key| named.iter().any(|name| name == key.as_str()))
+            .try_for_each(|key| self.must_select(key))
     }
 
     /// Looks at these tenants from now on: a saved plan is held against a plan for the same ones.
     pub fn retarget(&mut self, globs: &[String]) -> Result<(), Failure> {
         self.filter = Filter::new(globs)?;
+        self.retargeted = true;
         Ok(())
     }
 

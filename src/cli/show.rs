@@ -9,6 +9,8 @@ use super::output::Output;
 use super::{plan as plans, saved, session};
 use crate::inspect::Sizes;
 use crate::model::TenantKey;
+use crate::plan::Plan;
+use crate::render::escape::visible;
 use crate::{plan, render};
 
 pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -33,7 +35,10 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
         key => key.map_err(|_| unknown())?,
     };
     let mut session = session::connect(global)?;
+    session.must_select(&key)?;
     let observed = session.observe(Sizes::All)?;
+    session.selects_something(&observed)?;
+    out.talks_to(&session.place(&observed));
     let desired = &session.project.desired;
     if args.shape {
         let (shape, wanted) = session.shape(&observed, &key)?;
@@ -41,21 +46,34 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
         out.print(&match out.format {
             Format::Json => render::shape::json(&key, &shape, &wanted),
             Format::Text => shown,
-            Format::Markdown => format!("```diff\n{}```\n", anstream::adapter::strip_str(&shown)),
+            Format::Markdown => render::markdown::fenced("diff", &anstream::adapter::strip_str(&shown).to_string()),
         })?;
         return Ok(Exit::Ok);
     }
     let shown = render::show::tenant(desired, &observed, &key, &out.style()).ok_or_else(unknown)?;
     out.print(&match out.format {
-        Format::Json => render::json::plan(&plan::diff(desired, &observed, &|other| *other == key)),
-        Format::Text => shown,
-        Format::Markdown => format!("```diff\n{}```\n", anstream::adapter::strip_str(&shown)),
+        Format::Json => {
+            // That it is one tenant is what the command says.
+            let plan = Plan { targeting: None, ..plan::diff(desired, &observed, &|other| *other == key) };
+            render::json::plan(&out.again().in_plan(&plan))
+        }
+        Format::Text => out.again().complete(&shown).into_owned(),
+        Format::Markdown => render::markdown::fenced("diff", &anstream::adapter::strip_str(&shown).to_string()),
     })?;
     Ok(Exit::Ok)
 }
 
 fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
     let plan = saved::read(path)?.into_plan();
+    // Nobody is asked which database it is now: the file says for which one it was made.
+    let database = &plan.database;
+    out.talks_to(&format!(
+        "{} on {}:{} (from {})",
+        visible(&database.name),
+        visible(&database.host),
+        database.port,
+        visible(&path.display().to_string())
+    ));
     out.print(&plans::rendered(&plan, out))?;
     Ok(Exit::Ok)
 }

@@ -15,6 +15,7 @@ const NAMED: usize = 20;
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let project = session::load(global)?;
     let desired = project.desired;
+    session::Filter::new(&global.target)?.matches_some(desired.tenants.keys())?;
     let (tenants, migrations) = (desired.tenants.len(), desired.migrations.len());
     let warnings: Vec<_> = desired.migrations.iter().flat_map(warnings_of).collect();
     if out.format == Format::Json {

@@ -1,10 +1,7 @@
 //! `verify`: log in as each tenant and try.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::sync::atomic::AtomicBool;
-
-use owo_colors::OwoColorize;
 
 use super::args::{Format, Global, VerifyArgs};
 use super::exit::Exit;
@@ -12,18 +9,23 @@ use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
 use super::session;
-use super::validate::count;
 use crate::inspect::Sizes;
-use crate::model::{Observed, Tenant, ident};
-use crate::render::escape::visible;
+use crate::model::{Observed, Tenant, TenantKey, ident};
+use crate::plan::Targeting;
+use crate::render;
 use crate::verify::{Verdict, Verify};
 
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     let observed = session.observe(Sizes::Removed)?;
     session.selects_something(&observed)?;
+    out.talks_to(&session.place(&observed));
     let verdicts = verify(global, &session, &observed, &args.tenants, out)?;
-    report(&verdicts, out)
+    let named = |key: &TenantKey| args.tenants.is_empty() || args.tenants.iter().any(|name| name == key.as_str());
+    let part = (!global.target.is_empty() || !args.tenants.is_empty())
+        .then(|| Targeting::new(&session.project.desired, &observed, &|key| session.selects(key) && named(key)))
+        .flatten();
+    report(&session, &verdicts, part, out)
 }
 
 pub fn verify(
@@ -59,42 +61,26 @@ fn first_fault(verdict: &Verdict) -> Option<String> {
     Some(format!("{}: {}", check.what, check.detail.as_deref().unwrap_or_default()))
 }
 
-pub fn report(verdicts: &[Verdict], out: &mut Output) -> Result<Exit, Failure> {
-    let failed: Vec<_> = verdicts.iter().filter(|verdict| !verdict.ok).collect();
+pub fn report(
+    session: &session::Session,
+    verdicts: &[Verdict],
+    part: Option<Targeting>,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let text = || render::verify::text(verdicts, &session.project.desired.tenants, part, &out.style());
     let text = match out.format {
-        Format::Json => {
-            let summary = serde_json::json!({ "verified": verdicts.len() - failed.len(), "failed": failed.len() });
-            let report = serde_json::json!({ "format_version": "1", "summary": summary, "tenants": verdicts });
-            format!("{report:#}\n")
-        }
-        Format::Text | Format::Markdown => text(verdicts, out.verbose),
+        Format::Json => render::verify::json(verdicts, part),
+        Format::Text => text(),
+        Format::Markdown => render::markdown::fenced("", &anstream::adapter::strip_str(&text()).to_string()),
     };
     out.print(&text)?;
     note_other_databases(verdicts, out);
-    Ok(if failed.is_empty() { Exit::Ok } else { Exit::Changes })
-}
-
-fn text(verdicts: &[Verdict], verbose: bool) -> String {
-    let mut text = String::new();
-    let mut line = |args: std::fmt::Arguments<'_>| {
-        let _ = text.write_fmt(args);
-    };
-    for verdict in verdicts.iter().filter(|verdict| verbose || !verdict.ok) {
-        let mark = if verdict.ok { "ok".green().to_string() } else { "FAILED".red().to_string() };
-        line(format_args!("{} {mark}\n", verdict.tenant));
-        for check in verdict.checks.iter().filter(|check| verbose || !check.ok) {
-            let mark = if check.ok { "+".green().to_string() } else { "!".red().to_string() };
-            let detail = check.detail.as_deref().map(|detail| format!(": {}", visible(detail))).unwrap_or_default();
-            line(format_args!("  {mark} {}{detail}\n", visible(&check.what)));
-        }
-    }
-    let probes: usize = verdicts.iter().map(|verdict| verdict.checks.len()).sum();
-    let failed = verdicts.iter().filter(|verdict| !verdict.ok).count();
-    line(format_args!(
-        "Verify: {} isolated and working, {failed} failed; {probes} probes.\n",
-        count(verdicts.len() - failed, "tenant")
-    ));
-    text
+    Ok(match () {
+        () if verdicts.iter().any(Verdict::failed) => Exit::Changes,
+        // That it is isolated nobody knows.
+        () if verdicts.iter().any(|verdict| !verdict.tried) => Exit::Failed,
+        () => Exit::Ok,
+    })
 }
 
 /// Roles are the cluster's: a tenant may connect to every database that PUBLIC may.

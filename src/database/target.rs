@@ -31,6 +31,8 @@ pub struct Target {
     pub(super) options: Option<String>,
     pub(super) application_name: String,
     pub(super) tuning: Tuning,
+    /// Where the address and the user came from.
+    pub(super) origin: String,
     /// Why a password file was passed over, for the hint when a password is missing.
     pub(super) passed_over: Option<String>,
 }
@@ -45,15 +47,17 @@ impl Target {
         home: Option<&Path>,
     ) -> Result<Self, TargetError> {
         let variable = env("TENANTRY_DATABASE_URL").filter(|url| !url.is_empty());
-        let mut params = match (flag, variable.as_deref(), config_url) {
-            (Some(url), ..) => Params::parse(url, "--database-url")?,
-            (None, Some(url), _) => Params::parse(url, "TENANTRY_DATABASE_URL")?,
-            (None, None, Some(url)) => Params::parse(url, "[database].url")?,
-            (None, None, None) => Params::default(),
+        let given = match (flag, variable.as_deref(), config_url) {
+            (Some(url), ..) => Some((url, "--database-url")),
+            (None, Some(url), _) => Some((url, "TENANTRY_DATABASE_URL")),
+            (None, None, Some(url)) => Some((url, "[database].url")),
+            (None, None, None) => None,
         };
+        let mut params = given.map_or_else(|| Ok(Params::default()), |(url, origin)| Params::parse(url, origin))?;
         service::fill(&mut params, env, home)?;
         params.fill_from_environment(env)?;
-        Self::from_params(&params, home)
+        let origin = origin(&params, given.map(|(_, origin)| origin));
+        Ok(Self { origin, ..Self::from_params(&params, home)? })
     }
 
     /// A login with what a delivered secret says: its username, password, host, port and database. Whoever may write that
@@ -83,6 +87,7 @@ impl Target {
             application_name: "tenantry".to_owned(),
             tuning: Tuning { wanted: Wanting::Any, shuffle: false, ..self.tuning },
             passed_over: None,
+            origin: "the secret".to_owned(),
         }
     }
 
@@ -154,6 +159,7 @@ impl Target {
             options: params.get("options").map(str::to_owned),
             application_name: name.unwrap_or("tenantry").to_owned(),
             tuning,
+            origin: String::new(),
             passed_over,
         })
     }
@@ -173,6 +179,11 @@ impl Target {
 
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// Where the address and the user came from, such as "TENANTRY_DATABASE_URL" or "PGHOST and PGUSER".
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     pub fn sslmode(&self) -> SslMode {
@@ -213,6 +224,22 @@ impl Target {
             variables.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect();
         variables.extend(self.places[0].password.clone().map(|(password, _)| ("PGPASSWORD", password)));
         variables
+    }
+}
+
+/// What was given first, then whatever filled its gaps.
+fn origin(params: &Params, given: Option<&str>) -> String {
+    let mut origins: Vec<&str> = given.into_iter().collect();
+    for name in ["host", "hostaddr", "port", "dbname", "user"].into_iter().filter(|name| params.get(name).is_some()) {
+        let origin = params.origin(name);
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    match origins.split_last() {
+        None => "libpq's defaults".to_owned(),
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
 }
 
@@ -265,6 +292,23 @@ mod tests {
         assert_eq!(target(None, &env), "postgresql://v@variable:1/v");
         assert_eq!(target(None, &env[1..]), "postgresql://c@config:1/c");
         assert_eq!(target(Some("user=a"), &env), "postgresql://a@pghost:1/a");
+    }
+
+    #[test]
+    fn where_the_address_came_from_is_known() {
+        let env = [("TENANTRY_DATABASE_URL", "postgresql://v@variable/v"), ("PGHOST", "pghost"), ("PGPORT", "1")];
+        let origin = |url, env| find(url, env).unwrap().origin().to_owned();
+        assert_eq!(origin(Some("postgresql://f@flag:2/f"), &env), "--database-url");
+        assert_eq!(origin(None, &env), "TENANTRY_DATABASE_URL and PGPORT");
+        assert_eq!(origin(None, &[]), "[database].url");
+        let env = |name: &str| {
+            [("PGHOST", "h"), ("PGUSER", "u"), ("PGDATABASE", "d")]
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        assert_eq!(Target::find(None, None, &env, None).unwrap().origin(), "PGHOST, PGDATABASE and PGUSER");
+        assert_eq!(Target::find(None, None, &|_| None, None).unwrap().origin(), "libpq's defaults");
     }
 
     #[test]

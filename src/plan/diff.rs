@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
-use super::{DatabaseIdentity, Plan, SeenSchema, Verb, database, limits, powers, removal, tenant};
+use super::{DatabaseIdentity, Plan, SeenSchema, Targeting, Verb, database, limits, powers, removal, tenant};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
@@ -194,6 +194,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         hazards,
         unseen: observed.unseen.clone(),
         tenants,
+        targeting: Targeting::new(desired, as_it_is, selects),
         together: rings.together,
         shape: None,
     }

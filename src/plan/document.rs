@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::shape;
 
-use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
+use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, Targeting, TenantPlan};
 use crate::model::Unseen;
 
 /// How many tenants get which verb.
@@ -28,6 +28,9 @@ pub struct Document<'a> {
     pub database_changes: &'a [DatabaseChange],
     pub hazards: &'a [Hazard],
     pub unseen: &'a [Unseen],
+    /// When not every tenant was looked at: this document says nothing of the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targeting: Option<Targeting>,
     pub tenants: &'a [TenantPlan],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<&'a shape::Report>,
@@ -43,6 +46,7 @@ impl Plan {
             database_changes: &self.database_changes,
             hazards: &self.hazards,
             unseen: &self.unseen,
+            targeting: self.targeting,
             tenants: &self.tenants,
             shape: self.shape.as_ref(),
         }

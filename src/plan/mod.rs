@@ -44,7 +44,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RegisteredSecret, Server, State, Subject, Tenant, TenantKey, Unseen};
+use crate::model::{Desired, Observed, RegisteredSecret, Server, State, Subject, Tenant, TenantKey, Unseen};
 use crate::shape;
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
@@ -61,6 +61,8 @@ pub struct Plan {
     pub unseen: Vec<Unseen>,
     /// Every tenant looked at, in the order of their keys.
     pub tenants: Vec<TenantPlan>,
+    /// When not every tenant was to be looked at.
+    pub targeting: Option<Targeting>,
     /// Tenants whose names go round: each set changes in one transaction.
     pub together: Vec<BTreeSet<TenantKey>>,
     /// The shapes held against the migrations, where `--deep` asked for it. No plan mends a shape.
@@ -85,6 +87,25 @@ impl DatabaseIdentity {
             name: name.to_owned(),
             system_identifier: server.system_identifier.clone(),
         }
+    }
+}
+
+/// A look at a part of the tenants: it says nothing of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Targeting {
+    pub looked_at: usize,
+    /// All that are declared or registered.
+    pub of: usize,
+}
+
+impl Targeting {
+    /// `None` when every tenant, declared or registered, is selected.
+    #[must_use]
+    pub fn new(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Option<Self> {
+        let registered = observed.registry.iter().flat_map(|registry| registry.tenants.keys());
+        let keys: BTreeSet<&TenantKey> = desired.tenants.keys().chain(registered).collect();
+        let looked_at = keys.iter().filter(|key| selects(key)).count();
+        (looked_at < keys.len()).then_some(Self { looked_at, of: keys.len() })
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::diff::Look;
-use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, TenantPlan};
+use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, Targeting, TenantPlan};
 use crate::model::{Desired, Observed, TenantKey, Unseen};
 use moved::{Parts, difference, moved, parts};
 
@@ -38,6 +38,8 @@ pub struct Saved {
     database_changes: Vec<DatabaseChange>,
     hazards: Vec<Hazard>,
     unseen: Vec<Unseen>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    targeting: Option<Targeting>,
     tenants: Vec<TenantPlan>,
     /// What was observed of each tenant with work: a digest of each part, by the part's name.
     observed: BTreeMap<TenantKey, Parts>,
@@ -105,6 +107,7 @@ impl Saved {
             database_changes: plan.database_changes.clone(),
             hazards: plan.hazards.clone(),
             unseen: plan.unseen.clone(),
+            targeting: plan.targeting,
             tenants: plan.tenants.clone(),
             observed: work.map(|tenant| (tenant.tenant.clone(), parts(&look, tenant))).collect(),
             digest: String::new(),
@@ -161,6 +164,7 @@ impl Saved {
             hazards: self.hazards,
             unseen: self.unseen,
             tenants: self.tenants,
+            targeting: self.targeting,
             together: Vec::new(),
             shape: None,
         }

@@ -135,12 +135,11 @@ pub(crate) struct Names<'a>(Vec<(&'a str, &'static str)>);
 
 impl<'a> Names<'a> {
     pub fn of(tenant: &'a TenantPlan) -> Self {
-        let mut names = vec![
-            (tenant.tenant.as_str(), "{tenant}"),
-            (tenant.username.as_str(), "{username}"),
-            (tenant.schema.as_str(), "{schema}"),
-            (tenant.owner.as_str(), "{owner}"),
-        ];
+        Self::new(tenant.tenant.as_str(), &tenant.username, &tenant.schema, &tenant.owner)
+    }
+
+    pub fn new(tenant: &'a str, username: &'a str, schema: &'a str, owner: &'a str) -> Self {
+        let mut names = vec![(tenant, "{tenant}"), (username, "{username}"), (schema, "{schema}"), (owner, "{owner}")];
         // Longest first: a name may hold another. The sort keeps the order of names that are the same.
         names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         Self(names)

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::escape::visible;
 use super::group::notes as notes_of;
 use super::list::{ListRow, age};
-use super::text::{names, no_changes};
+use super::text::{names, no_changes, targeting};
 use crate::plan::{Plan, Verb, size};
 use differences::differences;
 
@@ -27,7 +27,7 @@ const COLOURS: usize = 5;
 /// The report of one look.
 pub struct Report<'a> {
     pub plan: &'a Plan,
-    /// The whole fleet, with sizes.
+    /// Every tenant that was looked at, with sizes.
     pub fleet: &'a [ListRow],
     /// Seconds since each tenant's password was changed, where that is known.
     pub passwords: &'a [(&'a str, i64)],
@@ -69,12 +69,15 @@ fn verdict(page: &mut String, plan: &Plan) {
     let misshapen = plan.shape.iter().flat_map(|shape| &shape.groups).map(|group| group.tenants.len()).sum::<usize>();
     let (class, words) = match (differing, plan.database_changes.len()) {
         (0, 0) if misshapen > 0 => ("drift", format!("Drift: {} not as the migrations give them.", schemas(misshapen))),
-        (0, 0) if !plan.unseen.is_empty() => ("drift", no_changes(plan).to_owned()),
+        (0, 0) if !plan.unseen.is_empty() || plan.targeting.is_some() => ("drift", no_changes(plan).to_owned()),
         (0, 0) => ("ok", "In sync: PostgreSQL and the secret store match what is declared.".to_owned()),
         (0, shared) => ("drift", format!("Drift: {shared} changes to what the tenants share.")),
         (n, _) => ("drift", format!("Drift: {n} of {} tenants differ from what is declared.", plan.tenants.len())),
     };
     let _ = writeln!(page, "<p class=\"verdict {class}\">{words}</p>");
+    if let Some(part) = &plan.targeting {
+        let _ = writeln!(page, "<p class=\"hazard\">{}</p>", escape(&targeting(part)));
+    }
     for hazard in &plan.hazards {
         let _ = writeln!(page, "<p class=\"hazard\">{}</p>", escape(&hazard.detail));
     }
@@ -159,7 +162,7 @@ fn notes(page: &mut String, plan: &Plan) {
     if notes.is_empty() {
         return;
     }
-    page.push_str("<h2>Beside what is declared, and left as it is</h2>\n<ul>\n");
+    page.push_str("<h2>Not declared; left unchanged</h2>\n<ul>\n");
     for note in notes.iter().take(ROWS) {
         let who = names(note.members.iter().copied(), note.members.len(), "…");
         let _ = writeln!(page, "<li>{}: {}: {}</li>", escape(&who), escape(&note.what), escape(&note.detail));

@@ -3,7 +3,7 @@
 use similar::{ChangeTag, TextDiff};
 
 use super::Style;
-use super::escape::{visible, visible_lines};
+use super::escape::{MARK, visible, visible_lines};
 use super::page::Page;
 use super::style::Tone;
 
@@ -21,7 +21,9 @@ pub(super) fn change(
         (Some(one), None) | (None, Some(one)) => {
             if one.contains('\n') {
                 page.line(indent, head);
-                page.lines(indent + 4, &visible_lines(one));
+                for line in one.lines() {
+                    page.line(indent + 4, format!("{MARK}{}", visible(line)));
+                }
             } else {
                 page.line(indent, format!("{head}  {}", visible(one)));
             }
@@ -35,7 +37,7 @@ pub(super) fn change(
 fn both(page: &mut Page, indent: usize, head: &str, before: &str, after: &str, style: Style) {
     if before.contains('\n') || after.contains('\n') {
         page.line(indent, head);
-        return lines(page, indent + 4, before, after, style);
+        return lines(page, indent + 4, MARK, (before, after), style);
     }
     // What both sides say of the same role is said once.
     let (subject, from, to) = match (before.split_once(": "), after.split_once(": ")) {
@@ -53,13 +55,13 @@ fn both(page: &mut Page, indent: usize, head: &str, before: &str, after: &str, s
     }
 }
 
-/// A diff line by line.
-pub(super) fn lines(page: &mut Page, indent: usize, before: &str, after: &str, style: Style) {
+/// A diff line by line; `same` stands before a line of both sides.
+pub(super) fn lines(page: &mut Page, indent: usize, same: &str, (before, after): (&str, &str), style: Style) {
     for change in TextDiff::from_lines(before, after).iter_all_changes() {
         let text = visible_lines(change.value().trim_end_matches('\n')).into_owned();
         let (sign, tone) = match change.tag() {
             ChangeTag::Equal => {
-                page.line(indent, format!("  {text}").trim_end());
+                page.line(indent, format!("{same}{text}").trim_end());
                 continue;
             }
             ChangeTag::Delete => ("-", Tone::Remove),
@@ -104,6 +106,6 @@ mod tests {
             shown(Some(&format!("{long}b")), Some(&format!("{long}c"))),
             format!("  ~ thing\n      - {long}b\n      + {long}c\n")
         );
-        assert_eq!(shown(Some("a\nb"), Some("a\nc")), "  ~ thing\n        a\n      - b\n      + c\n");
+        assert_eq!(shown(Some("a\nb"), Some("a\nc")), "  ~ thing\n      | a\n      - b\n      + c\n");
     }
 }

@@ -1,9 +1,9 @@
 //! The plan for a pull request's comment.
 
-use super::escape::{visible, visible_lines};
+use super::escape::{statement_lines, visible};
 use super::group::{Block, blocks, hazard_word, notes as notes_of};
 use super::page::count;
-use super::text::{change_tone, names, no_changes, summary};
+use super::text::{change_tone, names, no_changes, summary, targeting};
 use crate::model::TenantKey;
 use crate::plan::{HazardKind, Plan, Sql};
 
@@ -22,6 +22,9 @@ const CUT: &str = "\n_The rest is cut: a comment holds 65,536 characters. `tenan
 pub fn plan(plan: &Plan) -> String {
     let blocks = blocks(plan, false);
     let mut out = format!("### {}\n", escape(&summary(plan)));
+    if let Some(part) = &plan.targeting {
+        out.push_str(&format!("\n**{}**\n", escape(&targeting(part))));
+    }
     if plan.is_empty() {
         out.push_str(&format!("\n{}\n", no_changes(plan).replace("tenants.toml", "`tenants.toml`")));
     }
@@ -149,7 +152,9 @@ fn details(plan: &Plan, blocks: &[Block<'_>]) -> (String, String) {
     let mut statements = |from: &[Sql]| {
         for statement in from {
             let end = if statement.shown().starts_with("--") { "" } else { ";" };
-            sql.push_str(&format!("{}{end}\n", visible_lines(statement.shown())));
+            for line in statement_lines(&format!("{}{end}", statement.shown())) {
+                sql.push_str(&format!("{line}\n"));
+            }
         }
     };
     for change in &plan.database_changes {
@@ -180,9 +185,8 @@ fn section(title: &str, language: &str, text: &str, left: usize) -> String {
     if text.is_empty() {
         return String::new();
     }
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
-    let fence = "`".repeat(longest.max(2) + 1);
-    let frame = 2 * fence.len() + 100;
+    // A fence is three backticks, or one more than the longest run inside.
+    let frame = 2 * longest_run(text).max(3) + 102;
     // Cut inside the fence, so that it is closed, and say so.
     let room = left.saturating_sub(frame + CUT.len());
     let whole = text.chars().count() + frame <= left;
@@ -191,7 +195,7 @@ fn section(title: &str, language: &str, text: &str, left: usize) -> String {
     if shown.is_empty() {
         return if left > rest.len() { rest } else { String::new() };
     }
-    let block = format!("{fence}{language}\n{shown}{fence}\n");
+    let block = fenced(language, shown);
     if shown.lines().count() > LONG {
         format!("\n<details><summary>{title}</summary>\n\n{block}\n</details>\n{rest}")
     } else {
@@ -211,6 +215,32 @@ fn cut(out: String) -> String {
 fn first_lines(text: &str, room: usize) -> &str {
     let end = text.char_indices().nth(room).map_or(text.len(), |(at, _)| at);
     &text[..text[..end].rfind('\n').map_or(0, |at| at + 1)]
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or_default()
+}
+
+/// Text as it is; the fence is longer than any run of backticks inside.
+#[must_use]
+pub fn fenced(language: &str, text: &str) -> String {
+    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    format!("{fence}{language}\n{text}{fence}\n")
+}
+
+/// A line of text as a paragraph of its own. An underscore within a word is no markup, and a variable's name is better read so.
+#[must_use]
+pub fn paragraph(text: &str) -> String {
+    let words = escape(text);
+    let mut out = String::with_capacity(words.len() + 2);
+    let mut rest = words.as_str();
+    while let Some((before, after)) = rest.split_once("\\_") {
+        let in_a_word = before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric);
+        out.push_str(before);
+        out.push_str(if in_a_word { "_" } else { "\\_" });
+        rest = after;
+    }
+    format!("{out}{rest}\n\n")
 }
 
 /// Text outside of code: nothing in a name is markup, a mention or a table's border.
@@ -254,6 +284,11 @@ mod tests {
             target: Target::None,
             seen: None,
         }
+    }
+
+    #[test]
+    fn a_paragraph_keeps_the_underscores_of_its_words() {
+        assert_eq!(paragraph("a_b on _x_ (from PG_A)"), "a_b on \\_x\\_ (from PG_A)\n\n");
     }
 
     #[test]

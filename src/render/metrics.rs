@@ -31,6 +31,9 @@ pub fn text(plan: &Plan, run: &Run) -> String {
     let verbs = Verb::ALL.iter().map(|verb| (format!("{{verb=\"{}\"}}", verb.as_str()), count(plan.count(*verb))));
     family("tenants", "Tenants by what a plan would do with them.", verbs.collect());
     family("drift", "1 when observed differs from desired, else 0.", one(if plan.in_sync() { 0.0 } else { 1.0 }));
+    let left_out = plan.targeting.map(|part| (String::new(), count(part.of - part.looked_at)));
+    let help = "Tenants that --target left out of the last run: the other metrics say nothing of them. Absent when it looked at all.";
+    family("tenants_not_looked_at", help, left_out.into_iter().collect());
     family("last_run_timestamp_seconds", "When the last run that finished ended, as Unix time.", one(run.ended_at));
     family("run_duration_seconds", "How long the last run took.", one(run.duration_seconds));
     let pending: usize = plan.tenants.iter().map(|tenant: &TenantPlan| tenant.pending_migrations().len()).sum();
@@ -43,6 +46,17 @@ pub fn text(plan: &Plan, run: &Run) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Targeting;
+
+    #[test]
+    fn a_run_over_a_part_says_how_many_it_left_out() {
+        let run = Run { ended_at: 1.0, duration_seconds: 0.25, oldest_password_age_seconds: None };
+        let plan = Plan { targeting: Some(Targeting { looked_at: 1, of: 500 }), ..Plan::default() };
+        assert!(
+            text(&plan, &run)
+                .contains("# TYPE tenantry_tenants_not_looked_at gauge\ntenantry_tenants_not_looked_at 499\n")
+        );
+    }
 
     #[test]
     fn every_metric_is_there_and_an_unknown_age_has_no_sample() {
@@ -52,6 +66,7 @@ mod tests {
         assert!(
             text.contains("tenantry_drift 0\n") && text.contains("tenantry_last_run_timestamp_seconds 1795262400.5\n")
         );
+        assert!(!text.contains("\ntenantry_tenants_not_looked_at"), "{text}");
         assert!(
             text.contains("# TYPE tenantry_oldest_password_age_seconds gauge\n") && !text.contains("age_seconds 0")
         );

@@ -19,6 +19,8 @@ pub mod shape;
 pub mod show;
 mod style;
 pub mod text;
+#[cfg(feature = "engine")]
+pub mod verify;
 
 #[cfg(feature = "engine")]
 pub(crate) use group::Names;

@@ -14,13 +14,6 @@ impl Page {
         self.0.push('\n');
     }
 
-    /// Every line of the text at this indent.
-    pub fn lines(&mut self, indent: usize, text: &str) {
-        for line in text.lines() {
-            self.line(indent, line);
-        }
-    }
-
     /// One empty line, unless there is nothing above it or there is one already.
     pub fn gap(&mut self) {
         if !self.0.is_empty() && !self.0.ends_with("\n\n") {

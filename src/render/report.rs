@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::escape::visible;
+use super::escape::{MARK, visible};
 use super::group::Names;
 use super::page::{Page, count};
 use super::style::Tone;
-use super::{Style, text::names};
+use super::{
+    Style,
+    text::{names, targeting},
+};
 use crate::apply::{Outcome, Report, TenantError, TenantOutcome};
 use crate::model::TenantKey;
-use crate::plan::{Plan, TenantPlan};
+use crate::plan::{Plan, Targeting, TenantPlan};
 
 /// The tenants that are not as declared, each with what a person needs to go on; the sum last.
 ///
@@ -43,13 +46,16 @@ pub fn text(report: &Report, plan: &Plan, style: &Style) -> String {
         }
     }
     if report.interrupted {
-        page.line(0, "Interrupted: what had begun was finished or rolled back; nothing is half-made.");
+        page.line(0, "Interrupted: what had begun was finished or rolled back; nothing was left half done.");
     }
     if let Some(error) = &report.shared_error {
         page.line(0, style.paint(Tone::Danger, &format!("failed: {}", visible(&error.message))));
         if let Some(hint) = &error.hint {
             page.line(0, format!("  hint: {}", visible(hint)));
         }
+    }
+    if let Some(part) = &plan.targeting {
+        page.line(0, style.paint(Tone::Update, &targeting(part)));
     }
     if report.database_changes > 0 {
         page.line(0, format!("Database: {} applied.", count(report.database_changes, "change")));
@@ -84,6 +90,9 @@ pub(super) struct Document<'a> {
     /// What went wrong with what the tenants share, once they were done.
     #[serde(skip_serializing_if = "Option::is_none")]
     shared_error: Option<&'a TenantError>,
+    /// When not every tenant was looked at: this document says nothing of the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targeting: Option<Targeting>,
     /// Every tenant that had work or was blocked, by key.
     tenants: &'a [TenantOutcome],
 }
@@ -100,7 +109,7 @@ struct Counts {
 
 /// The document of `apply --format json`.
 #[must_use]
-pub fn json(report: &Report) -> String {
+pub fn json(report: &Report, plan: &Plan) -> String {
     let summary = Counts {
         applied: report.count(Outcome::Applied),
         unchanged: report.unchanged,
@@ -112,6 +121,7 @@ pub fn json(report: &Report) -> String {
         format_version: "1",
         summary,
         shared_error: report.shared_error.as_ref(),
+        targeting: plan.targeting,
         tenants: &report.outcomes,
     })
 }
@@ -179,7 +189,8 @@ fn block(page: &mut Page, outcome: Outcome, tone: Tone, group: &Group<'_>, style
     for (n, line) in group.message.lines().enumerate() {
         let sqlstate = group.sqlstate.as_ref().filter(|_| n == 0);
         let sqlstate = sqlstate.map(|code| format!(" (SQLSTATE {})", visible(code))).unwrap_or_default();
-        page.line(2, format!("{}{sqlstate}", visible(line)));
+        let mark = if n == 0 { "" } else { MARK };
+        page.line(2, format!("{mark}{}{sqlstate}", visible(line)));
     }
     if let Some(hint) = &group.hint {
         page.line(2, format!("hint: {}", visible(hint)));
@@ -255,8 +266,8 @@ mod tests {
 
     #[test]
     fn json_is_as_promised() {
-        let (report, _) = report();
-        let document: serde_json::Value = serde_json::from_str(&json(&report)).unwrap();
+        let (report, plan) = report();
+        let document: serde_json::Value = serde_json::from_str(&json(&report, &plan)).unwrap();
         assert_eq!(document["format_version"], "1");
         assert_eq!(document["summary"]["failed"], 10);
         assert_eq!(document["tenants"][0]["error"]["sqlstate"], "55P03");

@@ -30,7 +30,7 @@ pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &S
         page.line(0, style.paint(Tone::Create, "+ desired"));
     }
     page.gap();
-    inline::lines(&mut page, 0, &before, &after, *style);
+    inline::lines(&mut page, 0, "  ", (&before, &after), *style);
     let plan = crate::plan::diff(desired, observed, &|other| other == key);
     let mut notes = plan.tenants.iter().flat_map(|tenant| &tenant.notes).peekable();
     if notes.peek().is_some() {

@@ -10,13 +10,15 @@ pub struct Style {
     pub color: bool,
     /// Each tenant on its own, with its SQL.
     pub verbose: bool,
+    /// A line above says already which database it is.
+    pub headed: bool,
     /// Columns; what is wider is shown as a diff of two lines.
     pub width: usize,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { color: false, verbose: false, width: 120 }
+        Self { color: false, verbose: false, headed: false, width: 120 }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The plan for a person at a terminal: readable at five tenants and at ten thousand.
 
+use super::escape::{statement_lines, visible};
 use super::group::{Block, Shape, Words, blocks, hazard_word, notes as notes_of};
 use super::page::{Page, count};
 use super::style::Tone;
-use super::{Style, escape::visible, inline};
+use super::{Style, inline};
 use crate::model::TenantKey;
-use crate::plan::{DatabaseAction, HazardKind, Kind, Plan, Stage, TenantPlan, Verb};
+use crate::plan::{DatabaseAction, DatabaseIdentity, HazardKind, Kind, Plan, Stage, Targeting, TenantPlan, Verb};
 
 /// Names of a block that are shown.
 const FIRST_NAMES: usize = 3;
@@ -26,6 +27,9 @@ pub fn plan(plan: &Plan, style: &Style) -> String {
     notes(&mut page, plan, style);
     unseen(&mut page, plan, style);
     page.gap();
+    if let Some(part) = &plan.targeting {
+        page.line(0, style.paint(Tone::Update, &targeting(part)));
+    }
     if plan.is_empty() {
         page.line(0, no_changes(plan));
     }
@@ -52,11 +56,26 @@ pub fn summary(plan: &Plan) -> String {
 
 /// That nothing differs, as far as it could be seen.
 pub(super) fn no_changes(plan: &Plan) -> &'static str {
-    if plan.unseen.is_empty() {
-        "No changes. PostgreSQL and the secret store match tenants.toml."
-    } else {
-        "No changes in what could be seen; not everything could."
+    match (plan.unseen.is_empty(), plan.targeting) {
+        (true, None) => "No changes. PostgreSQL and the secret store match tenants.toml.",
+        (true, Some(_)) => "No changes to what was looked at.",
+        (false, _) => "No changes in what could be seen; not everything could.",
     }
+}
+
+/// Which database a command talks to, as whom, and who said so: `app on db.internal:5432 as admin (from PGHOST)`.
+#[must_use]
+pub fn heading(database: &DatabaseIdentity, user: &str, origin: &str) -> String {
+    let [name, host, user, origin] = [&database.name, &database.host, user, origin].map(visible);
+    let host = if host.contains(':') { format!("[{host}]") } else { host.into_owned() };
+    format!("{name} on {host}:{} as {user} (from {origin})", database.port)
+}
+
+/// That the rest was not looked at.
+#[must_use]
+pub fn targeting(part: &Targeting) -> String {
+    let were = if part.looked_at == 1 { "was" } else { "were" };
+    format!("Targeting is in effect: {} of {} {were} looked at.", part.looked_at, count(part.of, "tenant"))
 }
 
 /// What is there beside what is declared, and stays.
@@ -66,7 +85,7 @@ fn notes(page: &mut Page, plan: &Plan, style: Style) {
         return;
     }
     page.gap();
-    page.line(0, style.paint(Tone::Strong, "Beside what is declared, and left as it is:"));
+    page.line(0, style.paint(Tone::Strong, "Not declared; left unchanged:"));
     for note in notes {
         let who = match note.members.as_slice() {
             [one] => one.to_string(),
@@ -96,8 +115,8 @@ fn database(page: &mut Page, plan: &Plan, style: Style) {
         return;
     }
     let database = &plan.database;
-    let head = format!("database {} on {}:{}", visible(&database.name), visible(&database.host), database.port);
-    page.line(0, style.paint(Tone::Strong, &head));
+    let place = if style.headed { String::new() } else { format!(" on {}:{}", visible(&database.host), database.port) };
+    page.line(0, style.paint(Tone::Strong, &format!("database {}{place}", visible(&database.name))));
     let (first, others): (Vec<_>, Vec<_>) =
         plan.hazards.iter().partition(|hazard| hazard.kind == HazardKind::PrivilegedTenant);
     for found in first {
@@ -232,8 +251,8 @@ fn sql<'a>(page: &mut Page, statements: impl Iterator<Item = &'a str>, style: St
     for statement in statements {
         // A comment names a migration's file; it ends no statement.
         let end = if statement.starts_with("--") { "" } else { ";" };
-        for line in format!("{}{end}", super::escape::visible_lines(statement)).lines() {
-            page.line(6, style.paint(Tone::Faint, line));
+        for line in statement_lines(&format!("{statement}{end}")) {
+            page.line(6, style.paint(Tone::Faint, &line));
         }
     }
 }

@@ -2,62 +2,101 @@
 
 use std::collections::BTreeSet;
 
-use postgres::{Client, IsolationLevel, Transaction};
+use postgres::{Client, Transaction};
 use rand::RngExt;
 use serde::Serialize;
 
-use super::{Verify, neighbours};
+use super::answer::{Answer, Ruling, Tried, Wanted, rule};
+use super::login::NoLogin;
+use super::probe::{self, Picked, Probe};
+use super::{Verify, held, neighbours};
 use crate::database::{Ask, DatabaseError};
-use crate::model::{Access, Tenant, TenantKey, ident, qualified};
+use crate::model::{Access, Tenant, TenantKey, qualified};
 use crate::secrets::Found;
 
 /// A tenant may lock its tables, and put code that sleeps on their triggers. Said again before each probe: that code may
 /// also SET these for the rest of the transaction.
 const LIMITS: &str = "SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'";
 
-/// One thing tried.
+/// Whatever the defaults of the role and the database are.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE";
+
+/// The role's own settings may be meant for its application's transactions, and end ours. Not all of them are in every version.
+const NO_OTHER_LIMITS: &str = "SELECT CASE WHEN pg_catalog.current_setting(n, true) IS NOT NULL THEN pg_catalog.set_config(n, '0', true) END \
+     FROM pg_catalog.unnest(ARRAY['idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']) u (n)";
+
+/// What the database holds is no text in its own encoding, perhaps, and an error is an answer, not the session's end.
+const WHATEVER_IT_HOLDS: &str = "SET LOCAL exit_on_error = off; SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true) \
+     WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
+
+/// One thing asked or tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     pub what: String,
     pub ok: bool,
-    /// What happened, when that is not what should have.
+    pub ruling: Ruling,
+    /// What came of trying; none where the catalogs were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// What it was tried on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
+    /// What happened, when that is not what should have, or not for the reason that it should have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+impl Check {
+    fn new(what: impl Into<String>, ruling: Ruling, detail: Option<String>) -> Self {
+        let ok = matches!(ruling, Ruling::Right | Ruling::Said);
+        Self { what: what.into(), ok, ruling, answer: None, object: None, sqlstate: None, detail }
+    }
+
+    /// Asked of the catalogs.
+    fn asked(what: impl Into<String>, result: Result<(), String>) -> Self {
+        let ruling = if result.is_ok() { Ruling::Right } else { Ruling::Wrong };
+        Self::new(what, ruling, result.err())
+    }
 }
 
 /// What the probes of one tenant came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     pub tenant: TenantKey,
+    /// Everything was tried, and nothing is a leak or a fault.
     pub ok: bool,
+    /// False when the surroundings refused the login, or ended the session.
+    #[serde(skip_serializing_if = "Clone::clone")]
+    pub tried: bool,
     pub checks: Vec<Check>,
     /// Databases, other than its own, that it may connect to.
     pub other_databases: Vec<String>,
 }
 
-pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -> Verdict {
-    let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
-    if let Some(mut client) = probes.log_in() {
-        let result = begin(&mut client).and_then(|mut transaction| {
-            probes.all(&mut transaction, schemas)?;
-            transaction.rollback().map_err(DatabaseError::from)
-        });
-        if let Err(error) = result {
-            probes.note("probe", Err(error.to_string()));
-        }
+impl Verdict {
+    /// A leak, or a tenant that cannot work.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.checks.iter().any(|check| check.ruling == Ruling::Wrong)
     }
-    let Probes { checks, other_databases, .. } = probes;
-    Verdict { tenant: tenant.key.clone(), ok: checks.iter().all(|check| check.ok), checks, other_databases }
 }
 
-/// Whatever the database's settings say: a probe must be able to write, and to be refused without losing the session.
-fn begin(client: &mut Client) -> Result<Transaction<'_>, DatabaseError> {
-    client.batch_execute(
-        "SET exit_on_error = off; SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
-         WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'",
-    )?;
-    let isolation = IsolationLevel::ReadCommitted;
-    Ok(client.build_transaction().isolation_level(isolation).read_only(false).deferrable(false).start()?)
+pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -> Verdict {
+    let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
+    if let Some(mut client) = probes.log_in()
+        && let Err(error) = probes.in_a_transaction(&mut client, schemas)
+    {
+        let detail = format!("the session did not last: {error}");
+        let mut check = Check::new("everything else", Ruling::Open, Some(detail));
+        check.answer = Some(Answer::NotTried);
+        check.sqlstate = error.sqlstate().map(str::to_owned);
+        probes.checks.push(check);
+    }
+    let Probes { checks, other_databases, .. } = probes;
+    let tried = checks.iter().all(|check| check.ruling != Ruling::Open);
+    Verdict { tenant: tenant.key.clone(), ok: checks.iter().all(|check| check.ok), tried, checks, other_databases }
 }
 
 struct Probes<'a> {
@@ -68,237 +107,240 @@ struct Probes<'a> {
 }
 
 impl Probes<'_> {
-    fn note(&mut self, what: &str, result: Result<(), String>) {
-        self.checks.push(Check { what: what.to_owned(), ok: result.is_ok(), detail: result.err() });
-    }
-
     fn log_in(&mut self) -> Option<Client> {
-        let result = self.connect();
-        let (client, result) = match result {
-            Ok(client) => (Some(client), Ok(())),
-            Err(error) => (None, Err(error)),
-        };
-        self.note("log in with the delivered secret", result);
-        client
+        let what = "log in with the delivered secret";
+        match self.connect() {
+            Ok(client) => {
+                self.checks.push(Check::new(what, Ruling::Right, None));
+                Some(client)
+            }
+            Err(NoLogin { faulty, sqlstate, message }) => {
+                let ruling = if faulty { Ruling::Wrong } else { Ruling::Open };
+                let answer = if faulty { Answer::RefusedOtherwise } else { Answer::NotTried };
+                let check = Check::new(what, ruling, Some(message));
+                self.checks.push(Check { answer: Some(answer), sqlstate, ..check });
+                None
+            }
+        }
     }
 
-    fn connect(&self) -> Result<Client, String> {
+    fn connect(&self) -> Result<Client, NoLogin> {
         let path = &self.tenant.secret_path;
-        let secret = match self.verify.store.read(path).map_err(|error| error.to_string())? {
+        let secret = match self.verify.store.read(path)? {
             Found::Readable(_, secret) => secret,
-            Found::Absent => return Err(format!("there is no secret at {}", self.verify.store.locate(path))),
-            Found::Foreign { reason, .. } => return Err(format!("the secret at {path} is not ours: {reason}")),
+            Found::Absent => return Err(format!("there is no secret at {}", self.verify.store.locate(path)).into()),
+            Found::Foreign { reason, .. } => return Err(format!("the secret at {path} is not ours: {reason}").into()),
         };
         let (desired, observed) = (self.verify.desired, self.verify.observed);
         let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&self.tenant.key));
         let remembered = remembered.map(|row| &row.secret.fields);
         let wanted = desired.secret_fields(self.tenant, &observed.server, &observed.database.name, remembered);
         if !secret.url_says_the_same() {
-            return Err("the secret's url is not what its other keys give; tenantry apply writes it again".into());
+            return Err("the secret's url is not what its other keys give; tenantry apply writes it again"
+                .to_owned()
+                .into());
         }
         // Not by the url: whoever may write the secret could name our own password file in it.
         let target = self.verify.target.of_secret(&secret, &wanted, desired.advertise.host.is_some());
-        target.connect().map_err(|error| {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{error}{cause}")
-        })
+        Ok(target.connect()?)
     }
 
-    fn all(&mut self, transaction: &mut Transaction<'_>, schemas: &[String]) -> Result<(), DatabaseError> {
-        self.lands_in_its_schema(transaction)?;
-        self.works_in_its_schema(transaction)?;
-        let others: Vec<&str> = schemas.iter().map(String::as_str).filter(|s| *s != self.tenant.schema).collect();
-        self.reaches_no_other(transaction, &others)?;
-        self.is_no_other(transaction)?;
-        for schema in neighbours(schemas, &self.tenant.schema) {
-            self.refused(
-                transaction,
-                &format!("read in {schema}"),
-                &format!("SELECT FROM {}", qualified(schema, "tenantry_probe")),
-            )?;
-            self.refused(
-                transaction,
-                &format!("create in {schema}"),
-                &format!("CREATE TABLE {} ()", self.probe(schema)),
-            )?;
-        }
-        self.cluster(transaction)?;
-        let rows = transaction.ask(
-            "SELECT datname::text FROM pg_catalog.pg_database WHERE datallowconn AND datname <> pg_catalog.current_database() \
-             AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY datname",
-            &[],
-        )?;
-        self.other_databases = rows.iter().map(|row| row.get(0)).collect();
-        Ok(())
+    /// As the application would, but writing whatever `default_transaction_read_only` says: who may SET that is not kept from
+    /// anything by it. Rolled back.
+    fn in_a_transaction(&mut self, client: &mut Client, schemas: &[String]) -> Result<(), DatabaseError> {
+        // In one message, since a role may allow its transactions no idle moment; and SET LOCAL, since behind a pooler the
+        // session is used by others afterwards. The driver's own BEGIN is a warning then.
+        client.batch_execute(&format!("{BEGIN}; {LIMITS}; {NO_OTHER_LIMITS}; {WHATEVER_IT_HOLDS}"))?;
+        let mut transaction = client.transaction()?;
+        self.lands_in_its_schema(&mut transaction)?;
+        let mut asking = transaction.transaction()?;
+        // Its own search_path may lead to operators and functions of its own: what they say is no answer.
+        asking.batch_execute("SET LOCAL search_path = pg_catalog, pg_temp")?;
+        let (probes, privileges) = self.ask(&mut asking, schemas)?;
+        asking.rollback()?;
+        self.try_all(&mut transaction, &probes, &privileges)?;
+        Ok(transaction.rollback()?)
     }
 
     fn lands_in_its_schema(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
         let row = transaction.ask_one(
-            "SELECT current_user::text, coalesce(pg_catalog.current_schema()::text, ''), pg_catalog.current_database()::text",
+            "SELECT current_user::pg_catalog.text, coalesce(pg_catalog.current_schema()::pg_catalog.text, '')",
             &[],
         )?;
         let (user, schema): (String, String) = (row.get(0), row.get(1));
         let right = user == self.tenant.username && schema == self.tenant.schema;
         let result = if right { Ok(()) } else { Err(format!("it lands as {user:?} in schema {schema:?}")) };
-        self.note("land in its own schema", result);
+        self.checks.push(Check::asked("land in its own schema", result));
         Ok(())
     }
 
-    fn works_in_its_schema(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let probe = self.probe(&self.tenant.schema.clone());
-        let create = format!("CREATE TABLE {probe} (n int)");
-        if !matches!(self.tenant.access, Access::Full | Access::Owner) {
-            self.refused(transaction, "create in its own schema", &create)?;
-            return self.rows_as_access_says(transaction);
-        }
-        for (what, sql) in [
-            ("create in its own schema", create),
-            ("write there", format!("INSERT INTO {probe} VALUES (1)")),
-            ("read there", format!("SELECT n FROM {probe}")),
-            ("drop there", format!("DROP TABLE {probe}")),
-        ] {
-            self.allowed(transaction, what, &sql)?;
-        }
-        self.rows_as_access_says(transaction)
+    /// Everything that the catalogs are asked, in a number of queries that does not depend on the number of tenants. Gives the
+    /// probes to try, and of each whether the tenant has the privilege.
+    fn ask(
+        &mut self,
+        asking: &mut Transaction<'_>,
+        schemas: &[String],
+    ) -> Result<(Vec<Probe>, Vec<Option<bool>>), DatabaseError> {
+        self.holds_what_its_access_says(asking)?;
+        let others: Vec<&str> = schemas.iter().map(String::as_str).filter(|s| *s != self.tenant.schema).collect();
+        self.reaches_no_other(asking, &others)?;
+        self.is_no_other(asking)?;
+        let rows = asking.ask(
+            "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> current_database() \
+             AND has_database_privilege(oid, 'CONNECT') ORDER BY datname",
+            &[],
+        )?;
+        self.other_databases = rows.iter().map(|row| row.get(0)).collect();
+        let probes = self.probes(asking, schemas)?;
+        let questions: Vec<&str> = probes.iter().map(|probe| probe.privilege.as_str()).collect();
+        let row = asking.ask_one(&format!("SELECT {}", questions.join(", ")), &[])?;
+        let privileges = (0..probes.len()).map(|n| row.get(n)).collect();
+        Ok((probes, privileges))
     }
 
-    /// On a table the migrations made. `WHERE false` asks for the privilege and touches no row.
-    fn rows_as_access_says(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let row = transaction.ask_opt(
-            "SELECT c.relname::text, (SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 \
-             AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity <> 'a' ORDER BY a.attnum LIMIT 1) \
-             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner \
-             WHERE n.nspname = $1::text::name AND c.relkind IN ('r', 'p') AND c.relname <> $2 AND r.rolname = $3::text::name \
-             ORDER BY c.relname LIMIT 1",
-            &[&self.tenant.schema, &self.verify.desired.migrations.table, &self.tenant.owner()],
-        )?;
-        let Some(row) = row else { return Ok(()) };
-        let table = qualified(&self.tenant.schema, row.get(0));
-        self.allowed(transaction, "read a migrated table", &format!("SELECT FROM {table} WHERE false"))?;
-        let mut writes = vec![("delete from a migrated table", format!("DELETE FROM {table} WHERE false"))];
-        if let Some(column) = row.get::<_, Option<String>>(1) {
-            let column = ident(&column);
-            writes.push(("update a migrated table", format!("UPDATE {table} SET {column} = {column} WHERE false")));
-        }
-        for (what, sql) in writes {
-            if self.tenant.access == Access::Readonly {
-                self.refused(transaction, what, &sql)?;
-            } else {
-                self.allowed(transaction, what, &sql)?;
-            }
-        }
-        let history = qualified(&self.tenant.schema, &self.verify.desired.migrations.table);
+    /// Of every object that the migrations made.
+    fn holds_what_its_access_says(&mut self, asking: &mut Transaction<'_>) -> Result<(), DatabaseError> {
+        let history = &self.verify.desired.migrations.table;
+        let owner = self.tenant.owner();
+        let rows = asking.ask(include_str!("sql/held.sql"), &[&self.tenant.schema, &owner, history])?;
+        let groups: Vec<held::Group> = rows.iter().map(held::Group::from).collect();
+        let faults = held::faults(self.tenant, self.verify.observed.server.major(), &groups);
+        let result = |faults: &[String]| if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) };
         if self.tenant.access != Access::Owner {
-            self.refused(transaction, "change its migration history", &format!("DELETE FROM {history} WHERE false"))?;
+            let access = self.tenant.access.as_str();
+            self.checks.push(Check::asked(format!("has the privileges of access {access:?}"), result(&faults.lacks)));
+            let mut check = Check::asked("has no others on them", result(&faults.beyond));
+            // What was added by hand stays, and was asked for.
+            if faults.additive && !check.ok {
+                check = Check::new(check.what, Ruling::Said, check.detail);
+            }
+            self.checks.push(check);
         }
+        self.checks.push(Check::asked("its owner has the privileges of an owner", result(&faults.owner_lacks)));
         Ok(())
     }
 
     /// Every other tenant's schema in one query.
-    fn reaches_no_other(&mut self, transaction: &mut Transaction<'_>, others: &[&str]) -> Result<(), DatabaseError> {
-        let rows = transaction.ask(
-            "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::text[]::name[]) AND \
-             (pg_catalog.has_schema_privilege(oid, 'USAGE') OR pg_catalog.has_schema_privilege(oid, 'CREATE')) ORDER BY nspname",
+    fn reaches_no_other(&mut self, asking: &mut Transaction<'_>, others: &[&str]) -> Result<(), DatabaseError> {
+        let rows = asking.ask(
+            "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY ($1::text[]::name[]) AND \
+             (has_schema_privilege(oid, 'USAGE') OR has_schema_privilege(oid, 'CREATE')) ORDER BY nspname",
             &[&others],
         )?;
         let open: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let result = if open.is_empty() { Ok(()) } else { Err(format!("it may use {}", open.join(", "))) };
-        self.note(&format!("no privilege on the {} other tenants' schemas", others.len()), result);
+        self.checks.push(Check::asked(format!("no privilege on the {} other tenants' schemas", others.len()), result));
         Ok(())
     }
 
     /// A member that does not inherit still may SET ROLE.
-    fn is_no_other(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
+    fn is_no_other(&mut self, asking: &mut Transaction<'_>) -> Result<(), DatabaseError> {
         let own = [self.tenant.username.as_str(), self.tenant.owner_role.as_str()];
         let all = self.verify.desired.tenants.values().flat_map(|other| [other.username.as_str(), &other.owner_role]);
         let others: BTreeSet<&str> = all.filter(|role| !own.contains(role)).collect();
         let others: Vec<&str> = others.into_iter().collect();
-        let rows = transaction.ask(
-            "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[]::name[]) \
-             AND pg_catalog.pg_has_role(oid, 'MEMBER') ORDER BY rolname",
+        let rows = asking.ask(
+            "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1::text[]::name[]) \
+             AND pg_has_role(oid, 'MEMBER') ORDER BY rolname",
             &[&others],
         )?;
         let in_them: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let result = if in_them.is_empty() { Ok(()) } else { Err(format!("it is a member of {}", in_them.join(", "))) };
-        self.note("member of no other tenant's role", result);
+        self.checks.push(Check::asked("member of no other tenant's role", result));
         Ok(())
     }
 
-    fn cluster(&mut self, transaction: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let name = format!("tenantry_probe_{:08x}", rand::rng().random::<u32>());
-        let admin = ident(&self.verify.observed.server.admin.name);
-        let mut probes = vec![
-            ("read tenantry's registry", "SELECT FROM tenantry.tenants".to_owned()),
-            ("create a schema", format!("CREATE SCHEMA {name}")),
-            ("create a role", format!("CREATE ROLE {name}")),
-            ("read pg_authid", "SELECT FROM pg_catalog.pg_authid".to_owned()),
-            ("change another role's settings", format!("ALTER ROLE {admin} SET work_mem = '1MB'")),
-            ("become another role", format!("SET LOCAL ROLE {admin}")),
-            ("run a program on the server", "COPY (SELECT 1) TO PROGRAM 'true'".to_owned()),
-            ("read a file of the server", "SELECT pg_catalog.pg_read_file('PG_VERSION')".to_owned()),
-        ];
-        if self.tenant.access != Access::Owner {
-            probes.push(("become its owner role", format!("SET LOCAL ROLE {}", ident(&self.tenant.owner_role))));
+    /// In the order they are tried.
+    fn probes(&self, asking: &mut Transaction<'_>, schemas: &[String]) -> Result<Vec<Probe>, DatabaseError> {
+        let (tenant, observed) = (self.tenant, self.verify.observed);
+        let history = &self.verify.desired.migrations.table;
+        let mut probes = probe::life_of_a_table(tenant, &unused(&tenant.schema));
+        let rows = asking.ask(include_str!("sql/one_of_each.sql"), &[&tenant.schema, &tenant.owner(), history])?;
+        for row in &rows {
+            let [kind, name] = ["kind", "name"].map(|column| row.get(column));
+            let picked = Picked { kind, name, oid: row.get("oid"), rules: row.get("rules"), column: row.get("column") };
+            probes.extend(probe::rows(tenant, &picked));
         }
-        if !self.verify.public_is_kept() {
-            if self.verify.observed.database.public_schema.is_some() {
-                probes.push(("create in schema public", format!("CREATE TABLE public.{name} ()")));
+        if tenant.access != Access::Owner && self.has_history() {
+            probes.push(probe::history(tenant, history));
+        }
+        for schema in neighbours(schemas, &tenant.schema) {
+            probes.extend(probe::neighbour(schema, &unused(schema)));
+        }
+        let (name, major) = (unused_name(), observed.server.major());
+        probes.extend(probe::cluster(&name, &observed.server.admin.name, major));
+        if tenant.access != Access::Owner {
+            probes.push(probe::owner_role(&tenant.owner_role, major));
+        }
+        let kept = self.verify.public_is_kept();
+        if !kept {
+            if observed.database.public_schema.is_some() {
+                probes.push(probe::create_in("create in schema public", "public", &unused("public")));
                 if !self.verify.desired.shared_schemas.iter().any(|schema| schema == "public") {
-                    probes.push(("use schema public", format!("SELECT FROM public.{name}")));
+                    probes.push(probe::use_public(&name));
                 }
             }
             // An owner runs its migrations, which may make them.
-            if self.tenant.access != Access::Owner {
-                probes.push(("create a temporary table", format!("CREATE TEMPORARY TABLE {name} ()")));
+            if tenant.access != Access::Owner {
+                probes.push(probe::temporary_table(&name));
             }
-        }
-        for (what, sql) in probes {
-            self.refused(transaction, what, &sql)?;
         }
         // What one tenant made there would be on the search_path of all.
-        for schema in self.verify.observed.database.shared_schemas.keys() {
-            if schema != "public" || !self.verify.public_is_kept() {
-                let sql = format!("CREATE TABLE {} ()", self.probe(schema));
-                self.refused(transaction, &format!("create in shared schema {schema}"), &sql)?;
+        for schema in observed.database.shared_schemas.keys().filter(|schema| *schema != "public" || !kept) {
+            probes.push(probe::create_in(&format!("create in shared schema {schema}"), schema, &unused(schema)));
+        }
+        Ok(probes)
+    }
+
+    /// A tenant of no migrations has none.
+    fn has_history(&self) -> bool {
+        let found = self.verify.observed.schemas.get(&self.tenant.schema);
+        found.is_some_and(|schema| !matches!(schema.history, crate::model::History::Absent))
+    }
+
+    fn try_all(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        probes: &[Probe],
+        privileges: &[Option<bool>],
+    ) -> Result<(), DatabaseError> {
+        let mut made = true;
+        for (probe, privilege) in probes.iter().zip(privileges) {
+            // Nothing can be written to a table that was not made, and that it was not is said once.
+            if !made && probe.object.is_none() && probe.wanted == Wanted::Allowed {
+                continue;
             }
+            let tried = attempt(transaction, probe)?;
+            made &= probe.wanted == Wanted::Refused || probe.object.is_some() || tried.answer == Answer::Allowed;
+            let (ruling, detail) = rule(probe.wanted, &tried, *privilege, probe.rewritten);
+            let check = Check::new(&probe.what, ruling, detail);
+            let object = probe.object.clone();
+            self.checks.push(Check { answer: Some(tried.answer), object, sqlstate: tried.sqlstate, ..check });
         }
         Ok(())
     }
+}
 
-    fn probe(&self, schema: &str) -> String {
-        qualified(schema, &format!("tenantry_probe_{:08x}", rand::rng().random::<u32>()))
-    }
-
-    fn allowed(&mut self, transaction: &mut Transaction<'_>, what: &str, sql: &str) -> Result<(), DatabaseError> {
-        let mut savepoint = transaction.transaction()?;
-        match savepoint.batch_execute(&format!("{LIMITS}; {sql}")) {
-            Ok(()) => {
-                savepoint.commit()?;
-                self.note(what, Ok(()));
-            }
-            Err(error) if error.as_db_error().is_some() => {
-                savepoint.rollback()?;
-                self.note(what, Err(DatabaseError::from(error).to_string()));
-            }
-            Err(error) => return Err(error.into()),
+/// In a savepoint. What was allowed stays for the next probe, unless it should have been refused.
+fn attempt(transaction: &mut Transaction<'_>, probe: &Probe) -> Result<Tried, DatabaseError> {
+    let mut savepoint = transaction.transaction()?;
+    let tried = match savepoint.batch_execute(&format!("{LIMITS}; {}", probe.sql)) {
+        Ok(()) if probe.wanted == Wanted::Allowed => {
+            savepoint.commit()?;
+            return Ok(Tried::allowed());
         }
-        Ok(())
-    }
+        Ok(()) => Tried::allowed(),
+        Err(error) => Tried::refused(error)?,
+    };
+    savepoint.rollback()?;
+    Ok(tried)
+}
 
-    /// 42501 (insufficient_privilege) is the only right answer: any other means that the privilege was there.
-    fn refused(&mut self, transaction: &mut Transaction<'_>, what: &str, sql: &str) -> Result<(), DatabaseError> {
-        let mut savepoint = transaction.transaction()?;
-        let result = savepoint.batch_execute(&format!("{LIMITS}; {sql}"));
-        savepoint.rollback()?;
-        let what = format!("is refused to {what}");
-        match result {
-            Ok(()) => self.note(&what, Err("it was not refused".into())),
-            Err(error) => match error.as_db_error().map(|error| error.code().code().to_owned()) {
-                Some(code) if code == "42501" => self.note(&what, Ok(())),
-                Some(_) => self.note(&what, Err(format!("it got past the privileges: {}", DatabaseError::from(error)))),
-                None => return Err(error.into()),
-            },
-        }
-        Ok(())
-    }
+fn unused_name() -> String {
+    format!("tenantry_probe_{:08x}", rand::rng().random::<u32>())
+}
+
+/// A table that is not there.
+fn unused(schema: &str) -> String {
+    qualified(schema, &unused_name())
 }

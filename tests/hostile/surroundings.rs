@@ -93,7 +93,7 @@ fn verify_and_list_do_not_wait_for_a_tenant_that_wants_them_to() {
     client.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
     let start = Instant::now();
     attack.fleet.run(&["list"]).ends(0).says(&attack.tenant);
-    attack.fleet.run(&["verify"]).ends(2).says("lock timeout");
+    attack.fleet.run(&["verify"]).ends(0).says("could not be tried").says("lock timeout");
     assert!(start.elapsed() < Duration::from_secs(60));
 }
 

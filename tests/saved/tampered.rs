@@ -130,7 +130,7 @@ fn what_is_no_plan_is_told_apart() {
     for (bytes, words) in cases {
         fs::write(fleet.path("plan.json"), &bytes).unwrap();
         let offline = ["--database-url", "postgresql://nobody@127.0.0.1:1/none", "apply", "-y", "plan.json"];
-        fleet.run(&offline).ends(1).says(words).says("nothing was changed").says("tenantry plan --out FILE");
+        fleet.run(&offline).ends(1).says(words).says("nothing was changed").says(" plan --out FILE");
         fleet.run(&["show", "plan.json"]).ends(1).says(words);
     }
     // White space is nobody's change.

@@ -165,7 +165,8 @@ fn the_workflow_comments_saves_applies_and_looks() {
     fleet.declare("wf-one = {}\nwf-two = {}");
     ends(&step("comment", "Plan", &[]), 0);
     let comment = take("comment.md");
-    assert!(comment.starts_with("<!-- tenantry plan -->\n### ") && comment.contains("2 to create"), "{comment}");
+    let begins = format!("<!-- tenantry plan -->\n{} on ", fleet.database.name);
+    assert!(comment.starts_with(&begins) && comment.contains("\n### Plan: 2 to create"), "{comment}");
 
     ends(&step("plan", "Plan", &[]), 0);
     assert_eq!(take("output"), "changes=true\n");
