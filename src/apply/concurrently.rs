@@ -60,7 +60,9 @@ impl Place<'_> {
             let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
             if let (Some(file), Some(deputy)) = (late, deputy) {
                 job.apply.underway.doing(job.plan.tenant.as_str(), &file.file)?;
-                self.outside(client, deputy, file)?;
+                let result = self.outside(client, deputy, file);
+                job.apply.underway.session(job.plan.tenant.as_str(), client, job.apply.target);
+                result?;
             }
             fail_point!("before_late_migration_is_recorded");
             let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
@@ -90,6 +92,8 @@ impl Place<'_> {
             .login
             .connect_admin()
             .map_err(|error| TenantError::new(format!("{}: {}", file.file, with_causes(&error))))?;
+        // What an interrupt cancels.
+        job.apply.underway.session(job.plan.tenant.as_str(), &session, &deputy.login);
         let begin = format!("{}; SET ROLE {}", job.apply.desired.limits_waits_of_a_session(), ident(owner));
         session.batch_execute(&begin).map_err(failed)?;
         drop_invalid(&mut session, schema, file).map_err(failed)?;
