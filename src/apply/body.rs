@@ -55,7 +55,7 @@ impl Block<'_> {
         self.push(&format!("EXECUTE $s{tag}${sql}$s{tag}$;\n"));
     }
 
-    fn from_here(&mut self, file: Option<&str>, statement: Option<&Statement>) {
+    fn comes_from(&mut self, file: Option<&str>, statement: Option<&Statement>) {
         let (file, statement) = (file.map(str::to_owned), statement.cloned());
         self.origin.push(Origin { line: self.line, file, statement });
     }
@@ -73,7 +73,7 @@ impl Body {
         let tag = format!("t{:032x}", rand::rng().random::<u128>());
         let mut block = Block { tag: &tag, text: String::new(), line: 1, origin: Vec::new() };
         block.push("\nBEGIN\n");
-        block.from_here(None, None);
+        block.comes_from(None, None);
         let mut queries = queries.iter();
         // The Runner's first query makes the history table; where there is one it was looked at and stays.
         if let Some(create) = queries.next().filter(|_| is_new) {
@@ -85,7 +85,7 @@ impl Body {
         let mut files = batch.versions.iter().peekable();
         while let Some(version) = files.next() {
             let file = set.get(*version).ok_or_else(stale)?;
-            block.from_here(Some(&file.file), None);
+            block.comes_from(Some(&file.file), None);
             if batch.mode == Mode::Run {
                 if queries.next().map(String::as_str) != Some(&file.sql) {
                     return Err(stale());
@@ -93,10 +93,10 @@ impl Body {
                 // A file that set search_path for itself, as pg_dump's output does, sets it for no other.
                 block.execute(&format!("SET LOCAL search_path = {path}"));
                 for statement in &file.statements {
-                    block.from_here(Some(&file.file), Some(statement));
+                    block.comes_from(Some(&file.file), Some(statement));
                     block.execute(&statement.sql);
                 }
-                block.from_here(Some(&file.file), None);
+                block.comes_from(Some(&file.file), None);
             }
             block.execute(queries.next().ok_or_else(stale)?);
             if files.peek().is_some() && batch.mode == Mode::Run {
@@ -106,7 +106,7 @@ impl Body {
                 file.at_commit.iter().for_each(|sql| block.execute(sql));
             } else if !may_defer && batch.versions.len() > 1 {
                 // What is deferred then is the tenant's own, and any of the files may have met it.
-                block.from_here(None, None);
+                block.comes_from(None, None);
             }
         }
         if queries.next().is_some() {
