@@ -85,19 +85,13 @@ fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
         }
     }
     for (name, found) in &database.shared_schemas {
-        may_not_make(look, name, found, changes, hazards);
+        may_not_make(name, found, changes, hazards);
     }
     super::extensions::plan(look, changes, hazards);
 }
 
 /// What one tenant makes in a schema of everybody's search_path, another one runs.
-fn may_not_make(
-    look: &Look<'_>,
-    name: &str,
-    found: &SharedSchema,
-    changes: &mut Vec<DatabaseChange>,
-    hazards: &mut Vec<Hazard>,
-) {
+fn may_not_make(name: &str, found: &SharedSchema, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     // Schema public has a key of its own.
     if name == "public" || !found.acl.of_public().contains('C') {
         return;
