@@ -41,7 +41,7 @@ fn a_tenant_that_would_not_come_back_is_not_dropped() {
 
 #[test]
 fn of_many_rows_the_structure_is_tried_and_of_many_objects_nothing() {
-    let fleet = project(Version::Installed, "large");
+    let fleet = project(BOTH[0], "large");
     fleet.declare("la-one = {}");
     fleet.applies_and_settles();
     fleet.execute(

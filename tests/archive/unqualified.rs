@@ -2,7 +2,6 @@
 //! advised to look like comes back.
 
 use crate::fleet::{BOTH, Fleet, ask};
-use crate::postgres_server::Version;
 use crate::project::{REMOVE, manifests, project, there_and_back, under_weak_admin};
 
 /// Each of them runs, or has PostgreSQL read, a body in which names of the tenant's and of a shared schema stand bare.
@@ -131,7 +130,7 @@ fn every_kind_of_object_that_runs_such_a_body_comes_back() {
 /// What an older release wrote comes back too: nothing but the restore has changed.
 #[test]
 fn an_archive_that_does_not_say_what_was_proved_is_restored() {
-    let fleet = project(Version::Installed, "older");
+    let fleet = project(BOTH[0], "older");
     fleet.migration(
         "V3__slug.sql",
         "CREATE FUNCTION low(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT lower(t) $$;
