@@ -10,6 +10,8 @@ mod postgres_server;
 mod certificates;
 #[path = "archive/elsewhere.rs"]
 mod elsewhere;
+#[path = "archive/encodings.rs"]
+mod encodings;
 #[path = "archive/failures.rs"]
 mod failures;
 #[path = "archive/pieces.rs"]

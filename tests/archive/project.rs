@@ -8,12 +8,19 @@ use serde_json::Value;
 use tenantry::sandbox::Server;
 
 use crate::fleet::{Fleet, MIGRATIONS};
-use crate::postgres_server::{Version, binaries, database_on, pg_dump_dir};
+use crate::postgres_server::{TestDatabase, Version, binaries, database_on, pg_dump_dir};
 
 pub const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
 
 pub fn project(version: Version, name: &str) -> Fleet {
     project_on(version, Fleet::usual(version, name))
+}
+
+/// In a database that is made otherwise.
+pub fn project_in(version: Version, database: TestDatabase) -> Fleet {
+    let fleet = Fleet::on(database);
+    MIGRATIONS.iter().for_each(|(file, sql)| fleet.migration(file, sql));
+    project_on(version, fleet)
 }
 
 /// On a server of its own, which may be crashed, and whose lock table is small: room for 200 by its settings, and for some
