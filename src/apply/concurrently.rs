@@ -5,7 +5,7 @@ use postgres::Client;
 
 use super::migrate::{self, Batch, Mode};
 use super::outcome::TenantError;
-use super::tenant::{Job, database_error};
+use super::tenant::{ATTEMPTS, Job, back_off, database_error, is_worth_another_try};
 use super::{Apply, fence, sessions};
 use crate::archive::{Deputy, Errand};
 use crate::database::Ask;
@@ -54,9 +54,8 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn each(&self, client: &mut Client, versions: &[i32], deputy: Option<&Deputy>) -> Result<(), TenantError> {
-        let Self { job, schema, owner } = *self;
-        let set = &job.apply.desired.migrations;
-        for Transaction { versions, .. } in set.transactions(versions, job.apply.server.major()) {
+        let set = &self.job.apply.desired.migrations;
+        for Transaction { versions, .. } in set.transactions(versions, self.job.apply.server.major()) {
             let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
             if let (Some(file), Some(deputy)) = (late, deputy) {
                 job.apply.underway.doing(job.plan.tenant.as_str(), &file.file)?;
@@ -65,19 +64,31 @@ impl Place<'_> {
                 result?;
             }
             fail_point!("before_late_migration_is_recorded");
-            let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
             let mode = if late.is_some() { Mode::Record } else { Mode::Run };
-            let mut transaction = client.transaction().map_err(failed)?;
-            transaction.batch_execute(&job.preamble).map_err(failed)?;
-            // An admin who is no superuser took the owner's rights for the first transaction only.
-            let (take, give) = job.borrowed();
-            transaction.batch_execute(&take).map_err(failed)?;
-            migrate::run(job, &mut transaction, &Batch { schema, owner, versions: &versions, history_sql: &[], mode })?;
-            fence::nothing_is_deferred(&mut transaction)?;
-            transaction.batch_execute(&give).map_err(failed)?;
-            transaction.commit().map_err(failed)?;
+            let mut attempt = 0;
+            while let Err(error) = self.transact(client, &versions, mode) {
+                if attempt == ATTEMPTS || !is_worth_another_try(&error) {
+                    return Err(error);
+                }
+                back_off(attempt);
+                attempt += 1;
+            }
         }
         Ok(())
+    }
+
+    fn transact(&self, client: &mut Client, versions: &[i32], mode: Mode) -> Result<(), TenantError> {
+        let Self { job, schema, owner } = *self;
+        let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
+        let mut transaction = client.transaction().map_err(failed)?;
+        transaction.batch_execute(&job.preamble).map_err(failed)?;
+        // An admin who is no superuser took the owner's rights for the first transaction only.
+        let (take, give) = job.borrowed();
+        transaction.batch_execute(&take).map_err(failed)?;
+        migrate::run(job, &mut transaction, &Batch { schema, owner, versions, history_sql: &[], mode })?;
+        fence::nothing_is_deferred(&mut transaction)?;
+        transaction.batch_execute(&give).map_err(failed)?;
+        transaction.commit().map_err(failed)
     }
 
     /// In a session that logged in with the tenant's rights alone, a new one for each file: whatever runs there, a tenant's
