@@ -44,7 +44,8 @@ fn remedy(name: &str, found: &Extension, first: &str) -> String {
 }
 
 /// One that tenants could not use by any name, with what to do, where migrations are to run.
-pub(crate) fn unreachable(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<(String, String)> {
+#[must_use]
+pub fn unreachable(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<(String, String)> {
     let migrates = plan.tenants.iter().any(|tenant| !tenant.pending_migrations().is_empty());
     let closes = plan.database_changes.iter().any(|change| change.action == DatabaseAction::ClosePublicSchema);
     let is_open = |found: &Extension| found.open && !(closes && found.schema == "public");

@@ -48,7 +48,7 @@ fn by_hand(found: &Foreign) -> String {
 }
 
 /// What on tenantry's own tables would run as whoever writes to them.
-pub(crate) fn foreign_code(observed: &Observed) -> impl Iterator<Item = &Foreign> {
+pub fn foreign_code(observed: &Observed) -> impl Iterator<Item = &Foreign> {
     observed.registry_schema.iter().flat_map(|schema| &schema.foreign).filter(|found| found.runs)
 }
 
