@@ -54,8 +54,9 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn each(&self, client: &mut Client, versions: &[i32], deputy: Option<&Deputy>) -> Result<(), TenantError> {
-        let set = &self.job.apply.desired.migrations;
-        for Transaction { versions, .. } in set.transactions(versions, self.job.apply.server.major()) {
+        let job = self.job;
+        let set = &job.apply.desired.migrations;
+        for Transaction { versions, .. } in set.transactions(versions, job.apply.server.major()) {
             let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
             if let (Some(file), Some(deputy)) = (late, deputy) {
                 job.apply.underway.doing(job.plan.tenant.as_str(), &file.file)?;

@@ -183,8 +183,20 @@ pub struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
 pub struct RotateArgs {
+    #[command(flatten)]
+    pub which: Which,
+    /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
+    #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
+    pub max_failures: usize,
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+/// Whose passwords: one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Which {
     /// The tenants' keys
     pub tenants: Vec<String>,
     /// Every tenant whose password is not given by password_from
@@ -193,11 +205,6 @@ pub struct RotateArgs {
     /// Of those, the tenants whose password is at least so old, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = crate::config::duration)]
     pub older_than: Option<std::time::Duration>,
-    /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
-    #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
-    pub max_failures: usize,
-    #[command(flatten)]
-    pub lock: LockArgs,
 }
 
 #[derive(Debug, Args)]

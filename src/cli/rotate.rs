@@ -16,7 +16,7 @@ use crate::plan::{TenantPlan, rotation};
 
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
-    session.declares(global, &args.tenants)?;
+    session.declares(global, &args.which.tenants)?;
     let lock = session.lock(&args.lock)?;
     let observed = session.observe(Sizes::Removed)?;
     apply::must_see_everything(&observed)?;
@@ -45,8 +45,8 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
 /// Those that are named, or all that can be rotated; of these `--older-than` takes a part.
 fn chosen(session: &session::Session, observed: &Observed, args: &RotateArgs, out: &mut Output) -> BTreeSet<TenantKey> {
     let declared = session.project.desired.tenants.values().filter(|tenant| session.selects(&tenant.key));
-    if !args.tenants.is_empty() {
-        let named = declared.filter(|tenant| args.tenants.iter().any(|name| name == tenant.key.as_str()));
+    if !args.which.tenants.is_empty() {
+        let named = declared.filter(|tenant| args.which.tenants.iter().any(|name| name == tenant.key.as_str()));
         return named.map(|tenant| tenant.key.clone()).collect();
     }
     let row = |key: &TenantKey| {
@@ -62,7 +62,7 @@ fn chosen(session: &session::Session, observed: &Observed, args: &RotateArgs, ou
     }
     let now = Timestamp::now();
     let is_old = |key: &TenantKey| {
-        let Some(age) = args.older_than else { return true };
+        let Some(age) = args.which.older_than else { return true };
         // Of a password that was never noted nobody knows that it is young.
         let Some(changed) = row(key).and_then(|row| row.password_changed_at) else { return true };
         SignedDuration::try_from(age).is_ok_and(|age| now.duration_since(changed) >= age)

@@ -24,7 +24,9 @@ fn database_in(version: Version, encoding: &str) -> TestDatabase {
 /// Bytes of the server's own: in that encoding they are text.
 #[track_caller]
 fn bytes(fleet: &Fleet, sql: &str) -> String {
-    fleet.ask(&format!("SELECT pg_catalog.encode(pg_catalog.convert_to({sql}, pg_catalog.getdatabaseencoding()), 'hex')"))
+    fleet.ask(&format!(
+        "SELECT pg_catalog.encode(pg_catalog.convert_to({sql}, pg_catalog.getdatabaseencoding()), 'hex')"
+    ))
 }
 
 #[test]
@@ -67,8 +69,12 @@ fn rows_and_names_come_back_as_they_were() {
                 assert_eq!(before, "636166e9ff");
             } else {
                 assert_eq!(before, hex);
-                let tables: Vec<&str> =
-                    manifest["tables"].as_array().unwrap().iter().map(|table| table["table"].as_str().unwrap()).collect();
+                let tables: Vec<&str> = manifest["tables"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|table| table["table"].as_str().unwrap())
+                    .collect();
                 assert!(tables.contains(&word), "{tables:?}");
                 assert_eq!(bytes(&fleet, &format!("(SELECT \"{word}\" FROM {schema}.\"{word}\")")), hex);
             }
