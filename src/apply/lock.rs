@@ -188,7 +188,8 @@ fn advisory_holder(client: &mut Client, administrators: bool) -> Result<Option<H
          FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND (l.classid::int8 << 32) | l.objid::int8 = $1 \
          AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-         AND (NOT $2 OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid AND (r.rolsuper OR r.rolcreaterole))) LIMIT 1",
+         AND (NOT $2 OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = a.usesysid AND (r.rolsuper OR r.rolcreaterole \
+         OR pg_catalog.pg_has_role(r.oid, (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'tenantry'), 'MEMBER')))) LIMIT 1",
         &[&KEY, &administrators],
     );
     let holder = holder.doing("asking who holds the lock")?;
