@@ -59,10 +59,14 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     fail_point!("before_apply");
     let report = carry_out(global, &mut session, &lock, &observed, &plan, args.max_failures, out);
     let result = report.and_then(|report| {
+        let exit = tell(&report, &plan, out)?;
         if !report.interrupted {
-            made::remember(&mut session, &observed, &plan, &report, out)?;
+            // Nothing of the tenants' is amiss without it.
+            if let Err(failure) = made::remember(&mut session, &observed, &plan, &report, out) {
+                out.note(&format!("what the migrations made will be remembered by the next apply: {failure}"));
+            }
         }
-        tell(&report, &plan, out)
+        Ok(exit)
     });
     interrupt::or_interrupted(result, global)
 }

@@ -41,14 +41,14 @@ fn a_tenant_that_would_not_come_back_is_not_dropped() {
 
 #[test]
 fn of_many_rows_the_structure_is_tried_and_of_many_objects_nothing() {
-    let fleet = project(BOTH[0], "large");
-    fleet.declare("la-one = {}");
+    let fleet = project(BOTH[0], "rows_many");
+    fleet.declare("rm-one = {}");
     fleet.applies_and_settles();
     fleet.execute(
-        "INSERT INTO tenant_la_one.users (email) SELECT n || repeat('x', 1000) FROM generate_series(1, 17000) n",
+        "INSERT INTO tenant_rm_one.users (email) SELECT n || repeat('x', 1000) FROM generate_series(1, 17000) n",
     );
     fleet
-        .run(&["archive", "la-one"])
+        .run(&["archive", "rm-one"])
         .ends(0)
         .says("restored without rows, and rolled back: its rows are more than 16 MB");
     let manifest = manifests(&fleet).pop().unwrap().1;
@@ -68,16 +68,16 @@ fn of_many_rows_the_structure_is_tried_and_of_many_objects_nothing() {
 #[test]
 fn a_name_that_would_be_understood_otherwise_is_no_proof() {
     let fleet = project(Version::V18, "otherwise");
-    fleet.declare("ow-one = {}");
+    fleet.declare("bo-one = {}");
     fleet.applies_and_settles();
     fleet
-        .log_in("ow-one")
+        .log_in("bo-one")
         .batch_execute(
             "CREATE VIEW joined AS SELECT concat(email, email) AS twice FROM users;
              CREATE FUNCTION concat(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT NULL::text'",
         )
         .unwrap();
-    fleet.run(&["archive", "ow-one"]).ends(0).says("bound to other functions or operators");
+    fleet.run(&["archive", "bo-one"]).ends(0).says("bound to other functions or operators");
     assert_eq!(manifests(&fleet).pop().unwrap().1["proved"], "contents");
 }
 

@@ -83,7 +83,9 @@ fn a_plan_for_a_new_database_lists_what_tenants_share() {
     let plan = fleet.run(&["plan", "--format", "json"]).ends(0).json();
     let actions: Vec<_> =
         plan["database_changes"].as_array().unwrap().iter().map(|change| change["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["create_registry", "create_group", "close_public_schema", "revoke_temp"]);
+    let wanted =
+        ["create_registry", "create_group", "create_group", "grant_temp", "close_public_schema", "revoke_temp"];
+    assert_eq!(actions, wanted);
     keys(&plan["database_changes"][1], &["action", "detail", "sql"]);
     assert_fits(&plan, "plan.schema.json");
 }
