@@ -26,6 +26,7 @@ impl Job<'_> {
             match self.was_committed(&xid) {
                 Some((session, committed)) => {
                     *client = session;
+                    self.apply.underway.session(self.plan.tenant.as_str(), client, self.apply.target);
                     // It was the answer that was lost, not the transaction.
                     if committed {
                         return Ok(());

@@ -35,7 +35,8 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
         return place.each(client, versions, None);
     }
     let Apply { target, server, .. } = job.apply;
-    let deputy = Deputy::appoint(client, target, server, &job.plan.tenant, &[owner.to_owned()], Errand::Migrate);
+    let deputy =
+        Deputy::appoint(client, target, server, &job.plan.tenant, &[owner.to_owned()], Errand::Migrate, &job.preamble);
     let deputy = deputy.map_err(|error| job.told("running migrations outside a transaction", &error))?;
     let result = place.each(client, versions, Some(&deputy));
     fail_point!("before_deputy_is_dismissed");
@@ -57,9 +58,10 @@ impl Place<'_> {
         let job = self.job;
         let set = &job.apply.desired.migrations;
         for Transaction { versions, .. } in set.transactions(versions, job.apply.server.major()) {
+            let file = versions.first().and_then(|version| set.get(*version)).map_or("", |file| file.file.as_str());
+            job.apply.underway.doing(job.plan.tenant.as_str(), file)?;
             let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
             if let (Some(file), Some(deputy)) = (late, deputy) {
-                job.apply.underway.doing(job.plan.tenant.as_str(), &file.file)?;
                 let result = self.outside(client, deputy, file);
                 job.apply.underway.session(job.plan.tenant.as_str(), client, job.apply.target);
                 result?;

@@ -8,7 +8,7 @@ use super::password;
 use crate::database::{Ask, DatabaseError, execute_unlogged};
 use crate::error::{Doing, Error};
 use crate::model::{Charset, Observed, PasswordPolicy, ident};
-use crate::plan::{ELIDED_VERIFIER, Kind, Plan, Sql, TenantPlan};
+use crate::plan::{Change, ELIDED_VERIFIER, Kind, Plan, Sql, Step, TenantPlan};
 
 /// Of a password that is set nowhere.
 const PLAIN: PasswordPolicy = PasswordPolicy { length: 32, charset: Charset::Alphanumeric };
@@ -20,7 +20,8 @@ pub fn check_server(client: &mut Client, observed: &Observed, plan: &Plan) -> Re
         return Ok(());
     }
     is_who_logged_in(client, observed)?;
-    has_plpgsql(client, plan)?;
+    let migrates = plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Migrate);
+    has_plpgsql(client, migrates)?;
     takes_verifiers(client, observed, plan)
 }
 
@@ -46,7 +47,7 @@ fn is_who_logged_in(client: &mut Client, observed: &Observed) -> Result<(), Erro
 
 /// Migrations run inside a function of the owner's, and what must hold at the end of each transaction is asked in a DO block.
 /// A role that is not there yet will have what PUBLIC has, and a plan takes from one that is there what it was granted.
-fn has_plpgsql(client: &mut Client, plan: &Plan) -> Result<(), Error> {
+pub(super) fn has_plpgsql(client: &mut Client, migrates: bool) -> Result<(), Error> {
     let query = "SELECT l.oid IS NOT NULL AS is_there, r.rolname::text AS of, \
          coalesce(pg_catalog.has_language_privilege(l.oid, 'USAGE'), false) AS ours, \
          coalesce(pg_catalog.has_language_privilege('public', l.oid, 'USAGE'), false) AS theirs \
@@ -59,7 +60,6 @@ fn has_plpgsql(client: &mut Client, plan: &Plan) -> Result<(), Error> {
             "CREATE EXTENSION plpgsql",
         ));
     }
-    let migrates = plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Migrate);
     if row.get("ours") && (row.get("theirs") || !migrates) {
         return Ok(());
     }
@@ -87,8 +87,10 @@ fn takes_verifiers(client: &mut Client, observed: &Observed, plan: &Plan) -> Res
         .flat_map(|tenant| tenant.changes.iter().map(move |change| (tenant, change)))
         .filter(|(tenant, change)| stands_alone(tenant, change.kind))
         .find_map(|(_, change)| change.sql.iter().find(|sql| Sql::needs_verifier(sql)));
-    let archives = || tenants.flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Archive);
-    // Who logs in for pg_dump gets a password too.
+    let logs_in =
+        |change: &Change| change.kind == Kind::Archive || matches!(change.step, Step::Migrate { logs_in: true, .. });
+    let archives = || tenants.flat_map(|tenant| &tenant.changes).any(logs_in);
+    // Who logs in for pg_dump, or for what runs outside a transaction, gets a password too.
     let deputy = || {
         let name = format!("tenantry_deputy_{:032x}", random::<u128>());
         Sql::with_verifier(format!("CREATE ROLE {name} LOGIN PASSWORD {ELIDED_VERIFIER}"))

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use postgres::{Client, SimpleQueryMessage};
 use rand::RngExt;
 
+use super::groundwork;
 use super::outcome::TenantError;
 use crate::database::{Ask, Target, refuse_a_standby};
 use crate::error::{Doing, Error};
@@ -79,10 +80,12 @@ impl Lock {
     fn attempt(client: &mut Client, token: i64) -> Result<Attempt, Error> {
         let doing = "taking the lock";
         let advisory = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing(doing)?;
-        if registry::has_lock(client).doing(doing)? {
+        if registry::has_lock(client)? {
             if !advisory && let Some(holder) = advisory_holder(client, true)? {
                 return Ok(Attempt::Theirs(Some(holder)));
             }
+            // Of what is asked there a part is a DO block.
+            groundwork::has_plpgsql(client, false)?;
             return match registry::take_lock(client, token, LAST_TRANSACTIONS) {
                 Ok(Taken::Ours(fence)) => Ok(Attempt::Ours(Some(fence))),
                 Ok(Taken::Theirs(holder)) => {
@@ -90,6 +93,8 @@ impl Lock {
                     Ok(Attempt::Theirs(Some(holder)))
                 }
                 Err(error) if error.code().is_some_and(|code| code.code() == "42501") => Err(only_a_reader(client)?),
+                // Whoever held it last is still in a transaction.
+                Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => Ok(Attempt::Theirs(None)),
                 Err(error) => Err(error).doing(doing),
             };
         }
@@ -107,9 +112,10 @@ impl Lock {
     /// What PostgreSQL answered.
     pub(super) fn settle(&self, client: &mut Client) -> Result<(), Error> {
         let doing = "making sure of the lock";
-        if self.fence.get().is_none()
-            && registry::has_lock(client).doing(doing)?
-            && let Some(fence) = registry::lock_held_as(client).doing(doing)?
+        let Some((_, token)) = self.backend.filter(|_| self.fence.get().is_none()) else { return Ok(()) };
+        // Until here it is held by the advisory lock whose key everybody knows.
+        if registry::has_lock(client)?
+            && let Taken::Ours(fence) = registry::take_lock(client, token, LAST_TRANSACTIONS).doing(doing)?
         {
             let _ = self.fence.set(fence);
         }

@@ -40,6 +40,7 @@ pub(super) fn run(
 fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<(), TenantError> {
     let mut attempt = 0;
     loop {
+        job.apply.underway.doing(job.plan.tenant.as_str(), &change.what)?;
         job.is_as_planned(client)?;
         match one(job, client, change, progress) {
             Ok(true) => attempt = 0,

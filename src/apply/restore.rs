@@ -59,9 +59,13 @@ impl Restore<'_> {
 
     fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, postgres::Error> {
         let mut transaction = client.transaction()?;
-        let begin = [self.apply.desired.limits_waits(), registry::guard::check()];
-        transaction.batch_execute(&begin.join("; "))?;
+        transaction.batch_execute(&self.preamble())?;
         Ok(transaction)
+    }
+
+    fn preamble(&self) -> String {
+        let begin = [self.apply.desired.limits_waits(), registry::guard::check()];
+        begin.into_iter().chain(self.apply.lock.check()).collect::<Vec<_>>().join("; ")
     }
 
     /// The SQL that takes the rights of the tenant's roles, and that gives them back; empty for a superuser.
@@ -114,7 +118,15 @@ impl Restore<'_> {
 
     fn fill(&self, client: &mut Client) -> Result<(), Error> {
         let Apply { target, server, .. } = self.apply;
-        let deputy = Deputy::appoint(client, target, server, &self.tenant.key, &self.roles(), Errand::Restore)?;
+        let deputy = Deputy::appoint(
+            client,
+            target,
+            server,
+            &self.tenant.key,
+            &self.roles(),
+            Errand::Restore,
+            &self.preamble(),
+        )?;
         deputy.looks_in(client, &self.apply.desired.search_path(&self.tenant.schema))?;
         self.open_to_each_other(client, &deputy)?;
         let session: archive::Session<'_> = &mut || client.batch_execute("");
@@ -220,7 +232,7 @@ impl Restore<'_> {
             ));
         }
         if let Some(deputy) = row.get::<_, Option<String>>(0) {
-            archive::dismiss(client, self.apply.server, &tenant.key, &deputy)?;
+            archive::dismiss(client, self.apply.server, &tenant.key, &deputy, &self.preamble())?;
         }
         let mut roles = self.roles();
         if plan::is_shared_owner(self.apply.desired, self.observed, &tenant.owner_role, &tenant.key) {

@@ -9,14 +9,32 @@ use crate::error::{Doing, Error};
 use crate::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
 use crate::registry;
 
+/// What it is called for whoever interrupts it.
+const WHAT: &str = "what tenants share";
+
 pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
+    let result = each(client, apply, plan, stage);
+    apply.underway.ends(WHAT);
+    result?;
+    if stage == Stage::Before {
+        // Committed before the tenants that leave them are: a run that is cut off in between leaves no role for good.
+        let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
+        registry::leave_owners(client, &late.collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+fn each(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
     let changes: Vec<&DatabaseChange> = plan.database_changes.iter().filter(|change| change.stage == stage).collect();
     // What closes the registry is one transaction: the audit log is written to only when nothing of others is left there.
     let closes = |change: &DatabaseChange| change.action == DatabaseAction::CloseRegistry;
     for changes in changes.chunk_by(|a, b| closes(a) && closes(b)) {
         let doing = changes.first().map_or("", |change| change.detail.as_str());
-        apply.underway.begins("what tenants share", doing);
-        apply.underway.session("what tenants share", client, apply.target);
+        if apply.underway.is_cancelled() {
+            return Err(Error::Refused { message: format!("interrupted before: {doing}"), hint: None });
+        }
+        apply.underway.begins(WHAT, doing);
+        apply.underway.session(WHAT, client, apply.target);
         let mut attempt = 0;
         loop {
             match together(client, apply, changes) {
@@ -25,12 +43,6 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
             }
             attempt += 1;
         }
-    }
-    apply.underway.ends("what tenants share");
-    if stage == Stage::Before {
-        // Committed before the tenants that leave them are: a run that is cut off in between leaves no role for good.
-        let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
-        registry::leave_owners(client, &late.collect::<Vec<_>>())?;
     }
     Ok(())
 }

@@ -61,13 +61,13 @@ impl Underway {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    pub(super) fn begins(&self, who: &str, doing: &str) {
+    pub(crate) fn begins(&self, who: &str, doing: &str) {
         let work = Work { since: Instant::now(), doing: doing.to_owned(), session: None };
         lock(&self.now).insert(who.to_owned(), work);
     }
 
     /// On this session, from now on.
-    pub(super) fn session(&self, who: &str, client: &Client, target: &Target) {
+    pub(crate) fn session(&self, who: &str, client: &Client, target: &Target) {
         if let Some(work) = lock(&self.now).get_mut(who) {
             work.session = Some((client.cancel_token(), target.clone()));
         }
@@ -85,7 +85,7 @@ impl Underway {
         Ok(())
     }
 
-    pub(super) fn ends(&self, who: &str) {
+    pub(crate) fn ends(&self, who: &str) {
         lock(&self.now).remove(who);
     }
 

@@ -14,7 +14,6 @@ use crate::database::{Ask, Target, execute_unlogged, session};
 use crate::error::{Doing, Error, with_causes};
 use crate::model::{Server, TenantKey, ident, literal};
 use crate::plan::digest;
-use crate::registry::guard;
 
 /// Long enough to log in, short enough to be of no use to whoever finds the role after a crash.
 const LOGIN_WITHIN: &str = "10 minutes";
@@ -24,6 +23,8 @@ pub(crate) struct Deputy {
     pub name: String,
     /// The place we are connected to, logged in as the deputy.
     pub login: Target,
+    /// What its transactions begin with.
+    preamble: String,
 }
 
 /// What a deputy is made for.
@@ -51,7 +52,8 @@ fn name(database: &str, tenant: &TenantKey) -> String {
 }
 
 impl Deputy {
-    /// Makes the role, committed, with the rights of `roles`. The tenant's row must be in the registry.
+    /// Makes the role, committed, with the rights of `roles`. The tenant's row must be in the registry. `preamble`: what a
+    /// transaction of ours begins with, so that whoever lost the lock of apply takes nobody else's deputy away.
     ///
     /// # Errors
     /// What PostgreSQL answered.
@@ -62,6 +64,7 @@ impl Deputy {
         tenant: &TenantKey,
         roles: &[String],
         errand: Errand,
+        preamble: &str,
     ) -> Result<Self, Error> {
         let doing = match errand {
             Errand::Dump | Errand::Restore => "making the role that pg_dump or pg_restore logs in as",
@@ -70,11 +73,12 @@ impl Deputy {
         let database = target.database();
         let password = SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), 32));
         let name = name(database, tenant);
-        let mut deputy = Self { login: target.with_credentials(&name, password.clone()), name };
-        dismiss(client, server, tenant, &deputy.name)?;
+        let login = target.with_credentials(&name, password.clone());
+        let mut deputy = Self { login, name, preamble: preamble.to_owned() };
+        deputy.dismiss(client, server, tenant)?;
         let role = ident(&deputy.name);
         let mut transaction = client.transaction().doing(doing)?;
-        transaction.batch_execute(&guard::check()).doing(doing)?;
+        transaction.batch_execute(preamble).doing(doing)?;
         let until = until(&mut transaction).doing(doing)?;
         // Rows that policies keep from a table's owner are the tenant's data too. Only a superuser may say so up to 15. Not
         // for a restore: it runs the tenant's code, which would read past the policies of shared tables.
@@ -152,7 +156,7 @@ impl Deputy {
     /// # Errors
     /// What PostgreSQL answered.
     pub fn dismiss(&self, client: &mut Client, server: &Server, tenant: &TenantKey) -> Result<(), Error> {
-        dismiss(client, server, tenant, &self.name)
+        dismiss(client, server, tenant, &self.name, &self.preamble)
     }
 
     /// Drops the role in the open transaction.
@@ -186,14 +190,24 @@ fn drop_role(transaction: &mut Transaction<'_>, name: &str) -> Result<(), postgr
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub(crate) fn dismiss(client: &mut Client, server: &Server, tenant: &TenantKey, name: &str) -> Result<(), Error> {
+pub(crate) fn dismiss(
+    client: &mut Client,
+    server: &Server,
+    tenant: &TenantKey,
+    name: &str,
+    preamble: &str,
+) -> Result<(), Error> {
     let doing = "dropping the role that logged in for the tenant";
     let exists = "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text::name";
     if client.ask_opt(exists, &[&name]).doing(doing)?.is_some() {
-        client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(name))).doing(doing)?;
+        // Committed by itself, so that it does not log in again once its sessions are ended.
+        let mut transaction = client.transaction().doing(doing)?;
+        transaction.batch_execute(preamble).doing(doing)?;
+        transaction.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(name))).doing(doing)?;
+        transaction.commit().doing(doing)?;
         // Made by another admin, say: then its rights are not ours yet.
         let mut transaction = client.transaction().doing(doing)?;
-        transaction.batch_execute(&guard::check()).doing(doing)?;
+        transaction.batch_execute(preamble).doing(doing)?;
         transaction.batch_execute(&rights_of(server, name)).doing(doing)?;
         end_sessions(&mut transaction, name).doing(doing)?;
         drop_role(&mut transaction, name).doing(doing)?;

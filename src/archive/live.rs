@@ -9,6 +9,7 @@ use crate::database::Target;
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Observed, Subject};
 use crate::plan::{self, DatabaseIdentity};
+use crate::registry;
 
 /// What archiving a tenant takes.
 pub struct Live<'a> {
@@ -27,7 +28,9 @@ impl Live<'_> {
     pub fn run(&self, client: &mut Client, dir: &Path) -> Result<Archive, Error> {
         let (server, tenant) = (&self.observed.server, &self.subject.tenant);
         let database = DatabaseIdentity::new(server, &self.observed.database.name);
-        let deputy = Deputy::appoint(client, self.target, server, tenant, &self.subject.roles(), Errand::Dump)?;
+        let preamble = [self.desired.limits_waits(), registry::guard::check()].join("; ");
+        let roles = self.subject.roles();
+        let deputy = Deputy::appoint(client, self.target, server, tenant, &roles, Errand::Dump, &preamble)?;
         let source = Source {
             subject: self.subject,
             database,

@@ -39,6 +39,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     if plan.database_changes.is_empty() && !plan.tenants.iter().any(TenantPlan::has_work) {
         if observed.registry.is_some() {
+            crate::apply::check_registry(&observed, &plan)?;
             registry::settle(&mut session.client)?;
         }
         return nothing_to_do(&plan, out);

@@ -3,8 +3,10 @@
 //! Not taken from a tenant that was there before: what its own code made meanwhile would pass for the migrations'.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use super::failure::Failure;
+use super::interrupt;
 use super::output::Output;
 use super::session::Session;
 use crate::apply::{Outcome, Report};
@@ -14,6 +16,9 @@ use crate::inspect::Sizes;
 use crate::model::{Access, Applied, Observed, set_digest};
 use crate::plan::Plan;
 use crate::registry;
+
+/// What it is called for whoever interrupts it.
+const WHAT: &str = "what the migrations make";
 
 pub fn remember(
     session: &mut Session,
@@ -37,7 +42,13 @@ pub fn remember(
     let again = if plan.database_changes.is_empty() { None } else { Some(session.observe(Sizes::Removed)?) };
     let mut other = session.target.connect_admin().map_err(crate::error::Error::from)?;
     for (digest, versions) in sets {
+        if interrupt::STOP.load(Ordering::Relaxed) {
+            break;
+        }
+        interrupt::UNDERWAY.begins(WHAT, "run once more in a scratch tenant, which is rolled back");
+        interrupt::UNDERWAY.session(WHAT, &other, &session.target);
         let made = session.made(&mut other, again.as_ref().unwrap_or(observed), &versions);
+        interrupt::UNDERWAY.ends(WHAT);
         let made = match made {
             Ok(made) => made,
             // Nothing of the tenants' is amiss by it.

@@ -97,8 +97,8 @@ impl Deep<'_> {
             return Err(TenantError::new("the scratch tenant has no plan"));
         };
         let needed = plan.database_changes.iter().find(|change| {
-            use DatabaseAction::{CreateExtension, CreateGroup, CreateSharedSchema, GrantSharedSchema};
-            matches!(change.action, CreateExtension | CreateGroup | CreateSharedSchema | GrantSharedSchema)
+            use DatabaseAction::{CreateExtension, CreateGroup, CreateSharedSchema, GrantSharedSchema, GrantTemp};
+            matches!(change.action, CreateExtension | CreateGroup | CreateSharedSchema | GrantSharedSchema | GrantTemp)
         });
         if let Some(change) = needed {
             let error = TenantError::new(format!("what tenants share is not there yet: {}", change.detail));

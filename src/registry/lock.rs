@@ -4,6 +4,8 @@
 
 use postgres::{Client, GenericClient, SimpleQueryMessage, SimpleQueryRow, Transaction};
 
+use crate::error::{Doing, Error};
+
 const HOLDER: &str = include_str!("sql/lock_holder.sql");
 const TAKE: &str = include_str!("sql/lock_take.sql");
 
@@ -27,12 +29,20 @@ pub(crate) enum Taken {
 /// A registry of an older form has no such row.
 ///
 /// # Errors
-/// What PostgreSQL answered.
-pub(crate) fn has_lock(client: &mut Client) -> Result<bool, postgres::Error> {
-    // Not by to_regclass: it fails where we have no USAGE on the schema.
-    let sql = "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-               WHERE n.nspname = 'tenantry' AND c.relname = 'apply_lock'";
-    Ok(first(client.simple_query(sql)?).is_some())
+/// What PostgreSQL answered; or that it is none of ours, such as a view, whose code would run as us.
+pub(crate) fn has_lock(client: &mut Client) -> Result<bool, Error> {
+    let answers = client.simple_query(include_str!("sql/lock_there.sql")).doing("looking for the lock of apply")?;
+    let Some(row) = first(answers) else { return Ok(false) };
+    if is_true(&row, "is_trusted") {
+        return Ok(true);
+    }
+    let owner = row.get("owner").unwrap_or_default();
+    Err(Error::refused(
+        format!(
+            "tenantry.apply_lock, or its schema, is no table of an administrator's or ours, but of {owner:?}: nothing in it is trusted, and nothing was changed"
+        ),
+        "look at \\d tenantry.apply_lock and \\dn+ tenantry; drop or rename what is not tenantry's",
+    ))
 }
 
 /// Takes the lock, if nobody has it whose session is there. Waits for the transactions of whoever worked under it last,
@@ -43,9 +53,12 @@ pub(crate) fn has_lock(client: &mut Client) -> Result<bool, postgres::Error> {
 pub(crate) fn take(client: &mut Client, token: i64, patience: &str) -> Result<Taken, postgres::Error> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{patience}'; {}", super::guard::check_of_lock()))?;
-    let holder = first(transaction.simple_query(&format!("{HOLDER} FOR UPDATE"))?);
-    if let Some(row) = holder.filter(|row| is_true(row, "is_alive") && !is_true(row, "is_ours")) {
-        return Ok(Taken::Theirs(read(&row)));
+    // Those who work under a lock hold its row: who has it is asked before they are waited for, and once more afterwards.
+    for waits in ["", " FOR UPDATE"] {
+        let holder = first(transaction.simple_query(&format!("{HOLDER}{waits}"))?);
+        if let Some(row) = holder.filter(|row| is_true(row, "is_alive") && !is_true(row, "is_ours")) {
+            return Ok(Taken::Theirs(read(&row)));
+        }
     }
     let fence =
         number(first(transaction.simple_query(&TAKE.replace("{token}", &token.to_string()))?).as_ref(), "fence");

@@ -23,6 +23,9 @@ mod embedded {
 /// "tenantry" in ASCII: the advisory lock of whoever changes tenants. Advisory locks are per database.
 pub(crate) const LOCK_KEY: i64 = i64::from_be_bytes(*b"tenantry");
 
+/// So many of the migrations make what [`rows::read_leftovers`] reads.
+const LEFTOVERS_SINCE: usize = 3;
+
 const HISTORY: &str = "tenantry.refinery_schema_history";
 const HISTORY_TABLE: &str = "refinery_schema_history";
 
@@ -117,8 +120,11 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
         identity.filter(|identity| identity.is_of_another_cluster).map(|identity| identity.system_identifier);
     let mut registry = Registry { pending, tenants, came_from, ..Registry::default() };
     // One of an older form has none of these yet.
-    if pending == 0 {
+    if applied >= LEFTOVERS_SINCE {
         rows::read_leftovers(transaction, &mut registry)?;
+    }
+    if pending == 0 {
+        rows::read_sets(transaction, &mut registry)?;
     }
     Ok(registry)
 }

@@ -198,6 +198,14 @@ pub(super) fn read_leftovers(transaction: &mut Transaction<'_>, registry: &mut R
     }
     let rows = transaction.ask("SELECT role FROM tenantry.former_owners ORDER BY role", &[]);
     registry.former_owners = rows.doing("reading tenantry.former_owners")?.iter().map(|row| row.get("role")).collect();
+    Ok(())
+}
+
+/// The sets of migrations of which it is remembered what they make.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(super) fn read_sets(transaction: &mut Transaction<'_>, registry: &mut Registry) -> Result<(), Error> {
     let rows = transaction.ask("SELECT digest FROM tenantry.migration_sets ORDER BY digest", &[]);
     registry.recorded_sets =
         rows.doing("reading tenantry.migration_sets")?.iter().map(|row| row.get("digest")).collect();

@@ -109,7 +109,7 @@ fn forget(attack: &Attack) {
 #[track_caller]
 fn runs(attack: &Attack, args: &[&str]) -> Run {
     let run = attack.fleet.run(args);
-    assert!(!run.stdout.contains('\x1b') && !run.stderr.contains('\x1b'), "{args:?}");
+    assert!(!run.stdout.contains('\x1b') && !run.stderr.contains('\x1b'), "{args:?}: {run:?}");
     attack.gained_nothing();
     run
 }

@@ -18,3 +18,12 @@ COMMENT ON TABLE tenantry.apply_lock IS 'The session that may change tenants, wh
 INSERT INTO tenantry.apply_lock (fence, backend, token, username, client_address, application_name)
 SELECT 1, pg_catalog.pg_backend_pid(), 8387231245791425145, session_user, pg_catalog.inet_client_addr()::text,
        pg_catalog.current_setting('application_name');
+
+-- A role that only looks was granted the tables that there were: it sees those that come since as well.
+DO $$ DECLARE reader text; BEGIN
+    FOR reader IN SELECT DISTINCT a.grantee::regrole::text FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
+        WHERE c.oid = 'tenantry.tenants'::regclass AND a.privilege_type = 'SELECT' AND a.grantee NOT IN (0, c.relowner) ORDER BY 1
+    LOOP
+        EXECUTE 'GRANT SELECT ON tenantry.apply_lock, tenantry.migration_sets, tenantry.migration_objects TO ' || reader;
+    END LOOP;
+END $$;
