@@ -130,6 +130,9 @@ fn to_look_opens_read_only_transactions_and_writes_nothing() {
                 "COPY",
                 "COMMIT",
                 "SET LOCAL lock_timeout",
+                "SAVEPOINT settings",
+                "RELEASE settings",
+                "ROLLBACK TO settings",
             ];
             for sql in statements {
                 assert!(looks.iter().any(|word| sql.starts_with(word)), "{command:?}: {sql}");

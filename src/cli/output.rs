@@ -120,6 +120,12 @@ pub fn start_logging(global: &Global) {
     let filter = EnvFilter::try_from_env("TENANTRY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let filter = NEVER_LOGGED.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let color = match global.color {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto => anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never,
+    };
+    let builder = builder.with_ansi(color);
     let started = match global.log_format {
         // A warning that stands among a command's own words needs no time and no module.
         LogFormat::Text if global.verbose < 2 => builder.without_time().with_target(false).try_init(),

@@ -39,7 +39,13 @@ const VERBS: [&str; 27] = [
 const PARTS: [&str; 6] = [" FROM pg_", "pg_catalog.", "RAISE EXCEPTION", "MESSAGE = ", "HINT = ", " WHERE "];
 
 /// Words for people that look like a statement; nobody sends them.
-const FOR_PEOPLE: [&str; 2] = ["ALTER SCHEMA {} RENAME TO ", "if it is this tenant's all the same"];
+const FOR_PEOPLE: [&str; 5] = [
+    "ALTER SCHEMA {} RENAME TO ",
+    "COPY \u{2026} FROM stdin wants rows",
+    "COPY \u{2026} TO stdout writes",
+    "REINDEX \u{2026} CONCURRENTLY",
+    "if it is this tenant's all the same",
+];
 
 fn files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
     let mut entries: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -146,6 +152,8 @@ fn rows_are_read_whatever_their_bytes_are() {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            // A URL has a query too, and it takes nothing.
+            let line = line.replace(".query()", "");
             if [".query(", ".query_one(", ".query_opt("].iter().any(|call| line.contains(call)) {
                 wrong.push(format!("{}:{}: {}", path.display(), n + 1, line.trim()));
             }

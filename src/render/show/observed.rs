@@ -6,7 +6,9 @@ use crate::model::{
     Access, Acl, Column, Desired, Grantee, History, Holding, Membership, ObjectKind, Observed, Registered, Role,
     SecretState, Server, Tenant,
 };
-use crate::plan::{group_role, held, is_as_declared, membership_in_words, object_privileges, schema_privileges};
+use crate::plan::{
+    group_role, held, is_as_declared, membership_in_words, object_privileges, owners_role, schema_privileges,
+};
 use crate::render::page::Page;
 
 use super::{declared_holders, limit, login, one_line, secret_fields};
@@ -27,7 +29,8 @@ pub(super) fn text(
     let access = registered.map(|row| row.access).or(declared.map(|tenant| tenant.access)).unwrap_or_default();
     schema(&mut page, desired, observed, &Whose { name, username, owner, access, declared, server: &observed.server });
     let deputy = registered.and_then(|row| row.deputy.as_deref());
-    let known = Known { group: group_role(&observed.database.name), deputy };
+    let database = &observed.database.name;
+    let known = Known { groups: [group_role(database), owners_role(database)], deputy };
     if let Some(found) = observed.roles.get(username) {
         role(&mut page, username, found, true, &known);
     }
@@ -165,7 +168,7 @@ fn holders(acl: &Acl, owner: &str, builtin_public: &str) -> String {
 
 /// Roles that a tenant's role is with as a plan has it.
 struct Known<'a> {
-    group: String,
+    groups: [String; 2],
     /// It is a member for as long as it is there.
     deputy: Option<&'a str>,
 }
@@ -183,20 +186,26 @@ fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool, known: &K
     if let Some(until) = role.valid_until.as_deref().filter(|until| *until != "infinity") {
         page.line(2, format!("valid until {}", one_line(until)));
     }
+    let of_a_group = |membership: &&Membership| known.groups.contains(&membership.role);
+    let mut lines: Vec<(&str, String)> = Vec::new();
     // Whoever granted it, and however often: to a plan it is one.
-    let (joined, others): (Vec<_>, Vec<_>) =
-        role.member_of.iter().partition(|membership| membership.role == known.group);
-    if !joined.is_empty() {
-        let joined = Membership {
-            role: known.group.clone(),
-            admin: joined.iter().any(|membership| membership.admin),
-            inherit: joined.iter().any(|membership| membership.inherit),
-            grantor: None,
-        };
-        page.line(2, one_line(&membership_in_words(&joined, &joined.role)));
+    for group in &known.groups {
+        let joined: Vec<_> = role.member_of.iter().filter(|membership| membership.role == *group).collect();
+        if !joined.is_empty() {
+            let joined = Membership {
+                role: group.clone(),
+                admin: joined.iter().any(|membership| membership.admin),
+                inherit: joined.iter().any(|membership| membership.inherit),
+                grantor: None,
+            };
+            lines.push((group, membership_in_words(&joined, group)));
+        }
     }
-    for membership in others {
-        page.line(2, one_line(&membership_in_words(membership, &membership.role)));
+    let others = role.member_of.iter().filter(|membership| !of_a_group(membership));
+    lines.extend(others.map(|other| (other.role.as_str(), membership_in_words(other, &other.role))));
+    lines.sort();
+    for (_, words) in lines {
+        page.line(2, one_line(&words));
     }
     for membership in role.members.iter().filter(|member| known.deputy != Some(member.role.as_str())) {
         page.line(2, format!("has the member {}", one_line(&membership.role)));
