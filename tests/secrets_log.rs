@@ -50,7 +50,13 @@ fn not_even_the_most_talkative_log_holds_a_token_or_a_password() {
         let address = Some(server.address.clone());
         open_vault(VaultConfig { address, auth: Some(auth), ..VaultConfig::default() }.resolve(&|_| None)).unwrap()
     };
-    let fields = SecretFields { username: "acme_user".into(), host: "h".into(), port: 5432, ..SecretFields::default() };
+    let fields = SecretFields {
+        username: "acme_user".into(),
+        host: "h".into(),
+        port: 5432,
+        database: "app".into(),
+        ..SecretFields::default()
+    };
     let secret = |password: &str| Secret::new("acme", fields.clone(), password.into());
 
     let log = Log::default();

@@ -176,7 +176,7 @@ fn fifty(version: Version, name: &str, bao: &OpenBao, token: &str, happens: impl
     let mut fleet = fleet_with(version, name, bao, "");
     fleet.env.insert("VAULT_TOKEN".into(), token.into());
     fleet.declare(&(0..50).map(|n| format!("{name}-{n} = {{}}\n")).collect::<String>());
-    let mut command = fleet.command(&["apply", "-y", "--parallelism", "3", "--format", "json"]);
+    let mut command = fleet.command(&["apply", "-y", "--parallelism", "3", "--max-failures", "0", "--format", "json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
     let done = |fleet: &Fleet| {

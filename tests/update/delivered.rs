@@ -33,7 +33,8 @@ fn sslmode_is_always_written_planned_and_shown() {
         });
         let version_now = fleet.secret("sm-one")["version"].clone();
         fleet.execute(&format!(
-            "ALTER TABLE tenantry.tenants DROP COLUMN secret_sslmode; DELETE FROM tenantry.refinery_schema_history WHERE version = 4; \
+            "ALTER TABLE tenantry.tenants DROP COLUMN secret_sslmode; DROP TABLE tenantry.migration_objects, tenantry.migration_sets, tenantry.apply_lock; \
+             DELETE FROM tenantry.refinery_schema_history WHERE version >= 4; \
              UPDATE tenantry.tenants SET secret_version = '{version_now}'"
         ));
         fleet.run(&["drift"]).ends(2).says(", sslmode disable, schema tenant_sm_one");
@@ -203,7 +204,8 @@ fn a_login_with_a_delivered_secret_takes_nothing_of_this_machine() {
         let (user, rest) = right.split_once('@').unwrap();
         secret["url"] = json!(format!("{user}@127.0.0.1:{port}/{}", rest.split_once('/').unwrap().1));
     });
-    fleet.run(&["verify"]).ends(2);
+    // Whoever answers there is no PostgreSQL: nothing could be tried.
+    fleet.run(&["verify"]).ends(1);
     let heard = heard.lock().unwrap().concat();
     assert!(heard.contains(right["password"].as_str().unwrap()) && !heard.contains("of the admin"), "{heard:?}");
     fs::write(fleet.secret_file("at-one"), right.to_string()).unwrap();
