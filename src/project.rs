@@ -2,6 +2,7 @@
 
 mod text;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
@@ -59,11 +60,7 @@ impl Project {
         let root =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         let dir = root.join(&configuration.migrations_dir);
-        let (migrations, not_run) = read_migrations(&dir, &configuration.migrations_table)?;
-        let faults = migrations.misplaced_extensions(&configuration.extensions);
-        if !faults.is_empty() {
-            return Err(Error::Migrations(faults));
-        }
+        let (migrations, not_run) = read_migrations(&dir, &configuration.migrations_table, &configuration.extensions)?;
         let mut read = source;
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
@@ -119,7 +116,11 @@ impl Project {
 
 /// Every `.sql` file of the directory and below, as refinery finds them, but for hidden directories; a `.sql` file refinery
 /// would skip, or would run under half its name, is a fault. And what else lies there, and is not run.
-fn read_migrations(dir: &Path, table: &str) -> Result<(MigrationSet, Vec<String>), Error> {
+fn read_migrations(
+    dir: &Path,
+    table: &str,
+    extensions: &BTreeSet<String>,
+) -> Result<(MigrationSet, Vec<String>), Error> {
     let mut paths = Vec::new();
     if !dir.exists() {
         return Err(Error::refused(
@@ -158,7 +159,10 @@ fn read_migrations(dir: &Path, table: &str) -> Result<(MigrationSet, Vec<String>
         }
         match text::read(&path, MAX_MIGRATION_BYTES) {
             Ok(sql) => match MigrationFile::parse(&shown, &sql) {
-                Ok(file) => files.push(file),
+                Ok(file) => {
+                    faults.extend(file.misplaced_extensions(extensions));
+                    files.push(file);
+                }
                 Err(found) => faults.extend(found),
             },
             Err(error) => faults.push(fault(error.to_string(), error.hint())),

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use super::again::quoted;
-use super::args::{ApplyArgs, Format, Global};
+use super::args::{ApplyArgs, Format, Global, MAX_FAILURES};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
@@ -132,9 +132,16 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
         let file = args.plan.as_ref().map(|file| format!("{} ", quoted(&file.to_string_lossy()))).unwrap_or_default();
         let deep = if args.deep { "--deep " } else { "" };
         let moved = if args.moved { "--moved " } else { "" };
+        let mut more = String::new();
+        if args.max_failures != MAX_FAILURES {
+            more.push_str(&format!(" --max-failures {}", args.max_failures));
+        }
+        if args.auto_approve {
+            more.push_str(" --auto-approve");
+        }
         return Err(Failure::refused(
             format!("the plan removes {removals} of the tenants ({names}); nothing was changed"),
-            format!("if that is meant: tenantry apply {file}{deep}{moved}--allow-removals {removals}"),
+            format!("if that is meant: tenantry apply {file}{deep}{moved}--allow-removals {removals}{more}"),
         ));
     }
     Ok(())

@@ -126,6 +126,34 @@ impl MigrationFile {
         self.migration.prefix().to_string() == "V"
     }
 
+    /// What the file says of extensions that cannot be, given those that are made for all tenants: CREATE EXTENSION finds them,
+    /// and can make no other, since an extension is the database's.
+    #[must_use]
+    pub fn misplaced_extensions(&self, declared: &BTreeSet<String>) -> Vec<MigrationFault> {
+        let mut faults = Vec::new();
+        for Extension { name, line, if_needed, drops } in &self.extensions {
+            // It is there before any tenant, in every database.
+            let is_there = declared.contains(name) || name == "plpgsql";
+            let (message, hint) = match (is_there, if_needed, drops) {
+                (true, true, false) | (false, true, true) => continue,
+                (true, false, false) => (
+                    format!("makes extension {name}, which is there already"),
+                    "write CREATE EXTENSION IF NOT EXISTS, or delete the statement".to_owned(),
+                ),
+                (false, _, false) => (
+                    format!("makes extension {name}, which no tenant may: an extension belongs to the whole database"),
+                    format!("add {name:?} to [database] extensions, and write CREATE EXTENSION IF NOT EXISTS"),
+                ),
+                (_, _, true) => (
+                    format!("drops extension {name}, which no tenant may: an extension belongs to the whole database"),
+                    "delete the statement; let an administrator drop the extension".to_owned(),
+                ),
+            };
+            faults.push(MigrationFault { file: self.file.clone(), line: Some(*line), message, hint: Some(hint) });
+        }
+        faults
+    }
+
     fn in_transaction(&self) -> Self {
         if !self.no_transaction {
             return self.clone();
@@ -175,40 +203,6 @@ impl MigrationSet {
             }
         }
         if faults.is_empty() { Ok(set) } else { Err(faults) }
-    }
-
-    /// What its files say of extensions that cannot be, given those that are made for all tenants: CREATE EXTENSION finds them,
-    /// and can make no other, since an extension is the database's.
-    #[must_use]
-    pub fn misplaced_extensions(&self, declared: &BTreeSet<String>) -> Vec<MigrationFault> {
-        let mut faults = Vec::new();
-        for file in self.iter() {
-            for Extension { name, line, if_needed, drops } in &file.extensions {
-                // It is there before any tenant, in every database.
-                let is_there = declared.contains(name) || name == "plpgsql";
-                let (message, hint) = match (is_there, if_needed, drops) {
-                    (true, true, false) | (false, true, true) => continue,
-                    (true, false, false) => (
-                        format!("makes extension {name}, which is there already"),
-                        "write CREATE EXTENSION IF NOT EXISTS, or delete the statement".to_owned(),
-                    ),
-                    (false, _, false) => (
-                        format!(
-                            "makes extension {name}, which no tenant may: an extension belongs to the whole database"
-                        ),
-                        format!("add {name:?} to [database] extensions, and write CREATE EXTENSION IF NOT EXISTS"),
-                    ),
-                    (_, _, true) => (
-                        format!(
-                            "drops extension {name}, which no tenant may: an extension belongs to the whole database"
-                        ),
-                        "delete the statement; let an administrator drop the extension".to_owned(),
-                    ),
-                };
-                faults.push(MigrationFault { file: file.file.clone(), line: Some(*line), message, hint: Some(hint) });
-            }
-        }
-        faults
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &MigrationFile> {

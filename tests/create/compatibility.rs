@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use postgres::error::SqlState;
-use tenantry::migrations::{MigrationFile, MigrationSet};
+use tenantry::migrations::MigrationFile;
 
 use crate::fleet::{BOTH, Fleet, ask};
 
@@ -113,7 +113,7 @@ fn what_the_table_says_is_refused_is_refused_offline_with_its_line() {
         for (line, head) in [(3, ""), (4, NO_TRANSACTION)] {
             let text = format!("{head}\n/* a\ncomment */ {sql};\n");
             let faults = match MigrationFile::parse("V2__next.sql", &text) {
-                Ok(file) => MigrationSet::new("h", vec![file]).unwrap().misplaced_extensions(&BTreeSet::new()),
+                Ok(file) => file.misplaced_extensions(&BTreeSet::new()),
                 Err(faults) => faults,
             };
             assert_eq!(faults.len(), 1, "{sql}: {faults:#?}");
