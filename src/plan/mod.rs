@@ -34,8 +34,10 @@ pub use extensions::unreachable as unreachable_extension;
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
 pub use registry::foreign_code;
+#[cfg(feature = "cli")]
+pub(crate) use removal::disk_short;
 pub use removal::drop_role;
-pub(crate) use removal::{disk_short, size};
+pub(crate) use removal::size;
 pub use rotation::rotation;
 pub use saved::{ReadError, Saved, Stale, digest};
 

@@ -14,6 +14,7 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
 
 /// As [`visible_lines`], with a mark on every line but the first, so that no line of a value from outside passes for one of
 /// ours, such as a false "No changes.".
+#[cfg(feature = "cli")]
 pub fn marked(text: &str) -> String {
     let mut lines = text.split('\n').map(visible);
     let mut out = lines.next().unwrap_or_default().into_owned();
@@ -45,6 +46,7 @@ pub(super) fn statement_lines(sql: &str) -> Vec<String> {
 
 /// What stands before a line that is not ours.
 pub(super) const MARK: &str = "| ";
+#[cfg(feature = "cli")]
 const MARKED: &str = "\n  | ";
 
 fn escape(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
