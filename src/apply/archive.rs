@@ -33,15 +33,8 @@ pub(super) fn wanted<'a>(job: &Job<'a>) -> Option<(&'a Subject, &'a [String])> {
 /// Before the transaction: what another session logs in as must be committed.
 pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {
     let Some((subject, roles)) = wanted(job) else { return Ok(None) };
-    let deputy = Deputy::appoint(
-        client,
-        job.apply.target,
-        job.apply.server,
-        &subject.tenant,
-        roles,
-        Errand::Dump,
-        &job.preamble,
-    );
+    let deputy =
+        Deputy::appoint(client, job.apply.target, job.apply.server, &subject.tenant, roles, Errand::Dump, &job.aside);
     deputy.map(Some).map_err(|error| job.told("archiving", &error))
 }
 

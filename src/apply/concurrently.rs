@@ -36,7 +36,7 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
     }
     let Apply { target, server, .. } = job.apply;
     let deputy =
-        Deputy::appoint(client, target, server, &job.plan.tenant, &[owner.to_owned()], Errand::Migrate, &job.preamble);
+        Deputy::appoint(client, target, server, &job.plan.tenant, &[owner.to_owned()], Errand::Migrate, &job.aside);
     let deputy = deputy.map_err(|error| job.told("running migrations outside a transaction", &error))?;
     let result = place.each(client, versions, Some(&deputy));
     fail_point!("before_deputy_is_dismissed");

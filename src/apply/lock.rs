@@ -152,6 +152,17 @@ impl Lock {
         ))
     }
 
+    /// SQL for any other session, that fails when somebody else has taken the lock since. A session that only ended, as all do
+    /// when a server crashes, keeps nobody from putting right what it left.
+    pub(super) fn check_that_nobody_took_it(&self) -> Option<String> {
+        let fence = self.fence.get()?;
+        Some(format!(
+            "DO $$BEGIN PERFORM FROM tenantry.apply_lock WHERE fence = {fence} FOR KEY SHARE; IF NOT FOUND THEN \
+             RAISE EXCEPTION USING ERRCODE = '{LOST}', MESSAGE = 'the lock of apply is lost: another apply has taken it since', \
+             HINT = 'the other one puts right what this one left'; END IF; END$$"
+        ))
+    }
+
     /// What failed because of it is remembered: nothing more is begun.
     pub(super) fn heed(&self, error: &TenantError) {
         if error.sqlstate.as_deref() == Some(LOST) {

@@ -65,7 +65,7 @@ impl Restore<'_> {
 
     fn preamble(&self) -> String {
         let begin = [self.apply.desired.limits_waits(), registry::guard::check()];
-        begin.into_iter().chain(self.apply.lock.check()).collect::<Vec<_>>().join("; ")
+        begin.into_iter().chain(self.apply.lock.check_that_nobody_took_it()).collect::<Vec<_>>().join("; ")
     }
 
     /// The SQL that takes the rights of the tenant's roles, and that gives them back; empty for a superuser.

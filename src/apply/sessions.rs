@@ -80,7 +80,7 @@ impl Asleep<'_> {
     /// Only whom the registry calls active: another apply may have removed or retained the tenant, if ours lost its lock.
     fn let_in(self, client: &mut Client, job: &Job<'_>) -> Result<bool, postgres::Error> {
         let mut transaction = client.transaction()?;
-        transaction.batch_execute(&job.preamble)?;
+        transaction.batch_execute(&job.aside)?;
         let active = "SELECT FROM tenantry.tenants WHERE tenant = $1 AND username = $2 AND state = 'active' FOR UPDATE";
         let is_active = transaction.ask_opt(active, &[&job.plan.tenant.as_str(), &self.role])?.is_some();
         if is_active {

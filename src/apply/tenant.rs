@@ -38,6 +38,9 @@ pub(super) struct Job<'a> {
     pub preamble: String,
     /// The same later in the transaction, which keeps the registry's tables locked.
     pub resumption: String,
+    /// The same for what only puts right, or goes along with, what this run does: the session that took the lock may have
+    /// ended, as long as nobody else has taken it.
+    pub aside: String,
     /// The manifest of the archive that an earlier try of this run made, and that the next one's takes the place of.
     pub archived: RefCell<Option<PathBuf>>,
 }
@@ -49,7 +52,9 @@ impl<'a> Job<'a> {
         let guard = check.as_ref().map(|_| registry::guard::check());
         let join =
             |guard| std::iter::once(waits.clone()).chain(guard).chain(check.clone()).collect::<Vec<_>>().join("; ");
-        Self { apply, plan, preamble: join(guard), resumption: join(None), archived: RefCell::default() }
+        let aside = std::iter::once(waits.clone()).chain(guard.clone()).chain(apply.lock.check_that_nobody_took_it());
+        let aside = aside.collect::<Vec<_>>().join("; ");
+        Self { apply, plan, preamble: join(guard), resumption: join(None), aside, archived: RefCell::default() }
     }
 }
 
