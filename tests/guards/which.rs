@@ -197,7 +197,8 @@ fn a_command_in_a_hint_keeps_the_callers_file_and_tenants() {
     // A tenant that a person must help has its hint in the plan.
     let secret = fleet.path(".tenantry/secrets/tenants/hi-two.json");
     let mut document: serde_json::Value = serde_json::from_slice(&fs::read(&secret).unwrap()).unwrap();
-    document["password"] = "".into();
+    let version = document["version"].as_u64().unwrap();
+    (document["password"], document["version"]) = ("".into(), (version + 1).into());
     fs::write(&secret, document.to_string()).unwrap();
     for format in ["text", "markdown", "json"] {
         let blocked = fleet.run(&["plan", "-c", "other.toml", "--format", format]).ends(0);
