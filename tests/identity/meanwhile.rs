@@ -15,7 +15,8 @@ struct Waiting {
 impl Waiting {
     fn begin(fleet: &Fleet, holding: &str) -> Self {
         let mut holder = fleet.database.client();
-        holder.batch_execute(&format!("BEGIN; {holding}")).unwrap();
+        // Apply's own lock_timeout ends a deadlock, whichever of the two would notice it first.
+        holder.batch_execute(&format!("SET deadlock_timeout = '1min'; BEGIN; {holding}")).unwrap();
         let args = [&REMOVE[..], &["--parallelism", "1"]].concat();
         let mut command = fleet.command(&args);
         let apply = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
