@@ -3,6 +3,8 @@
 
 #[path = "support/fleet.rs"]
 mod fleet;
+#[path = "remove/holds.rs"]
+mod holds;
 #[path = "support/openbao.rs"]
 mod openbao;
 #[path = "support/postgres.rs"]
@@ -142,7 +144,8 @@ fn objects_in_another_database_block_and_are_named() {
         let other = database_of(version, "other_place");
         other.execute("CREATE SCHEMA theirs AUTHORIZATION ab_one_user");
         fleet.declare("");
-        fleet.run(&REMOVE).ends(1).says(&format!("database {}", other.name)).says("2BP01").says("DROP OWNED BY");
+        fleet.run(&["plan"]).ends(0).says("1 blocked");
+        fleet.run(&REMOVE).ends(1).says(&format!("database {}", other.name)).says("DROP OWNED BY");
         // Nothing of it is gone.
         assert_eq!(fleet.ask("SELECT state FROM tenantry.tenants"), "active");
         assert_eq!(ask(&mut fleet.log_in("ab-one"), "SELECT count(*) FROM users"), "0");

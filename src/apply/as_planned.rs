@@ -1,12 +1,15 @@
 //! The schema that the plan was made for, looked at again where it counts: the question may have waited for hours.
 
+use std::collections::BTreeMap;
+
 use postgres::{GenericClient, Transaction};
 
 use super::outcome::TenantError;
 use super::tenant::{Job, connect, database_error};
 use crate::database::Ask;
 use crate::inspect;
-use crate::plan::Kind;
+use crate::model::{ident, literal};
+use crate::plan::{Kind, Step};
 
 const NAMED: &str = "SELECT n.oid, r.rolname::text AS owner FROM pg_catalog.pg_namespace n \
      JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner WHERE n.nspname = $1::text::name";
@@ -39,6 +42,32 @@ impl Job<'_> {
         }
     }
 
+    /// Before anybody is locked out or archived: what keeps a role from being dropped is what the plan saw, and takes away.
+    ///
+    /// # Errors
+    /// When somebody granted it something since.
+    pub fn nothing_more_holds_the_roles(&self, client: &mut impl GenericClient) -> Result<(), TenantError> {
+        let drops = self.plan.changes.iter().filter_map(|change| match &change.step {
+            Step::DropRole { role, holds } => Some((role, holds)),
+            _ => None,
+        });
+        let drops: BTreeMap<_, _> = drops.collect();
+        if drops.is_empty() {
+            return Ok(());
+        }
+        let schema = self.plan.seen.as_ref().map_or(&self.plan.schema, |seen| &seen.name);
+        let roles: Vec<_> = drops.keys().map(|role| ((*role).clone(), schema.clone())).collect();
+        let doing = "looking at the roles again";
+        let found = inspect::holds(client, &roles, &self.apply.server.admin.name);
+        for (role, found) in found.map_err(|error| self.told(doing, &error))? {
+            let planned = drops.get(&role);
+            if found.iter().any(|hold| planned.is_none_or(|planned| !planned.contains(hold))) {
+                return Err(changed(format!("something more names role {role:?}, and keeps it from being dropped")));
+            }
+        }
+        Ok(())
+    }
+
     /// Before COMMIT. A drop has locked what it drops: another session sees what was there until then, and from then on
     /// nobody can add to it. Whatever else was done by the schema's name was done to the planned one, if that has it still.
     ///
@@ -62,6 +91,26 @@ impl Job<'_> {
             Some(row) => Ok(row.get("owner")),
         }
     }
+}
+
+/// What to do when PostgreSQL will not drop a role though the plan took away whatever kept it (2BP01): the message names it.
+pub(super) fn given_since(role: &str) -> String {
+    format!(
+        "somebody gave it to {role} meanwhile; plan again, and apply takes it away or says who can: tenantry plan   to see it: \
+         SELECT coalesce(d.datname, current_database()), s.deptype, pg_describe_object(s.classid, s.objid, s.objsubid) \
+         FROM pg_shdepend s LEFT JOIN pg_database d ON d.oid = s.dbid WHERE s.refobjid = {}::regrole",
+        literal(&ident(role))
+    )
+}
+
+/// What to do when a drop waits for a role: a GRANT to it, a policy or an ALTER ... OWNER locks it to the end of its transaction.
+pub(super) fn who_names(role: &str) -> String {
+    format!(
+        "an open transaction names {role}, by a GRANT for instance, and nobody but that session sees it yet; whose it is: \
+         SELECT a.pid, a.usename, a.xact_start, a.query FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+         WHERE l.classid = 'pg_authid'::regclass AND l.objid = {}::regrole; apply again once it has ended",
+        literal(&ident(role))
+    )
 }
 
 fn changed(what: String) -> TenantError {

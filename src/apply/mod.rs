@@ -98,7 +98,7 @@ impl Apply<'_> {
         }
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
-        let mut outcomes = self.tenants(units(&work, &plan.together));
+        let mut outcomes = self.tenants(units(&work, &plan.together), &plan.waits);
         outcomes.extend(blocked.into_iter().map(TenantOutcome::blocked));
         outcomes.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         // Blocked tenants are in nobody's way; one that failed may still have what would be dropped.
@@ -121,9 +121,13 @@ impl Apply<'_> {
         DatabaseIdentity::new(self.server, self.target.database())
     }
 
-    fn tenants(&self, work: Vec<Unit<'_>>) -> Vec<TenantOutcome> {
+    fn tenants<'p>(
+        &self,
+        work: Vec<Unit<'p>>,
+        waits: &'p BTreeMap<TenantKey, BTreeSet<TenantKey>>,
+    ) -> Vec<TenantOutcome> {
         let workers = self.parallelism.clamp(1, work.len().max(1));
-        let pool = Pool::new(work, workers, self.max_failures);
+        let pool = Pool::new(work, workers, self.max_failures, waits);
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|| self.worker(&pool));

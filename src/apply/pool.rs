@@ -1,9 +1,10 @@
 //! The tenants that are still to be done, and the threads that do them.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::outcome::{Outcome, TenantOutcome};
+use crate::model::TenantKey;
 use crate::plan::TenantPlan;
 use crate::render::Names;
 use crate::workers::lock;
@@ -13,6 +14,10 @@ pub(super) type Unit<'p> = Vec<&'p TenantPlan>;
 
 pub(super) struct Pool<'p> {
     state: Mutex<State<'p>>,
+    /// Somebody is done, or has left.
+    moved: Condvar,
+    /// For a tenant those that are done before it.
+    waits: &'p BTreeMap<TenantKey, BTreeSet<TenantKey>>,
     /// So many with one and the same error end it; 0: never.
     max_failures: usize,
     failures: Mutex<BTreeMap<String, usize>>,
@@ -21,25 +26,54 @@ pub(super) struct Pool<'p> {
 
 struct State<'p> {
     queue: VecDeque<Unit<'p>>,
+    /// Of the units in the queue and of those that are being done.
+    pending: BTreeSet<&'p TenantKey>,
+    /// Units that are being done.
+    running: usize,
     /// Threads that have not left.
     workers: usize,
 }
 
 impl<'p> Pool<'p> {
-    pub fn new(units: Vec<Unit<'p>>, workers: usize, max_failures: usize) -> Self {
+    pub fn new(
+        units: Vec<Unit<'p>>,
+        workers: usize,
+        max_failures: usize,
+        waits: &'p BTreeMap<TenantKey, BTreeSet<TenantKey>>,
+    ) -> Self {
         let outcomes = Mutex::new(Vec::with_capacity(units.len()));
-        let state = Mutex::new(State { queue: units.into(), workers });
-        Self { state, max_failures, failures: Mutex::default(), outcomes }
+        let pending = units.iter().flatten().map(|plan| &plan.tenant).collect();
+        let state = Mutex::new(State { queue: units.into(), pending, running: 0, workers });
+        Self { state, moved: Condvar::new(), waits, max_failures, failures: Mutex::default(), outcomes }
     }
 
-    /// `None`: the thread that asked leaves.
+    /// `None`: the thread that asked leaves. Waits while all that is left waits for what is being done.
     pub fn next(&self) -> Option<Unit<'p>> {
         let mut state = lock(&self.state);
-        let next = state.queue.pop_front();
-        if next.is_none() {
-            state.workers -= 1;
+        loop {
+            let ready = state.queue.iter().position(|unit| self.is_ready(unit, &state.pending));
+            match ready {
+                Some(at) => {
+                    state.running += 1;
+                    return state.queue.remove(at);
+                }
+                None if state.queue.is_empty() => {
+                    state.workers -= 1;
+                    return None;
+                }
+                // Two rings that wait for each other: somebody must begin.
+                None if state.running == 0 => {
+                    state.running += 1;
+                    return state.queue.pop_front();
+                }
+                None => state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
         }
-        next
+    }
+
+    fn is_ready(&self, unit: &[&TenantPlan], pending: &BTreeSet<&TenantKey>) -> bool {
+        let mut waited_for = unit.iter().filter_map(|plan| self.waits.get(&plan.tenant)).flatten();
+        waited_for.all(|other| !pending.contains::<TenantKey>(other) || unit.iter().any(|plan| plan.tenant == *other))
     }
 
     /// A thread without a connection leaves the rest to the others, and this unit too, as long as there are others: what a
@@ -51,7 +85,9 @@ impl<'p> Pool<'p> {
         }
         // Each of them asks for more before it leaves.
         state.workers -= 1;
+        state.running -= 1;
         state.queue.push_front(unit);
+        self.moved.notify_all();
         Ok(())
     }
 
@@ -63,6 +99,12 @@ impl<'p> Pool<'p> {
             *lock(&self.failures).entry(same).or_default() += 1;
         }
         lock(&self.outcomes).extend(outcomes);
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        for plan in unit {
+            state.pending.remove::<TenantKey>(&plan.tenant);
+        }
+        self.moved.notify_all();
     }
 
     /// Why no more are begun, if one error was met too often.
@@ -81,9 +123,11 @@ impl<'p> Pool<'p> {
 mod tests {
     use super::*;
 
+    static NOBODY: BTreeMap<TenantKey, BTreeSet<TenantKey>> = BTreeMap::new();
+
     #[test]
     fn who_has_no_connection_leaves_unless_it_is_the_last() {
-        let pool = Pool::new(vec![Vec::new(), Vec::new()], 2, 0);
+        let pool = Pool::new(vec![Vec::new(), Vec::new()], 2, 0, &NOBODY);
         let first = pool.next().unwrap();
         let second = pool.next().unwrap();
         assert!(pool.leave_to_others(first).is_ok(), "there is another");
@@ -94,7 +138,7 @@ mod tests {
 
     #[test]
     fn who_has_nothing_left_to_do_is_nobody_to_leave_it_to() {
-        let pool = Pool::new(vec![Vec::new()], 2, 0);
+        let pool = Pool::new(vec![Vec::new()], 2, 0, &NOBODY);
         let unit = pool.next().unwrap();
         assert!(pool.next().is_none(), "the other one leaves");
         assert!(pool.leave_to_others(unit).is_err());

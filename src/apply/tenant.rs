@@ -12,7 +12,7 @@ use super::archive::{self, Archived};
 use super::commit::commit;
 use super::migrate::{Batch, Mode};
 use super::outcome::{Outcome, TenantError};
-use super::{Apply, concurrently, fence, migrate, password, pieces, secret, sessions};
+use super::{Apply, as_planned, concurrently, fence, migrate, password, pieces, secret, sessions};
 use crate::archive::Deputy;
 use crate::database::{DatabaseError, ServerError, execute_unlogged, is_retryable, session};
 use crate::error::{Error, with_causes};
@@ -227,6 +227,7 @@ impl Job<'_> {
             self.is_as_planned(client).map_err(retried)?;
             connect(self.apply).map(drop).map_err(retried)?;
         }
+        self.nothing_more_holds_the_roles(client).map_err(retried)?;
         let asleep = match self.ends_sessions_of() {
             Some(role) => {
                 self.still_holds_the_lock(client).map_err(of_database)?;
@@ -325,10 +326,12 @@ impl Job<'_> {
             doing.map_err(|error| Ended::Failed(error, Retry::No))?;
             match &change.step {
                 // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
-                Step::Sql | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } if progress.archived.is_some() => {
+                Step::Sql | Step::DropRole { .. } | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. }
+                    if progress.archived.is_some() =>
+                {
                     self.patiently(transaction, change)?
                 }
-                Step::Sql | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } => {
+                Step::Sql | Step::DropRole { .. } | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } => {
                     self.statements(transaction, change, password)?
                 }
                 Step::DropDeputy => {
@@ -420,9 +423,11 @@ impl Job<'_> {
     /// Some refusals need more words than PostgreSQL has.
     fn explained(&self, change: &Change, error: &DatabaseError) -> TenantError {
         let mut failure = database_error(&change.what, error);
-        if error.sqlstate() == Some("2BP01") && failure.hint.is_none() {
-            failure.hint =
-                Some("run DROP OWNED BY … in the databases named, or move what is there to another owner".into());
+        let Step::DropRole { role, .. } = &change.step else { return failure };
+        match error.sqlstate() {
+            Some("2BP01") if error.hint().is_none() => failure.hint = Some(as_planned::given_since(role)),
+            Some("55P03") => failure.hint = Some(as_planned::who_names(role)),
+            _ => {}
         }
         failure
     }

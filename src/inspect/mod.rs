@@ -6,6 +6,7 @@
 mod catalog;
 mod database;
 mod history;
+mod holds;
 mod made;
 mod registry;
 mod secrets;
@@ -13,6 +14,7 @@ pub(crate) mod shape;
 
 pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;
+pub(crate) use holds::holds;
 pub(crate) use made::made;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +23,7 @@ use postgres::{Client, IsolationLevel, Transaction};
 
 use crate::database::{Ask, Target};
 use crate::error::{Doing, Error};
-use crate::model::{Desired, Observed, State, Subject, TenantKey};
+use crate::model::{Access, Desired, Observed, State, Subject, TenantKey};
 use crate::plan;
 use crate::secrets::SecretStore;
 
@@ -93,6 +95,13 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
         catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
         catalog::large_objects(&mut transaction, &names.removed_roles, &mut observed.roles)?;
     }
+    if !names.dropped.is_empty() {
+        for (role, found) in holds(&mut transaction, &names.dropped, &admin)? {
+            if let Some(role) = observed.roles.get_mut(&role) {
+                role.holds = found;
+            }
+        }
+    }
     if let Some(role) = observed.roles.remove(&group) {
         observed.database.group = Some(database::group(&mut transaction, &group, role)?);
     }
@@ -144,6 +153,8 @@ struct Names {
     planned: Vec<String>,
     removed: Vec<String>,
     removed_roles: Vec<String>,
+    /// Roles that are dropped, each with the schema it has to do with: those of the removed tenants, and owners that tenants leave.
+    dropped: Vec<(String, String)>,
 }
 
 impl Names {
@@ -181,8 +192,33 @@ impl Names {
             planned: planned.into_iter().collect(),
             removed,
             removed_roles,
+            dropped: dropped(desired, observed),
         }
     }
+}
+
+/// Those that tenants share are no single tenant's to drop.
+fn dropped(desired: &Desired, observed: &Observed) -> Vec<(String, String)> {
+    let registered = || observed.registry.iter().flat_map(|registry| &registry.tenants);
+    let mut owners: BTreeMap<&str, BTreeSet<&TenantKey>> = BTreeMap::new();
+    for (key, row) in registered().filter(|(_, row)| row.state != State::Removed && row.access != Access::Owner) {
+        owners.entry(&row.owner).or_default().insert(key);
+    }
+    for tenant in desired.tenants.values().filter(|tenant| tenant.access != Access::Owner) {
+        owners.entry(&tenant.owner_role).or_default().insert(&tenant.key);
+    }
+    let mut dropped = BTreeMap::new();
+    for (key, row) in registered().filter(|(_, row)| !matches!(row.state, State::Removed | State::Retained)) {
+        let is_own = owners.get(row.owner.as_str()).is_some_and(|tenants| tenants.len() == 1);
+        let tenant = desired.tenants.get(key);
+        if tenant.is_none() {
+            dropped.insert(&row.username, &row.schema);
+        }
+        if is_own && tenant.is_none_or(|tenant| tenant.owner() != row.owner) {
+            dropped.insert(&row.owner, &row.schema);
+        }
+    }
+    dropped.into_iter().map(|(role, schema)| (role.clone(), schema.clone())).collect()
 }
 
 /// How many sessions each of these roles has right now; those without any are left out.

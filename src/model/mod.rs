@@ -4,6 +4,7 @@
 
 mod acl;
 mod desired;
+mod hold;
 mod name;
 mod observed;
 mod role;
@@ -14,6 +15,7 @@ pub mod vault;
 
 pub use acl::{Acl, AclItem, Entry, Grantee, ParseAclError};
 pub use desired::*;
+pub use hold::{Gift, Given, Hold};
 pub use name::{MAX_NAME_BYTES, NameError, TenantKey, check_role_name, check_schema_name};
 pub use observed::*;
 pub use role::{GlobalDefaultAcl, Holding, Membership, Outside, Role};

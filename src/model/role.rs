@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Acl;
+use super::{Acl, Hold};
 
 /// A row of `pg_roles` with what hangs on it.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Role {
     pub default_acls: Vec<GlobalDefaultAcl>,
     /// What it was granted, and owns, outside of the tenants' schemas.
     pub outside: Vec<Outside>,
+    /// What keeps PostgreSQL from dropping it; looked for only where that is planned.
+    pub holds: Vec<Hold>,
     /// The large objects it owns in this database; counted only where a removal is planned.
     pub large_objects: i64,
     /// What these take, estimated: large objects of a usual size.

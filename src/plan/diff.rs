@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
-use super::{DatabaseIdentity, Plan, SeenSchema, Targeting, Verb, database, limits, powers, removal, tenant};
+use super::{DatabaseIdentity, Plan, SeenSchema, Targeting, Verb, database, limits, order, powers, removal, tenant};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
@@ -187,6 +187,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     hazards.extend(others);
     hazards.extend(removal::disk_hazard(&look, &tenants));
     hazards.extend(limits::hazards(&look, &tenants));
+    let waits = order::waits(&look, &tenants);
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
     Plan {
         database: DatabaseIdentity::new(&observed.server, &observed.database.name),
@@ -196,6 +197,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         tenants,
         targeting: Targeting::new(desired, as_it_is, selects),
         together: rings.together,
+        waits,
         shape: None,
     }
 }

@@ -9,8 +9,10 @@ mod diff;
 mod document;
 mod extensions;
 mod group;
+mod holds;
 mod identity;
 mod limits;
+mod order;
 mod pieces;
 mod powers;
 mod privileges;
@@ -41,12 +43,12 @@ pub(crate) use removal::size;
 pub use rotation::rotation;
 pub use saved::{ReadError, Saved, Stale, digest};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Desired, Observed, RegisteredSecret, Server, State, Subject, Tenant, TenantKey, Unseen};
+use crate::model::{Desired, Hold, Observed, RegisteredSecret, Server, State, Subject, Tenant, TenantKey, Unseen};
 use crate::shape;
 
 /// Stands in a shown statement where the SCRAM verifier is sent.
@@ -67,6 +69,8 @@ pub struct Plan {
     pub targeting: Option<Targeting>,
     /// Tenants whose names go round: each set changes in one transaction.
     pub together: Vec<BTreeSet<TenantKey>>,
+    /// For a tenant those that are done before it, because they still name a role that it drops or renames.
+    pub waits: BTreeMap<TenantKey, BTreeSet<TenantKey>>,
     /// The shapes held against the migrations, where `--deep` asked for it. No plan mends a shape.
     pub shape: Option<shape::Report>,
 }
@@ -427,6 +431,8 @@ pub enum Step {
     /// Archives the schema with its tables locked against writes, and goes on only when the archive was read back.
     /// `roles`: those that own what is in it.
     Archive { subject: Subject, roles: Vec<String> },
+    /// Drops this role. `holds`: what the look found that keeps it from being dropped, and that goes before.
+    DropRole { role: String, holds: Vec<Hold> },
     /// Drops a deputy that was left over, and the files of the archive that it was made for.
     DropDeputy,
     /// Drops the schema's tables, so many in a transaction, before the rest of it goes with the tenant.

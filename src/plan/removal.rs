@@ -6,6 +6,7 @@ use std::path::Path;
 use super::change::objects::do_block;
 use super::change::{deputy, rights, secret};
 use super::diff::Look;
+use super::holds;
 use super::identity;
 use super::pieces::Pieces;
 use super::tenant::{Blocked, Work};
@@ -92,9 +93,11 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
                 let detail = format!("{tables}, {} in schema {}{archived}", size(schema.bytes), row.schema);
                 hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
             }
-            let pieces = Pieces::of(look, schema, dropped_roles(look, key, row));
+            let dropped = dropped_roles(look, key, row);
+            let released = holds::release(look, &dropped, &[&row.username, &row.owner])?;
+            let pieces = Pieces::of(look, schema, dropped);
             hazards.extend(pieces.hazard(&row.schema, archives && schema.is_some()));
-            Ok((drop_all(look, key, row, &pieces), hazards, Target::Removed { secret, state }))
+            Ok((drop_all(look, key, row, &pieces, released), hazards, Target::Removed { secret, state }))
         }
     }
 }
@@ -155,8 +158,9 @@ fn ending(row: &Registered) -> Change {
     Change::sql(Kind::EndSessions, format!("sessions of {}", row.username), Vec::new()).step(step)
 }
 
-/// DROP SCHEMA, DROP OWNED, DROP ROLE: DROP ROLE first fails with 2BP01 when default privileges name the role.
-fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces) -> Vec<Change> {
+/// DROP SCHEMA, DROP OWNED, DROP ROLE: DROP ROLE first fails with 2BP01 when default privileges name the role. What others
+/// gave the roles goes once there is an archive: until the end nobody else can change the privileges it is taken from.
+fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces, released: Vec<Change>) -> Vec<Change> {
     let observed = look.observed;
     let mut changes = Vec::new();
     let owner_is_own = look.owner_of_its_own(key, row).is_some();
@@ -179,6 +183,7 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces)
         Some(_) => changes.push(archive(look, key, row)),
         None => changes.extend(deputy::drop(observed, row)),
     }
+    changes.extend(released);
     changes.extend(pieces.unlink());
     if let Some(schema) = observed.schemas.get(&row.schema) {
         let mut sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
@@ -191,13 +196,12 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces)
         changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before).step(step));
     }
     if has_user {
-        let what = format!("role {}", row.username);
-        changes.push(Change::sql(Kind::DropRole, what, drop_role(&row.username)).before("LOGIN"));
+        changes.push(holds::drop(look, Kind::DropRole, &row.username, drop_role(&row.username)).before("LOGIN"));
     }
     if has_owner && owner_is_own {
         let mut sql = drop_role(&row.owner);
         sql.extend(look.forgetting_owner(&row.owner));
-        changes.push(Change::sql(Kind::DropOwner, format!("role {}", row.owner), sql).before("NOLOGIN"));
+        changes.push(holds::drop(look, Kind::DropOwner, &row.owner, sql).before("NOLOGIN"));
     } else if let (Some(give), true) = (rights.next(), has_owner && row.access != Access::Owner) {
         // A role that is dropped takes its memberships with it; a shared owner stays.
         let only_owner =
@@ -292,7 +296,7 @@ pub(super) fn owns_nothing_but(role: &str, schema: Option<&str>) -> String {
     });
     do_block(&format!(
         "SELECT pg_catalog.string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, 0), ', ') INTO o FROM pg_catalog.pg_shdepend d\n\
-         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o' AND d.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass\n\
+         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o' AND d.classid NOT IN ('pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)\n\
          AND d.dbid IN (0, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())){inside};\n\
          IF o IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = '2BP01', MESSAGE = 'the role owns more than its schema: ' || o,\n\
          HINT = 'give it to another owner first: ALTER ... OWNER TO'; END IF;",

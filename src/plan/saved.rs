@@ -166,6 +166,7 @@ impl Saved {
             tenants: self.tenants,
             targeting: self.targeting,
             together: Vec::new(),
+            waits: BTreeMap::new(),
             shape: None,
         }
     }

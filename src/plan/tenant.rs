@@ -152,7 +152,7 @@ fn converge(draft: &mut Draft<'_>) -> Result<Option<Work>, Blocked> {
     rename::locate(draft)?;
     let (password, secret_version) = secret::decide(draft)?;
     deputy::diff(draft);
-    role::diff(draft);
+    role::diff(draft)?;
     membership::diff(draft);
     schema::diff(draft);
     objects::diff(draft);

@@ -6,7 +6,7 @@ use tenantry::model::{
     SecretState, SharedSchema, State, TenantKey,
 };
 
-use crate::by_hand_roles::{alter_role, every_schema, group, membership, outside};
+use crate::by_hand_roles::{alter_role, every_schema, group, holds, membership, outside};
 use crate::support_as_applied::contents_of;
 
 /// Changes the observed state as each line says.
@@ -54,6 +54,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
             let admin = &observed.server.admin;
             observed.server.keeper = Some(Keeper { name: admin.name.clone(), superuser: admin.superuser });
         }
+        ["holds", role, rest @ ..] => holds(observed.roles.get_mut(*role)?, rest)?,
         ["outside", role, rest @ ..] => outside(observed.roles.get_mut(*role)?, rest)?,
         ["future", kind, "of", role, "in", "every", "schema", rest @ ..] => {
             every_schema(observed.roles.get_mut(*role)?, role, kind, rest)?;

@@ -1,6 +1,8 @@
 //! What somebody did by hand to roles, and to what roles hold elsewhere.
 
-use tenantry::model::{Acl, GlobalDefaultAcl, Grantee, Holding, Membership, Observed, Outside, Role};
+use tenantry::model::{
+    Acl, Gift, Given, GlobalDefaultAcl, Grantee, Hold, Holding, Membership, Observed, Outside, Role,
+};
 
 use crate::by_hand::How;
 
@@ -92,6 +94,41 @@ pub fn outside(role: &mut Role, words: &[&str]) -> Option<()> {
     };
     role.outside.push(Outside { kind: (*kind).into(), identity: (*identity).into(), schema, held });
     Some(())
+}
+
+/// `owns KIND IDENTITY`, `N owned M named in database NAME`,
+/// `(PRIVILEGES | future TABLES | policy NAME [also ROLE]) on KIND IDENTITY by GIVER [in SCHEMA] [ours]`.
+pub fn holds(role: &mut Role, words: &[&str]) -> Option<()> {
+    let hold = match words {
+        ["owns", kind, identity] => Hold::Owned { kind: (*kind).into(), identity: (*identity).into() },
+        [owned, "owned", granted, "named", "in", "database", database] => {
+            Hold::Abroad { database: (*database).into(), owned: owned.parse().ok()?, granted: granted.parse().ok()? }
+        }
+        words => Hold::Given(given(words)?),
+    };
+    role.holds.push(hold);
+    Some(())
+}
+
+fn given(words: &[&str]) -> Option<Given> {
+    let (words, ours) = match words {
+        [words @ .., "ours"] => (words, true),
+        words => (words, false),
+    };
+    let (words, schema) = match words {
+        [words @ .., "in", schema] => (words, Some((*schema).to_owned())),
+        words => (words, None),
+    };
+    let [what @ .., "on", kind, identity, "by", by] = words else { return None };
+    let gift = match what {
+        ["future", plural] => Gift::Future { plural: (*plural).into(), privileges: "SELECT".into() },
+        ["policy", name, "also", other] => Gift::Policy { name: (*name).into(), others: vec![(*other).into()] },
+        ["policy", name] => Gift::Policy { name: (*name).into(), others: Vec::new() },
+        [privileges] => Gift::Privileges(privileges.replace(',', ", ")),
+        _ => return None,
+    };
+    let (by, kind, identity) = ((*by).into(), (*kind).into(), (*identity).into());
+    Some(Given { by, kind, identity, schema, gift, ours, reaches: true })
 }
 
 /// `LETTERS to ROLE`: added to what PostgreSQL gives by itself; `LETTERS from PUBLIC`: taken from it.

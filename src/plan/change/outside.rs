@@ -79,7 +79,7 @@ fn taken(what: String, before: String, sql: Vec<String>, ours: bool, whose: &str
 }
 
 /// What GRANT calls what `pg_identify_object` calls this.
-fn grant_word(kind: &str) -> String {
+pub(in crate::plan) fn grant_word(kind: &str) -> String {
     match kind {
         "view" | "materialized view" | "foreign table" => "TABLE".into(),
         "function" | "procedure" | "aggregate" => "ROUTINE".into(),

@@ -1,22 +1,25 @@
 //! The tenant's login role and its NOLOGIN owner role: their existence, attributes and password.
 
 use crate::model::{Access, Role, ident};
-use crate::plan::removal;
-use crate::plan::tenant::Draft;
+use crate::plan::tenant::{Blocked, Draft};
 use crate::plan::{Change, ELIDED_VERIFIER, HazardKind, Kind, Sql};
+use crate::plan::{holds, removal};
 
-pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
+pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     owner(draft);
-    former_owner(draft);
+    former_owner(draft)?;
     user(draft);
+    Ok(())
 }
 
 /// The tenant's own owner role goes once it owns nothing, so that none is left behind and its name is free again.
 ///
 /// The manual's recipe ("Dropping Roles"): REASSIGN OWNED also takes what no other change names, such as operators and
 /// collations; after it DROP OWNED revokes privileges and drops nothing.
-fn former_owner(draft: &mut Draft<'_>) {
-    let Some(former) = draft.current.former_owner.clone().filter(|_| draft.drops_former_owner()) else { return };
+fn former_owner(draft: &mut Draft<'_>) -> Result<(), Blocked> {
+    let Some(former) = draft.current.former_owner.clone().filter(|_| draft.drops_former_owner()) else { return Ok(()) };
+    let released = holds::release(draft.look, std::slice::from_ref(&former), &[&former, draft.tenant.owner()])?;
+    draft.changes.extend(released);
     let (from, to) = (ident(&former), ident(draft.tenant.owner()));
     let mut sql = vec![
         removal::owns_nothing_but(&former, Some(&draft.tenant.schema)),
@@ -25,7 +28,8 @@ fn former_owner(draft: &mut Draft<'_>) {
         format!("DROP ROLE {from}"),
     ];
     sql.extend(draft.look.forgetting_owner(&former));
-    draft.changes.push(Change::sql(Kind::DropOwner, format!("role {former}"), sql).before("NOLOGIN"));
+    draft.changes.push(holds::drop(draft.look, Kind::DropOwner, &former, sql).before("NOLOGIN"));
+    Ok(())
 }
 
 fn owner(draft: &mut Draft<'_>) {
