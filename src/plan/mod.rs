@@ -24,7 +24,7 @@ mod saved;
 mod tenant;
 
 pub(crate) use change::acl::held;
-pub(crate) use change::grants::is_as_declared;
+pub(crate) use change::grants::{Letters, is_as_declared};
 pub(crate) use change::membership::words as membership_in_words;
 pub use change::migrations::fits;
 pub use change::rights::borrowed;
@@ -34,7 +34,7 @@ pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub use extensions::unreachable as unreachable_extension;
 pub(crate) use privileges::in_words;
-pub use privileges::{object_privileges, schema_privileges};
+pub use privileges::{OWNERS_ON_SCHEMA, object_privileges, owners_privileges, schema_privileges};
 pub use registry::foreign_code;
 #[cfg(feature = "cli")]
 pub(crate) use removal::disk_short;

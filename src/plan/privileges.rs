@@ -33,6 +33,22 @@ pub fn object_privileges(access: Access, kind: ObjectKind, major: i32) -> &'stat
     }
 }
 
+/// The letters, sorted, that the owner of an object holds by itself (`acldefault`).
+#[must_use]
+pub fn owners_privileges(kind: ObjectKind, major: i32) -> &'static str {
+    match kind {
+        ObjectKind::Table if major >= 17 => "Dadmrtwx",
+        ObjectKind::Table => "Dadrtwx",
+        ObjectKind::Sequence => "Urw",
+        ObjectKind::Function => "X",
+        ObjectKind::Type => "U",
+        ObjectKind::Other => "",
+    }
+}
+
+/// Those of a schema's owner.
+pub const OWNERS_ON_SCHEMA: &str = "CU";
+
 /// The letters as GRANT spells them.
 pub(super) fn spell(letters: &str) -> String {
     // In the manual's order, so that a plan reads as people write GRANTs.

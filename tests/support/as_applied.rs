@@ -6,7 +6,9 @@ use tenantry::model::{
     ObjectGroup, ObjectKind, Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry, Role, Schema,
     SecretContents, SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
 };
-use tenantry::plan::{group_role, object_privileges, owners_role, owners_want_temp, schema_privileges};
+use tenantry::plan::{
+    group_role, object_privileges, owners_privileges, owners_role, owners_want_temp, schema_privileges,
+};
 
 /// The first schema's; one is as good as another, as long as registry and catalog agree.
 const FIRST_OID: u32 = 16_400;
@@ -201,13 +203,16 @@ fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {
         examples: names.iter().map(|name| (*name).to_owned()).collect(),
     };
     let objects = [
-        object(ObjectKind::Table, owned("Dadrtwx"), 2, &["orders", "users"]),
+        object(ObjectKind::Table, owned(owners_privileges(ObjectKind::Table, major)), 2, &["orders", "users"]),
         object(ObjectKind::Sequence, owned("Urw"), 1, &["users_id_seq"]),
         object(ObjectKind::Function, owned("X").with(Grantee::Public, "X"), 1, &["touch()"]),
         object(ObjectKind::Type, owned("U").with(Grantee::Public, "U"), 1, &["status"]),
     ];
-    let history_acl =
-        if tenant.access == Access::Owner { owned("Dadrtwx") } else { owned("Dadrtwx").with(user.clone(), "r") };
+    let history_acl = if tenant.access == Access::Owner {
+        owned(owners_privileges(ObjectKind::Table, major))
+    } else {
+        owned(owners_privileges(ObjectKind::Table, major)).with(user.clone(), "r")
+    };
     let applied = |file: &tenantry::migrations::MigrationFile| Applied {
         version: file.version().into(),
         name: file.name().into(),

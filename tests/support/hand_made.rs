@@ -129,6 +129,24 @@ const KINDS: &[Kind] = &[
         &["schema {schema}: owner {other} → owner {owner}"],
     ),
     sql(
+        "the owner loses its schema",
+        Anyone,
+        "REVOKE ALL ON SCHEMA {schema} FROM {owner}",
+        &["schema {schema}: {owner}: none → {owner}: USAGE, CREATE"],
+    ),
+    sql(
+        "the owner loses its tables",
+        Anyone,
+        "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {owner}",
+        &["{owner}: none", " → ", "{owner}: SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"],
+    ),
+    sql(
+        "the owner loses its functions",
+        Anyone,
+        "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM {owner}",
+        &["{owner}: none", "{owner}: EXECUTE"],
+    ),
+    sql(
         "the schema is opened to a stranger",
         Anyone,
         "GRANT USAGE ON SCHEMA {schema} TO {stranger}",

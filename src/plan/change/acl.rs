@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Acl, Entry, Grantee, ident};
 use crate::plan::privileges::{in_words, spell};
 
-/// Who should hold what on an object, as sorted letters. The owner's own entry is its own affair.
+/// Who should hold what on an object, as sorted letters.
 #[derive(Clone, Default)]
 pub(in crate::plan) struct Expected {
     pub owner: String,
+    /// What the owner holds at least: somebody may have taken it away, and foreign keys, views and SECURITY DEFINER functions
+    /// run with the owner's rights.
+    pub owners: String,
     pub exactly: BTreeMap<Grantee, String>,
     /// No more than this; nobody else may hold anything.
     pub at_most: BTreeMap<Grantee, String>,
@@ -45,7 +48,7 @@ pub(in crate::plan) fn differences(acl: &Acl, expected: &Expected) -> Vec<Differ
     let mut grantees: BTreeSet<&Grantee> = acl.entries().map(|entry| entry.grantee).collect();
     grantees.extend(expected.exactly.keys());
     let is_owner = |grantee: &Grantee| matches!(grantee, Grantee::Role(role) if *role == expected.owner);
-    let mut differences = Vec::new();
+    let mut differences: Vec<_> = of_owner(acl, expected).into_iter().collect();
     for grantee in grantees.into_iter().filter(|grantee| !is_owner(grantee)) {
         let have = acl.letters(grantee);
         let want = match (expected.exactly.get(grantee), grantee) {
@@ -75,6 +78,20 @@ pub(in crate::plan) fn differences(acl: &Acl, expected: &Expected) -> Vec<Differ
         }
     }
     differences
+}
+
+/// What the owner lacks of its own. Nothing is ever taken from it.
+fn of_owner(acl: &Acl, expected: &Expected) -> Option<Difference> {
+    let have = acl.of(&expected.owner);
+    let lacking = without(&expected.owners, &have);
+    (!lacking.is_empty()).then(|| Difference {
+        grantee: Grantee::Role(expected.owner.clone()),
+        held: in_words(&have),
+        want: crate::plan::privileges::sorted(&format!("{have}{lacking}")),
+        have,
+        options: String::new(),
+        grantors: BTreeSet::new(),
+    })
 }
 
 /// `SELECT WITH GRANT OPTION, INSERT, granted by somebody`.
@@ -166,6 +183,7 @@ mod tests {
         let role = |name: &str| Grantee::Role(name.into());
         Expected {
             owner: "o".into(),
+            owners: String::new(),
             exactly: [(role("u"), "r".into())].into(),
             at_most: [(Grantee::Public, "r".into())].into(),
             tolerated: ["admin".into()].into(),
@@ -193,6 +211,15 @@ mod tests {
             ]
         );
         assert_eq!(sql(&["u=r/o", "admin=w*/o"]), ["REVOKE GRANT OPTION FOR UPDATE ON t FROM \"admin\" CASCADE"]);
+    }
+
+    #[test]
+    fn an_owner_is_given_back_what_it_lacks_and_keeps_what_it_has() {
+        let expected = Expected { owners: "arw".into(), ..expected() };
+        let found = differences(&Acl::parse(&["o=rD/o", "u=r/o"], "o").unwrap(), &expected);
+        let words: Vec<_> = found.iter().map(|found| (found.before(), found.after(false), found.takes())).collect();
+        assert_eq!(words, [("o: SELECT, TRUNCATE".into(), "o: SELECT, INSERT, UPDATE, TRUNCATE".into(), false)]);
+        assert_eq!(found[0].sql("t", false), ["GRANT INSERT, UPDATE ON t TO \"o\""]);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::acl::{Difference, Expected, differences};
 use super::object_grants;
-use crate::model::{Access, Acl, Column, Grantee, History, Server, Tenant, ident, qualified};
-use crate::plan::privileges::{schema_privileges, sorted};
+use crate::model::{Access, Acl, Column, Grantee, History, ObjectKind, Server, Tenant, ident, qualified};
+use crate::plan::privileges::{OWNERS_ON_SCHEMA, owners_privileges, schema_privileges, sorted};
 use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
 
@@ -34,23 +34,37 @@ fn expected_of(tenant: &Tenant, server: &Server, tenants: &str, keepers: &str) -
     }
     Expected {
         owner: tenant.owner().to_owned(),
+        owners: String::new(),
         exactly,
         at_most: BTreeMap::new(),
         tolerated: [server.admin.name.clone(), server.keeper().name.clone()].into(),
     }
 }
 
-/// Whether these privileges, and those on columns, are what a plan wants: for whoever shows them. `by_default`: what PUBLIC may have.
+/// What holds an object's privileges to what is declared, as letters.
+#[derive(Clone, Copy)]
+pub(crate) struct Letters {
+    pub tenants: &'static str,
+    /// Of a keeper that must be granted what it reads.
+    pub keepers: &'static str,
+    /// What PUBLIC may have.
+    pub by_default: &'static str,
+    /// What the owner holds by itself.
+    pub owners: &'static str,
+}
+
+/// Whether these privileges, and those on columns, are what a plan wants: for whoever shows them.
 pub(crate) fn is_as_declared(
     tenant: &Tenant,
     server: &Server,
     (acl, columns): (&Acl, &[Column]),
-    (tenants, keepers, by_default): (&str, &str, &str),
+    letters: Letters,
 ) -> bool {
-    let mut expected = expected_of(tenant, server, tenants, keepers);
-    expected.at_most.insert(Grantee::Public, by_default.to_owned());
+    let mut expected = expected_of(tenant, server, letters.tenants, letters.keepers);
+    expected.at_most.insert(Grantee::Public, letters.by_default.to_owned());
+    expected.owners = letters.owners.to_owned();
     differences(acl, &expected).is_empty()
-        && columns.iter().all(|column| on_column(column, &expected, tenants).is_empty())
+        && columns.iter().all(|column| on_column(column, &expected, letters.tenants).is_empty())
 }
 
 /// The change that mends a difference on one thing that GRANT can name; what is kept is noted.
@@ -68,7 +82,10 @@ pub(super) fn mend(draft: &mut Draft<'_>, kind: Kind, what: &str, on: &str, pref
 
 fn on_schema(draft: &mut Draft<'_>, acl: &Acl) {
     let name = &draft.tenant.schema;
-    let expected = expected(draft, schema_privileges(draft.tenant.access), "U");
+    let mut expected = expected(draft, schema_privileges(draft.tenant.access), "U");
+    if draft.current.schema.is_some() {
+        expected.owners = OWNERS_ON_SCHEMA.to_owned();
+    }
     for difference in differences(acl, &expected) {
         mend(draft, Kind::GrantSchema, &format!("schema {name}"), &format!("SCHEMA {}", ident(name)), "", &difference);
     }
@@ -81,6 +98,7 @@ fn history(draft: &mut Draft<'_>, acl: &Acl, columns: &[Column]) {
     let what = format!("history {table}");
     let on = format!("TABLE {}", qualified(&draft.tenant.schema, table));
     let mut expected = expected(draft, "r", "r");
+    expected.owners = owners_privileges(ObjectKind::Table, draft.look.observed.server.major()).to_owned();
     if draft.keeps_extras() {
         let is_known = |who: &Grantee| match who {
             Grantee::Role(role) => {
@@ -115,7 +133,7 @@ fn history(draft: &mut Draft<'_>, acl: &Acl, columns: &[Column]) {
 
 /// Privileges on a column that go beyond those on the table; within them they change nothing.
 pub(super) fn on_column(column: &Column, on_table: &Expected, tenants: &str) -> Vec<Difference> {
-    let mut expected = on_table.clone();
+    let mut expected = Expected { owners: String::new(), ..on_table.clone() };
     let exact = std::mem::take(&mut expected.exactly).into_keys();
     expected.at_most = exact.map(|who| (who, tenants.to_owned())).collect();
     differences(&column.acl, &expected)

@@ -6,7 +6,7 @@ use super::acl::{Expected, differences, quoted};
 use super::grants::{expected, on_column};
 use super::objects::do_block;
 use crate::model::{Access, Grantee, ObjectGroup, ObjectKind, Schema, ident, literal};
-use crate::plan::privileges::{in_words, object_privileges, spell};
+use crate::plan::privileges::{in_words, object_privileges, owners_privileges, spell};
 use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
 
@@ -30,6 +30,8 @@ struct Wrong {
     from: BTreeSet<Grantee>,
     /// Whose grant options go, and with them what they granted.
     options_of: BTreeSet<String>,
+    /// What the owner holds of its own, where that is not all, in words.
+    owners: BTreeSet<String>,
     /// Another role than the owner granted something on a column.
     on_columns: bool,
     noted: BTreeSet<String>,
@@ -39,6 +41,7 @@ fn one_kind(draft: &mut Draft<'_>, schema: &Schema, kind: ObjectKind) {
     let tenant = draft.tenant;
     let want = object_privileges(tenant.access, kind, draft.look.observed.server.major());
     let mut expected = expected(draft, want, "");
+    expected.owners = owners_privileges(kind, draft.look.observed.server.major()).to_owned();
     let builtin_public = match kind {
         ObjectKind::Function => "X",
         ObjectKind::Type => "U",
@@ -58,6 +61,12 @@ fn one_kind(draft: &mut Draft<'_>, schema: &Schema, kind: ObjectKind) {
         return;
     }
     let others = wrong.others.iter().cloned().collect::<Vec<_>>().join("; ");
+    let owner = &expected.owner;
+    let mut before: Vec<String> = wrong.owners.iter().map(|held| format!("{owner}: {held}")).collect();
+    let mut after = Vec::new();
+    if !wrong.owners.is_empty() {
+        after.push(format!("{owner}: {}", in_words(&expected.owners)));
+    }
     let sql = vec![grant_all(draft, kind, want, &wrong)];
     wrong.names.sort();
     let what = match wrong.names.as_slice() {
@@ -69,20 +78,25 @@ fn one_kind(draft: &mut Draft<'_>, schema: &Schema, kind: ObjectKind) {
     };
     let change = Change::sql(Kind::GrantObjects, what, sql);
     // With access "owner" the username holds everything as the owner; only the others' grants are at stake.
-    draft.changes.push(if tenant.access == Access::Owner {
-        change.before(format!("also {others}")).after("the owner only")
+    if tenant.access == Access::Owner {
+        if !others.is_empty() {
+            before.push(format!("also {others}"));
+            after.push("the owner only".to_owned());
+        }
     } else {
         let tenants = wrong.tenants.iter().cloned().collect::<Vec<_>>().join(" / ");
-        let mut before = format!("{}: {tenants}", tenant.username);
+        before.insert(0, format!("{}: {tenants}", tenant.username));
+        after.insert(0, format!("{}: {}", tenant.username, in_words(want)));
         if !others.is_empty() {
-            before.push_str(&format!("; also {others}"));
+            before.push(format!("also {others}"));
         }
-        change.before(before).after(format!("{}: {}", tenant.username, in_words(want)))
-    });
+    }
+    draft.changes.push(change.before(before.join("; ")).after(after.join("; ")));
 }
 
 fn judge(draft: &Draft<'_>, group: &ObjectGroup, expected: &Expected, want: &str, wrong: &mut Wrong) {
     let user = Grantee::Role(draft.tenant.username.clone());
+    let owner = Grantee::Role(expected.owner.clone());
     let examples = group.examples.join(", ");
     let mut found: Vec<_> =
         differences(&group.acl, expected).into_iter().map(|difference| (difference, String::new())).collect();
@@ -106,7 +120,9 @@ fn judge(draft: &Draft<'_>, group: &ObjectGroup, expected: &Expected, want: &str
             wrong.on_columns |= !place.is_empty() && !difference.grantors().is_empty();
         }
         differs = true;
-        if difference.grantee == user && place.is_empty() {
+        if difference.grantee == owner {
+            wrong.owners.insert(difference.held);
+        } else if difference.grantee == user && place.is_empty() {
             tenants = Some(difference.held);
         } else {
             wrong.others.insert(words);
@@ -141,6 +157,9 @@ fn grant_all(draft: &Draft<'_>, kind: ObjectKind, want: &str, wrong: &Wrong) -> 
     }
     if !from.is_empty() {
         body.push(execute(format!("REVOKE ALL ON {word} %s FROM %s CASCADE"), &from.join(", ")));
+    }
+    if !wrong.owners.is_empty() {
+        body.push(execute(format!("GRANT ALL ON {word} %s TO %s"), &ident(tenant.owner())));
     }
     if by_grant {
         body.push(execute(format!("GRANT {} ON {word} %s TO %s", spell(want)), &user));

@@ -7,7 +7,8 @@ use crate::model::{
     SecretState, Server, Tenant,
 };
 use crate::plan::{
-    group_role, held, is_as_declared, membership_in_words, object_privileges, owners_role, schema_privileges,
+    Letters, OWNERS_ON_SCHEMA, group_role, held, in_words, is_as_declared, membership_in_words, object_privileges,
+    owners_privileges, owners_role, schema_privileges,
 };
 use crate::render::page::Page;
 
@@ -63,16 +64,15 @@ struct Whose<'a> {
 }
 
 impl Whose<'_> {
-    /// Who holds what: in the words of the desired side where a plan sees no difference. `letters`: what the tenant is to hold,
-    /// what a keeper that reads by a grant is, and what PUBLIC may.
-    fn holders(&self, acl: &Acl, columns: &[Column], owner: &str, letters: (&str, &str, &str)) -> String {
+    /// Who holds what: in the words of the desired side where a plan sees no difference.
+    fn holders(&self, acl: &Acl, columns: &[Column], owner: &str, letters: Letters) -> String {
         match self.as_declared(acl, columns, owner, letters) {
-            Some(tenant) => declared_holders(tenant, self.server, letters.0, letters.1),
-            None => holders(acl, owner, letters.2),
+            Some(tenant) => declared_holders(tenant, self.server, letters.tenants, letters.keepers),
+            None => holders(acl, owner, letters.by_default, letters.owners),
         }
     }
 
-    fn as_declared(&self, acl: &Acl, columns: &[Column], owner: &str, letters: (&str, &str, &str)) -> Option<&Tenant> {
+    fn as_declared(&self, acl: &Acl, columns: &[Column], owner: &str, letters: Letters) -> Option<&Tenant> {
         let is_so =
             |tenant: &&Tenant| tenant.owner() == owner && is_as_declared(tenant, self.server, (acl, columns), letters);
         self.declared.filter(is_so)
@@ -84,26 +84,33 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
     page.line(0, format!("schema {}", one_line(whose.name)));
     page.line(2, format!("owner {}", one_line(&schema.owner)));
     let access = whose.declared.map_or(whose.access, |tenant| tenant.access);
-    let on_schema = (schema_privileges(access), "U", "");
+    let on_schema =
+        Letters { tenants: schema_privileges(access), keepers: "U", by_default: "", owners: OWNERS_ON_SCHEMA };
     page.line(2, format!("privileges {}", whose.holders(&schema.acl, &[], &schema.owner, on_schema)));
     for kind in ObjectKind::ALL {
         let plural = kind.plural().to_lowercase();
-        let letters = object_privileges(access, kind, whose.server.major());
+        let tenants = object_privileges(access, kind, whose.server.major());
         let mut said = false;
         for default in schema.default_acls.iter().filter(|default| default.kind == kind) {
             said |= default.role == whose.owner;
             let role = one_line(&default.role);
-            let holders = whose.holders(&default.acl, &[], &default.role, (letters, "", ""));
+            let holders = whose.holders(
+                &default.acl,
+                &[],
+                &default.role,
+                Letters { tenants, keepers: "", by_default: "", owners: "" },
+            );
             page.line(2, format!("future {plural} of {role}: {holders}"));
         }
         if !said {
             page.line(2, format!("future {plural} of {}: none", one_line(whose.owner)));
         }
-        let builtin = match kind {
+        let by_default = match kind {
             ObjectKind::Function => "X",
             ObjectKind::Type => "U",
             ObjectKind::Table | ObjectKind::Sequence | ObjectKind::Other => "",
         };
+        let owners = owners_privileges(kind, whose.server.major());
         let mut groups: BTreeMap<String, i64> = BTreeMap::new();
         let mut its = 0;
         for group in schema.objects.iter().filter(|group| group.kind == kind) {
@@ -111,7 +118,8 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
                 its += group.count;
                 continue;
             }
-            let (found, letters) = (&group.columns, (letters, "", builtin));
+            let found = &group.columns;
+            let letters = Letters { tenants, keepers: "", by_default, owners };
             let holders = whose.holders(&group.acl, found, &group.owner, letters);
             *groups.entry(format!("{}: {holders}", one_line(&group.owner))).or_default() += group.count;
             if whose.as_declared(&group.acl, found, &group.owner, letters).is_none() {
@@ -131,8 +139,10 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
         History::Unseen { .. } => page.line(2, format!("history {table}: not read, we may not")),
         History::Untrusted(why) => page.line(2, format!("history {table}: not read, {}", one_line(why))),
         History::Read { acl, columns: found, .. } => {
-            page.line(2, format!("history {table}: {}", whose.holders(acl, found, whose.owner, ("r", "r", ""))));
-            if whose.as_declared(acl, found, whose.owner, ("r", "r", "")).is_none() {
+            let owners = owners_privileges(ObjectKind::Table, whose.server.major());
+            let letters = Letters { tenants: "r", keepers: "r", by_default: "", owners };
+            page.line(2, format!("history {table}: {}", whose.holders(acl, found, whose.owner, letters)));
+            if whose.as_declared(acl, found, whose.owner, letters).is_none() {
                 columns(page, found, &table, whose.owner);
             }
         }
@@ -147,13 +157,15 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
 
 fn columns(page: &mut Page, columns: &[Column], of: &str, owner: &str) {
     for column in columns {
-        let holders = holders(&column.acl, owner, "");
+        let holders = holders(&column.acl, owner, "", "");
         page.line(2, format!("column {} of {}: {holders}", one_line(&column.name), one_line(of)));
     }
 }
 
-/// Who holds what, the owner and PostgreSQL's own default for PUBLIC left out.
-fn holders(acl: &Acl, owner: &str, builtin_public: &str) -> String {
+/// Who holds what: the owner, when it lacks one of `owners`, and PUBLIC, when it has not what PostgreSQL gives by itself.
+fn holders(acl: &Acl, owner: &str, builtin_public: &str, owners: &str) -> String {
+    let held_by_owner = acl.of(owner);
+    let lacks = owners.chars().any(|letter| !held_by_owner.contains(letter));
     let mut holders: Vec<String> = acl
         .entries()
         .filter(|entry| match entry.grantee {
@@ -162,6 +174,9 @@ fn holders(acl: &Acl, owner: &str, builtin_public: &str) -> String {
         })
         .map(|entry| format!("{}: {}", one_line(&entry.grantee.to_string()), one_line(&held(&entry))))
         .collect();
+    if lacks {
+        holders.push(format!("{}: {}", one_line(owner), in_words(&held_by_owner)));
+    }
     holders.sort();
     if holders.is_empty() { "none".into() } else { holders.join("; ") }
 }
@@ -211,7 +226,7 @@ fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool, known: &K
         page.line(2, format!("has the member {}", one_line(&membership.role)));
     }
     for default in &role.default_acls {
-        let holders = holders(&default.acl, name, &default.builtin.of_public());
+        let holders = holders(&default.acl, name, &default.builtin.of_public(), "");
         if holders != "none" {
             page.line(2, format!("future {} in every schema: {holders}", default.plural.to_lowercase()));
         }
