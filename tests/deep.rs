@@ -1,6 +1,8 @@
 //! `--deep`: passwords that do not open the database, and schemas that are not as the migrations give them.
 #![allow(clippy::unwrap_used)]
 
+#[path = "deep/attributes.rs"]
+mod attributes;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "support/postgres.rs"]

@@ -97,11 +97,21 @@ impl std::fmt::Display for Difference {
                     (Some(observed), None) if self.desired.is_none() => {
                         write!(f, "{what}: {observed}, where the migrations give nothing")
                     }
-                    _ => write!(f, "{what} is defined otherwise"),
+                    // As a trigger that was disabled is, at the end of a long definition.
+                    _ => match added(self.observed.as_deref(), self.desired.as_deref()) {
+                        Some(more) => write!(f, "{what}: also {more}"),
+                        None => write!(f, "{what} is defined otherwise"),
+                    },
                 }
             }
         }
     }
+}
+
+/// What one definition has after all that the other has, when it is short.
+fn added<'a>(observed: Option<&'a str>, desired: Option<&str>) -> Option<&'a str> {
+    let more = observed?.strip_prefix(desired?)?.strip_prefix(' ')?;
+    (more.chars().count() <= SHORT && !more.contains('\n')).then_some(more)
 }
 
 /// What differs, and the partitions there are beyond the reference's: those come and go with the data.
@@ -180,6 +190,7 @@ mod tests {
             ("table users", "index users_email_idx", 0, "CREATE INDEX …"),
             ("table orders", "", 0, ""),
             ("function f()", "", 0, "() RETURNS integer\n SELECT 1"),
+            ("table users", "rule r", 0, "CREATE RULE r\n ON DELETE"),
         ]);
         let observed = shape(&[
             ("table users", "", 0, "ROW LEVEL SECURITY"),
@@ -188,6 +199,7 @@ mod tests {
             ("table users", "column phone", 3, "text"),
             ("view v", "", 0, "SELECT 1"),
             ("function f()", "", 0, "() RETURNS integer\n SELECT 2"),
+            ("table users", "rule r", 0, "CREATE RULE r\n ON DELETE DISABLED"),
         ]);
         insta::assert_snapshot!(words(&observed, &desired).join("\n"), @r"
         function f() is defined otherwise
@@ -197,6 +209,7 @@ mod tests {
         users: column email is character varying(20), not text
         users has an extra column phone (text)
         users lacks index users_email_idx
+        users: rule r: also DISABLED
         an extra view v
         ");
         assert!(words(&desired, &desired).is_empty());

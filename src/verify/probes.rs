@@ -182,6 +182,7 @@ impl Probes<'_> {
         schemas: &[String],
     ) -> Result<(Vec<Probe>, Vec<Option<bool>>), DatabaseError> {
         self.holds_what_its_access_says(asking)?;
+        self.constraints_are_checked(asking)?;
         let others: Vec<&str> = schemas.iter().map(String::as_str).filter(|s| *s != self.tenant.schema).collect();
         self.reaches_no_other(asking, &others)?;
         self.is_no_other(asking)?;
@@ -217,6 +218,21 @@ impl Probes<'_> {
             self.checks.push(check);
         }
         self.checks.push(Check::asked("its owner has the privileges of an owner", result(&faults.owner_lacks)));
+        Ok(())
+    }
+
+    fn constraints_are_checked(&mut self, asking: &mut Transaction<'_>) -> Result<(), DatabaseError> {
+        let rows = asking.ask(include_str!("sql/unchecked.sql"), &[&self.tenant.schema])?;
+        let unchecked: Vec<String> = rows
+            .iter()
+            .map(|row| format!("{} of {}", row.get::<_, &str>("name"), row.get::<_, &str>("relation")))
+            .collect();
+        let result = if unchecked.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("somebody disabled the triggers of {}", unchecked.join(", ")))
+        };
+        self.checks.push(Check::asked("its constraints are checked", result));
         Ok(())
     }
 

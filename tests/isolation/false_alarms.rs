@@ -157,6 +157,11 @@ fn every_object_is_asked_about_and_one_of_each_kind_is_tried() {
                 "ew_own_user lacks SELECT, INSERT, UPDATE, DELETE on table users",
             ),
             (
+                "ALTER TABLE tenant_ey_one.projects DISABLE TRIGGER ALL",
+                "ALTER TABLE tenant_ey_one.projects ENABLE TRIGGER ALL",
+                "somebody disabled the triggers of projects_owner_fkey of projects",
+            ),
+            (
                 "REVOKE INSERT ON tenant_ey_one.users FROM ey_one_user",
                 "GRANT INSERT ON tenant_ey_one.users TO ey_one_user",
                 "it lacks INSERT on table users",

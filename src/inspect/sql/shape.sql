@@ -5,7 +5,7 @@
 -- A definition is spelled with the tenant's own schema in the search_path, so that no name of that schema is qualified
 -- and every tenant's reads alike. CASE, because only it promises that the path is set before the definition is spelled
 -- (manual 4.2.14). Spelling a definition evaluates none of it.
-WITH tenant AS MATERIALIZED (
+WITH RECURSIVE tenant AS MATERIALIZED (
     SELECT n.oid, n.nspname, coalesce(u.oid, 0) AS username, coalesce(o.oid, 0) AS owner,
            CASE WHEN u.oid <> o.oid AND NOT t.strict THEN u.oid ELSE 0 END AS maker,
            'pg_catalog, ' || quote_ident(n.nspname) || ', pg_temp' AS path
@@ -28,6 +28,31 @@ WITH tenant AS MATERIALIZED (
     FROM pg_proc p JOIN tenant t ON t.oid = p.pronamespace
     WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i')
+), switched (oid, enabled) AS (
+    -- Triggers of constraints that do not fire as they were made: foreign keys, deferrable keys. DISABLE TRIGGER ALL is a
+    -- superuser's. And those of partitions that do not fire as their parent's. Said of the one at the top.
+    SELECT g.tgconstraint, g.tgenabled
+    FROM relation r JOIN pg_trigger g ON g.tgrelid = r.oid
+    WHERE g.tgisinternal AND g.tgconstraint <> 0 AND g.tgenabled <> 'O'
+    UNION
+    SELECT k.conparentid, s.enabled FROM switched s JOIN pg_constraint k ON k.oid = s.oid WHERE k.conparentid <> 0
+), switched_clone (oid) AS (
+    SELECT g.tgparentid
+    FROM relation r JOIN pg_trigger g ON g.tgrelid = r.oid JOIN pg_trigger p ON p.oid = g.tgparentid
+    WHERE g.tgconstraint = 0 AND g.tgenabled <> p.tgenabled
+    UNION
+    SELECT g.tgparentid FROM switched_clone s JOIN pg_trigger g ON g.oid = s.oid WHERE g.tgparentid <> 0
+), published AS MATERIALIZED (
+    -- Publications that a table was put into, alone or with its schema (15 and later, whose catalog cannot be named before).
+    SELECT b.prrelid AS relation, 0::oid AS namespace, p.pubname
+    FROM pg_publication p JOIN pg_publication_rel b ON b.prpubid = p.oid
+    WHERE p.pubupdate OR p.pubdelete
+    UNION ALL
+    SELECT 0, n.refobjid, p.pubname
+    FROM pg_publication p
+    JOIN pg_depend d ON d.refclassid = 'pg_publication'::regclass AND d.refobjid = p.oid AND d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+    JOIN pg_depend n ON n.classid = d.classid AND n.objid = d.objid AND n.refclassid = 'pg_namespace'::regclass
+    WHERE p.pubupdate OR p.pubdelete
 ), items AS (
     SELECT r.nspname, r.kind, r.relname::text AS object, '' AS part_kind, '' AS part, 0::bigint AS position, r.own,
            r.relispartition AS is_partition,
@@ -47,6 +72,15 @@ WITH tenant AS MATERIALIZED (
                CASE WHEN c.relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END,
                CASE c.relreplident WHEN 'f' THEN 'REPLICA IDENTITY FULL' WHEN 'n' THEN CASE WHEN r.relkind IN ('r', 'p') THEN 'REPLICA IDENTITY NOTHING' END
                    WHEN 'i' THEN 'REPLICA IDENTITY USING ' || (SELECT x.indexrelid::regclass::text FROM pg_index x WHERE x.indrelid = r.oid AND x.indisreplident) END,
+               -- PostgreSQL refuses to update or delete what it publishes and cannot identify.
+               (SELECT 'WITHOUT REPLICA IDENTITY IN PUBLICATION ' || string_agg(DISTINCT quote_ident(b.pubname), ', ')
+                FROM published b
+                WHERE r.relkind = 'r' AND (b.relation = r.oid OR b.namespace = c.relnamespace)
+                  AND (c.relreplident = 'n'
+                       OR c.relreplident <> 'f' AND NOT EXISTS (
+                           SELECT FROM pg_index x WHERE x.indrelid = r.oid AND x.indisvalid
+                           AND CASE c.relreplident WHEN 'i' THEN x.indisreplident ELSE x.indisprimary END))
+                HAVING count(*) > 0),
                (SELECT concat_ws(' ', 'SERVER', quote_ident(s.srvname), 'OPTIONS (' || (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(f.ftoptions) o) || ')')
                 FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = r.oid),
                (SELECT concat_ws(' ', 'AS', format_type(q.seqtypid, NULL), 'START', q.seqstart, 'INCREMENT', q.seqincrement, 'MINVALUE', q.seqmin,
@@ -66,6 +100,10 @@ WITH tenant AS MATERIALIZED (
                CASE WHEN a.attstorage <> y.typstorage THEN 'STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
                CASE a.attcompression WHEN 'p' THEN 'COMPRESSION pglz' WHEN 'l' THEN 'COMPRESSION lz4' END,
                CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+               -- 18 and later.
+               CASE WHEN a.attnotnull AND current_setting('server_version_num')::int >= 180000 AND EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = r.oid AND k.contype = 'n'
+                                                  AND k.conkey[1] = a.attnum AND NOT k.convalidated) THEN 'NOT VALID' END,
+               'OPTIONS (' || (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attfdwoptions) o) || ')',
                CASE a.attidentity WHEN 'a' THEN 'GENERATED ALWAYS AS IDENTITY' WHEN 'd' THEN 'GENERATED BY DEFAULT AS IDENTITY' END,
                CASE a.attgenerated WHEN '' THEN 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)
                    ELSE 'GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || CASE a.attgenerated WHEN 's' THEN ') STORED' ELSE ') VIRTUAL' END END
@@ -74,11 +112,17 @@ WITH tenant AS MATERIALIZED (
     JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type y ON y.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
-    WHERE r.relkind IN ('r', 'p', 'f')
+    -- A view's column may have a default of its own.
+    WHERE r.relkind IN ('r', 'p', 'f') OR r.relkind = 'v' AND d.adbin IS NOT NULL
     UNION ALL
     -- NOT NULL is said of the column; PostgreSQL 18 gives it a constraint with a name as well.
     SELECT r.nspname, r.kind, r.relname, 'constraint', k.conname, 0, r.own, r.relispartition,
-           CASE WHEN set_config('search_path', r.path, true) IS NOT NULL THEN pg_get_constraintdef(k.oid, true) END
+           CASE WHEN set_config('search_path', r.path, true) IS NOT NULL THEN
+               concat_ws(' ', pg_get_constraintdef(k.oid, true),
+                   (SELECT string_agg(CASE s.enabled WHEN 'D' THEN 'TRIGGERS DISABLED' WHEN 'R' THEN 'TRIGGERS ENABLED REPLICA'
+                                                     ELSE 'TRIGGERS ENABLED ALWAYS' END, ' ' ORDER BY s.enabled) FROM switched s WHERE s.oid = k.oid),
+                   CASE WHEN k.contype IN ('p', 'u', 'x')
+                             AND EXISTS (SELECT FROM pg_index x WHERE x.indexrelid = k.conindid AND NOT x.indisvalid) THEN 'INVALID' END) END
     FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0
     UNION ALL
     SELECT r.nspname, r.kind, r.relname, 'index', i.relname, 0, r.own, r.relispartition,
@@ -95,7 +139,8 @@ WITH tenant AS MATERIALIZED (
     SELECT r.nspname, r.kind, r.relname, 'trigger', g.tgname, 0, r.own, r.relispartition,
            CASE WHEN set_config('search_path', r.path, true) IS NOT NULL THEN
                concat_ws(' ', pg_get_triggerdef(g.oid, true),
-                   CASE g.tgenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'ENABLED REPLICA' WHEN 'A' THEN 'ENABLED ALWAYS' END) END
+                   CASE g.tgenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'ENABLED REPLICA' WHEN 'A' THEN 'ENABLED ALWAYS' END,
+                   CASE WHEN g.oid IN (SELECT s.oid FROM switched_clone s) THEN 'OTHERWISE ON A PARTITION' END) END
     FROM relation r JOIN pg_trigger g ON g.tgrelid = r.oid AND NOT g.tgisinternal AND g.tgparentid = 0
     UNION ALL
     SELECT r.nspname, r.kind, r.relname, 'rule', w.rulename, 0, r.own, r.relispartition,
@@ -145,6 +190,8 @@ WITH tenant AS MATERIALIZED (
            CASE WHEN set_config('search_path', t.path, true) IS NOT NULL THEN CASE y.typtype
                WHEN 'e' THEN 'ENUM (' || (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = y.oid) || ')'
                WHEN 'd' THEN concat_ws(' ', 'AS', format_type(y.typbasetype, y.typtypmod),
+                   (SELECT 'COLLATE ' || y.typcollation::regcollation::text FROM pg_type b
+                    WHERE b.oid = y.typbasetype AND b.typcollation <> y.typcollation AND y.typcollation <> 0),
                    CASE WHEN y.typnotnull THEN 'NOT NULL' END, 'DEFAULT ' || pg_get_expr(y.typdefaultbin, 0),
                    (SELECT string_agg('CONSTRAINT ' || quote_ident(k.conname) || ' ' || pg_get_constraintdef(k.oid, true), ' ' ORDER BY k.conname)
                     FROM pg_constraint k WHERE k.contypid = y.oid AND k.contype = 'c'))
@@ -158,11 +205,51 @@ WITH tenant AS MATERIALIZED (
     WHERE y.typtype IN ('e', 'd', 'r', 'c') AND (c.oid IS NULL OR c.relkind = 'c')
       AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = y.oid)
     UNION ALL
+    -- By whatever type of the schema it is a cast.
+    SELECT c.nspname, 'cast',
+           CASE WHEN set_config('search_path', c.path, true) IS NOT NULL THEN
+               '(' || format_type(c.castsource, NULL) || ' AS ' || format_type(c.casttarget, NULL) || ')' END,
+           '', '', 0, c.own, false,
+           CASE WHEN set_config('search_path', c.path, true) IS NOT NULL THEN concat_ws(' ',
+               CASE c.castmethod WHEN 'f' THEN 'WITH FUNCTION ' || c.castfunc::regprocedure::text WHEN 'i' THEN 'WITH INOUT' ELSE 'WITHOUT FUNCTION' END,
+               CASE c.castcontext WHEN 'a' THEN 'AS ASSIGNMENT' WHEN 'i' THEN 'AS IMPLICIT' END) END
+    FROM (
+        SELECT nspname, path, castsource, casttarget, castfunc, castcontext, castmethod, bool_or(own) AS own
+        FROM (
+            SELECT t.nspname, t.path, c.*, y.typowner = t.maker AS own
+            FROM tenant t JOIN pg_type y ON y.typnamespace = t.oid JOIN pg_cast c ON c.castsource = y.oid
+            UNION ALL
+            SELECT t.nspname, t.path, c.*, y.typowner = t.maker
+            FROM tenant t JOIN pg_type y ON y.typnamespace = t.oid JOIN pg_cast c ON c.casttarget = y.oid
+        ) x
+        WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = x.oid)
+        GROUP BY nspname, path, oid, castsource, casttarget, castfunc, castcontext, castmethod
+    ) c
+    UNION ALL
     -- What is rare: that it is there, and of what.
     SELECT t.nspname, o.kind, o.object, '', '', 0, o.owner = t.maker, false,
            CASE WHEN set_config('search_path', t.path, true) IS NOT NULL THEN CASE o.kind
-               WHEN 'operator' THEN (SELECT concat_ws(' ', '(' || format_type(p.oprleft, NULL) || ', ' || format_type(p.oprright, NULL) || ')', 'FUNCTION', p.oprcode::regproc::text)
+               WHEN 'operator' THEN (SELECT concat_ws(' ', '(' || format_type(p.oprleft, NULL) || ', ' || format_type(p.oprright, NULL) || ')', 'FUNCTION', p.oprcode::regproc::text,
+                                                      CASE WHEN p.oprcanhash THEN 'HASHES' END, CASE WHEN p.oprcanmerge THEN 'MERGES' END)
                                      FROM pg_operator p WHERE p.oid = o.oid)
+               -- Its locale has another column in each of 14, 15 and 17.
+               WHEN 'collation' THEN (SELECT concat_ws(' ', 'PROVIDER', c.collprovider, CASE WHEN NOT c.collisdeterministic THEN 'NONDETERMINISTIC' END,
+                                             'LC_COLLATE ' || c.collcollate::text, 'LC_CTYPE ' || c.collctype::text,
+                                             'LOCALE ' || coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale'))
+                                      FROM pg_collation c WHERE c.oid = o.oid)
+               WHEN 'conversion' THEN (SELECT concat_ws(' ', CASE WHEN c.condefault THEN 'DEFAULT' END, 'FOR', pg_encoding_to_char(c.conforencoding), 'TO',
+                                              pg_encoding_to_char(c.contoencoding), 'FROM', c.conproc::regproc::text)
+                                       FROM pg_conversion c WHERE c.oid = o.oid)
+               WHEN 'operator class' THEN (SELECT concat_ws(' ', CASE WHEN c.opcdefault THEN 'DEFAULT' END, 'FOR TYPE', format_type(c.opcintype, NULL), 'USING',
+                                                  (SELECT a.amname FROM pg_am a WHERE a.oid = c.opcmethod),
+                                                  'STORAGE ' || CASE WHEN c.opckeytype <> 0 THEN format_type(c.opckeytype, NULL) END)
+                                           FROM pg_opclass c WHERE c.oid = o.oid)
+               WHEN 'text search configuration' THEN (SELECT concat_ws(' ', 'PARSER', (SELECT quote_ident(p.prsname) FROM pg_ts_parser p WHERE p.oid = c.cfgparser),
+                                                             (SELECT string_agg(m.maptokentype::text || ': ' || m.mapdict::regdictionary::text, ', ' ORDER BY m.maptokentype, m.mapseqno)
+                                                              FROM pg_ts_config_map m WHERE m.mapcfg = c.oid))
+                                                      FROM pg_ts_config c WHERE c.oid = o.oid)
+               WHEN 'text search dictionary' THEN (SELECT concat_ws(' ', 'TEMPLATE', (SELECT quote_ident(p.tmplname) FROM pg_ts_template p WHERE p.oid = c.dicttemplate), c.dictinitoption)
+                                                   FROM pg_ts_dict c WHERE c.oid = o.oid)
                ELSE '' END END
     FROM tenant t JOIN (
         SELECT 'operator' AS kind, 'pg_operator'::regclass AS class, oid, oprnamespace AS namespace, oprname::text AS object, oprowner AS owner FROM pg_operator
