@@ -336,3 +336,27 @@ fn an_owner_that_its_tenant_leaves_gives_back_what_it_was_given() {
         }
     }
 }
+
+/// Memberships, whoever granted them, what it granted with them, and a user mapping go along; an admin who is no superuser
+/// could take none of them away.
+#[test]
+fn memberships_and_user_mappings_go_along_whoever_gave_them() {
+    for version in BOTH {
+        for (admin, letter) in ADMINS {
+            let prefix = format!("ha{letter}");
+            let fleet = two(version, admin, "along", &prefix);
+            let (user, stranger) = (format!("{prefix}a_user"), format!("{prefix}_stranger"));
+            fleet.execute(&format!(
+                "CREATE ROLE {stranger}; GRANT pg_monitor TO {user} WITH ADMIN OPTION; GRANT {user} TO {stranger}; \
+                 GRANT {prefix}b_owner TO {user} WITH ADMIN OPTION; \
+                 SET ROLE {user}; GRANT pg_monitor TO {stranger}; RESET ROLE; \
+                 CREATE FOREIGN DATA WRAPPER {prefix}_w; CREATE SERVER {prefix}_s FOREIGN DATA WRAPPER {prefix}_w; \
+                 CREATE USER MAPPING FOR {user} SERVER {prefix}_s"
+            ));
+            fleet.declare(&only_b(&prefix));
+            fleet.run(&[&REMOVE[..], &["--target", &format!("{prefix}a")]].concat()).ends(0);
+            no_roles_of(&fleet, &prefix);
+            fleet.execute(&format!("DROP FOREIGN DATA WRAPPER {prefix}_w CASCADE"));
+        }
+    }
+}
