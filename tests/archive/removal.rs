@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::fleet::{BOTH, Fleet, ask};
-use crate::project::{REMOVE, assert_no_deputy, manifests, project};
+use crate::project::{REMOVE, assert_no_deputy, manifests, project, project_of_weak_admin};
 
 #[test]
 fn a_removed_tenant_is_in_its_archive_and_nowhere_else() {
@@ -185,4 +185,25 @@ fn killed_at_any_moment_one_more_apply_removes_it() {
 
 fn manifests_of(fleet: &Fleet, tenant: &str) -> usize {
     manifests(fleet).iter().filter(|(_, manifest)| manifest["tenant"] == tenant).count()
+}
+
+/// What others gave it goes after the archive is whole, and nothing is archived for a removal that is blocked by it.
+#[test]
+fn what_others_gave_it_blocks_before_the_archive_or_goes_after_it() {
+    for version in BOTH {
+        let fleet = project_of_weak_admin(version, "gv_admin");
+        fleet.declare("gv-one = {}\ngv-stays = {}");
+        fleet.applies_and_settles();
+        let mut other = fleet.log_in("gv-stays");
+        other.batch_execute("CREATE TABLE mine (); GRANT SELECT ON mine TO gv_one_user, gv_one_owner").unwrap();
+        fleet.execute("CREATE TABLE public.gv_prices (); GRANT SELECT ON public.gv_prices TO gv_one_user");
+        fleet.declare("gv-stays = {}");
+        fleet.run(&REMOVE).ends(1).says("gv_prices, given by postgres, is not ours to take away");
+        assert!(manifests(&fleet).is_empty());
+        fleet.execute("DROP TABLE public.gv_prices");
+        fleet.run(&REMOVE).ends(0).says("Archived: gv-one in ");
+        fleet.settled();
+        assert_eq!(manifests(&fleet).len(), 1);
+        assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^gv_one'"), "");
+    }
 }
