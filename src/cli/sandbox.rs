@@ -83,7 +83,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     }
     let observed = session.observe(Sizes::Removed)?;
     let verdicts = verify::verify(global, session, &observed, &[], out)?;
-    let verified = verify::report(session, &verdicts, None, out)?;
+    let verified = verify::report(session, &verdicts, None, &[], out)?;
     let (_, second) = session.plan()?;
     if out.format == Format::Text {
         out.print(&plan::rendered(&second, out))?;
