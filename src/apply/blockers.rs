@@ -37,17 +37,24 @@ struct Prepared {
     database: String,
 }
 
+/// Whoever watches must not be held up in its turn.
+const LIMITS: &str = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '10s'";
+
 /// # Errors
 /// What PostgreSQL answered.
 pub(super) fn of(client: &mut Client, backends: &[i32]) -> Result<Vec<Blocker>, DatabaseError> {
     let milliseconds = |n: i64| Duration::from_millis(n.try_into().unwrap_or_default());
     // To list all locks there are is more work than to ask for whom anybody waits.
     let waiting = "SELECT w.pid FROM pg_catalog.unnest($1::int4[]) AS w (pid) WHERE pg_catalog.cardinality(pg_catalog.pg_blocking_pids(w.pid)) > 0";
-    let waiting: Vec<i32> = client.ask(waiting, &[&backends])?.iter().map(|row| row.get(0)).collect();
+    let mut transaction = client.transaction()?;
+    transaction.batch_execute(LIMITS)?;
+    let waiting: Vec<i32> = transaction.ask(waiting, &[&backends])?.iter().map(|row| row.get(0)).collect();
     if waiting.is_empty() {
+        transaction.rollback()?;
         return Ok(Vec::new());
     }
-    let rows = client.ask(include_str!("blockers.sql"), &[&waiting])?;
+    let rows = transaction.ask(include_str!("blockers.sql"), &[&waiting])?;
+    transaction.rollback()?;
     let blockers = rows.iter().map(|row| Blocker {
         waits: row.get("waits"),
         waited: milliseconds(row.get("waited")),
@@ -133,19 +140,20 @@ pub(super) fn words(blockers: &[Blocker]) -> String {
 
 /// The error of a wait that was too long, with who was waited for.
 ///
-/// `blind`: why that could not be asked.
-pub(super) fn name_in(error: &mut TenantError, blockers: &[Blocker], blind: Option<String>) {
+/// `blind`: why that could not be asked. Whether there was anything to add.
+pub(super) fn name_in(error: &mut TenantError, blockers: &[Blocker], blind: Option<String>) -> bool {
     if error.sqlstate.as_deref() != Some("55P03") {
-        return;
+        return false;
     }
     let Some(first) = blockers.first() else {
-        if let Some(why) = blind {
+        if let Some(why) = &blind {
             error.message = format!("{}; who holds it could not be asked: {why}", error.message);
         }
-        return;
+        return blind.is_some();
     };
     error.message = format!("{}; blocked by {}", error.message, words(blockers));
     error.hint = Some(first.remedy());
+    true
 }
 
 /// Whether it was a tenant's session, in the way still, and is ended now.
@@ -168,7 +176,7 @@ pub(super) fn end(client: &mut Client, blocker: &Blocker, version: i32) -> Resul
 /// Rolled back: what it takes is only for this.
 fn terminate(client: &mut Client, blocker: &Blocker, take: &str) -> Result<bool, DatabaseError> {
     let mut transaction = client.transaction()?;
-    transaction.batch_execute(&format!("SET LOCAL lock_timeout = '1s'{take}"))?;
+    transaction.batch_execute(&format!("{LIMITS}{take}"))?;
     let row = transaction.ask_opt(include_str!("end_blocker.sql"), &[&blocker.pid, &blocker.waits])?;
     transaction.rollback()?;
     Ok(row.is_some_and(|row| row.get("ended")))

@@ -45,14 +45,12 @@ pub use underway::Underway;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::Instant;
 
 use postgres::Client;
 
 use self::pool::{Pool, Unit};
 use self::underway::Met;
-use self::watch::Watch;
 use crate::database::Target;
 use crate::error::{Error, with_causes};
 use crate::model::{Desired, Server, TenantKey};
@@ -134,15 +132,12 @@ impl Apply<'_> {
     fn tenants(&self, client: &mut Client, work: Vec<Unit<'_>>) -> Vec<TenantOutcome> {
         let workers = self.parallelism.clamp(1, work.len().max(1));
         let pool = Pool::new(work, workers, self.max_failures);
-        std::thread::scope(|watching| {
-            let (working, over) = mpsc::channel();
-            watching.spawn(move || Watch::new(self, client).until(&over));
+        watch::meanwhile(self, client, || {
             std::thread::scope(|scope| {
                 for _ in 0..workers {
                     scope.spawn(|| self.worker(&pool));
                 }
             });
-            drop::<mpsc::Sender<()>>(working);
         });
         pool.outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

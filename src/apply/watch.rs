@@ -3,10 +3,11 @@
 //! Any role may hold locks on what it has no rights to: a statement that is refused keeps, until its transaction ends, those that
 //! it took before it was. So a tenant can hold up the migration or the removal of another.
 //!
-//! Watched from the session that holds the lock of apply, which has nothing to do meanwhile: it takes no connection.
+//! Watched from the session that holds the lock of apply, which has nothing to do meanwhile, so that it takes no connection; while
+//! that one changes what tenants share, from one more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -14,6 +15,7 @@ use postgres::Client;
 use super::Apply;
 use super::blockers::{self, Blocker};
 use super::concurrently::LONGEST_WAIT;
+use super::tenant::connect;
 use super::underway::Backend;
 use crate::database::DatabaseError;
 use crate::error::with_causes;
@@ -28,7 +30,42 @@ const SOONEST: Duration = Duration::from_millis(20);
 /// Who goes on blocking is named again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-pub(super) struct Watch<'a> {
+/// Does it, and watches meanwhile on this session, which has nothing else to do.
+pub(super) fn meanwhile<T>(apply: &Apply<'_>, client: &mut Client, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (working, over) = mpsc::channel::<()>();
+        scope.spawn(move || Watch::new(apply, client).until(&over));
+        let done = work();
+        drop(working);
+        done
+    })
+}
+
+/// The same where that session is at work itself: on one more, once it takes longer than a moment. Where none is to be had,
+/// nobody watches.
+pub(super) fn elsewhere<T>(apply: &Apply<'_>, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (working, over) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            if over.recv_timeout(soon(apply)) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            match connect(apply) {
+                Ok(mut client) => Watch::new(apply, &mut client).until(&over),
+                Err(error) => apply.underway.sees_nobody(&error.message),
+            }
+        });
+        let done = work();
+        drop(working);
+        done
+    })
+}
+
+fn soon(apply: &Apply<'_>) -> Duration {
+    (apply.desired.lock_timeout / 4).clamp(SOONEST, SOON)
+}
+
+struct Watch<'a> {
     apply: &'a Apply<'a>,
     client: &'a mut Client,
     /// How long one waits before it is looked at, and between two looks.
@@ -41,14 +78,14 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub fn new(apply: &'a Apply<'a>, client: &'a mut Client) -> Self {
-        let soon = (apply.desired.lock_timeout / 4).clamp(SOONEST, SOON);
+    fn new(apply: &'a Apply<'a>, client: &'a mut Client) -> Self {
+        let soon = soon(apply);
         apply.underway.is_watched(true);
         Self { apply, client, soon, told: BTreeMap::new(), ended: BTreeMap::new(), refused: BTreeSet::new() }
     }
 
     /// Until the other end of the channel is dropped.
-    pub fn until(mut self, over: &Receiver<()>) {
+    fn until(mut self, over: &Receiver<()>) {
         while matches!(over.recv_timeout(self.soon), Err(RecvTimeoutError::Timeout)) {
             let Err(error) = self.look() else { continue };
             self.apply.underway.sees_nobody(&error.to_string());
