@@ -167,8 +167,9 @@ impl Underway {
         self.watched.load(Ordering::Relaxed)
     }
 
-    pub(super) fn sees_nobody(&self, why: &str) {
-        *lock(&self.blind) = Some(why.to_owned());
+    /// Why it cannot be asked who blocks; `None`: it can.
+    pub(super) fn sees_nobody(&self, why: Option<String>) {
+        *lock(&self.blind) = why;
     }
 
     pub(super) fn why_nobody_was_seen(&self) -> Option<String> {

@@ -52,7 +52,7 @@ pub(super) fn elsewhere<T>(apply: &Apply<'_>, work: impl FnOnce() -> T) -> T {
             }
             match connect(apply) {
                 Ok(mut client) => Watch::new(apply, &mut client).until(&over),
-                Err(error) => apply.underway.sees_nobody(&error.message),
+                Err(error) => apply.underway.sees_nobody(Some(error.message)),
             }
         });
         let done = work();
@@ -87,8 +87,8 @@ impl<'a> Watch<'a> {
     /// Until the other end of the channel is dropped.
     fn until(mut self, over: &Receiver<()>) {
         while matches!(over.recv_timeout(self.soon), Err(RecvTimeoutError::Timeout)) {
-            let Err(error) = self.look() else { continue };
-            self.apply.underway.sees_nobody(&error.to_string());
+            let result = self.look();
+            self.apply.underway.sees_nobody(result.err().map(|error| error.to_string()));
             if self.client.is_closed() {
                 break;
             }
