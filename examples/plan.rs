@@ -55,6 +55,8 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
             recorded: &Recorded::default(),
             underway: &Underway::new(),
             max_failures: 3,
+            end_blockers: false,
+            said: &|_, _| {},
             progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),
         }
         .run(&mut client, &plan)?;

@@ -12,6 +12,8 @@ mod attack;
 mod commit;
 #[path = "hostile/history.rs"]
 mod history;
+#[path = "hostile/locks.rs"]
+mod locks;
 #[path = "hostile/matrix.rs"]
 mod matrix;
 #[path = "hostile/migration.rs"]

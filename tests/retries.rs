@@ -120,3 +120,24 @@ fn what_tenants_share_is_tried_again_too() {
         holder.join().unwrap();
     }
 }
+
+/// The same without an end, by an administrator: who it is is said, and nobody is ended.
+#[test]
+fn who_keeps_what_tenants_share_from_being_changed_is_named() {
+    for (version, name) in BOTH.into_iter().zip(["sn15", "sn18"]) {
+        let mut fleet = Fleet::usual(version, name);
+        fleet.head.push_str("[migrations]\nlock_timeout = \"400ms\"\nend_blockers = true\n");
+        fleet.head.insert_str(0, &format!("[database]\nshared_schemas = [\"{name}_lookup\"]\n"));
+        fleet.declare(&format!("{name}-one = {{}}"));
+        fleet.applies_and_settles();
+        fleet.execute(&format!("REVOKE ALL ON SCHEMA {name}_lookup FROM tenantry_{}_tenants", fleet.database.name));
+        let mut holder = fleet.database.client();
+        holder.batch_execute(&format!("BEGIN; GRANT USAGE ON SCHEMA {name}_lookup TO postgres")).unwrap();
+        let pid = fleet::ask(&mut holder, "SELECT pg_backend_pid()");
+        let who = format!("blocked by PID {pid}, role postgres");
+        let run = fleet.try_apply().ends(1).says("55P03").says("what tenants share: waiting").says(&who);
+        assert!(run.stderr.contains("whose transaction must end first"), "{run:?}");
+        holder.batch_execute("COMMIT").expect("it was not ended");
+        fleet.applies_and_settles();
+    }
+}

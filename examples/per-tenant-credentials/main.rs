@@ -49,6 +49,8 @@ pub fn run() -> Result<String, Box<dyn Error>> {
         recorded: &Recorded::default(),
         underway: &Underway::new(),
         max_failures: 3,
+        end_blockers: false,
+        said: &|_, _| {},
         progress: &|_outcome| {},
     }
     .run(&mut client, &plan)?;

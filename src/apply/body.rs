@@ -176,7 +176,8 @@ mod tests {
 
     fn body() -> Body {
         let block = "DO $dt1$\nBEGIN\nEXECUTE $st1$one$st1$;\nEXECUTE $st1$two 7\nlines$st1$;\nEND $dt1$";
-        let statement = |sql: &str, line| Some(Statement { sql: sql.into(), line, detach: None });
+        let statement =
+            |sql: &str, line| Some(Statement { sql: sql.into(), line, detach: None, waits_for_transactions: false });
         let origin = |line, statement| Origin { line, file: Some("V2__x.sql".into()), statement };
         Body {
             text: String::new(),

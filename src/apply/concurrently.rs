@@ -1,11 +1,13 @@
 //! Migrations that cannot run in the tenant's transaction: after COMMIT, recorded when they succeeded. Either in no
 //! transaction at all (`-- tenantry: no-transaction`), or in one of their own, after an enum's new label.
 
+use std::time::Duration;
+
 use postgres::Client;
 
 use super::migrate::{self, Batch, Mode};
 use super::outcome::TenantError;
-use super::tenant::{ATTEMPTS, Job, back_off, database_error, is_worth_another_try};
+use super::tenant::{ATTEMPTS, Job, MY_BACKEND, back_off, database_error, is_worth_another_try};
 use super::{Apply, fence, sessions};
 use crate::archive::{Deputy, Errand};
 use crate::database::Ask;
@@ -13,6 +15,10 @@ use crate::error::with_causes;
 use crate::migrations::{Begins, MigrationFile, MigrationSet, Transaction};
 use crate::model::{ident, qualified};
 use crate::plan::Step;
+
+/// How long CREATE INDEX CONCURRENTLY and the like wait for transactions that began before them, while nobody waits behind
+/// them. Who is waited for is named; an interrupt ends it.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// The versions that run in the tenant's transaction, and those that do not.
 pub(super) fn split(set: &MigrationSet, versions: &[i32], major: i32) -> (Vec<i32>, Vec<i32>) {
@@ -83,8 +89,7 @@ impl Place<'_> {
     fn transact(&self, client: &mut Client, versions: &[i32], mode: Mode) -> Result<(), TenantError> {
         let Self { job, schema, owner } = *self;
         let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
-        let mut transaction = client.transaction().map_err(failed)?;
-        transaction.batch_execute(&job.preamble).map_err(failed)?;
+        let mut transaction = job.begin(client).map_err(failed)?;
         // An admin who is no superuser took the owner's rights for the first transaction only.
         let (take, give) = job.borrowed();
         transaction.batch_execute(&take).map_err(failed)?;
@@ -108,21 +113,47 @@ impl Place<'_> {
             .map_err(|error| TenantError::new(format!("{}: {}", file.file, with_causes(&error))))?;
         // What an interrupt cancels.
         job.apply.underway.session(job.plan.tenant.as_str(), &session, &deputy.login);
-        let begin = format!("{}; SET ROLE {}", job.apply.desired.limits_waits_of_a_session(), ident(owner));
-        session.batch_execute(&begin).map_err(failed)?;
-        drop_invalid(&mut session, schema, file).map_err(failed)?;
+        let tenant = job.plan.tenant.as_str();
+        let pid = session.ask_one(MY_BACKEND, &[]).map_err(failed)?.get(0);
+        job.apply.underway.backend(tenant, pid);
+        session.batch_execute(&format!("SET ROLE {}", ident(owner))).map_err(failed)?;
+        self.limits_waits(&mut session, true).map_err(failed)?;
+        drop_invalid(&mut session, schema, file)
+            .map_err(|error| self.told(database_error(&file.file, &error.into())))?;
         let path = format!("SET search_path = {}", job.apply.desired.search_path(schema));
         session.batch_execute(&path).map_err(failed)?;
         fail_point!("in_late_migration");
         file.statements.iter().try_for_each(|statement| {
-            super::detach::run(&mut session, statement).map_err(|error| {
+            let limited = self.limits_waits(&mut session, statement.waits_for_transactions);
+            limited.and_then(|()| super::detach::run(&mut session, statement)).map_err(|error| {
                 let place = format!("{}:{}", file.file, statement.line);
-                let mut failure = database_error(&place, &error.into());
+                let mut failure = self.told(database_error(&place, &error.into()));
                 let hint = "the tenant is applied up to this migration; apply again tries it again";
                 failure.hint.get_or_insert_with(|| hint.into());
                 failure
             })
         })
+    }
+
+    /// lock_timeout is for every wait of a statement's, and what is done CONCURRENTLY waits for transactions too, behind which
+    /// nobody queues: for those it may take longer. Then whoever watches ends a wait for a lock that lasts longer than
+    /// the configured lock_timeout; where nobody does, that is for all.
+    fn limits_waits(&self, session: &mut Client, for_transactions: bool) -> Result<(), postgres::Error> {
+        let Apply { underway, desired, .. } = self.job.apply;
+        let patient = for_transactions && underway.has_a_watch();
+        let limit = if patient { LONGEST_WAIT.max(desired.lock_timeout) } else { desired.lock_timeout };
+        session.batch_execute(&format!("SET lock_timeout = '{}ms'", limit.as_millis()))?;
+        underway.patient(self.job.plan.tenant.as_str(), patient);
+        Ok(())
+    }
+
+    /// What was cancelled for a lock is told as if lock_timeout had done it.
+    fn told(&self, error: TenantError) -> TenantError {
+        let cancelled = error.sqlstate.as_deref() == Some("57014");
+        if cancelled && self.job.apply.underway.gave_up(self.job.plan.tenant.as_str()) {
+            return TenantError { sqlstate: Some("55P03".to_owned()), ..error };
+        }
+        error
     }
 }
 

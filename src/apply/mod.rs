@@ -4,6 +4,7 @@
 
 mod archive;
 mod as_planned;
+mod blockers;
 mod body;
 mod commit;
 mod concurrently;
@@ -27,6 +28,7 @@ mod sessions;
 mod shared;
 mod tenant;
 mod underway;
+mod watch;
 
 pub(crate) use fence::take_back;
 pub use groundwork::check_server;
@@ -48,6 +50,7 @@ use std::time::Instant;
 use postgres::Client;
 
 use self::pool::{Pool, Unit};
+use self::underway::Met;
 use crate::database::Target;
 use crate::error::{Error, with_causes};
 use crate::model::{Desired, Server, TenantKey};
@@ -79,6 +82,10 @@ pub struct Apply<'a> {
     pub underway: &'a Underway,
     /// So many tenants that fail with one and the same error stop the rest; 0: none do.
     pub max_failures: usize,
+    /// Sessions of tenants that keep ours from a lock are ended.
+    pub end_blockers: bool,
+    /// Called with the tenant when there is something to say of it before it ends.
+    pub said: &'a (dyn Fn(&str, &str) + Sync),
     /// Called as each tenant ends, from the thread that carried it out.
     pub progress: &'a (dyn Fn(&TenantOutcome) + Sync),
 }
@@ -98,7 +105,7 @@ impl Apply<'_> {
         }
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
-        let mut outcomes = self.tenants(units(&work, &plan.together), &plan.waits);
+        let mut outcomes = self.tenants(client, units(&work, &plan.together), &plan.waits);
         outcomes.extend(blocked.into_iter().map(TenantOutcome::blocked));
         outcomes.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         // Blocked tenants are in nobody's way; one that failed may still have what would be dropped.
@@ -121,17 +128,21 @@ impl Apply<'_> {
         DatabaseIdentity::new(self.server, self.target.database())
     }
 
+    /// `client` holds the lock, and watches meanwhile.
     fn tenants<'p>(
         &self,
+        client: &mut Client,
         work: Vec<Unit<'p>>,
         waits: &'p BTreeMap<TenantKey, BTreeSet<TenantKey>>,
     ) -> Vec<TenantOutcome> {
         let workers = self.parallelism.clamp(1, work.len().max(1));
         let pool = Pool::new(work, workers, self.max_failures, waits);
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| self.worker(&pool));
-            }
+        watch::meanwhile(self, client, || {
+            std::thread::scope(|scope| {
+                for _ in 0..workers {
+                    scope.spawn(|| self.worker(&pool));
+                }
+            });
         });
         pool.outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -142,7 +153,7 @@ impl Apply<'_> {
         while let Some(unit) = pool.next() {
             if let Some(why) = self.is_over(pool) {
                 let outcomes = unit.iter().map(|plan| TenantOutcome::skipped(plan, &why)).collect();
-                self.tell(pool, &unit, outcomes);
+                self.tell(pool, outcomes);
                 continue;
             }
             // Where there is no room for one more connection, the old one goes on.
@@ -170,9 +181,10 @@ impl Apply<'_> {
     fn one<'p>(&self, pool: &Pool<'p>, session: &mut Option<Client>, mut unit: Unit<'p>) -> bool {
         let mut attempt = 0;
         loop {
-            let (outcomes, wants_session) = self.unit(session, &unit);
+            let (outcomes, met, wants_session) = self.unit(session, &unit);
             if !wants_session || attempt == tenant::ATTEMPTS {
-                self.tell(pool, &unit, outcomes);
+                pool.counts(&unit, &outcomes);
+                self.tell(pool, self.with_whom_it_met(outcomes, &met));
                 return true;
             }
             match pool.leave_to_others(unit) {
@@ -196,13 +208,24 @@ impl Apply<'_> {
         pool.is_over()
     }
 
-    fn tell(&self, pool: &Pool<'_>, unit: &[&TenantPlan], outcomes: Vec<TenantOutcome>) {
+    fn tell(&self, pool: &Pool<'_>, outcomes: Vec<TenantOutcome>) {
         outcomes.iter().for_each(|outcome| (self.progress)(outcome));
-        pool.has_ended(unit, outcomes);
+        pool.has_ended(outcomes);
     }
 
-    /// One tenant, or those of a ring; and whether it was rolled back for want of a session.
-    fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> (Vec<TenantOutcome>, bool) {
+    /// Whom a tenant met is its own: failures of one kind are counted without it.
+    fn with_whom_it_met(&self, mut outcomes: Vec<TenantOutcome>, met: &Met) -> Vec<TenantOutcome> {
+        for outcome in &mut outcomes {
+            outcome.ended_sessions.clone_from(&met.ended);
+            if let Some(error) = &mut outcome.error {
+                blockers::name_in(error, &met.blockers, self.underway.why_nobody_was_seen());
+            }
+        }
+        outcomes
+    }
+
+    /// One tenant, or those of a ring; whom it met, and whether it was rolled back for want of a session.
+    fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> (Vec<TenantOutcome>, Met, bool) {
         plans.iter().for_each(|plan| self.underway.begins(plan.tenant.as_str(), plan.verb.as_str()));
         let start = Instant::now();
         let result = self.carry_out(session, plans);
@@ -211,12 +234,17 @@ impl Apply<'_> {
             matches!(&result, Err((Outcome::Failed, error)) if error.sqlstate.as_deref() == Some("53300"));
         let mut outcomes: Vec<_> =
             plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect();
-        plans.iter().for_each(|plan| self.underway.ends(plan.tenant.as_str()));
+        let mut met = Met::default();
+        for plan in plans {
+            let Met { blockers, ended } = self.underway.ends_with(plan.tenant.as_str());
+            met.blockers.extend(blockers);
+            met.ended.extend(ended);
+        }
         for error in outcomes.iter_mut().filter_map(|outcome| outcome.error.as_mut()) {
             self.lock.heed(error);
             self.underway.explain(error);
         }
-        (outcomes, wants_session)
+        (outcomes, met, wants_session)
     }
 
     fn carry_out(

@@ -59,6 +59,9 @@ pub struct TenantOutcome {
     /// The manifest of the archive that was made before the tenant was dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive: Option<PathBuf>,
+    /// Sessions of tenants that kept this one from a lock, and were ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ended_sessions: Vec<String>,
     #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
     #[schemars(with = "u64")]
     pub duration: Duration,
@@ -75,7 +78,8 @@ impl TenantOutcome {
             Ok(Done { archive, left: Some(error) }) => (Outcome::Failed, Some(error), archive),
             Err((outcome, error)) => (outcome, Some(error), None),
         };
-        Self { tenant: plan.tenant.clone(), verb: plan.verb, outcome, error, archive, duration }
+        let (tenant, verb) = (plan.tenant.clone(), plan.verb);
+        Self { tenant, verb, outcome, error, archive, ended_sessions: Vec::new(), duration }
     }
 
     /// A tenant whose plan says that a person must act first.
@@ -89,6 +93,7 @@ impl TenantOutcome {
             outcome: Outcome::Skipped,
             error: Some(error),
             archive: None,
+            ended_sessions: Vec::new(),
             duration: Duration::ZERO,
         }
     }
@@ -100,6 +105,7 @@ impl TenantOutcome {
             outcome: Outcome::Skipped,
             error: Some(TenantError::new(why)),
             archive: None,
+            ended_sessions: Vec::new(),
             duration: Duration::ZERO,
         }
     }

@@ -67,8 +67,7 @@ fn begin(
 ) -> Result<(), TenantError> {
     let failed = |error: postgres::Error| database_error("before the first tables are dropped", &error.into());
     let (take, give) = job.borrowed();
-    let mut transaction = client.transaction().map_err(failed)?;
-    transaction.batch_execute(&job.preamble).map_err(failed)?;
+    let mut transaction = job.begin(client).map_err(failed)?;
     job.is_still_to_go(&mut transaction, progress).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
     if let (Some((subject, _)), Some(deputy)) = (archive::wanted(job), deputy) {
@@ -93,8 +92,7 @@ fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress)
     let doing = format!("dropping {} in pieces", change.what);
     let failed = |error: postgres::Error| database_error(&doing, &error.into());
     let (take, give) = job.borrowed();
-    let mut transaction = client.transaction().map_err(failed)?;
-    transaction.batch_execute(&job.preamble).map_err(failed)?;
+    let mut transaction = job.begin(client).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
     let more = match &change.step {
         Step::UnlinkInPieces { roles, at_once } => unlink(&mut transaction, roles, *at_once).map_err(failed)?,

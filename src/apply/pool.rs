@@ -91,13 +91,17 @@ impl<'p> Pool<'p> {
         Ok(())
     }
 
-    pub fn has_ended(&self, unit: &[&TenantPlan], outcomes: Vec<TenantOutcome>) {
+    /// Failures with one and the same error end it.
+    pub fn counts(&self, unit: &[&TenantPlan], outcomes: &[TenantOutcome]) {
         let failed = outcomes.iter().find(|outcome| outcome.outcome == Outcome::Failed);
         if let (Some(error), [first, ..]) = (failed.and_then(|outcome| outcome.error.as_ref()), unit) {
             // The same once each tenant's own names are placeholders; a migration's message begins with its file and line.
             let same = format!("{:?} {}", error.sqlstate, Names::of(first).hide(&error.message));
             *lock(&self.failures).entry(same).or_default() += 1;
         }
+    }
+
+    pub fn has_ended(&self, outcomes: Vec<TenantOutcome>) {
         lock(&self.outcomes).extend(outcomes);
         let mut state = lock(&self.state);
         state.running -= 1;

@@ -38,8 +38,7 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
         work.push((job, tenant, secret::resolve(job.apply, tenant, from).map_err(rolled_back)?));
     }
     fail_point!("before_begin");
-    let mut transaction = client.transaction().map_err(of_database)?;
-    transaction.batch_execute(&first.preamble).map_err(of_database)?;
+    let mut transaction = first.begin(client).map_err(of_database)?;
     for job in jobs {
         job.is_as_planned(&mut transaction).map_err(retried)?;
     }

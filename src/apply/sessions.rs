@@ -49,7 +49,14 @@ pub(super) fn lock_out<'a>(
     let Some(row) = row else { return Ok(None) };
     let asleep = Asleep { role, was_before: !row.get::<_, bool>(0) };
     if !asleep.was_before {
-        client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(role)))?;
+        match no_login(client, job, role) {
+            // One of its own transactions has changed the role: a password, say. It is to end anyway.
+            Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => {
+                end_with_rights(client, role, &job.borrowed().0)?;
+                no_login(client, job, role)?;
+            }
+            other => other?,
+        }
     }
     fail_point!("after_locked_out");
     let ended = end_with_rights(client, role, &job.borrowed().0);
@@ -58,6 +65,12 @@ pub(super) fn lock_out<'a>(
         drop(asleep.let_in(client, job));
     }
     ended.map(|()| Some(asleep))
+}
+
+fn no_login(client: &mut Client, job: &Job<'_>, role: &str) -> Result<(), postgres::Error> {
+    let mut transaction = job.begin(client)?;
+    transaction.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(role)))?;
+    transaction.commit()
 }
 
 impl Asleep<'_> {

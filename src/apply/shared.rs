@@ -2,10 +2,12 @@
 
 use postgres::{Client, Transaction};
 
-use super::Apply;
-use super::tenant::{ATTEMPTS, back_off};
-use crate::database::DatabaseError;
-use crate::error::{Doing, Error};
+use super::outcome::TenantError;
+use super::tenant::{ATTEMPTS, MY_BACKEND, back_off};
+use super::underway::Met;
+use super::{Apply, blockers, watch};
+use crate::database::{Ask, DatabaseError};
+use crate::error::{Doing, Error, with_causes};
 use crate::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
 use crate::registry;
 
@@ -13,15 +15,25 @@ use crate::registry;
 const WHAT: &str = "what tenants share";
 
 pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
-    let result = each(client, apply, plan, stage);
-    apply.underway.ends(WHAT);
-    result?;
+    let result = watch::elsewhere(apply, || each(client, apply, plan, stage));
+    let met = apply.underway.ends_with(WHAT);
+    result.map_err(|error| with_whom_it_met(apply, error, &met))?;
     if stage == Stage::Before {
         // Committed before the tenants that leave them are: a run that is cut off in between leaves no role for good.
         let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
         registry::leave_owners(client, &late.collect::<Vec<_>>())?;
     }
     Ok(())
+}
+
+fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Error {
+    let Error::Database { source, .. } = &error else { return error };
+    let sqlstate = source.sqlstate().map(str::to_owned);
+    let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
+    if blockers::name_in(&mut failure, &met.blockers, apply.underway.why_nobody_was_seen()) {
+        return Error::Refused { message: failure.message, hint: failure.hint };
+    }
+    error
 }
 
 fn each(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
@@ -35,6 +47,8 @@ fn each(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Re
         }
         apply.underway.begins(WHAT, doing);
         apply.underway.session(WHAT, client, apply.target);
+        let number = client.ask_one(MY_BACKEND, &[]).doing(doing)?.get(0);
+        apply.underway.backend(WHAT, number);
         let mut attempt = 0;
         loop {
             match together(client, apply, changes) {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postgres::{Client, Transaction};
+use postgres::{Client, SimpleQueryMessage, Transaction};
 use rand::RngExt;
 use secrecy::SecretString;
 
@@ -28,6 +28,8 @@ pub(super) fn back_off(attempt: u32) {
     let base = 50 * 2_u64.pow(attempt);
     std::thread::sleep(Duration::from_millis(base + rand::rng().random_range(0..=base)));
 }
+
+pub(super) const MY_BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
 /// One tenant's plan being carried out.
 pub(super) struct Job<'a> {
@@ -59,6 +61,20 @@ impl<'a> Job<'a> {
 }
 
 impl Job<'_> {
+    /// A transaction of this tenant's. Whoever watches learns in which backend it is.
+    pub fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, postgres::Error> {
+        let mut transaction = client.transaction()?;
+        let answers = transaction.simple_query(&format!("{}; {MY_BACKEND}", self.preamble))?;
+        let number = answers.iter().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+            _ => None,
+        });
+        if let Some(number) = number {
+            self.apply.underway.backend(self.plan.tenant.as_str(), number);
+        }
+        Ok(transaction)
+    }
+
     /// Before what is committed outside of the tenant's transaction.
     pub fn still_holds_the_lock(&self, client: &mut Client) -> Result<(), postgres::Error> {
         client.batch_execute(&self.apply.lock.check().unwrap_or_default())
@@ -229,10 +245,7 @@ impl Job<'_> {
         }
         self.nothing_more_holds_the_roles(client).map_err(retried)?;
         let asleep = match self.ends_sessions_of() {
-            Some(role) => {
-                self.still_holds_the_lock(client).map_err(of_database)?;
-                sessions::lock_out(client, self, role).map_err(of_database)?
-            }
+            Some(role) => sessions::lock_out(client, self, role).map_err(of_database)?,
             None => None,
         };
         fail_point!("before_begin");
@@ -282,8 +295,7 @@ impl Job<'_> {
         progress: &mut Progress,
     ) -> Result<Vec<i32>, Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
-        let mut transaction = client.transaction().map_err(of_database)?;
-        transaction.batch_execute(&self.preamble).map_err(of_database)?;
+        let mut transaction = self.begin(client).map_err(of_database)?;
         self.is_still_to_go(&mut transaction, progress).map_err(of_database)?;
         self.is_as_planned(&mut transaction).map_err(retried)?;
         let password = delivery.map(|delivery| &delivery.password);
@@ -462,8 +474,7 @@ impl Job<'_> {
         fail_point!("after_secret_deleted");
         let is_gone = matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. });
         if is_gone || deletes {
-            let mut transaction = client.transaction().map_err(of_database)?;
-            transaction.batch_execute(&self.preamble).map_err(of_database)?;
+            let mut transaction = self.begin(client).map_err(of_database)?;
             if is_gone {
                 registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
             }

@@ -58,7 +58,8 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     interrupt::watch();
     fail_point!("before_apply");
-    let report = carry_out(global, &mut session, &lock, &observed, &plan, args.max_failures, out);
+    let limits = Limits { max_failures: args.max_failures, end_blockers: args.end_blockers };
+    let report = carry_out(global, &mut session, &lock, &observed, &plan, limits, out);
     let result = report.and_then(|report| {
         let exit = tell(&report, &plan, out)?;
         if !report.interrupted {
@@ -136,6 +137,9 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
         if args.max_failures != MAX_FAILURES {
             more.push_str(&format!(" --max-failures {}", args.max_failures));
         }
+        if args.end_blockers {
+            more.push_str(" --end-blockers");
+        }
         if args.auto_approve {
             more.push_str(" --auto-approve");
         }
@@ -206,13 +210,26 @@ fn asked(session: &mut session::Session, place: &str) -> Result<bool, Failure> {
     Ok(answer.trim() == "yes")
 }
 
+/// What is said on the command line of how it is carried out.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub max_failures: usize,
+    pub end_blockers: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_failures: MAX_FAILURES, end_blockers: false }
+    }
+}
+
 pub fn carry_out(
     global: &Global,
     session: &mut session::Session,
     lock: &Lock,
     observed: &Observed,
     plan: &Plan,
-    max_failures: usize,
+    limits: Limits,
     out: &mut Output,
 ) -> Result<Report, Failure> {
     let work = plan.tenants.iter().filter(|tenant| tenant.has_work()).count();
@@ -230,7 +247,9 @@ pub fn carry_out(
         recorded: &Recorded::new(known.unwrap_or_default()),
         stop: &interrupt::STOP,
         underway: &interrupt::UNDERWAY,
-        max_failures,
+        max_failures: limits.max_failures,
+        end_blockers: limits.end_blockers || session.project.desired.end_blockers,
+        said: &|tenant, line| progress.says(tenant, line),
         progress: &|outcome| progress.tenant_ended(outcome),
     }
     .run(&mut session.client, plan);

@@ -155,6 +155,9 @@ pub struct ApplyArgs {
     /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
     #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
     pub max_failures: usize,
+    /// End sessions of tenants that keep it waiting for a lock; never those of other roles
+    #[arg(long)]
+    pub end_blockers: bool,
     #[command(flatten)]
     pub lock: LockArgs,
 }

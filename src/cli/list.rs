@@ -17,7 +17,11 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let observed = session.observe(Sizes::All)?;
     session.selects_something(&observed)?;
     out.talks_to(&session.place(&observed));
-    let rows = rows(&mut session, &observed)?;
+    let mut rows = rows(&mut session, &observed)?;
+    let many = inspect::many_locks(&mut session.client, &observed)?;
+    for row in &mut rows {
+        row.locks = many.iter().find(|found| found.role == row.username).map(|found| found.locks);
+    }
     let part = session.targeting(&observed).map(|part| format!("\n{}\n", render::text::targeting(&part)));
     let table = || format!("{}{}", render::list::text(&rows), part.unwrap_or_default());
     out.print(&match out.format {
@@ -32,6 +36,7 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
             out.note(&format!(" hint: {hint}"));
         }
     }
+    many.iter().for_each(|found| out.note(&render::list::many_locks(found)));
     Ok(Exit::Ok)
 }
 
@@ -70,6 +75,7 @@ pub fn rows(session: &mut session::Session, observed: &Observed) -> Result<Vec<L
             size: found.map_or(0, |schema| schema.bytes),
             connections: 0,
             secret_age,
+            locks: None,
         });
     }
     let connections = inspect::connections(&mut session.client, &usernames)?;

@@ -64,15 +64,23 @@ impl Progress {
             return;
         }
         if let Some(wrong) = wrong {
-            let line = format!("{} {tenant}: {}", self.verb, visible(wrong));
-            match &self.bar {
-                Some(bar) => bar.println(line),
-                None => drop(writeln!(anstream::stderr(), "{line}")),
-            }
+            self.says(tenant, wrong);
         }
         let every = self.total.div_ceil(PLAIN_LINES).max(1);
         if self.bar.is_none() && (done.is_multiple_of(every) || done == self.total) {
             let _ = writeln!(anstream::stderr(), "{}: {done} of {} tenants, {failed} failed", self.verb, self.total);
+        }
+    }
+
+    /// A line about a tenant, above the bar.
+    pub fn says(&self, tenant: &str, words: &str) {
+        if self.quiet {
+            return;
+        }
+        let line = format!("{} {tenant}: {}", self.verb, visible(words));
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => drop(writeln!(anstream::stderr(), "{line}")),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `restore FILE`: a tenant from its archive, with everything else as tenants.toml has it.
 
-use super::args::{Format, Global, MAX_FAILURES, RestoreArgs};
+use super::args::{Format, Global, RestoreArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
@@ -41,7 +41,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let observed = session.observe(Sizes::Removed)?;
     let rest = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
     let rest = Plan { database_changes: Vec::new(), targeting: None, ..rest };
-    let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, MAX_FAILURES, out)?;
+    let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, apply::Limits::default(), out)?;
     if !report.is_success() {
         apply::tell(&report, &rest, out)?;
         out.note(&format!("{}: its data are restored; when the cause is mended, apply finishes the rest", tenant.key));
@@ -137,6 +137,8 @@ fn fill(
         recorded: &Recorded::default(),
         underway: &interrupt::UNDERWAY,
         max_failures: 0,
+        end_blockers: false,
+        said: &|_, _| {},
         progress: &|_| {},
     };
     let restore = Restore { apply: &apply, observed, programs, opened, tenant };

@@ -38,7 +38,8 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     apply::leave_secrets_of_another_cluster(&observed, &plan)?;
     apply::preflight(&mut session, &observed, &plan)?;
     interrupt::watch();
-    let result = apply::carry_out(global, &mut session, &lock, &observed, &plan, args.max_failures, out);
+    let limits = apply::Limits { max_failures: args.max_failures, ..apply::Limits::default() };
+    let result = apply::carry_out(global, &mut session, &lock, &observed, &plan, limits, out);
     interrupt::or_interrupted(result.and_then(|report| apply::tell(&report, &plan, out)), global)
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::args::{Format, Global, MAX_FAILURES, SandboxArgs};
+use super::args::{Format, Global, SandboxArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::interrupt::STOP;
@@ -70,7 +70,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
         out.print(&plan::rendered(&first, out))?;
     }
     let lock = Lock::take(&mut session.client, &session.target, Duration::ZERO)?;
-    let report = apply::carry_out(global, session, &lock, &observed, &first, MAX_FAILURES, out)?;
+    let report = apply::carry_out(global, session, &lock, &observed, &first, apply::Limits::default(), out)?;
     if out.format == Format::Text {
         out.print(&out.again().complete(&render::report::text(&report, &first, &out.style())))?;
     }
@@ -83,7 +83,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     }
     let observed = session.observe(Sizes::Removed)?;
     let verdicts = verify::verify(global, session, &observed, &[], out)?;
-    let verified = verify::report(session, &verdicts, None, out)?;
+    let verified = verify::report(session, &verdicts, None, &[], out)?;
     let (_, second) = session.plan()?;
     if out.format == Format::Text {
         out.print(&plan::rendered(&second, out))?;

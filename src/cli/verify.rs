@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
 use super::session;
-use crate::inspect::Sizes;
+use crate::inspect::{self, ManyLocks, Sizes};
 use crate::model::{Observed, Tenant, TenantKey, ident};
 use crate::plan::Targeting;
 use crate::render;
@@ -25,7 +25,10 @@ pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit,
     let part = (!global.target.is_empty() || !args.tenants.is_empty())
         .then(|| Targeting::new(&session.project.desired, &observed, &|key| session.selects(key) && named(key)))
         .flatten();
-    report(&session, &verdicts, part, out)
+    let many = inspect::many_locks(&mut session.client, &observed)?;
+    let exit = report(&session, &verdicts, part, &many, out);
+    many.iter().for_each(|found| out.note(&render::list::many_locks(found)));
+    exit
 }
 
 pub fn verify(
@@ -65,11 +68,12 @@ pub fn report(
     session: &session::Session,
     verdicts: &[Verdict],
     part: Option<Targeting>,
+    many: &[ManyLocks],
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let text = || render::verify::text(verdicts, &session.project.desired.tenants, part, &out.style());
     let text = match out.format {
-        Format::Json => render::verify::json(verdicts, part),
+        Format::Json => render::verify::json(verdicts, part, many),
         Format::Text => text(),
         Format::Markdown => render::markdown::fenced("", &anstream::adapter::strip_str(&text()).to_string()),
     };

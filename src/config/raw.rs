@@ -52,11 +52,18 @@ pub struct RawMigrations {
     pub table: String,
     /// How long a migration waits for a lock before it is retried, such as "5s".
     pub lock_timeout: String,
+    /// Ends sessions of tenants that keep an apply waiting for a lock, as --end-blockers does.
+    pub end_blockers: bool,
 }
 
 impl Default for RawMigrations {
     fn default() -> Self {
-        Self { dir: "migrations".into(), table: "refinery_schema_history".into(), lock_timeout: "5s".into() }
+        Self {
+            dir: "migrations".into(),
+            table: "refinery_schema_history".into(),
+            lock_timeout: "5s".into(),
+            end_blockers: false,
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub struct Configuration {
     pub migrations_dir: PathBuf,
     pub migrations_table: String,
     pub lock_timeout: Duration,
+    pub end_blockers: bool,
     pub secrets: SecretsPolicy,
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
@@ -47,6 +48,7 @@ impl Configuration {
             advertise: self.advertise,
             migrations,
             lock_timeout: self.lock_timeout,
+            end_blockers: self.end_blockers,
             secrets: self.secrets,
             passwords: self.passwords,
             archive_dir: self.archive_dir,
@@ -115,6 +117,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
         migrations_dir: raw.migrations.dir,
         migrations_table: raw.migrations.table,
         lock_timeout,
+        end_blockers: raw.migrations.end_blockers,
         secrets: SecretsPolicy { store: raw.secrets.store, path, dir: raw.secrets.dir, vault },
         passwords: PasswordPolicy {
             length: raw.passwords.length.clamp(16, 128).unsigned_abs() as usize,

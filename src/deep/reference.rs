@@ -117,6 +117,8 @@ impl Deep<'_> {
             recorded: &Recorded::default(),
             underway: &Underway::new(),
             max_failures: 0,
+            end_blockers: false,
+            said: &|_, _| {},
             progress: &|_| {},
         };
         rehearse(&apply, client, tenant_plan, |transaction| look(transaction, names))

@@ -7,6 +7,7 @@ mod catalog;
 mod database;
 mod history;
 mod holds;
+mod locks;
 mod made;
 mod registry;
 mod secrets;
@@ -15,6 +16,7 @@ pub(crate) mod shape;
 pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;
 pub(crate) use holds::holds;
+pub use locks::{MANY_LOCKS, ManyLocks, many_locks};
 pub(crate) use made::made;
 
 use std::collections::{BTreeMap, BTreeSet};

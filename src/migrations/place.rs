@@ -259,6 +259,17 @@ pub(super) fn detach(alter: &ast::AlterTable) -> Option<(ast::DetachPartition, a
     })
 }
 
+/// CREATE INDEX, DROP INDEX, REINDEX and DETACH PARTITION with CONCURRENTLY.
+pub(super) fn is_concurrent(statement: &ast::Stmt) -> bool {
+    match statement {
+        ast::Stmt::CreateIndex(create) => create.concurrently_token().is_some(),
+        ast::Stmt::DropIndex(drop) => drop.concurrently_token().is_some(),
+        ast::Stmt::Reindex(reindex) => reindexes_concurrently(reindex),
+        ast::Stmt::AlterTable(alter) => detaches_concurrently(alter),
+        _ => false,
+    }
+}
+
 fn detaches_concurrently(alter: &ast::AlterTable) -> bool {
     detach(alter).is_some()
 }

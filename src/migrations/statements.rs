@@ -16,6 +16,9 @@ pub struct Statement {
     pub line: usize,
     /// What a DETACH PARTITION … CONCURRENTLY that may have run before is about.
     pub detach: Option<Detach>,
+    /// What is done CONCURRENTLY, outside a transaction: it waits for transactions that began before it to end, and nobody
+    /// waits behind it.
+    pub waits_for_transactions: bool,
 }
 
 /// A partition that is detached in two transactions, between which a run may be cut off.
@@ -40,7 +43,7 @@ impl Detach {
 
 impl Statement {
     pub(super) fn new(sql: impl Into<String>, line: usize) -> Self {
-        Self { sql: sql.into(), line, detach: None }
+        Self { sql: sql.into(), line, detach: None, waits_for_transactions: false }
     }
 
     /// What one transaction can run in its place, and leaves the same: the statement without CONCURRENTLY. None for REINDEX,
@@ -86,7 +89,8 @@ impl Statement {
         if let Some((at, clause)) = clause {
             sql.insert_str(at, clause);
         }
-        Self { sql, line: self.line, detach }
+        let waits_for_transactions = self.look(|statement| Some(place::is_concurrent(statement))).unwrap_or_default();
+        Self { sql, line: self.line, detach, waits_for_transactions }
     }
 
     /// What `look` finds in its tree.
@@ -173,6 +177,22 @@ mod tests {
         let lines: Vec<_> = statements.iter().map(|s| s.line).collect();
         assert_eq!(lines, [2, 4, 5, 6], "{statements:#?}");
         assert!(statements[0].sql.starts_with("CREATE TABLE"));
+    }
+
+    #[test]
+    fn what_is_done_concurrently_waits_for_transactions() {
+        let waits = |sql: &str| Statement::new(sql, 1).repeatable().waits_for_transactions;
+        for sql in [
+            "CREATE INDEX CONCURRENTLY i ON t (a)",
+            "DROP INDEX CONCURRENTLY i",
+            "REINDEX (CONCURRENTLY) TABLE t",
+            "ALTER TABLE p DETACH PARTITION c CONCURRENTLY",
+        ] {
+            assert!(waits(sql), "{sql}");
+        }
+        for sql in ["VACUUM t", "CREATE INDEX i ON t (a)", "REINDEX TABLE t", "ALTER TABLE t ADD concurrently int"] {
+            assert!(!waits(sql), "{sql}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Desired {
     pub advertise: Advertise,
     pub migrations: MigrationSet,
     pub lock_timeout: Duration,
+    /// Sessions of tenants that keep an apply waiting for a lock are ended.
+    pub end_blockers: bool,
     pub secrets: SecretsPolicy,
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
@@ -97,12 +99,6 @@ impl Desired {
     #[must_use]
     pub fn limits_waits(&self) -> String {
         format!("SET LOCAL lock_timeout = '{}ms'", self.lock_timeout.as_millis())
-    }
-
-    /// The same where there is no transaction: SET LOCAL means nothing there.
-    #[must_use]
-    pub fn limits_waits_of_a_session(&self) -> String {
-        self.limits_waits().replacen("SET LOCAL", "SET", 1)
     }
 }
 

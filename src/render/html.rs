@@ -225,6 +225,7 @@ mod tests {
             size: 1,
             connections: 0,
             secret_age: Some(60),
+            locks: None,
         }
     }
 

@@ -18,6 +18,9 @@ pub struct ListRow {
     pub connections: i64,
     /// Seconds since the password was last changed; `None`: not known.
     pub secret_age: Option<i64>,
+    /// Locks that its sessions hold, when they are so many that they crowd others out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locks: Option<i64>,
 }
 
 /// A JSON array of objects, sizes in bytes and ages in seconds.
@@ -63,6 +66,29 @@ pub fn text(rows: &[ListRow]) -> String {
     out
 }
 
+/// A note about who crowds the lock table.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn many_locks(found: &crate::inspect::ManyLocks) -> String {
+    let tenant = found.tenant.as_ref().map(|tenant| format!(" (tenant {tenant})")).unwrap_or_default();
+    let role = crate::model::literal(&found.role);
+    let (place, end) = match usize::try_from(found.sessions).unwrap_or_default() {
+        0 => (
+            "prepared transactions".to_owned(),
+            format!("SELECT gid, database FROM pg_prepared_xacts WHERE owner = {role}, then ROLLBACK PREPARED 'gid'"),
+        ),
+        n => (
+            super::page::count(n, "session"),
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {role}"),
+        ),
+    };
+    format!(
+        "note: role {}{tenant} holds {} locks, {} of them advisory, in {place}; the server has room for about {}, and when they are \
+         used up, nobody can connect. To end that: {end}",
+        found.role, found.locks, found.advisory, found.of
+    )
+}
+
 /// Seconds for a person: the largest unit that says something.
 pub(super) fn age(seconds: i64) -> String {
     match seconds {
@@ -87,6 +113,7 @@ mod tests {
             size,
             connections: 3,
             secret_age,
+            locks: None,
         };
         vec![row("acme", Some(12), 52 << 20, Some(90_000)), row("globex\x1b", None, 0, None)]
     }

@@ -45,6 +45,11 @@ pub fn text(report: &Report, plan: &Plan, style: &Style) -> String {
             page.line(0, format!("Archived: {} in {}", tenant.tenant, visible(&archive.display().to_string())));
         }
     }
+    for tenant in &report.outcomes {
+        for session in &tenant.ended_sessions {
+            page.line(0, format!("Ended: {}, which blocked {}", visible(session), tenant.tenant));
+        }
+    }
     if report.interrupted {
         page.line(0, "Interrupted: what had begun was finished or rolled back; nothing was left half done.");
     }
@@ -216,6 +221,7 @@ mod tests {
                 hint: Some(format!("see who holds the lock on tenant_{key}.users")),
             }),
             archive: None,
+            ended_sessions: Vec::new(),
             duration: Duration::from_millis(12),
         }
     }

@@ -10,13 +10,14 @@ use super::group::Names;
 use super::page::{Page, count};
 use super::style::Tone;
 use super::text::{names, targeting};
+use crate::inspect::ManyLocks;
 use crate::model::{Tenant, TenantKey};
 use crate::plan::Targeting;
 use crate::verify::{Check, Ruling, Verdict};
 
 /// The document of `verify --format json`, format version 1.
 #[must_use]
-pub fn json(verdicts: &[Verdict], part: Option<Targeting>) -> String {
+pub fn json(verdicts: &[Verdict], part: Option<Targeting>, many: &[ManyLocks]) -> String {
     let [verified, failed, not_tried] = counts(verdicts);
     let mut document = json!({
         "format_version": "1",
@@ -25,6 +26,9 @@ pub fn json(verdicts: &[Verdict], part: Option<Targeting>) -> String {
     });
     if not_tried > 0 {
         document["summary"]["not_tried"] = json!(not_tried);
+    }
+    if !many.is_empty() {
+        document["many_locks"] = json!(many);
     }
     if let Some(part) = part {
         document["targeting"] = json!(part);

@@ -183,6 +183,34 @@ fn killed_at_any_moment_one_more_apply_removes_it() {
     }
 }
 
+/// A neighbour's lock on a view's table is in the way of the drop, not of the dump: the tables stay locked, the archive stays good.
+#[test]
+fn a_drop_that_waits_for_a_lock_keeps_its_one_archive() {
+    for version in BOTH {
+        let mut fleet = project(version, "heldup");
+        fleet.head.push_str("[migrations]\nlock_timeout = \"500ms\"\n");
+        fleet.declare("hu-one = {}\nhu-two = {}");
+        fleet.applies_and_settles();
+        let oid = fleet.ask("SELECT 'tenant_hu_one.busy'::regclass::oid");
+        let hold = || {
+            let mut holder = fleet.log_in("hu-two");
+            holder.batch_execute(&format!("BEGIN; SELECT pg_get_viewdef({oid})")).unwrap();
+            holder
+        };
+        let holder = hold();
+        fleet.declare("hu-two = {}");
+        fleet.run(&REMOVE).ends(1).says("55P03").says("role hu_two_user (tenant hu-two)").says("--end-blockers");
+        assert_eq!(manifests_of(&fleet, "hu-one"), 1, "six tries, one archive");
+        assert_eq!(ask(&mut fleet.log_in("hu-one"), "SELECT count(*) FROM users"), "0");
+        assert_no_deputy(&fleet);
+        drop(holder);
+        let _holder = hold();
+        fleet.run(&[&REMOVE[..], &["--end-blockers"]].concat()).ends(0).says("Ended: ").says("Archived: hu-one in ");
+        assert_eq!(manifests_of(&fleet, "hu-one"), 2, "and the one of the run that failed");
+        fleet.settled();
+    }
+}
+
 fn manifests_of(fleet: &Fleet, tenant: &str) -> usize {
     manifests(fleet).iter().filter(|(_, manifest)| manifest["tenant"] == tenant).count()
 }

@@ -60,10 +60,19 @@ fn a_prepared_transaction_that_holds_a_removal_up_is_named() {
         fleet.applies_and_settles();
         fleet
             .log_in("pr-one")
-            .batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'mine, for ever'")
+            .batch_execute(
+                "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; \
+                 SELECT count(pg_advisory_xact_lock(n)) FROM generate_series(1, 1500) n; PREPARE TRANSACTION 'mine, for ever'",
+            )
             .unwrap();
+        fleet.run(&["list"]).ends(0).says("role pr_one_user (tenant pr-one) holds 150").says("pg_prepared_xacts");
         fleet.declare("pr-two = {}");
-        fleet.run(&REMOVE).ends(1).says("55P03").says("pg_prepared_xacts").says("ROLLBACK PREPARED");
+        fleet
+            .run(&REMOVE)
+            .ends(1)
+            .says("55P03")
+            .says("\"mine, for ever\" of role pr_one_user")
+            .says("ROLLBACK PREPARED 'mine, for ever'");
         // Nothing was dropped, and it is let in again.
         fleet.log_in("pr-one");
         fleet.execute("ROLLBACK PREPARED 'mine, for ever'");
