@@ -33,7 +33,7 @@ pub use groundwork::check_server;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use password::verifier_literal;
-pub use preflight::{check_admin, check_archives, check_deputy, check_registry};
+pub use preflight::{check_admin, check_archives, check_deputy, check_fleet, check_registry};
 pub use recorded::Recorded;
 pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
@@ -93,7 +93,7 @@ impl Apply<'_> {
         self.lock.settle(client)?;
         // A plan without work, of a fleet without tenants say, makes no registry.
         if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
-            registry::settle(client)?;
+            registry::settle(client, &self.desired.migrations.table)?;
             fail_point!("after_registry_settled");
         }
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());

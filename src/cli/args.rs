@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::FleetKey;
 
 /// Declarative reconciler for schema-per-tenant PostgreSQL
 ///
@@ -152,11 +155,23 @@ pub struct ApplyArgs {
     /// Allow up to N tenants to be removed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub allow_removals: usize,
+    /// Allow what this key of tenants.toml changes for much of the fleet, such as secrets.path; may be given more than once
+    #[arg(long, value_name = "KEY", value_parser = fleet_key())]
+    pub allow_fleet_change: Vec<FleetKey>,
+    /// Rename the tenants' history tables to what [migrations] table says now
+    #[arg(long)]
+    pub rename_history: bool,
     /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
     #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
     pub max_failures: usize,
     #[command(flatten)]
     pub lock: LockArgs,
+}
+
+/// Those with a flag of their own left out.
+fn fleet_key() -> impl clap::builder::TypedValueParser<Value = FleetKey> {
+    let keys = FleetKey::ALL.into_iter().filter(|key| *key != FleetKey::HistoryTable).map(FleetKey::as_str);
+    clap::builder::PossibleValuesParser::new(keys).try_map(|key| key.parse::<FleetKey>())
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
-use super::{DatabaseIdentity, Plan, SeenSchema, Targeting, Verb, database, limits, powers, removal, tenant};
+use super::{DatabaseIdentity, Plan, SeenSchema, Targeting, Verb, database, fleet, limits, powers, removal, tenant};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
@@ -185,6 +185,10 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let mut hazards = powers::plan(&look, &mut tenants);
     let (database_changes, others) = database::plan(&look, &tenants);
     hazards.extend(others);
+    // Under the names that they have: what is parked is nobody's wish.
+    let unparked = parked.as_ref().map(|_| Look::new(desired, as_it_is));
+    let (fleet_changes, found) = fleet::plan(unparked.as_ref().unwrap_or(&look), &tenants);
+    hazards.splice(0..0, found);
     hazards.extend(removal::disk_hazard(&look, &tenants));
     hazards.extend(limits::hazards(&look, &tenants));
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
@@ -196,6 +200,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         tenants,
         targeting: Targeting::new(desired, as_it_is, selects),
         together: rings.together,
+        fleet_changes,
         shape: None,
     }
 }

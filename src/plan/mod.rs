@@ -8,6 +8,7 @@ mod database;
 mod diff;
 mod document;
 mod extensions;
+mod fleet;
 mod group;
 mod identity;
 mod limits;
@@ -31,6 +32,7 @@ pub use database::owners_want_temp;
 pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub use extensions::unreachable as unreachable_extension;
+pub use fleet::{Consents, FleetChange, FleetKey};
 pub(crate) use privileges::in_words;
 pub use privileges::{object_privileges, schema_privileges};
 pub use registry::foreign_code;
@@ -67,6 +69,8 @@ pub struct Plan {
     pub targeting: Option<Targeting>,
     /// Tenants whose names go round: each set changes in one transaction.
     pub together: Vec<BTreeSet<TenantKey>>,
+    /// What one key of tenants.toml changes for many tenants at once; each is a hazard too.
+    pub fleet_changes: Vec<FleetChange>,
     /// The shapes held against the migrations, where `--deep` asked for it. No plan mends a shape.
     pub shape: Option<shape::Report>,
 }
@@ -396,6 +400,7 @@ pub enum Kind {
     BorrowRights,
     DropDeputy,
     RenameSchema,
+    RenameHistory,
     GrantMembership,
     RevokeMembership,
     CreateSchema,
@@ -455,6 +460,8 @@ pub struct Hazard {
 pub enum HazardKind {
     /// A tenant's role has a power over other tenants, such as SUPERUSER or membership of pg_write_all_data. First of all.
     PrivilegedTenant,
+    /// One key of tenants.toml changes many tenants.
+    WholeFleet,
     DeletesData,
     EndsSessions,
     /// Clients that hold the old password or name fail until they read the secret again.

@@ -166,6 +166,7 @@ impl Saved {
             tenants: self.tenants,
             targeting: self.targeting,
             together: Vec::new(),
+            fleet_changes: Vec::new(),
             shape: None,
         }
     }
