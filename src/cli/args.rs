@@ -99,6 +99,10 @@ pub enum Command {
     Archive(ArchiveArgs),
     /// Bring a tenant back from its archive, with a new password
     Restore(RestoreArgs),
+    /// Print the SQL that registers tenants again when schema tenantry was lost; change nothing
+    ///
+    /// It takes what is of tenantry's making here: schemas of the declared owners, roles in tenantry's group role. Run it with psql, and then plan.
+    Recover,
     /// Try tenants.toml on a throw-away PostgreSQL, with secrets in files; delete it all afterwards
     Sandbox(SandboxArgs),
     /// Print the completions of a shell

@@ -2,9 +2,11 @@
 
 pub(crate) mod guard;
 mod lock;
+mod recover;
 mod rows;
 
 pub(crate) use lock::{Holder, Taken, has_lock, held_as as lock_held_as, take as take_lock};
+pub use recover::{Recovery, recover};
 pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, record_set, rotate, secret_is_gone, upsert};
 
 use postgres::{GenericClient, Transaction};
