@@ -1,13 +1,15 @@
 //! What one key of tenants.toml changes for many tenants at once: a typing error in it is one in all of them.
 
+mod differences;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::change::settings::split_identifiers;
 use super::diff::Look;
-use super::{Hazard, HazardKind, Kind, TenantPlan};
-use crate::model::{OnRemove, Registered, State, StoreKind, Tenant, TenantKey};
+use super::{Hazard, HazardKind, TenantPlan};
+use crate::model::{State, TenantKey};
+use differences::One;
 
 /// Up to so many tenants, or up to this part of the fleet, a change is one that a person reads tenant by tenant: it needs no
 /// word of its own. Above both, apply wants [`Consents::fleet_changes`].
@@ -161,16 +163,8 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<FleetChange>
     let mut found: BTreeMap<FleetKey, BTreeMap<(String, String), usize>> = BTreeMap::new();
     for (key, row) in look.registered().filter(|(_, row)| row.state == State::Active) {
         let Some(tenant) = look.desired.tenants.get(key) else { continue };
-        let one = One { look, tenant, row };
-        let mut differs = Vec::new();
-        if let Some(plan) = planned.get(key) {
-            differs.extend(one.names());
-            differs.extend(one.secret());
-            differs.extend(one.policy());
-            differs.extend(renamed_history(plan));
-        }
-        differs.extend(one.shared_schemas(planned.contains_key(key)));
-        for (key, before, after) in differs {
+        let one = One { look, tenant, row, plan: planned.get(key).copied() };
+        for (key, before, after) in one.differences() {
             *found.entry(key).or_default().entry((before, after)).or_default() += 1;
         }
     }
@@ -184,117 +178,6 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<FleetChange>
     let changes: Vec<FleetChange> = changes.collect();
     let hazards = changes.iter().map(FleetChange::hazard).collect();
     (changes, hazards)
-}
-
-type Difference = (FleetKey, String, String);
-
-fn differs(key: FleetKey, before: impl Into<String>, after: impl Into<String>) -> Option<Difference> {
-    let (before, after) = (before.into(), after.into());
-    (before != after).then_some((key, before, after))
-}
-
-fn renamed_history(plan: &TenantPlan) -> Option<Difference> {
-    let renamed = plan.changes.iter().find(|change| change.kind == Kind::RenameHistory && !change.sql.is_empty())?;
-    differs(FleetKey::HistoryTable, renamed.before.clone()?, renamed.after.clone()?)
-}
-
-/// With "{tenant}" where the key stands, as a word of its own: many a key is a part of another word.
-fn templated(text: &str, key: &str) -> String {
-    let ends = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-    let mut template = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(key) {
-        let (before, after) = (&rest[..at], &rest[at + key.len()..]);
-        let is_word = ends(before.chars().next_back().or(template.chars().next_back())) && ends(after.chars().next());
-        template.push_str(before);
-        template.push_str(if is_word { "{tenant}" } else { key });
-        rest = after;
-    }
-    template + rest
-}
-
-/// A tenant as the registry remembers it, and as it is declared.
-struct One<'a> {
-    look: &'a Look<'a>,
-    tenant: &'a Tenant,
-    row: &'a Registered,
-}
-
-impl One<'_> {
-    /// The name as a template would give it.
-    fn template(&self, name: &str) -> String {
-        templated(name, &self.tenant.key.fill("{tenant}"))
-    }
-
-    fn names(&self) -> Vec<Difference> {
-        let (row, tenant) = (self.row, self.tenant);
-        let pairs =
-            [(FleetKey::Schema, &row.schema, &tenant.schema), (FleetKey::Username, &row.username, &tenant.username)];
-        let owner = (row.access == tenant.access).then_some((FleetKey::Owner, row.owner.as_str(), tenant.owner()));
-        let owner = owner.filter(|_| tenant.owner() != tenant.username);
-        let pairs = pairs.into_iter().map(|(key, before, after)| (key, before.as_str(), after.as_str())).chain(owner);
-        let changed = pairs.filter(|(_, before, after)| before != after);
-        changed.filter_map(|(key, before, after)| differs(key, self.template(before), self.template(after))).collect()
-    }
-
-    fn secret(&self) -> Option<Difference> {
-        let (policy, secret) = (&self.look.desired.secrets, &self.row.secret);
-        secret.version.as_ref()?;
-        let path = |path: &str| templated(path, self.tenant.key.as_str());
-        if secret.store != policy.store.as_str() {
-            return differs(FleetKey::Store, secret.store.as_str(), policy.store.as_str());
-        }
-        if let Some(place) = secret.place.as_ref().filter(|place| **place != policy.place()) {
-            let key = if policy.store == StoreKind::File { FleetKey::SecretDir } else { FleetKey::VaultMount };
-            return differs(key, place.as_str(), policy.place());
-        }
-        if secret.path != self.tenant.secret_path {
-            return differs(FleetKey::SecretPath, path(&secret.path), path(&self.tenant.secret_path));
-        }
-        self.advertised()
-    }
-
-    /// Where clients are sent. One who says that the database has moved has said that too.
-    fn advertised(&self) -> Option<Difference> {
-        let observed = self.look.observed;
-        if observed.registry.as_ref().is_some_and(|registry| registry.came_from.is_some()) {
-            return None;
-        }
-        let before = &self.row.secret.fields;
-        let after =
-            self.look.desired.secret_fields(self.tenant, &observed.server, &observed.database.name, Some(before));
-        let place = |host: &str, port: u16| format!("{host}:{port}");
-        differs(FleetKey::Advertise, place(&before.host, before.port), place(&after.host, after.port))
-    }
-
-    /// Who is looked after better than before is in no danger.
-    fn policy(&self) -> Vec<Difference> {
-        let (row, tenant) = (self.row, self.tenant);
-        let given = (row.password_source.as_str(), tenant.password_source().as_str());
-        let drops = tenant.on_remove == OnRemove::Drop;
-        let all = [
-            differs(FleetKey::Access, row.access.as_str(), tenant.access.as_str()),
-            differs(FleetKey::OnRemove, row.on_remove.as_str(), tenant.on_remove.as_str()).filter(|_| drops),
-            differs(FleetKey::Protected, row.protected.to_string(), tenant.protected.to_string())
-                .filter(|_| row.protected),
-            differs(FleetKey::PasswordFrom, given.0, given.1),
-        ];
-        all.into_iter().flatten().collect()
-    }
-
-    /// By the search_path that its role has. A schema that is shared no more is taken from every tenant, planned or not.
-    fn shared_schemas(&self, is_planned: bool) -> Option<Difference> {
-        let role = self.look.observed.roles.get(&self.row.username)?;
-        let path = split_identifiers(role.settings.get("search_path")?);
-        let (own, before) = path.split_first()?;
-        let after = &self.look.desired.shared_schemas;
-        let loses = before.iter().any(|schema| !after.contains(schema));
-        if *own != self.row.schema || !(is_planned || loses) {
-            return None;
-        }
-        let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        differs(FleetKey::SharedSchemas, list(before), list(after))
-    }
 }
 
 #[cfg(test)]
@@ -311,13 +194,6 @@ mod tests {
             assert_eq!(change(FleetKey::SecretPath, tenants, of).is_held_back(), held_back, "{tenants} of {of}");
         }
         assert!(change(FleetKey::HistoryTable, 1, 10_000).is_held_back());
-    }
-
-    #[test]
-    fn a_key_is_a_placeholder_where_it_is_a_word() {
-        assert_eq!(templated("tenant_a", "a"), "tenant_{tenant}");
-        assert_eq!(templated("tenants/a-b/db", "a-b"), "tenants/{tenant}/db");
-        assert_eq!(templated("acme2", "acme"), "acme2");
     }
 
     #[test]
