@@ -174,25 +174,23 @@ fn a_registry_of_an_older_version_learns_the_histories_names_where_they_are_righ
 #[test]
 fn an_archive_remembers_its_migrations_whatever_tenants_toml_calls_the_history_now() {
     // One whose pg_dump is in PATH.
-    for version in [BOTH[0]] {
-        let (mut fleet, _) = seeded(Admin::Superuser, version, "archived");
-        fleet.head = fleet.head.replace("on_remove = \"drop\"", "on_remove = \"archive\"");
-        fleet.declare(TENANTS);
-        fleet.run(&APPLY).ends(0);
-        call_it(&mut fleet, "mistyped", "rm-one = {}\nrm-three = { access = \"readonly\" }");
-        fleet.run(&["apply", "-y", "--target", "rm-two", "--allow-removals", "1"]).ends(0);
-        let dir = fleet.path("archives");
-        let files = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
-        let manifest = files.filter(|path| path.extension().is_some_and(|e| e == "json")).next().unwrap();
-        let text: serde_json::Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
-        assert_eq!(text["migrations"].as_array().unwrap().len(), 3, "{text}");
-        // Restored under the other name it is asked about, and nothing runs again.
-        fleet.declare(TENANTS);
-        fleet.run(&["restore", manifest.to_str().unwrap()]).says("is like one");
-        assert_eq!(fleet.ask("SELECT count(*) FROM rm_two.users"), "1");
-        fleet.execute(&format!("ALTER TABLE rm_two.{USUAL} RENAME TO mistyped"));
-        fleet.run(&RENAME).ends(0);
-        fleet.settled();
-        seeds(&fleet);
-    }
+    let (mut fleet, _) = seeded(Admin::Superuser, BOTH[0], "archived");
+    fleet.head = fleet.head.replace("on_remove = \"drop\"", "on_remove = \"archive\"");
+    fleet.declare(TENANTS);
+    fleet.run(&APPLY).ends(0);
+    call_it(&mut fleet, "mistyped", "rm-one = {}\nrm-three = { access = \"readonly\" }");
+    fleet.run(&["apply", "-y", "--target", "rm-two", "--allow-removals", "1"]).ends(0);
+    let dir = fleet.path("archives");
+    let mut files = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
+    let manifest = files.find(|path| path.extension().is_some_and(|e| e == "json")).unwrap();
+    let text: serde_json::Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    assert_eq!(text["migrations"].as_array().unwrap().len(), 3, "{text}");
+    // Restored under the other name it is asked about, and nothing runs again.
+    fleet.declare(TENANTS);
+    fleet.run(&["restore", manifest.to_str().unwrap()]).says("is like one");
+    assert_eq!(fleet.ask("SELECT count(*) FROM rm_two.users"), "1");
+    fleet.execute(&format!("ALTER TABLE rm_two.{USUAL} RENAME TO mistyped"));
+    fleet.run(&RENAME).ends(0);
+    fleet.settled();
+    seeds(&fleet);
 }
