@@ -7,6 +7,8 @@ mod fleet;
 mod meanwhile;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "identity/recover.rs"]
+mod recover;
 
 use fleet::{BOTH, Fleet, ask};
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use case::Case;
 use similar::TextDiff;
-use support_as_applied::{as_applied, judge_given_passwords, server, untouched};
+use support_as_applied::{as_applied, judge_given_passwords, look_for_histories, server, untouched};
 use tenantry::model::{Desired, Observed};
 use tenantry::plan::Verb;
 use tenantry::render::{Style, json, text};
@@ -44,6 +44,7 @@ fn sides(case: &Case) -> (Observed, Desired) {
             let before = case.desired("before.toml", "migrations before");
             let mut observed = as_applied(&before, case.server());
             judge_given_passwords(&mut observed, &before, &after);
+            look_for_histories(&mut observed, &before, &after);
             observed
         }
         None => untouched(case.server()),

@@ -11,10 +11,14 @@ mod drift;
 mod fleet;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "update/remember.rs"]
+mod remember;
 #[path = "update/ring.rs"]
 mod ring;
 #[path = "update/secrets.rs"]
 mod secrets;
+#[path = "update/whole_fleet.rs"]
+mod whole_fleet;
 
 use fleet::{BOTH, Fleet, ask, refused};
 

@@ -376,3 +376,29 @@ fn adding(bao: &OpenBao, token: &str) -> String {
     });
     address
 }
+
+#[test]
+fn a_dropped_registry_comes_back_and_the_secrets_in_the_store_stay() {
+    let bao = OpenBao::dev();
+    for version in BOTH {
+        let fleet = fleet_with(version, "recovered", &bao, "");
+        fleet.declare("rv-one = {}\nrv-two = { access = \"owner\" }");
+        fleet.applies_and_settles();
+        let metadata = || {
+            ["rv-one", "rv-two"]
+                .map(|t| bao.api("GET", &format!("secret/metadata/tenants/{t}"), Value::Null)["data"].clone())
+        };
+        let secrets = || ["rv-one", "rv-two"].map(|tenant| kv2(&bao, tenant));
+        let before = (metadata(), secrets());
+        fleet.execute("DROP SCHEMA tenantry CASCADE");
+        fleet.run(&["apply", "-y"]).ends(1).says("tenantry recover");
+        fleet.execute(&fleet.run(&["recover"]).ends(0).stdout);
+        fleet.settled();
+        fleet.applies_and_settles();
+        assert_eq!((metadata(), secrets()), before);
+        // How old a password is, the store says.
+        fleet.run(&["rotate", "--older-than", "1h"]).ends(0).says("No password is to be rotated");
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+    }
+}

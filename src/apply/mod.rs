@@ -35,7 +35,7 @@ pub use groundwork::check_server;
 pub use lock::Lock;
 pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use password::verifier_literal;
-pub use preflight::{check_admin, check_archives, check_deputy, check_registry};
+pub use preflight::{check_admin, check_archives, check_deputy, check_fleet, check_registry};
 pub use recorded::Recorded;
 pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
@@ -100,7 +100,7 @@ impl Apply<'_> {
         self.lock.settle(client)?;
         // A plan without work, of a fleet without tenants say, makes no registry.
         if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
-            registry::settle(client)?;
+            registry::settle(client, &self.desired.migrations.table)?;
             fail_point!("after_registry_settled");
         }
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
@@ -153,7 +153,7 @@ impl Apply<'_> {
         while let Some(unit) = pool.next() {
             if let Some(why) = self.is_over(pool) {
                 let outcomes = unit.iter().map(|plan| TenantOutcome::skipped(plan, &why)).collect();
-                self.tell(pool, outcomes);
+                self.tell(pool, &unit, outcomes);
                 continue;
             }
             // Where there is no room for one more connection, the old one goes on.
@@ -184,7 +184,7 @@ impl Apply<'_> {
             let (outcomes, met, wants_session) = self.unit(session, &unit);
             if !wants_session || attempt == tenant::ATTEMPTS {
                 pool.counts(&unit, &outcomes);
-                self.tell(pool, self.with_whom_it_met(outcomes, &met));
+                self.tell(pool, &unit, self.with_whom_it_met(outcomes, &met));
                 return true;
             }
             match pool.leave_to_others(unit) {
@@ -208,9 +208,9 @@ impl Apply<'_> {
         pool.is_over()
     }
 
-    fn tell(&self, pool: &Pool<'_>, outcomes: Vec<TenantOutcome>) {
+    fn tell(&self, pool: &Pool<'_>, unit: &[&TenantPlan], outcomes: Vec<TenantOutcome>) {
         outcomes.iter().for_each(|outcome| (self.progress)(outcome));
-        pool.has_ended(outcomes);
+        pool.has_ended(unit, outcomes);
     }
 
     /// Whom a tenant met is its own: failures of one kind are counted without it.

@@ -101,7 +101,7 @@ impl<'p> Pool<'p> {
         }
     }
 
-    pub fn has_ended(&self, outcomes: Vec<TenantOutcome>) {
+    pub fn has_ended(&self, unit: &[&TenantPlan], outcomes: Vec<TenantOutcome>) {
         lock(&self.outcomes).extend(outcomes);
         let mut state = lock(&self.state);
         state.running -= 1;

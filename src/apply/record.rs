@@ -65,6 +65,7 @@ impl Job<'_> {
                 password_source: tenant.password_source(),
                 secret: &secret,
                 password_changed: changes.iter().any(|c| matches!(c.kind, Kind::CreateRole | Kind::SetPassword)),
+                history_table: &self.apply.desired.migrations.table,
             },
         )
     }

@@ -33,7 +33,7 @@ impl Restore<'_> {
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
         shared::run(client, self.apply, plan, Stage::Before)?;
         self.apply.lock.settle(client)?;
-        registry::settle(client)?;
+        registry::settle(client, &self.apply.desired.migrations.table)?;
         self.clear(client)?;
         archive::refuse_taken_oids(client, self.opened)?;
         self.make(client)?;
@@ -109,6 +109,7 @@ impl Restore<'_> {
             password_source: tenant.password_source(),
             secret: &secret::registered(self.apply, tenant, None),
             password_changed: false,
+            history_table: &self.apply.desired.migrations.table,
         };
         registry::upsert(&mut transaction, &row).doing(doing)?;
         transaction.commit().doing(doing)?;

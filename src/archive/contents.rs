@@ -45,7 +45,10 @@ pub(super) fn read(
     let settings: Vec<Vec<u8>> = role.as_ref().map(|row| row.get("settings")).unwrap_or_default();
     let settings: Vec<String> = settings.iter().map(|setting| readable(setting)).collect();
     let settings = settings.iter().filter_map(|setting| setting.split_once('='));
-    let history = inspect::history_of(transaction, history_table, &subject.schema, &subject.owner)?;
+    let mut history = inspect::history_of(transaction, history_table, &subject.schema, &subject.owner)?;
+    if let (History::Absent, Some(remembered)) = (&history, remembered_history(transaction, subject)?) {
+        history = inspect::history_of(transaction, &remembered, &subject.schema, &subject.owner)?;
+    }
     let grants = transaction.ask(include_str!("sql/grants.sql"), &[&subject.schema, &encoding]).doing(doing())?;
     let acl = |row: &Record| row.get::<_, Vec<Vec<u8>>>("acl").iter().map(|item| readable(item)).collect();
     Ok(Contents {
@@ -62,6 +65,13 @@ pub(super) fn read(
         },
         grants: grants.iter().map(|row| Grant { on: readable(row.get("object")), acl: acl(row) }).collect(),
     })
+}
+
+/// The history's name that the registry remembers: tenants.toml may have another one since.
+fn remembered_history(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<Option<String>, Error> {
+    let query = "SELECT pg_catalog.to_jsonb(t) OPERATOR(pg_catalog.->>) 'history_table' FROM tenantry.tenants t WHERE t.tenant = $1";
+    let row = transaction.ask_opt(query, &[&subject.tenant.as_str()]).doing("asking for the history's name")?;
+    Ok(row.and_then(|row| row.get(0)))
 }
 
 /// pg_dump leaves extensions out of the dump of a schema, and what uses their types and functions could not be restored.

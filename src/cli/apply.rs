@@ -12,7 +12,7 @@ use super::{interrupt, made, plan, saved, session};
 use crate::apply::{Apply, Lock, Recorded, Report};
 use crate::error::Doing;
 use crate::model::Observed;
-use crate::plan::{Plan, Step, TenantPlan, Verb, unreachable_extension};
+use crate::plan::{Consents, Plan, Step, TenantPlan, Verb, unreachable_extension};
 use crate::registry;
 use crate::render;
 
@@ -40,7 +40,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     if plan.database_changes.is_empty() && !plan.tenants.iter().any(TenantPlan::has_work) {
         if observed.registry.is_some() {
             crate::apply::check_registry(&observed, &plan)?;
-            registry::settle(&mut session.client)?;
+            registry::settle(&mut session.client, &session.project.desired.migrations.table)?;
         }
         return nothing_to_do(&plan, out);
     }
@@ -48,6 +48,11 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         out.print(&plan::rendered(&plan, out))?;
     }
     allow_removals(&plan, args)?;
+    let consents = Consents {
+        fleet_changes: args.allow_fleet_change.iter().copied().collect(),
+        rename_history: args.rename_history,
+    };
+    crate::apply::check_fleet(&plan, &consents, &|flags| with(args, flags))?;
     if !args.moved {
         leave_secrets_of_another_cluster(&observed, &plan)?;
     }
@@ -130,25 +135,34 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
     let removals = plan.tenants.iter().filter(|tenant| tenant.removes()).count();
     if removals > args.allow_removals {
         let names = first_of(plan.tenants.iter().filter(|tenant| tenant.removes()));
-        let file = args.plan.as_ref().map(|file| format!("{} ", quoted(&file.to_string_lossy()))).unwrap_or_default();
-        let deep = if args.deep { "--deep " } else { "" };
-        let moved = if args.moved { "--moved " } else { "" };
-        let mut more = String::new();
-        if args.max_failures != MAX_FAILURES {
-            more.push_str(&format!(" --max-failures {}", args.max_failures));
-        }
-        if args.end_blockers {
-            more.push_str(" --end-blockers");
-        }
-        if args.auto_approve {
-            more.push_str(" --auto-approve");
-        }
         return Err(Failure::refused(
             format!("the plan removes {removals} of the tenants ({names}); nothing was changed"),
-            format!("if that is meant: tenantry apply {file}{deep}{moved}--allow-removals {removals}{more}"),
+            format!("if that is meant: {}", with(args, &format!("--allow-removals {removals}"))),
         ));
     }
     Ok(())
+}
+
+/// The command that was typed, with one more flag.
+fn with(args: &ApplyArgs, flag: &str) -> String {
+    let mut words = vec!["tenantry apply".to_owned()];
+    words.extend(args.plan.as_ref().map(|file| quoted(&file.to_string_lossy())));
+    words.extend(args.deep.then(|| "--deep".to_owned()));
+    words.extend(args.moved.then(|| "--moved".to_owned()));
+    words.push(flag.to_owned());
+    if args.allow_removals > 0 && !flag.contains("--allow-removals") {
+        words.push(format!("--allow-removals {}", args.allow_removals));
+    }
+    words.extend(args.allow_fleet_change.iter().map(|key| format!("--allow-fleet-change {key}")));
+    if args.rename_history {
+        words.push("--rename-history".to_owned());
+    }
+    if args.max_failures != MAX_FAILURES {
+        words.push(format!("--max-failures {}", args.max_failures));
+    }
+    words.extend(args.end_blockers.then(|| "--end-blockers".to_owned()));
+    words.extend(args.auto_approve.then(|| "--auto-approve".to_owned()));
+    words.join(" ")
 }
 
 /// In a copy of a database that is in use the secrets are the other one's: who logs in there needs them as they are.

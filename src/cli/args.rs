@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::FleetKey;
 
 /// Declarative reconciler for schema-per-tenant PostgreSQL
 ///
@@ -96,6 +99,10 @@ pub enum Command {
     Archive(ArchiveArgs),
     /// Bring a tenant back from its archive, with a new password
     Restore(RestoreArgs),
+    /// Print the SQL that registers tenants again when schema tenantry was lost; change nothing
+    ///
+    /// It takes what is of tenantry's making here: schemas of the declared owners, roles in tenantry's group role. Run it with psql, and then plan.
+    Recover,
     /// Try tenants.toml on a throw-away PostgreSQL, with secrets in files; delete it all afterwards
     Sandbox(SandboxArgs),
     /// Print the completions of a shell
@@ -152,6 +159,12 @@ pub struct ApplyArgs {
     /// Allow up to N tenants to be removed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub allow_removals: usize,
+    /// Allow what this key of tenants.toml changes for much of the fleet, such as secrets.path; may be given more than once
+    #[arg(long, value_name = "KEY", value_parser = fleet_key())]
+    pub allow_fleet_change: Vec<FleetKey>,
+    /// Rename the tenants' history tables to what [migrations] table says now
+    #[arg(long)]
+    pub rename_history: bool,
     /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
     #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
     pub max_failures: usize,
@@ -160,6 +173,12 @@ pub struct ApplyArgs {
     pub end_blockers: bool,
     #[command(flatten)]
     pub lock: LockArgs,
+}
+
+/// Those with a flag of their own left out.
+fn fleet_key() -> impl clap::builder::TypedValueParser<Value = FleetKey> {
+    let keys = FleetKey::ALL.into_iter().filter(|key| *key != FleetKey::HistoryTable).map(FleetKey::as_str);
+    clap::builder::PossibleValuesParser::new(keys).try_map(|key| key.parse::<FleetKey>())
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod made;
 mod output;
 mod plan;
 mod progress;
+mod recover;
 mod restore;
 mod rotate;
 mod sandbox;
@@ -76,6 +77,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),
+        Command::Recover => recover::run(&cli.global, &mut out),
         Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
         Command::Completions(args) => complete::completions(args, &mut out),
         Command::Man => complete::man(&mut out),

@@ -126,7 +126,7 @@ pub(super) fn roles(
 pub(super) fn schemas(
     transaction: &mut Transaction<'_>,
     names: &[String],
-    history_table: &str,
+    history_tables: &[String],
 ) -> Result<BTreeMap<String, Schema>, Error> {
     let mut schemas = BTreeMap::new();
     for row in transaction.ask(include_str!("sql/schemas.sql"), &[&names]).doing("reading the schemas")? {
@@ -141,7 +141,7 @@ pub(super) fn schemas(
         schemas.insert(row.get("name"), schema);
     }
     let kind = |letter: &str| letter.chars().next().and_then(ObjectKind::from_letter);
-    let rows = transaction.ask(include_str!("sql/objects.sql"), &[&names, &history_table]);
+    let rows = transaction.ask(include_str!("sql/objects.sql"), &[&names, &history_tables]);
     for row in rows.doing("reading the objects in the schemas")? {
         let (Some(schema), Some(kind)) = (schemas.get_mut(row.get::<_, &str>("schema")), kind(row.get("kind"))) else {
             continue;

@@ -1,6 +1,6 @@
 //! The refinery histories: read only where reading runs no tenant's code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::binary_copy::BinaryCopyOutIter;
 use postgres::fallible_iterator::FallibleIterator;
@@ -19,36 +19,92 @@ const CHUNK: usize = 200;
 /// No fleet has as many migrations; a tenant that owns its history could fill it, and our memory.
 const MOST: usize = 100_000;
 
+/// The names that histories have: the configured one, and what the registry remembers.
+pub(super) fn names(desired: &Desired, observed: &Observed) -> Vec<String> {
+    let rows = observed.registry.iter().flat_map(|registry| registry.tenants.values());
+    let remembered = rows.filter_map(|row| row.history_table.as_ref());
+    let names: BTreeSet<&String> = remembered.chain([&desired.migrations.table]).collect();
+    names.into_iter().cloned().collect()
+}
+
+/// A schema and the role that its history should belong to.
+type Owned<'a> = (&'a str, &'a str);
+
+/// Under the name that the registry remembers, or else the configured one.
 pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observed) -> Result<(), Error> {
     // Unregistered schemas are not ours to look into.
-    let registered: Vec<(&str, &str)> = observed
-        .registry
-        .iter()
-        .flat_map(|registry| registry.tenants.values())
-        .filter(|row| row.state != State::Removed && observed.schemas.contains_key(&row.schema))
-        .map(|row| (row.schema.as_str(), row.owner.as_str()))
-        .collect();
+    let rows = observed.registry.iter().flat_map(|registry| registry.tenants.values());
+    let rows = rows.filter(|row| row.state != State::Removed && observed.schemas.contains_key(&row.schema));
+    let (mut registered, mut renamed): (Vec<Owned<'_>>, BTreeMap<&str, Vec<Owned<'_>>>) = Default::default();
+    let configured = desired.migrations.table.as_str();
+    for row in rows {
+        let owned = (row.schema.as_str(), row.owner.as_str());
+        registered.push(owned);
+        if let Some(remembered) = row.history_table.as_deref().filter(|remembered| *remembered != configured) {
+            renamed.entry(remembered).or_default().push(owned);
+        }
+    }
+    let mut histories = read_all(client, desired, configured, &registered)?;
+    let (mut called, mut like) = (BTreeMap::new(), Vec::new());
+    for (table, tenants) in renamed {
+        for (schema, history) in read_all(client, desired, table, &tenants)? {
+            called.insert(schema.clone(), table.to_owned());
+            if histories.insert(schema.clone(), history).is_some() {
+                like.push((schema, configured.to_owned()));
+            }
+        }
+    }
+    registered.retain(|(schema, _)| !histories.contains_key(*schema));
+    like.extend(like_histories(client, desired, &registered)?);
+    observed.unseen.extend(unseen(&histories, &observed.server));
+    for (schema, history) in histories {
+        if let Some(found) = observed.schemas.get_mut(&schema) {
+            found.history = history;
+            found.history_called = called.remove(&schema);
+        }
+    }
+    for (schema, table) in like {
+        if let Some(found) = observed.schemas.get_mut(&schema) {
+            found.like_history.push(table);
+        }
+    }
+    Ok(())
+}
+
+/// Those of these histories that are there.
+fn read_all(client: &mut Client, desired: &Desired, table: &str, tenants: &[Owned<'_>]) -> Result<Histories, Error> {
     let mut histories = BTreeMap::new();
-    for chunk in registered.chunks(CHUNK) {
-        match read_apart(client, desired, chunk) {
+    for chunk in tenants.chunks(CHUNK) {
+        match read_apart(client, desired, table, chunk) {
             Ok(found) => histories.extend(found),
             Err(error) if error.is_of_the_line() => return Err(error),
             // A tenant that holds its history locked, or changes it while we look, must not keep others from being planned.
             Err(_) => {
                 for one in chunk {
-                    let found = read_apart(client, desired, &[*one]);
+                    let found = read_apart(client, desired, table, &[*one]);
                     histories.extend(found.or_else(|error| unreadable(error, one.0))?);
                 }
             }
         }
     }
-    observed.unseen.extend(unseen(&histories, &observed.server));
-    for (schema, history) in histories {
-        if let Some(found) = observed.schemas.get_mut(&schema) {
-            found.history = history;
-        }
+    Ok(histories)
+}
+
+/// Where there is no history: what may be one under another name.
+fn like_histories(
+    client: &mut Client,
+    desired: &Desired,
+    tenants: &[Owned<'_>],
+) -> Result<Vec<(String, String)>, Error> {
+    if tenants.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let doing = "looking for the refinery histories under other names";
+    let (schemas, owners): (Vec<&str>, Vec<&str>) = tenants.iter().copied().unzip();
+    let rows = apart(client, desired, doing, |transaction| {
+        transaction.ask(include_str!("sql/like_history.sql"), &[&schemas, &owners]).doing(doing)
+    })?;
+    Ok(rows.iter().map(|row| (row.get("schema"), row.get("name"))).collect())
 }
 
 /// What the role of the session would have to be granted.
@@ -65,10 +121,8 @@ fn unseen(histories: &Histories, server: &Server) -> Option<Unseen> {
     })
 }
 
-fn read_apart(client: &mut Client, desired: &Desired, chunk: &[(&str, &str)]) -> Result<Histories, Error> {
-    apart(client, desired, "reading the refinery histories", |transaction| {
-        read_chunk(transaction, &desired.migrations.table, chunk)
-    })
+fn read_apart(client: &mut Client, desired: &Desired, table: &str, chunk: &[Owned<'_>]) -> Result<Histories, Error> {
+    apart(client, desired, "reading the refinery histories", |transaction| read_chunk(transaction, table, chunk))
 }
 
 fn unreadable(error: Error, schema: &str) -> Result<Histories, Error> {

@@ -88,7 +88,8 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let asked = [names.roles.as_slice(), &[group.clone(), owners.clone()]].concat();
     let sees_passwords = observed.server.admin.superuser && observed.server.reader.is_none();
     observed.roles = catalog::roles(&mut transaction, &asked, &admin, sees_passwords)?;
-    observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &desired.migrations.table)?;
+    let histories = history::names(desired, &observed);
+    observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &histories)?;
     observed.schema_names = catalog::schema_names(&mut transaction, &names.schema_oids)?;
     catalog::default_acls(&mut transaction, &mut observed.roles, &mut observed.schemas)?;
     catalog::outside(&mut transaction, &mut observed.roles, &names.planned, &admin)?;

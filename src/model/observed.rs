@@ -285,6 +285,8 @@ pub struct Registered {
     /// The role that pg_dump or pg_restore logs in as for this tenant; left over, unless somebody is at work now.
     pub deputy: Option<String>,
     pub deputy_at_work: bool,
+    /// The name of its history; `None`: not noted, as in a registry of an older version.
+    pub history_table: Option<String>,
     /// Secrets the tenant had at other paths, not deleted yet.
     pub former_secrets: Vec<FormerSecret>,
 }
@@ -391,6 +393,11 @@ pub struct Schema {
     pub taken: Vec<ObjectGroup>,
     pub default_acls: Vec<DefaultAcl>,
     pub history: History,
+    /// The name of the history's table, where that is the remembered one and not the configured one.
+    pub history_called: Option<String>,
+    /// Tables that are like a history and are not the one above: one of the configured name beside the remembered one; where
+    /// there is neither, ordinary tables of the owner with refinery's columns.
+    pub like_history: Vec<String>,
     /// Tables, partitioned ones included.
     pub tables: i64,
     /// On disk, of all relations.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
-use super::{DatabaseIdentity, Plan, SeenSchema, Targeting, Verb, database, limits, order, powers, removal, tenant};
+use super::{
+    DatabaseIdentity, Plan, SeenSchema, Targeting, Verb, database, fleet, limits, order, powers, removal, tenant,
+};
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
 /// Both sides, and what many tenants ask of them, computed once.
@@ -185,6 +187,10 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let mut hazards = powers::plan(&look, &mut tenants);
     let (database_changes, others) = database::plan(&look, &tenants);
     hazards.extend(others);
+    // Under the names that they have: what is parked is nobody's wish.
+    let unparked = parked.as_ref().map(|_| Look::new(desired, as_it_is));
+    let (fleet_changes, found) = fleet::plan(unparked.as_ref().unwrap_or(&look), &tenants);
+    hazards.splice(0..0, found);
     hazards.extend(removal::disk_hazard(&look, &tenants));
     hazards.extend(limits::hazards(&look, &tenants));
     let waits = order::waits(&look, &tenants);
@@ -198,6 +204,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         targeting: Targeting::new(desired, as_it_is, selects),
         together: rings.together,
         waits,
+        fleet_changes,
         shape: None,
     }
 }

@@ -8,6 +8,7 @@ mod database;
 mod diff;
 mod document;
 mod extensions;
+mod fleet;
 mod group;
 mod holds;
 mod identity;
@@ -33,6 +34,7 @@ pub use database::owners_want_temp;
 pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub use extensions::unreachable as unreachable_extension;
+pub use fleet::{Consents, FleetChange, FleetKey};
 pub(crate) use privileges::in_words;
 pub use privileges::{OWNERS_ON_SCHEMA, object_privileges, owners_privileges, schema_privileges};
 pub use registry::foreign_code;
@@ -71,6 +73,8 @@ pub struct Plan {
     pub together: Vec<BTreeSet<TenantKey>>,
     /// For a tenant those that are done before it, because they still name a role that it drops or renames.
     pub waits: BTreeMap<TenantKey, BTreeSet<TenantKey>>,
+    /// What one key of tenants.toml changes for many tenants at once; each is a hazard too.
+    pub fleet_changes: Vec<FleetChange>,
     /// The shapes held against the migrations, where `--deep` asked for it. No plan mends a shape.
     pub shape: Option<shape::Report>,
 }
@@ -400,6 +404,7 @@ pub enum Kind {
     BorrowRights,
     DropDeputy,
     RenameSchema,
+    RenameHistory,
     GrantMembership,
     RevokeMembership,
     CreateSchema,
@@ -461,6 +466,8 @@ pub struct Hazard {
 pub enum HazardKind {
     /// A tenant's role has a power over other tenants, such as SUPERUSER or membership of pg_write_all_data. First of all.
     PrivilegedTenant,
+    /// One key of tenants.toml changes many tenants.
+    WholeFleet,
     DeletesData,
     EndsSessions,
     /// Clients that hold the old password or name fail until they read the secret again.

@@ -167,6 +167,7 @@ impl Saved {
             targeting: self.targeting,
             together: Vec::new(),
             waits: BTreeMap::new(),
+            fleet_changes: Vec::new(),
             shape: None,
         }
     }

@@ -1,8 +1,8 @@
 //! One declared tenant: from what is there to what is declared.
 
 use super::change::{
-    defaults, deputy, grants, membership, migrations, objects, outside, policy, rename, rights, role, schema, secret,
-    settings,
+    defaults, deputy, grants, history, membership, migrations, objects, outside, policy, rename, rights, role, schema,
+    secret, settings,
 };
 use super::diff::Look;
 use super::{Change, Hazard, HazardKind, Note, Target, TenantPlan, Verb};
@@ -155,6 +155,7 @@ fn converge(draft: &mut Draft<'_>) -> Result<Option<Work>, Blocked> {
     role::diff(draft)?;
     membership::diff(draft);
     schema::diff(draft);
+    history::diff(draft)?;
     objects::diff(draft);
     grants::diff(draft);
     defaults::diff(draft);

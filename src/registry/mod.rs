@@ -2,9 +2,11 @@
 
 pub(crate) mod guard;
 mod lock;
+mod recover;
 mod rows;
 
 pub(crate) use lock::{Holder, Taken, has_lock, held_as as lock_held_as, take as take_lock};
+pub use recover::{Recovery, recover};
 pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, record_set, rotate, secret_is_gone, upsert};
 
 use postgres::{GenericClient, Transaction};
@@ -76,9 +78,13 @@ pub(crate) fn time_of_no_consequence() -> time::OffsetDateTime {
 /// What PostgreSQL answered.
 pub fn migrate(transaction: &mut Transaction<'_>, group: &str) -> Result<(), Error> {
     upgrade(transaction)?;
+    transaction.batch_execute(&closing(group)).doing("closing tenantry's own tables")
+}
+
+/// SQL.
+fn closing(group: &str) -> String {
     let close = include_str!("close.sql").replace("$1", &literal(&format!("{{{}}}", guard::tables().join(","))));
-    let close = format!("DO $tenantry_close${}$tenantry_close$", close.replace("$2", &literal(group)));
-    transaction.batch_execute(&close).doing("closing tenantry's own tables")
+    format!("DO $tenantry_close${}$tenantry_close$", close.replace("$2", &literal(group)))
 }
 
 fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), Error> {
@@ -196,12 +202,19 @@ const SCHEMAS_HERE: &str = "UPDATE tenantry.tenants t SET schema_oid = n.oid \
      FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner \
      WHERE t.schema_oid IS NULL AND t.state <> 'removed' AND n.nspname = t.schema_name::name AND r.rolname = t.owner::name";
 
+/// A history of the configured name is the one that the tenant has, where none was noted yet.
+const HISTORIES: &str = "UPDATE tenantry.tenants t SET history_table = $1 FROM pg_catalog.pg_namespace n \
+     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r' JOIN pg_catalog.pg_roles r ON r.oid = c.relowner \
+     WHERE t.history_table IS NULL AND t.state = 'active' AND n.nspname = t.schema_name::name AND r.rolname = t.owner::name \
+     AND c.relname = $1::text::name";
+
 /// After a restore into another cluster or database the registry belongs here from the first apply on, with or without
-/// changes: from then on a copy of this database is known for one, and a schema by its OID.
+/// changes: from then on a copy of this database is known for one, and a schema by its OID. What a registry of an older version did
+/// not note is noted: `history_table` is the configured one.
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub fn settle(client: &mut postgres::Client) -> Result<(), Error> {
+pub fn settle(client: &mut postgres::Client, history_table: &str) -> Result<(), Error> {
     let doing = "noting whose registry this is";
     let mut transaction = client.transaction().doing(doing)?;
     transaction.batch_execute(&guard::check()).doing(doing)?;
@@ -209,5 +222,6 @@ pub fn settle(client: &mut postgres::Client) -> Result<(), Error> {
         transaction.batch_execute(&format!("{HERE}; UPDATE tenantry.tenants SET schema_oid = NULL")).doing(doing)?;
     }
     transaction.batch_execute(SCHEMAS_HERE).doing(doing)?;
+    transaction.execute(HISTORIES, &[&history_table]).doing(doing)?;
     transaction.commit().doing(doing)
 }

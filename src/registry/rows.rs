@@ -16,15 +16,15 @@ const READ: &str = include_str!("../inspect/sql/registry.sql");
 /// An owner role that a row names is known by that.
 const UPSERT: &str = "WITH known AS (DELETE FROM tenantry.former_owners WHERE role = $4) INSERT INTO tenantry.tenants (tenant, schema_name, username, owner, access, state, on_remove, protected, \
      password_source, secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, \
-     secret_database, secret_place, secret_sslmode, password_changed_at, schema_oid) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, CASE WHEN $20 THEN pg_catalog.now() END, \
+     secret_database, secret_place, secret_sslmode, password_changed_at, history_table, schema_oid) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, CASE WHEN $20 THEN pg_catalog.now() END, $21, \
      (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $2::text::name)) \
      ON CONFLICT (tenant) DO UPDATE SET schema_name = excluded.schema_name, username = excluded.username, owner = excluded.owner, \
      access = excluded.access, state = excluded.state, on_remove = excluded.on_remove, protected = excluded.protected, \
      password_source = excluded.password_source, secret_store = excluded.secret_store, secret_path = excluded.secret_path, \
      secret_version = excluded.secret_version, secret_username = excluded.secret_username, secret_schema = excluded.secret_schema, \
      secret_host = excluded.secret_host, secret_port = excluded.secret_port, secret_database = excluded.secret_database, secret_place = excluded.secret_place, \
-     secret_sslmode = excluded.secret_sslmode, \
+     secret_sslmode = excluded.secret_sslmode, history_table = excluded.history_table, \
      updated_at = pg_catalog.now(), schema_oid = excluded.schema_oid, deputy = NULL, \
      password_changed_at = coalesce(excluded.password_changed_at, tenants.password_changed_at)";
 
@@ -42,6 +42,8 @@ pub struct Row<'a> {
     pub password_source: PasswordSource,
     pub secret: &'a RegisteredSecret,
     pub password_changed: bool,
+    /// The refinery history's name, from this apply on.
+    pub history_table: &'a str,
 }
 
 /// Every row, by tenant. A value that this version does not know is an error, not a guess. Whoever makes a deputy holds the
@@ -106,6 +108,7 @@ pub(super) fn read(
             password_changed_at: row.get("password_changed_at"),
             former_secrets: Vec::new(),
             deputy: row.get("deputy"),
+            history_table: row.get("history_table"),
             deputy_at_work: others_at_work,
         };
         tenants.insert(key, registered);
@@ -140,6 +143,7 @@ pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), po
             &secret.place,
             &secret.fields.sslmode.map(SslMode::as_str),
             &row.password_changed,
+            &row.history_table,
         ],
     )?;
     Ok(())

@@ -219,7 +219,10 @@ pub(super) fn change_tone(change: &Words) -> Tone {
 }
 
 fn is_grave(kind: HazardKind) -> bool {
-    matches!(kind, HazardKind::PrivilegedTenant | HazardKind::DeletesData | HazardKind::DataLost)
+    matches!(
+        kind,
+        HazardKind::PrivilegedTenant | HazardKind::WholeFleet | HazardKind::DeletesData | HazardKind::DataLost
+    )
 }
 
 fn hazard(page: &mut Page, word: &str, detail: &str, grave: bool, style: Style) {

@@ -34,7 +34,27 @@ use serde_json::Value;
 use table::{Outcome, Table};
 use world::{Ended, World};
 
-const APPLY: [&str; 4] = ["apply", "-y", "--allow-removals", "50"];
+/// Random changes of many tenants may be alike.
+const APPLY: [&str; 18] = [
+    "apply",
+    "-y",
+    "--allow-removals",
+    "50",
+    "--allow-fleet-change",
+    "defaults.schema",
+    "--allow-fleet-change",
+    "defaults.username",
+    "--allow-fleet-change",
+    "defaults.owner",
+    "--allow-fleet-change",
+    "defaults.access",
+    "--allow-fleet-change",
+    "defaults.on_remove",
+    "--allow-fleet-change",
+    "defaults.protected",
+    "--allow-fleet-change",
+    "defaults.password_from",
+];
 
 fn main() -> ExitCode {
     let clock = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();

@@ -120,6 +120,15 @@ pub fn judge_given_passwords(observed: &mut Observed, before: &Desired, after: &
     }
 }
 
+/// As another look would find the histories, whose name is to be another one.
+pub fn look_for_histories(observed: &mut Observed, before: &Desired, after: &Desired) {
+    if before.migrations.table != after.migrations.table {
+        for schema in observed.schemas.values_mut().filter(|schema| !matches!(schema.history, History::Absent)) {
+            schema.history_called = Some(before.migrations.table.clone());
+        }
+    }
+}
+
 /// As a look finds a secret that nobody spoiled.
 pub fn contents_of(fields: SecretFields, password_is_given_one: Option<bool>) -> SecretContents {
     SecretContents {
@@ -157,6 +166,7 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
         password_changed_at: Some(jiff::Timestamp::UNIX_EPOCH),
         former_secrets: Vec::new(),
         deputy: None,
+        history_table: Some(desired.migrations.table.clone()),
         deputy_at_work: false,
     }
 }

@@ -1,4 +1,4 @@
--- What is in these schemas ($1), grouped by kind, owner and privileges, without the history table ($2), indexes,
+-- What is in these schemas ($1), grouped by kind, owner and privileges, without the history tables ($2), indexes,
 -- what belongs to extensions, and the types that tables and arrays bring along. The constructor functions of a range
 -- type belong to the bootstrap superuser whoever makes the type, and to the type by an internal dependency: left out.
 -- columns[n] has the ACL item column_items[n]. Kind 'o' has an owner and no ACL.
@@ -17,7 +17,7 @@ WITH tenant AS NOT MATERIALIZED (
            coalesce(c.relacl, acldefault((CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", c.relowner))::text[] AS acl,
            coalesce(a.columns, '{}') AS columns, coalesce(a.column_items, '{}') AS column_items
     FROM pg_class c JOIN tenant t ON t.oid = c.relnamespace LEFT JOIN columns a ON a.attrelid = c.oid
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> $2
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> ALL ($2::text[]::name[])
       AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
     UNION ALL
     SELECT t.nspname, 'f', p.proname || '()', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))::text[], '{}', '{}'

@@ -5,6 +5,7 @@ SELECT tenant, schema_name, schema_oid, username, owner, access, state, on_remov
        -- Through to_jsonb: a registry that waits for its upgrade has no such column yet.
        to_jsonb(t) ->> 'deputy' AS deputy,
        to_jsonb(t) ->> 'secret_place' AS secret_place,
-       to_jsonb(t) ->> 'secret_sslmode' AS secret_sslmode
+       to_jsonb(t) ->> 'secret_sslmode' AS secret_sslmode,
+       to_jsonb(t) ->> 'history_table' AS history_table
 FROM tenantry.tenants t
 ORDER BY tenant

@@ -13,7 +13,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     let history = draft.current.schema.as_ref().map(|schema| schema.history.clone()).unwrap_or_default();
     if let History::Untrusted(why) = &history {
         return Err(Blocked::new(
-            format!("{}.{} cannot be trusted: {why}", draft.tenant.schema, set.table),
+            format!("{}.{} cannot be trusted: {why}", draft.tenant.schema, history_table(draft)),
             hint_for_untrusted(draft, why),
         ));
     }
@@ -106,6 +106,12 @@ fn lost_history(draft: &mut Draft<'_>, history: &History) {
     }
 }
 
+/// As it is called now.
+fn history_table<'a>(draft: &'a Draft<'_>) -> &'a str {
+    let called = draft.current.schema.as_ref().and_then(|schema| schema.history_called.as_ref());
+    called.unwrap_or(&draft.look.desired.migrations.table)
+}
+
 /// What brings the history back under the tenant's owner, when that is what it lacks.
 fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
     let owner = draft.tenant.owner();
@@ -115,7 +121,7 @@ fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
     }
     let exists = draft.look.observed.roles.contains_key(owner);
     let create = if exists { String::new() } else { format!("CREATE ROLE {} NOLOGIN; ", ident(owner)) };
-    let table = qualified(&draft.tenant.schema, &draft.look.desired.migrations.table);
+    let table = qualified(&draft.tenant.schema, history_table(draft));
     format!("{look}; if it is this tenant's history: {create}ALTER TABLE {table} OWNER TO {}", ident(owner))
 }
 

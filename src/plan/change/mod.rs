@@ -4,6 +4,7 @@ pub(crate) mod acl;
 pub(super) mod defaults;
 pub(super) mod deputy;
 pub(crate) mod grants;
+pub(super) mod history;
 pub(crate) mod membership;
 pub(crate) mod migrations;
 pub(super) mod object_grants;

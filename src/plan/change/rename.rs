@@ -210,6 +210,10 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
             ),
             "roles are the cluster's: set another username and owner, such as [defaults] username = \"staging_{tenant}_user\"",
         ),
+        None if was_made_here(draft, what, name) => Blocked::new(
+            format!("{what} {name:?} is of tenantry's making, and no row in schema tenantry names it"),
+            "if that schema, or rows of it, were lost: tenantry recover   prints the SQL that registers the tenants again (docs/recovery.md)",
+        ),
         None => Blocked::new(
             format!("{what} {name:?} exists and is not under management"),
             match what {
@@ -225,6 +229,14 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
             },
         ),
     }
+}
+
+/// Nobody else puts roles into the group role of this database.
+fn was_made_here(draft: &Draft<'_>, what: &str, name: &str) -> bool {
+    let observed = draft.look.observed;
+    let role =
+        if what == "schema" { observed.schemas.get(name).map(|schema| schema.owner.as_str()) } else { Some(name) };
+    role.and_then(|role| observed.roles.get(role)).is_some_and(|role| role.is_member_of(&draft.look.group))
 }
 
 /// The group role of another database that this role is in.

@@ -10,8 +10,9 @@ use crate::plan::tenant::Draft;
 use crate::plan::{Change, Kind};
 
 /// The kinds that act on what the owner owns.
-const NEED_OWNER: [Kind; 9] = [
+const NEED_OWNER: [Kind; 10] = [
     Kind::RenameSchema,
+    Kind::RenameHistory,
     Kind::CreateSchema,
     Kind::SetOwner,
     Kind::GrantSchema,
@@ -23,7 +24,7 @@ const NEED_OWNER: [Kind; 9] = [
 ];
 
 pub(in crate::plan) fn borrow(draft: &mut Draft<'_>) {
-    if !draft.changes.iter().any(|change| NEED_OWNER.contains(&change.kind)) {
+    if !draft.changes.iter().any(|change| NEED_OWNER.contains(&change.kind) && !change.sql.is_empty()) {
         return;
     }
     let tenant = draft.tenant;

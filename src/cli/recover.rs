@@ -1,0 +1,36 @@
+//! `recover`: the SQL that brings a lost registry back.
+
+use std::io::Write;
+
+use super::args::Global;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use super::session;
+use super::validate::count;
+use crate::inspect::Sizes;
+use crate::registry;
+
+pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let mut session = session::connect(global)?;
+    let observed = session.observe(Sizes::Removed)?;
+    session.selects_something(&observed)?;
+    let recovery = registry::recover(&session.project.desired, &observed, &|key| session.selects(key))?;
+    for (tenant, why) in &recovery.left_out {
+        out.note(&format!("{tenant} is left out: {why}"));
+    }
+    if recovery.tenants.is_empty() {
+        out.note("no tenant is to be registered again");
+        return Ok(Exit::Ok);
+    }
+    // As it is: what is shown to a person loses control characters, and a name may hold them.
+    let script = format!("-- {}\n{}", session.place(&observed), recovery.sql);
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(script.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::of_stdout)?;
+    let admin = &observed.server.admin.name;
+    out.note(&format!(
+        "registers {}; nothing was changed; as {admin}: psql -f FILE   and then: tenantry plan",
+        count(recovery.tenants.len(), "tenant")
+    ));
+    Ok(Exit::Ok)
+}
