@@ -1,8 +1,7 @@
 //! `apply`: plan, ask, carry out, report.
 
-use std::io::{IsTerminal, Write};
-
 use super::again::quoted;
+use super::approve::{self, Question};
 use super::args::{ApplyArgs, Format, Global, MAX_FAILURES};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -52,8 +51,12 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         leave_secrets_of_another_cluster(&observed, &plan)?;
     }
     preflight(&mut session, &observed, &plan)?;
-    if !args.auto_approve && !asked(&mut session, &place)? {
-        out.note("Nothing was changed.");
+    let question = Question {
+        command: "apply",
+        words: "Apply these changes?",
+        hint: "look at the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve".into(),
+    };
+    if !approve::approved(args.approve, &question, &place, &mut session, out)? {
         return Ok(Exit::Failed);
     }
     interrupt::watch();
@@ -136,7 +139,7 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
         if args.max_failures != MAX_FAILURES {
             more.push_str(&format!(" --max-failures {}", args.max_failures));
         }
-        if args.auto_approve {
+        if args.approve.auto_approve {
             more.push_str(" --auto-approve");
         }
         return Err(Failure::refused(
@@ -186,24 +189,6 @@ pub fn preflight(session: &mut session::Session, observed: &Observed, plan: &Pla
     crate::apply::check_server(&mut session.client, observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())
-}
-
-fn asked(session: &mut session::Session, place: &str) -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::refused(
-            "apply asks before it changes anything, and stdin is no terminal",
-            "look at the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve",
-        ));
-    }
-    // Whoever finds the lock taken is told what it waits for.
-    session.is_waiting(true)?;
-    let mut stderr = anstream::stderr();
-    let _ = write!(stderr, "\n{place}\nApply these changes? Only \"yes\" is accepted: ");
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).doing("reading the answer")?;
-    session.is_waiting(false)?;
-    Ok(answer.trim() == "yes")
 }
 
 pub fn carry_out(

@@ -2,6 +2,7 @@
 
 mod again;
 mod apply;
+mod approve;
 mod archive;
 mod args;
 mod complete;

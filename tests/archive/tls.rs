@@ -47,7 +47,7 @@ fn encryption_and_verification_carry_over() {
     fleet.run(&REMOVE).ends(0);
     fleet.declare("tl-one = {}");
     let (path, _) = manifests(&fleet).pop().unwrap();
-    fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+    fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
     assert_eq!(ask(&mut fleet.database.client(), "SELECT email FROM tenant_tl_one.users"), "kept");
     fleet.url = url(&theirs);
     fleet.run(&["archive", "tl-one"]).ends(1).says("certificate");
