@@ -223,6 +223,20 @@ fn a_tenant_that_locks_its_tables_keeps_its_archive_waiting_not_for_ever() {
 }
 
 #[test]
+fn an_archive_that_meets_locks_costs_no_application_its_transaction() {
+    let fleet = project(Version::Installed, "deadlock");
+    fleet.declare("dk-one = {}");
+    fleet.applies_and_settles();
+    let lock = |table| format!("LOCK TABLE tenant_dk_one.{table} IN ACCESS EXCLUSIVE MODE");
+    let args = ["archive", "dk-one"];
+    fleet
+        .costs_no_application_its_transaction(&args, "LOCK TABLE", [&lock("projects"), &lock("users")])
+        .ends(0)
+        .says("sha256");
+    assert_no_deputy(&fleet);
+}
+
+#[test]
 fn an_interrupted_restore_leaves_nothing() {
     let fleet = project(Version::V18, "interrupted");
     fleet.declare("in-one = {}");

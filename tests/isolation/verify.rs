@@ -44,3 +44,15 @@ fn verify_names_each_thing_that_was_opened() {
         }
     }
 }
+
+#[test]
+fn verify_that_meets_locks_costs_no_application_its_transaction() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "verify_deadlock");
+        fleet.declare("vd-one = {}");
+        fleet.apply();
+        let has = "ALTER VIEW tenant_vd_one.busy SET (security_barrier = false)";
+        let wants = "LOCK TABLE tenant_vd_one.projects IN ACCESS EXCLUSIVE MODE";
+        fleet.costs_no_application_its_transaction(&["verify"], "", [has, wants]).ends(0);
+    }
+}
