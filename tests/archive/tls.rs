@@ -29,7 +29,8 @@ fn encryption_and_verification_carry_over() {
     let url = |root: &str| {
         let (port, password) = (server.port(), server.password());
         format!(
-            "postgresql://postgres:{password}@localhost:{port}/postgres?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={root}"
+            "postgresql://postgres:{password}@localhost:{port}/postgres?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={root}\
+             &channel_binding=require&ssl_min_protocol_version=TLSv1.3"
         )
     };
     target(&url(&ours)).connect_admin().unwrap();
