@@ -286,4 +286,19 @@ mod tests {
         sweep(dir.path(), &database(), "acme").unwrap();
         assert_eq!(names(dir.path()), ["acme-19700101T000000Z.dump"]);
     }
+
+    #[test]
+    fn archives_of_one_second_have_names_that_sort_as_they_were_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = "2026-11-21T15:04:59Z".parse().unwrap();
+        let identity = DatabaseIdentity::default();
+        let mut names: Vec<String> = Vec::new();
+        for _ in 0..12 {
+            let draft = Draft::new(dir.path(), &identity, "acme", now).unwrap();
+            fs::write(dir.path().join(draft.name(MANIFEST)), "").unwrap();
+            names.push(draft.name(MANIFEST));
+        }
+        assert_eq!(names[..2], ["acme-20261121T150459Z.json", "acme-20261121T150500Z.json"]);
+        assert!(names.is_sorted(), "{names:?}");
+    }
 }

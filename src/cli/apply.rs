@@ -1,5 +1,7 @@
 //! `apply`: plan, ask, carry out, report.
 
+use std::time::Duration;
+
 use super::again::quoted;
 use super::approve::{self, Question};
 use super::args::{ApplyArgs, Format, Global, MAX_FAILURES};
@@ -139,6 +141,9 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
         if args.max_failures != MAX_FAILURES {
             more.push_str(&format!(" --max-failures {}", args.max_failures));
         }
+        if let Some(wait) = args.lock.lock_timeout {
+            more.push_str(&format!(" --lock-timeout {}", in_words(wait)));
+        }
         if args.approve.auto_approve {
             more.push_str(" --auto-approve");
         }
@@ -148,6 +153,15 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// As it may be typed.
+fn in_words(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
 }
 
 /// In a copy of a database that is in use the secrets are the other one's: who logs in there needs them as they are.

@@ -459,6 +459,8 @@ pub enum HazardKind {
     EndsSessions,
     /// Clients that hold the old password or name fail until they read the secret again.
     ChangesCredentials,
+    /// A secret will tell clients to encrypt no more, or to verify less than it does now.
+    WeakerTls,
     /// Tenants whose objects one role owns can reach each other through code they plant.
     SharedOwner,
     PublicSchemaOpen,

@@ -204,6 +204,9 @@ fn a_command_in_a_hint_keeps_the_callers_file_and_tenants() {
         let blocked = fleet.run(&["plan", "-c", "other.toml", "--format", format]).ends(0);
         assert!(blocked.stdout.contains("tenantry -c other.toml rotate hi"), "{}", blocked.stdout);
     }
+    fleet.run(&["drift", "-c", "other.toml", "--report", "page.html"]).ends(2);
+    let page = fs::read_to_string(fleet.path("page.html")).unwrap();
+    assert!(page.contains("tenantry -c other.toml rotate hi"), "{page}");
 }
 
 /// Neither an order to a CI system, nor a line that says that there is nothing to do.
