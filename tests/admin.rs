@@ -1,6 +1,8 @@
 //! An admin who is no superuser: LOGIN, CREATEROLE, and CREATE on the database.
 #![allow(clippy::unwrap_used)]
 
+#[path = "admin/documented.rs"]
+mod documented;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "admin/logins.rs"]

@@ -189,6 +189,7 @@ impl Probes<'_> {
         let others: Vec<&str> = schemas.iter().map(String::as_str).filter(|s| *s != self.tenant.schema).collect();
         self.reaches_no_other(asking, &others)?;
         self.is_no_other(asking)?;
+        self.large_objects_are_kept(asking)?;
         let rows = asking.ask(
             "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> current_database() \
              AND has_database_privilege(oid, 'CONNECT') ORDER BY datname",
@@ -251,6 +252,16 @@ impl Probes<'_> {
         let in_them: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let result = if in_them.is_empty() { Ok(()) } else { Err(format!("it is a member of {}", in_them.join(", "))) };
         self.checks.push(Check::asked("member of no other tenant's role", result));
+        Ok(())
+    }
+
+    /// A superuser's setting, for the server, the database or the role, that opens every large object to everybody.
+    fn large_objects_are_kept(&mut self, asking: &mut Transaction<'_>) -> Result<(), DatabaseError> {
+        let row = asking.ask_one("SELECT current_setting('lo_compat_privileges') = 'on'", &[])?;
+        let open = "lo_compat_privileges is on: it reads, writes and drops everybody's; as a superuser: ALTER SYSTEM SET \
+                    lo_compat_privileges = off, and RESET where the database or the role sets it";
+        let result = if row.get(0) { Err(open.to_owned()) } else { Ok(()) };
+        self.checks.push(Check::asked("privileges of large objects are checked", result));
         Ok(())
     }
 

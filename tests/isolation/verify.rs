@@ -36,10 +36,15 @@ fn verify_names_each_thing_that_was_opened() {
                 "REVOKE CREATE ON SCHEMA extensions FROM vf_one_user",
                 "is refused to create in shared schema extensions",
             ),
+            (
+                "ALTER DATABASE {db} SET lo_compat_privileges = on",
+                "ALTER DATABASE {db} RESET lo_compat_privileges",
+                "lo_compat_privileges is on",
+            ),
         ] {
             fleet.execute(&open.replace("{db}", &fleet.database.name));
             fleet.run(&["verify"]).ends(2).says("vf-one").says(says);
-            fleet.execute(close);
+            fleet.execute(&close.replace("{db}", &fleet.database.name));
             fleet.run(&["verify"]).ends(0);
         }
     }
