@@ -9,11 +9,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{interrupt, made, plan, saved, session};
+use super::{interrupt, made, plan, refusals, saved, session};
 use crate::apply::{Apply, Lock, Recorded, Report};
 use crate::error::Doing;
 use crate::model::Observed;
-use crate::plan::{Plan, Step, TenantPlan, Verb, unreachable_extension};
+use crate::plan::{Plan, Step, TenantPlan, Verb};
 use crate::registry;
 use crate::render;
 
@@ -195,11 +195,7 @@ pub fn preflight(session: &mut session::Session, observed: &Observed, plan: &Pla
         })
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
-    crate::apply::check_registry(observed, plan)?;
-    if let Some((message, hint)) = unreachable_extension(&session.project.desired, observed, plan) {
-        return Err(Failure::refused(message, hint));
-    }
-    crate::apply::check_admin(observed, plan)?;
+    refusals::known(&session.project.desired, observed, plan)?;
     crate::apply::check_server(&mut session.client, observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())

@@ -107,7 +107,7 @@ impl Failure {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Error(Error::Config(error)) if error.source.is_empty() => {
                 error.faults.first().and_then(|fault| fault.hint.clone())

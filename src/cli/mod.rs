@@ -16,6 +16,7 @@ mod made;
 mod output;
 mod plan;
 mod progress;
+mod refusals;
 mod restore;
 mod rotate;
 mod sandbox;
