@@ -1,6 +1,8 @@
 //! An admin who is no superuser: LOGIN, CREATEROLE, and CREATE on the database.
 #![allow(clippy::unwrap_used)]
 
+#[path = "admin/documented.rs"]
+mod documented;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "admin/logins.rs"]
@@ -172,6 +174,13 @@ fn every_right_that_is_missing_is_named_before_anything_changes_with_the_stateme
         fleet.declare(&format!("la-one = {{ settings = {{ {settings} }} }}\nla-two = {{ access = \"owner\" }}"));
         let granted = |right: &str, sql: &str| {
             let run = fleet.try_apply().ends(1).says(&format!("lacks {right}")).says(sql).says("nothing was changed");
+            // A plan says it too.
+            fleet
+                .run(&["plan"])
+                .ends(0)
+                .says("apply would refuse this: lacking")
+                .says(&printed(&run))
+                .says("2 to create");
             let made = "SELECT rolname FROM pg_roles WHERE rolname ~ '^(la_|tenantry_lacking)' UNION ALL SELECT nspname FROM pg_namespace WHERE nspname ~ '^tenant'";
             assert_eq!(fleet.ask(made), "");
             assert!(!fleet.secret_file("la-one").exists());

@@ -9,6 +9,8 @@ mod fleet;
 mod interrupted;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "cli/questions.rs"]
+mod questions;
 #[path = "support/schema.rs"]
 mod schema;
 

@@ -50,7 +50,7 @@ fn every_command(admin: Admin) {
         run(&fleet, &["show", &one], 0);
         run(&fleet, &["apply", "-y"], 0).says("4 applied");
         run(&fleet, &["verify"], 0);
-        run(&fleet, &["rotate", &one, &two], 0).says("2 applied");
+        run(&fleet, &["rotate", "-y", &one, &two], 0).says("2 applied");
         run(&fleet, &["verify", &one, &two], 0);
         run(&fleet, &["drift", "--metrics", "m.prom", "--report", "r.html"], 0);
         run(&fleet, &["list", "--format", "json"], 0).says(&one);
@@ -67,7 +67,7 @@ fn every_command(admin: Admin) {
         run(&fleet, &["apply", "-y", "saved.plan"], 0).says("4 applied");
         run(&fleet, &["apply", "-y", "saved.plan"], 1);
         run(&fleet, &["plan", "--detailed-exitcode", "-v"], 0);
-        run(&fleet, &["rotate", "--all"], 0).says("4 applied");
+        run(&fleet, &["rotate", "-y", "--all"], 0).says("4 applied");
         run(&fleet, &["verify"], 0);
         fleet.migration(
             "V4__late.sql",

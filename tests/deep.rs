@@ -276,3 +276,16 @@ fn a_fleet_without_migrations_or_tenants_has_nothing_to_hold_against() {
     fleet.apply();
     fleet.run(&["drift", "--deep"]).ends(0).says("Shape: 1 tenant as migrated");
 }
+
+#[test]
+fn a_deep_look_that_meets_locks_costs_no_application_its_transaction() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "deadlock");
+        fleet.declare("dl-a = {}\ndl-b = {}");
+        fleet.apply();
+        let lock = |tenant| format!("LOCK TABLE tenant_{tenant}.projects IN ACCESS EXCLUSIVE MODE");
+        let looked =
+            fleet.costs_no_application_its_transaction(&["drift", "--deep"], "", [&lock("dl_b"), &lock("dl_a")]);
+        looked.ends(0);
+    }
+}

@@ -201,7 +201,7 @@ fn a_copy_in_another_cluster_takes_no_secret_of_the_original() {
         let before = secrets(&fleet);
         fleet.execute("UPDATE tenantry.identity SET system_identifier = '4711'");
         fleet.run(&["plan", "--detailed-exitcode"]).ends(0).says("another_cluster").says("4711");
-        fleet.run(&["rotate", "--all"]).ends(1).says("came here from another cluster").says("gx-one, gx-two");
+        fleet.run(&["rotate", "-y", "--all"]).ends(1).says("came here from another cluster").says("gx-one, gx-two");
         fleet.declare("gx-one = {}");
         fleet.run(&REMOVE).ends(1).says("came here from another cluster").says("gx-two").says("--moved");
         assert_eq!(fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tenant_gx_%'"), "2");

@@ -142,8 +142,23 @@ fn apply_without_a_terminal_asks_for_auto_approve() {
 fn a_fleet_without_tenants_has_nothing_to_do() {
     let dir = initialised();
     fs::write(dir.path().join("tenants.toml"), "[tenants]\n").unwrap();
+    let sandbox = |args: &[&str]| {
+        let mut command = tenantry(dir.path());
+        command.env("TENANTRY_PG_BINDIR", postgres_server::binaries(postgres_server::Version::Installed).dir());
+        command.args(["sandbox", "--quiet"]).args(args);
+        transcript(command)
+    };
+    assert_is(&sandbox(&[]), "tests/snapshots/sandbox_without_tenants.txt");
+    let markdown = sandbox(&["--format", "markdown"]);
+    assert!(markdown.matches("No changes.").count() == 2, "{markdown}");
+}
+
+#[test]
+fn quiet_silences_no_finding() {
+    let dir = initialised();
+    fs::write(dir.path().join("migrations/V2__shared.sql"), "DELETE FROM public.users;\n").unwrap();
     let mut command = tenantry(dir.path());
-    command.env("TENANTRY_PG_BINDIR", postgres_server::binaries(postgres_server::Version::Installed).dir());
-    command.args(["sandbox", "--quiet"]);
-    assert_is(&transcript(command), "tests/snapshots/sandbox_without_tenants.txt");
+    command.args(["validate", "--quiet"]);
+    let said = transcript(command);
+    assert!(said.contains("warning: V2__shared.sql:1"), "{said}");
 }

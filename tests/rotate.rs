@@ -39,7 +39,7 @@ fn a_tenant_gets_another_password_and_whatever_else_differs_is_left_to_apply() {
             let (before, other) = (["one", "two"].map(|name| fleet.secret(&key(name))), fleet.secret(&key("three")));
             let (mut open, held) = (fleet.log_in(&key("one")), fleet.memberships(admin));
 
-            let report = fleet.run(&["rotate", &key("one"), &key("two"), "--format", "json"]).ends(0).json();
+            let report = fleet.run(&["rotate", "-y", &key("one"), &key("two"), "--format", "json"]).ends(0).json();
             assert_eq!(
                 report["summary"],
                 json!({"applied": 2, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0})
@@ -76,13 +76,13 @@ fn all_of_them_or_those_whose_password_is_old() {
         );
         let secrets = || ["ra-one", "ra-two", "ra-given"].map(|tenant| fleet.secret(tenant)["password"].clone());
         let [one, two, given] = secrets();
-        fleet.run(&["rotate", "--older-than", "30d"]).ends(0).says("No password is to be rotated.");
+        fleet.run(&["rotate", "-y", "--older-than", "30d"]).ends(0).says("No password is to be rotated.");
         assert_eq!(secrets(), [one.clone(), two.clone(), given.clone()]);
         fleet.execute(
             "UPDATE tenantry.tenants SET password_changed_at = now() - interval '31 days' WHERE tenant = 'ra-two'",
         );
         fleet
-            .run(&["rotate", "--older-than", "30d"])
+            .run(&["rotate", "-y", "--older-than", "30d"])
             .ends(0)
             .says("1 applied")
             .says("1 tenant left out: password_from gives the password")
@@ -90,12 +90,12 @@ fn all_of_them_or_those_whose_password_is_old() {
         let after = secrets();
         assert_eq!((&after[0], &after[2]), (&one, &given));
         assert_ne!(after[1], two);
-        fleet.run(&["rotate", "--older-than", "720h"]).ends(0).says("No password is to be rotated.");
-        fleet.run(&["rotate", "--all", "--target", "*-one"]).ends(0).says("1 applied");
+        fleet.run(&["rotate", "-y", "--older-than", "720h"]).ends(0).says("No password is to be rotated.");
+        fleet.run(&["rotate", "-y", "--all", "--target", "*-one"]).ends(0).says("1 applied");
         let again = secrets();
         assert_ne!(again[0], one);
         assert_eq!(again[1], after[1]);
-        fleet.run(&["rotate", "--all"]).ends(0).says("2 applied");
+        fleet.run(&["rotate", "-y", "--all"]).ends(0).says("2 applied");
         assert!(secrets()[0] != again[0] && secrets()[1] != again[1]);
         fleet.applies_and_settles();
     }
@@ -105,19 +105,21 @@ fn all_of_them_or_those_whose_password_is_old() {
 fn what_cannot_be_rotated_is_told_and_left() {
     let fleet = Fleet::usual(BOTH.into_iter().next().unwrap(), "rotate_not");
     fleet.declare("rn-one = {}\nrn-foreign = {}\nrn-given = { password_from = \"a password that is given\" }");
-    fleet.run(&["rotate", "rn-one"]).ends(1).says("it is not there yet").says("tenantry apply --target rn-one");
+    fleet.run(&["rotate", "-y", "rn-one"]).ends(1).says("it is not there yet").says("tenantry apply --target rn-one");
     fleet.assert_no_trace_of("rn-one");
     fleet.apply();
     let foreign = json!({"password": "somebody else's"}).to_string();
     fs::write(fleet.secret_file("rn-foreign"), &foreign).unwrap();
     let before = fleet.secret("rn-one");
-    fleet.run(&["rotate", "rn-on"]).ends(1).says("tenant \"rn-on\" is not in");
-    fleet.run(&["rotate", "rn-one", "nobody"]).ends(1).says("tenant \"nobody\" is not in");
+    fleet.run(&["rotate", "-y", "rn-on"]).ends(1).says("tenant \"rn-on\" is not in");
+    fleet.run(&["rotate", "-y", "rn-one", "nobody"]).ends(1).says("tenant \"nobody\" is not in");
     assert_eq!(fleet.secret("rn-one"), before);
-    for usage in [&["rotate"][..], &["rotate", "--all", "rn-one"], &["rotate", "--older-than", "soon"]] {
+    for usage in
+        [&["rotate", "-y"][..], &["rotate", "-y", "--all", "rn-one"], &["rotate", "-y", "--older-than", "soon"]]
+    {
         fleet.run(usage).ends(64);
     }
-    let run = fleet.run(&["rotate", "rn-one", "rn-foreign", "rn-given"]).ends(1);
+    let run = fleet.run(&["rotate", "-y", "rn-one", "rn-foreign", "rn-given"]).ends(1);
     run.says("1 applied").says("somebody else's").says("its password is given by password_from");
     assert_ne!(fleet.secret("rn-one")["password"], before["password"]);
     assert_eq!(fs::read_to_string(fleet.secret_file("rn-foreign")).unwrap(), foreign);
@@ -137,7 +139,7 @@ fn the_secret_in_openbao_gets_one_more_version() {
         let read =
             || bao.try_api("GET", &format!("secret/data/tenants/{key}"), &json!(null)).unwrap().1["data"].clone();
         let before = read();
-        fleet.run(&["rotate", &key]).ends(0);
+        fleet.run(&["rotate", "-y", &key]).ends(0);
         let after = read();
         assert_eq!(after["metadata"]["version"].as_u64(), before["metadata"]["version"].as_u64().map(|n| n + 1));
         assert_eq!(after["metadata"]["custom_metadata"], before["metadata"]["custom_metadata"]);

@@ -259,7 +259,7 @@ fn keys_that_others_added_stay_and_are_no_change_of_the_password() {
         fleet.declare("pa-one = { connection_limit = 5 }\npa-two = {}");
         fleet.applies_and_settles();
         assert_eq!(kv2(&bao, "pa-one")["password"], before["password"]);
-        for args in [&["rotate", "pa-one"][..], &["apply", "-y"]] {
+        for args in [&["rotate", "-y", "pa-one"][..], &["apply", "-y"]] {
             patch(&bao, "pa-one", "seen", args[0]);
             fleet.run(args).ends(0);
             let now = kv2(&bao, "pa-one");
@@ -302,7 +302,7 @@ fn keys_that_others_added_stay_in_kv_version_1_too() {
     data["team"] = json!("blue");
     bao.api("POST", "old/tenants/p1-one", data.clone());
     fleet.settled();
-    fleet.run(&["rotate", "p1-one"]).ends(0);
+    fleet.run(&["rotate", "-y", "p1-one"]).ends(0);
     let now = read("p1-one");
     assert_eq!(now["team"], "blue");
     assert_ne!(now["password"], data["password"]);
@@ -324,7 +324,7 @@ fn a_proxy_that_adds_the_token_is_enough() {
         fleet.declare("px-one = {}");
         fleet.applies_and_settles();
         ask(&mut log_in(&kv2(&bao, "px-one")), "SELECT 1");
-        fleet.run(&["rotate", "px-one"]).ends(0);
+        fleet.run(&["rotate", "-y", "px-one"]).ends(0);
         // Straight to the server there is none.
         fleet.env.insert("VAULT_ADDR".into(), bao.address.clone());
         fleet.run(&["plan"]).ends(1).says("no token for the secret store").says("set VAULT_TOKEN");

@@ -42,6 +42,11 @@ pub struct Lock {
     lost: AtomicBool,
 }
 
+/// The row that only the lock's holder of this number has, kept as it is until the transaction ends.
+fn looks_for(fence: i64) -> String {
+    format!("PERFORM FROM tenantry.apply_lock WHERE fence = {fence} FOR KEY SHARE")
+}
+
 impl Lock {
     /// On the session of `client`, which leads to `target`. `wait`: for how long another apply is waited for.
     ///
@@ -138,9 +143,8 @@ impl Lock {
     /// the plan was made of. In a transaction it also keeps everybody else from taking it until that has ended.
     pub(super) fn check(&self) -> Option<String> {
         let (pid, token) = self.backend?;
-        let fence = self.fence.get().map_or_else(String::new, |fence| {
-            format!("PERFORM FROM tenantry.apply_lock WHERE fence = {fence} FOR KEY SHARE; held := FOUND; ")
-        });
+        let fence =
+            self.fence.get().map_or_else(String::new, |fence| format!("{}; held := FOUND; ", looks_for(*fence)));
         Some(format!(
             "DO $$DECLARE held bool := true; BEGIN {fence}IF NOT held OR NOT EXISTS (SELECT FROM pg_catalog.pg_locks l \
              WHERE l.pid = {pid} AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
@@ -157,9 +161,10 @@ impl Lock {
     pub(super) fn check_that_nobody_took_it(&self) -> Option<String> {
         let fence = self.fence.get()?;
         Some(format!(
-            "DO $$BEGIN PERFORM FROM tenantry.apply_lock WHERE fence = {fence} FOR KEY SHARE; IF NOT FOUND THEN \
+            "DO $$BEGIN {}; IF NOT FOUND THEN \
              RAISE EXCEPTION USING ERRCODE = '{LOST}', MESSAGE = 'the lock of apply is lost: another apply has taken it since', \
-             HINT = 'the other one puts right what this one left'; END IF; END$$"
+             HINT = 'the other one puts right what this one left'; END IF; END$$",
+            looks_for(*fence)
         ))
     }
 

@@ -24,7 +24,7 @@ const MANIFEST: &str = "json";
 /// An archive being written. Dropped, it leaves nothing; killed, what it leaves is deleted by [`sweep`].
 pub(super) struct Draft {
     dir: PathBuf,
-    /// `acme-20261121T150405Z`.
+    /// `acme-20261121T150405Z`; the manifest says when it was made.
     stem: String,
     prefix: String,
 }
@@ -35,10 +35,11 @@ impl Draft {
     pub fn new(dir: &Path, database: &DatabaseIdentity, tenant: &str, now: jiff::Timestamp) -> Result<Self, Error> {
         check_dir(dir)?;
         sweep(dir, database, tenant)?;
-        let time = now.strftime("%Y%m%dT%H%M%SZ");
-        let more = (2..).map(|n| format!("{tenant}-{time}-{n}"));
         let taken = |stem: &String| [MANIFEST, DUMP, LARGE].iter().any(|is| dir.join(format!("{stem}.{is}")).exists());
-        let stem = std::iter::once(format!("{tenant}-{time}")).chain(more).find(|stem| !taken(stem));
+        // Of several within a second each has the next one's name, so that their names sort as they were made, in any locale.
+        let seconds = (0..).map_while(|n| now.checked_add(jiff::SignedDuration::from_secs(n)).ok());
+        let stem =
+            seconds.map(|time| format!("{tenant}-{}", time.strftime("%Y%m%dT%H%M%SZ"))).find(|stem| !taken(stem));
         Ok(Self { dir: dir.to_owned(), stem: stem.unwrap_or_default(), prefix: prefix(database, tenant) })
     }
 
@@ -284,5 +285,20 @@ mod tests {
         fs::write(dir.path().join(draft.name(DUMP)), "somebody's").unwrap();
         sweep(dir.path(), &database(), "acme").unwrap();
         assert_eq!(names(dir.path()), ["acme-19700101T000000Z.dump"]);
+    }
+
+    #[test]
+    fn archives_of_one_second_have_names_that_sort_as_they_were_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = "2026-11-21T15:04:59Z".parse().unwrap();
+        let identity = DatabaseIdentity::default();
+        let mut names: Vec<String> = Vec::new();
+        for _ in 0..12 {
+            let draft = Draft::new(dir.path(), &identity, "acme", now).unwrap();
+            fs::write(dir.path().join(draft.name(MANIFEST)), "").unwrap();
+            names.push(draft.name(MANIFEST));
+        }
+        assert_eq!(names[..2], ["acme-20261121T150459Z.json", "acme-20261121T150500Z.json"]);
+        assert!(names.is_sorted(), "{names:?}");
     }
 }

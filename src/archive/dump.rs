@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use postgres::Transaction;
 use tempfile::NamedTempFile;
@@ -9,10 +11,10 @@ use tempfile::NamedTempFile;
 use super::draft::{DUMP, Draft, LARGE};
 use super::files::digest;
 use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
-use super::programs::{Programs, Session, run};
+use super::programs::{Programs, Session, is_for_a_lock, run};
 use super::proof::{self, Tried};
 use super::{Deputy, Proved, contents, large_objects, relations, rows};
-use crate::database::{Ask, Target};
+use crate::database::{Ask, Target, giving_way};
 use crate::error::{Doing, Error};
 use crate::model::{Desired, Server, Subject, ident};
 use crate::plan::DatabaseIdentity;
@@ -117,13 +119,29 @@ fn run_pg_dump(
     file: &Path,
     session: Session<'_>,
 ) -> Result<(), Error> {
+    let patience = source.desired.lock_timeout;
+    let mut attempt = |wait: Duration| {
+        let mut command = pg_dump(source, (snapshot, encoding), file, wait);
+        run(&mut command, &format!("pg_dump of schema {}", source.subject.schema), session)
+    };
+    let is_in_the_way = |dumped: &Result<(), Error>| dumped.as_ref().is_err_and(is_for_a_lock);
+    let dumped = giving_way(patience, is_in_the_way, || attempt(patience.min(PG_DUMPS_WAIT)));
+    // A server with many tables may need longer for its answer; and somebody who is in line gets a turn.
+    if is_in_the_way(&dumped) { attempt(patience) } else { dumped }
+}
+
+/// pg_dump waits while it has other tables locked, so that it can be part of a deadlock: shorter than PostgreSQL's
+/// `deadlock_timeout` of 1s, it is the one that gives up. `statement_timeout` of a statement that locks many tables.
+const PG_DUMPS_WAIT: Duration = Duration::from_millis(250);
+
+fn pg_dump(source: &Source<'_>, (snapshot, encoding): (&str, &str), file: &Path, wait: Duration) -> Command {
     let mut command = source.programs.command("pg_dump", Some(&source.deputy.login));
     command.env("PGCLIENTENCODING", encoding);
     command.args(["--format=custom", "--no-password", "--strict-names"]);
     // A pattern; within double quotes every character stands for itself (manual, "psql", Patterns).
     command.arg(format!("--schema={}", ident(&source.subject.schema)));
-    command.arg(format!("--lock-wait-timeout={}ms", source.desired.lock_timeout.as_millis().max(1)));
+    command.arg(format!("--lock-wait-timeout={}ms", wait.as_millis().max(1)));
     command.arg(format!("--snapshot={snapshot}")).arg(format!("--encoding={encoding}"));
     command.arg(format!("--file={}", file.display()));
-    run(&mut command, &format!("pg_dump of schema {}", source.subject.schema), session)
+    command
 }

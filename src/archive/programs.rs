@@ -174,6 +174,11 @@ pub(super) fn failed(doing: &str, stderr: &[u8], status: std::process::ExitStatu
     Error::Refused { message: format!("{doing}: {}", visible(&words)), hint: hint(&words) }
 }
 
+/// Whether pg_dump gave up waiting for a table. It prints the statement, and the server's words in whatever language.
+pub(super) fn is_for_a_lock(error: &Error) -> bool {
+    matches!(error, Error::Refused { message, .. } if message.contains("LOCK TABLE"))
+}
+
 fn hint(said: &str) -> Option<String> {
     let hint = if said.contains("row-level security") {
         "apply as a superuser, or take FORCE ROW LEVEL SECURITY from that table: its owner's own policies keep rows from a dump"
@@ -181,7 +186,7 @@ fn hint(said: &str) -> Option<String> {
         "pg_dump logs in from here with a password, as a role made for it that is in the tenants' group role: pg_hba.conf must let it"
     } else if said.contains("permission denied") {
         "give that object to the tenant's owner role: ALTER … OWNER TO"
-    } else if said.contains("LOCK TABLE") && said.contains("timeout") {
+    } else if said.contains("LOCK TABLE") {
         "somebody holds a table of it locked for longer than [migrations] lock_timeout; pg_locks says who"
     } else if said.contains("No space left") || said.contains("quota exceeded") {
         MAKE_ROOM

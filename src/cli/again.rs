@@ -12,7 +12,7 @@ use crate::plan::Plan;
 /// What a command of ours is to be repeated with.
 #[derive(Clone, Debug, Default)]
 pub struct Again {
-    /// `-c FILE` and `--database-url URL`, with a blank at the end.
+    /// `-c FILE`, `--database-url URL` and `--parallelism N`, with a blank at the end.
     always: String,
     /// `--target GLOB …`, with a blank at the end.
     targets: String,
@@ -35,6 +35,8 @@ impl Again {
             Some(url) if may_hold_a_password(url) => always.push_str("--database-url URL "),
             Some(url) => always.push_str(&format!("--database-url {} ", quoted(url))),
         }
+        // Whoever said so has few connections to give.
+        always.extend(global.parallelism.map(|n| format!("--parallelism {n} ")));
         let targets: String = global.target.iter().map(|glob| format!("--target {} ", quoted(glob))).collect();
         let mut commands = Vec::new();
         if !always.is_empty() || !targets.is_empty() {
@@ -143,6 +145,8 @@ mod tests {
             again(&["-c", "it's/a.toml", "apply", "--target", "a*", "--target", "b"]).complete(hint),
             r"look with: tenantry -c 'it'\''s/a.toml' --target 'a*' --target b plan   and do it with: tenantry -c 'it'\''s/a.toml' --target 'a*' --target b apply --auto-approve"
         );
+        let few = again(&["apply", "--parallelism", "2"]).complete("tenantry apply --auto-approve");
+        assert_eq!(few, "tenantry --parallelism 2 apply --auto-approve");
         let complete = |hint: &'static str| again(&["plan", "-c", "x.toml", "--target", "a*"]).complete(hint);
         assert_eq!(complete("tenantry apply --target acme"), "tenantry -c x.toml apply --target acme");
         assert_eq!(complete("tenantry apply saved.plan"), "tenantry -c x.toml apply saved.plan");

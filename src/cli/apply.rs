@@ -1,18 +1,19 @@
 //! `apply`: plan, ask, carry out, report.
 
-use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use super::again::quoted;
+use super::approve::{self, Question};
 use super::args::{ApplyArgs, Format, Global, MAX_FAILURES};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{interrupt, made, plan, saved, session};
+use super::{interrupt, made, plan, refusals, saved, session};
 use crate::apply::{Apply, Lock, Recorded, Report};
 use crate::error::Doing;
 use crate::model::Observed;
-use crate::plan::{Consents, Plan, Step, TenantPlan, Verb, unreachable_extension};
+use crate::plan::{Consents, Plan, Step, TenantPlan, Verb};
 use crate::registry;
 use crate::render;
 
@@ -57,8 +58,12 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         leave_secrets_of_another_cluster(&observed, &plan)?;
     }
     preflight(&mut session, &observed, &plan)?;
-    if !args.auto_approve && !asked(&mut session, &place)? {
-        out.note("Nothing was changed.");
+    let question = Question {
+        command: "apply",
+        words: "Apply these changes?",
+        hint: "look at the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve".into(),
+    };
+    if !approve::approved(args.approve, &question, &place, &mut session, out)? {
         return Ok(Exit::Failed);
     }
     interrupt::watch();
@@ -161,8 +166,18 @@ fn with(args: &ApplyArgs, flag: &str) -> String {
         words.push(format!("--max-failures {}", args.max_failures));
     }
     words.extend(args.end_blockers.then(|| "--end-blockers".to_owned()));
-    words.extend(args.auto_approve.then(|| "--auto-approve".to_owned()));
+    words.extend(args.lock.lock_timeout.map(|wait| format!("--lock-timeout {}", in_words(wait))));
+    words.extend(args.approve.auto_approve.then(|| "--auto-approve".to_owned()));
     words.join(" ")
+}
+
+/// As it may be typed.
+fn in_words(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
 }
 
 /// In a copy of a database that is in use the secrets are the other one's: who logs in there needs them as they are.
@@ -196,32 +211,10 @@ pub fn preflight(session: &mut session::Session, observed: &Observed, plan: &Pla
         })
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
-    crate::apply::check_registry(observed, plan)?;
-    if let Some((message, hint)) = unreachable_extension(&session.project.desired, observed, plan) {
-        return Err(Failure::refused(message, hint));
-    }
-    crate::apply::check_admin(observed, plan)?;
+    refusals::known(&session.project.desired, observed, plan)?;
     crate::apply::check_server(&mut session.client, observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())
-}
-
-fn asked(session: &mut session::Session, place: &str) -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::refused(
-            "apply asks before it changes anything, and stdin is no terminal",
-            "look at the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve",
-        ));
-    }
-    // Whoever finds the lock taken is told what it waits for.
-    session.is_waiting(true)?;
-    let mut stderr = anstream::stderr();
-    let _ = write!(stderr, "\n{place}\nApply these changes? Only \"yes\" is accepted: ");
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).doing("reading the answer")?;
-    session.is_waiting(false)?;
-    Ok(answer.trim() == "yes")
 }
 
 /// What is said on the command line of how it is carried out.

@@ -139,6 +139,14 @@ pub struct LockArgs {
     pub lock_timeout: Option<std::time::Duration>,
 }
 
+/// Of the commands that ask before they change anything.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ApproveArgs {
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub auto_approve: bool,
+}
+
 /// What three tenants stumble over in the same place, the other hundreds will too; one may be a tenant of its own kind.
 pub const MAX_FAILURES: usize = 3;
 
@@ -150,9 +158,8 @@ pub struct ApplyArgs {
     /// Try each delivered password, and set anew what does not open the database
     #[arg(long)]
     pub deep: bool,
-    /// Do not ask
-    #[arg(short = 'y', long)]
-    pub auto_approve: bool,
+    #[command(flatten)]
+    pub approve: ApproveArgs,
     /// This database has moved here from another cluster, and its tenants' secrets are to follow it
     #[arg(long)]
     pub moved: bool,
@@ -208,6 +215,8 @@ pub struct ShowArgs {
 pub struct RotateArgs {
     #[command(flatten)]
     pub which: Which,
+    #[command(flatten)]
+    pub approve: ApproveArgs,
     /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
     #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
     pub max_failures: usize,
@@ -250,6 +259,8 @@ pub struct ArchiveArgs {
 pub struct RestoreArgs {
     /// The archive's manifest (.json), or the dump beside it
     pub file: PathBuf,
+    #[command(flatten)]
+    pub approve: ApproveArgs,
     #[command(flatten)]
     pub lock: LockArgs,
 }

@@ -37,7 +37,14 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
     if let Some(path) = &args.report {
         let fleet = list::rows(&mut session, &observed)?;
         let taken_at = now.strftime("%Y-%m-%d %H:%M UTC").to_string();
-        let report = render::html::Report { plan: &plan, fleet: &fleet, passwords: &passwords, taken_at: &taken_at };
+        let (again, planning) = (out.again().in_plan(&plan), out.again().complete("tenantry plan "));
+        let report = render::html::Report {
+            plan: &again,
+            fleet: &fleet,
+            passwords: &passwords,
+            taken_at: &taken_at,
+            planning: planning.trim_end(),
+        };
         atomically(path, &render::html::report(&report), Readable::ByAll)?;
     }
     Ok(if plan.in_sync() { Exit::Ok } else { Exit::Changes })

@@ -16,7 +16,7 @@ use super::args::{Format, Global};
 use super::exit::Exit;
 use crate::config::ConfigError;
 use crate::error::{Error, with_causes};
-use crate::render::escape::marked;
+use crate::render::escape::{marked, visible};
 use crate::render::json::line;
 
 /// Why a command ends before its end.
@@ -107,7 +107,7 @@ impl Failure {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Error(Error::Config(error)) if error.source.is_empty() => {
                 error.faults.first().and_then(|fault| fault.hint.clone())
@@ -154,29 +154,29 @@ fn veiled(text: &str) -> Cow<'_, str> {
 
 /// Every fault of a configuration with its line, as miette draws it, and their number at the end.
 fn print_faults(stderr: &mut impl Write, error: &ConfigError) {
+    let path = visible(&error.path);
     for fault in &error.faults {
-        let mut diagnostic = MietteDiagnostic::new(fault.message.clone()).with_severity(Severity::Error);
+        let mut diagnostic = MietteDiagnostic::new(visible(&fault.message)).with_severity(Severity::Error);
         if let Some(hint) = &fault.hint {
-            diagnostic = diagnostic.with_help(hint.clone());
+            diagnostic = diagnostic.with_help(visible(hint));
         }
         let report = match &fault.span {
             Some(span) => {
                 let (line, column) = error.line_column(span.start);
-                diagnostic.message = format!("{}:{line}:{column}: {}", error.path, diagnostic.message);
-                let range = error.excerpt(span);
-                let text = error.source[range.clone()].to_owned();
-                let excerpt = Excerpt { path: error.path.clone(), text, start: range.start, line, column };
-                let label = LabeledSpan::underline(span.clone());
+                diagnostic.message = format!("{path}:{line}:{column}: {}", diagnostic.message);
+                let (text, underlined) = error.excerpt(span);
+                let excerpt = Excerpt { path: path.clone().into_owned(), text, line, column };
+                let label = LabeledSpan::underline(underlined);
                 Report::new(diagnostic.with_label(label)).with_source_code(excerpt)
             }
             None => {
-                diagnostic.message = format!("{}: {}", error.path, diagnostic.message);
+                diagnostic.message = format!("{path}: {}", diagnostic.message);
                 Report::new(diagnostic)
             }
         };
         let _ = writeln!(stderr, "{}", Shown(&report));
     }
-    let _ = writeln!(stderr, "{}: {} in {}", "error".red().bold(), error.number(), error.path);
+    let _ = writeln!(stderr, "{}: {} in {}", "error".red().bold(), error.number(), path);
 }
 
 /// A fault's own lines, and none around them: miette shows either the span alone or neighbouring lines too, and reads
@@ -184,8 +184,6 @@ fn print_faults(stderr: &mut impl Write, error: &ConfigError) {
 struct Excerpt {
     path: String,
     text: String,
-    /// The byte of the file that the text begins at.
-    start: usize,
     /// The fault's own place, from 1.
     line: usize,
     column: usize,
@@ -198,7 +196,7 @@ impl SourceCode for Excerpt {
         _: usize,
         _: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let whole = (self.start, self.text.len()).into();
+        let whole = (0, self.text.len()).into();
         let (line, column) = (self.line - 1, self.column - 1);
         let lines = self.text.lines().count();
         Ok(Box::new(MietteSpanContents::new_named(self.path.clone(), self.text.as_bytes(), whole, line, column, lines)))

@@ -2,6 +2,7 @@
 
 mod again;
 mod apply;
+mod approve;
 mod archive;
 mod args;
 mod complete;
@@ -16,6 +17,7 @@ mod output;
 mod plan;
 mod progress;
 mod recover;
+mod refusals;
 mod restore;
 mod rotate;
 mod sandbox;

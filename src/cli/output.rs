@@ -76,8 +76,13 @@ impl Output {
     /// A line for the person watching.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr(), "{}", marked(&self.again.complete(text)));
+            self.finding(text);
         }
+    }
+
+    /// A line on stderr that belongs to the command's result, and that -q does not silence.
+    pub fn finding(&mut self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{}", marked(&self.again.complete(text)));
     }
 
     /// How text for stdout is to look. anstream strips the colours again where they are not wanted.

@@ -5,7 +5,7 @@ use super::args::{Format, Global, PlanArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{saved, session};
+use super::{refusals, saved, session};
 use crate::plan::{Plan, Saved};
 use crate::render;
 
@@ -15,6 +15,7 @@ pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, F
     out.talks_to(&session.place(&observed));
     plan.shape = session.shapes(&observed)?;
     out.print(&rendered(&plan, out))?;
+    refusals::foretell(&session.project.desired, &observed, &plan, out);
     if let Some(path) = &args.out {
         let project = &session.project;
         saved::write(

@@ -1,9 +1,12 @@
 //! `restore FILE`: a tenant from its archive, with everything else as tenants.toml has it.
 
+use super::again::quoted;
+use super::approve::{self, Question};
 use super::args::{Format, Global, RestoreArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
+use super::validate::count;
 use super::{apply, interrupt, session};
 use crate::apply::{Apply, Lock, Recorded, Restore};
 use crate::archive::{self, Manifest, Opened, Programs};
@@ -11,9 +14,9 @@ use crate::inspect::Sizes;
 use crate::model::{Observed, State, Tenant, TenantKey};
 use crate::plan::{self, Plan, Target, Verb};
 use crate::render;
+use crate::render::escape::visible;
 
 pub fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
-    interrupt::watch();
     interrupt::or_interrupted(restore(global, args, out), global)
 }
 
@@ -27,14 +30,28 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let observed = session.observe(Sizes::Removed)?;
     session.selects_something(&observed)?;
     session.must_select(&tenant.key)?;
-    out.talks_to(&session.place(&observed));
+    let place = session.place(&observed);
+    out.talks_to(&place);
     let mut plan = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
     // Nobody was asked about the rest, which is for apply to show.
     plan.database_changes.retain(|change| change.action.makes());
     refuse_what_is_there(&observed, &plan, &tenant)?;
-    refuse_other_migrations(&session, manifest)?;
+    leave_out_what_it_holds(&session, manifest, &mut plan)?;
+    if out.format != Format::Json {
+        out.print(&announced(&opened, &plan, out))?;
+    }
     apply::preflight(&mut session, &observed, &plan)?;
     let programs = Programs::find(observed.server.major().unsigned_abs().max(made_by(manifest)))?;
+    let file = quoted(&args.file.to_string_lossy());
+    let question = Question {
+        command: "restore",
+        words: "Restore this tenant?",
+        hint: format!("a script says yes beforehand: tenantry restore {file} --auto-approve"),
+    };
+    if !approve::approved(args.approve, &question, &place, &mut session, out)? {
+        return Ok(Exit::Failed);
+    }
+    interrupt::watch();
     fill(&mut session, &lock, &observed, &plan, &opened, &programs, &tenant)?;
 
     // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
@@ -51,7 +68,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let migrations = rest.tenants.iter().map(|tenant| tenant.pending_migrations().len()).sum();
     out.print(&match out.format {
         Format::Json => json(manifest, &tenant, migrations),
-        Format::Text | Format::Markdown => text(manifest, &tenant, migrations, &secret),
+        Format::Text | Format::Markdown => text(manifest, migrations, &secret),
     })?;
     Ok(Exit::Ok)
 }
@@ -101,12 +118,34 @@ fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Re
 }
 
 /// Data of another history would be found out by the plan that follows, when they are in.
-fn refuse_other_migrations(session: &session::Session, manifest: &Manifest) -> Result<(), Failure> {
-    let Some(applied) = &manifest.migrations else { return Ok(()) };
-    plan::fits(&session.project.desired.migrations, applied).map_err(|(reason, hint)| Failure::Refused {
-        message: format!("the archive does not go with these migrations: {reason}; nothing was changed"),
-        hint: hint.unwrap_or_default(),
-    })
+fn leave_out_what_it_holds(session: &session::Session, manifest: &Manifest, plan: &mut Plan) -> Result<(), Failure> {
+    let set = &session.project.desired.migrations;
+    for tenant in &mut plan.tenants {
+        plan::after_restore(tenant, set, manifest.migrations.as_deref()).map_err(|(reason, hint)| {
+            Failure::Refused {
+                message: format!("the archive does not go with these migrations: {reason}; nothing was changed"),
+                hint: hint.unwrap_or_default(),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// What is to be restored, and what that changes.
+fn announced(opened: &Opened, plan: &Plan, out: &Output) -> String {
+    let manifest = &opened.manifest;
+    let of = format!("Archive of {}, in {}", what_is_in(manifest), visible(&manifest.dump.file));
+    let of = match out.format {
+        Format::Markdown => render::markdown::paragraph(&of),
+        _ => format!("{of}\n\n"),
+    };
+    of + &super::plan::rendered(plan, out)
+}
+
+/// `acme as of 2026-11-21T15:04:05Z, 2 tables, 1200 rows`
+fn what_is_in(manifest: &Manifest) -> String {
+    let tables = count(manifest.tables.len(), "table");
+    format!("{} as of {}, {tables}, {} rows", manifest.tenant, manifest.made_at, manifest.rows())
 }
 
 /// A pg_restore reads what an older pg_dump wrote.
@@ -145,18 +184,12 @@ fn fill(
     Ok(restore.run(&mut session.client, plan)?)
 }
 
-fn text(manifest: &Manifest, tenant: &Tenant, migrations: usize, secret: &str) -> String {
+fn text(manifest: &Manifest, migrations: usize, secret: &str) -> String {
     let pending = match migrations {
         0 => String::new(),
-        n => format!("\n  {} since then applied", super::validate::count(n, "migration")),
+        n => format!("\n  {} since then applied", count(n, "migration")),
     };
-    format!(
-        "Restore: {} as of {}, {}, {} rows{pending}\n  its password is new: {secret}\n",
-        tenant.key,
-        manifest.made_at,
-        super::validate::count(manifest.tables.len(), "table"),
-        manifest.rows(),
-    )
+    format!("Restore: {}{pending}\n  its password is new: {secret}\n", what_is_in(manifest))
 }
 
 fn json(manifest: &Manifest, tenant: &Tenant, migrations: usize) -> String {

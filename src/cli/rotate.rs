@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::args::{Format, Global, RotateArgs};
+use super::approve::{self, Question};
+use super::args::{Format, Global, RotateArgs, Which};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
@@ -21,7 +22,8 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     let observed = session.observe(Sizes::Removed)?;
     apply::must_see_everything(&observed)?;
     session.selects_something(&observed)?;
-    out.talks_to(&session.place(&observed));
+    let place = session.place(&observed);
+    out.talks_to(&place);
     let chosen = chosen(&session, &observed, args, out);
     if chosen.is_empty() && out.format != Format::Json {
         out.print("No password is to be rotated.\n")?;
@@ -37,10 +39,23 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     }
     apply::leave_secrets_of_another_cluster(&observed, &plan)?;
     apply::preflight(&mut session, &observed, &plan)?;
+    let question = Question { command: "rotate", words: "Change these passwords?", hint: hint(&args.which) };
+    if !approve::approved(args.approve, &question, &place, &mut session, out)? {
+        return Ok(Exit::Failed);
+    }
     interrupt::watch();
     let limits = apply::Limits { max_failures: args.max_failures, ..apply::Limits::default() };
     let result = apply::carry_out(global, &mut session, &lock, &observed, &plan, limits, out);
     interrupt::or_interrupted(result.and_then(|report| apply::tell(&report, &plan, out)), global)
+}
+
+fn hint(which: &Which) -> String {
+    let whose = match which {
+        Which { tenants, .. } if !tenants.is_empty() => tenants.join(" "),
+        Which { older_than: Some(_), .. } => "--older-than AGE".to_owned(),
+        _ => "--all".to_owned(),
+    };
+    format!("a scheduled job says yes beforehand: tenantry rotate {whose} --auto-approve")
 }
 
 /// Those that are named, or all that can be rotated; of these `--older-than` takes a part.

@@ -66,12 +66,12 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     let (observed, first) = session.plan()?;
     // Nobody typed that address.
     out.talks_to(&session.place(&observed).replace("(from --database-url)", "(the sandbox)"));
-    if out.format == Format::Text {
+    if out.format != Format::Json {
         out.print(&plan::rendered(&first, out))?;
     }
     let lock = Lock::take(&mut session.client, &session.target, Duration::ZERO)?;
     let report = apply::carry_out(global, session, &lock, &observed, &first, apply::Limits::default(), out)?;
-    if out.format == Format::Text {
+    if out.format != Format::Json {
         out.print(&out.again().complete(&render::report::text(&report, &first, &out.style())))?;
     }
     if !report.is_success() {
@@ -85,7 +85,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     let verdicts = verify::verify(global, session, &observed, &[], out)?;
     let verified = verify::report(session, &verdicts, None, &[], out)?;
     let (_, second) = session.plan()?;
-    if out.format == Format::Text {
+    if out.format != Format::Json {
         out.print(&plan::rendered(&second, out))?;
     }
     if !second.is_empty() {

@@ -33,7 +33,7 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         false => fold::lines(warnings.iter().map(String::as_str)).into_iter().map(|(_, warning)| warning).collect(),
     };
     for warning in shown {
-        out.note(&format!("warning: {}", visible(&warning)));
+        out.finding(&format!("warning: {}", visible(&warning)));
     }
     if !project.not_run.is_empty() {
         let first: Vec<_> = project.not_run.iter().take(NAMED).map(|name| visible(name)).collect();

@@ -20,7 +20,10 @@ pub fn atomically(path: &Path, text: &str, readable: Readable) -> Result<(), Fai
     let doing = || format!("writing {}", path.display());
     replaceable(path)?;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".tenantry-").tempfile_in(dir).doing(doing())?;
+    dir.metadata().doing(doing())?;
+    let made = tempfile::Builder::new().prefix(".tenantry-").tempfile_in(dir);
+    // Its own error names a file that nobody asked for.
+    let mut file = made.map_err(|error| std::io::Error::from(error.kind())).doing(doing())?;
     file.write_all(text.as_bytes()).doing(doing())?;
     #[cfg(unix)]
     {
@@ -83,6 +86,9 @@ mod tests {
             assert!(error.contains(words), "{error}");
         }
         assert!(atomically(Path::new("/dev/null"), "x", Readable::ByAll).is_err());
+        let error = atomically(&at("nowhere/plan"), "x", Readable::ByAll).unwrap_err().to_string();
+        let expected = format!("writing {}: No such file or directory", at("nowhere/plan").display());
+        assert!(error.starts_with(&expected), "{error}");
         assert_eq!(fs::read_to_string(at("file")).unwrap(), "all");
         assert!(!at("nothing").exists() && at("link").is_symlink());
         let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::read::Places;
+use crate::render::escape::{visible, visible_lines};
 
 /// One fault. The message is a lower-case fragment; the hint says what to type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,9 +126,24 @@ impl ConfigError {
         (line, 1 + String::from_utf8_lossy(&before[start..]).chars().count())
     }
 
-    /// The bytes of the source to show for a span: its whole lines, or as much of them around it as a person reads.
+    /// The text to show for a span, and the bytes of it that the fault is about: its whole lines, or as much of them around it
+    /// as a person reads, with what a terminal or a CI system would obey spelled out.
     #[must_use]
-    pub fn excerpt(&self, span: &Range<usize>) -> Range<usize> {
+    pub fn excerpt(&self, span: &Range<usize>) -> (String, Range<usize>) {
+        let bytes = self.bytes_to_show(span);
+        let clamped = |at: usize| self.source.floor_char_boundary(at.clamp(bytes.start, bytes.end));
+        let (start, end) = (clamped(span.start), clamped(span.end));
+        // Where the file has tabs, they are for the eye.
+        let shown = |part: Range<usize>| {
+            visible_lines(&self.source[part].replace("\r\n", "\n").replace('\t', "    ")).into_owned()
+        };
+        let before = shown(bytes.start..start);
+        let about = shown(start..end);
+        let underlined = before.len()..before.len() + about.len();
+        (before + &about + &shown(end..bytes.end), underlined)
+    }
+
+    fn bytes_to_show(&self, span: &Range<usize>) -> Range<usize> {
         let (text, end) = (&self.source, span.end.min(self.source.len()));
         let start = span.start.min(end);
         let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
@@ -154,19 +170,19 @@ impl fmt::Display for ConfigError {
             match &fault.span {
                 Some(span) => {
                     let (line, column) = self.line_column(span.start);
-                    write!(f, "{}:{line}:{column}: {}", self.path, fault.message)?;
-                    let excerpt = self.excerpt(span);
-                    let text = self.source[excerpt.clone()].lines().next().unwrap_or_default();
-                    let indent = self.source[excerpt.start..span.start.min(self.source.len())].chars().count();
-                    let width = span.len().clamp(1, text.chars().count().saturating_sub(indent).max(1));
+                    write!(f, "{}:{line}:{column}: {}", self.path, visible(&fault.message))?;
+                    let (excerpt, underlined) = self.excerpt(span);
+                    let text = excerpt.lines().next().unwrap_or_default();
+                    let indent = excerpt[..underlined.start].chars().count();
+                    let width = underlined.len().clamp(1, text.chars().count().saturating_sub(indent).max(1));
                     let gutter = line.to_string().len();
                     let carets = "^".repeat(width);
                     write!(f, "\n{line} | {text}\n{:gutter$} | {:indent$}{carets}", "", "")?;
                 }
-                None => write!(f, "{}: {}", self.path, fault.message)?,
+                None => write!(f, "{}: {}", self.path, visible(&fault.message))?,
             }
             if let Some(hint) = &fault.hint {
-                write!(f, "\n  hint: {hint}")?;
+                write!(f, "\n  hint: {}", visible(hint))?;
             }
         }
         Ok(())

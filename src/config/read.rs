@@ -135,12 +135,41 @@ fn in_words(message: &str) -> (String, Option<String>) {
     let without_value = |text: &str| text.split(['`', '"', '\n']).next().unwrap_or_default().trim().to_owned();
     let message = match message.rsplit_once(", expected ") {
         Some((found, expected)) => {
-            let expected = if expected.starts_with("struct ") || expected == "a map" { "a table" } else { expected };
-            format!("{}, expected {expected}", without_value(found))
+            let (found, expected) = (without_value(found), in_tomls_words(expected));
+            let found = match found.strip_prefix("invalid ").and_then(|rest| rest.split_once(": ")) {
+                Some((_, "integer")) if expected.starts_with("a whole number") => "out of range",
+                Some(("type", "integer" | "floating point")) => "found a number",
+                Some(("type", "boolean")) => "found a boolean",
+                Some(("type", "string")) => "found a string",
+                Some(("type", "sequence")) => "found an array",
+                Some(("type", "map")) => "found a table",
+                _ => &found,
+            };
+            format!("{found}, expected {expected}")
         }
+        // Words of ours, about one of several types.
+        None if message.starts_with("a ") => format!("expected {}", without_value(message)),
         None => without_value(message),
     };
     (message, None)
+}
+
+/// What serde says in Rust's words.
+fn in_tomls_words(expected: &str) -> &str {
+    match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, not below 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "an array",
+        "a map" => "a table",
+        other if other.starts_with("struct ") => "a table",
+        other if other.starts_with("sequence") => "an array",
+        other => other,
+    }
 }
 
 fn did_you_mean(word: &str, known: &[&str]) -> String {

@@ -5,6 +5,7 @@
 
 mod connect;
 mod error;
+mod giving_way;
 mod hints;
 mod keywords;
 mod params;
@@ -27,6 +28,7 @@ use crate::model::sslmode;
 pub use connect::{ConnectError, Endpoint};
 pub(crate) use error::is_retryable;
 pub use error::{DatabaseError, Position, ServerError};
+pub(crate) use giving_way::{HARDLY_WAIT, giving_way};
 pub use several::refuse_a_standby;
 pub use target::Target;
 pub use target_error::TargetError;

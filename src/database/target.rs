@@ -195,28 +195,19 @@ impl Target {
     pub fn environment(&self) -> Vec<(&'static str, SecretString)> {
         let join = |part: &dyn Fn(&Place) -> String| self.places.iter().map(part).collect::<Vec<_>>().join(",");
         let tls = &self.tls.settings;
-        let path = |path: &Path| path.to_string_lossy().into_owned();
         let mut variables = vec![
             ("PGHOST", join(&|place| place.host.clone())),
             ("PGPORT", join(&|place| place.port.to_string())),
             ("PGUSER", self.user.clone()),
             ("PGDATABASE", self.database.clone()),
-            ("PGSSLMODE", tls.sslmode.to_string()),
             ("PGAPPNAME", self.application_name.clone()),
         ];
         if self.places.iter().any(|place| place.hostaddr.is_some()) {
             let addresses = join(&|place| place.hostaddr.map(|address| address.to_string()).unwrap_or_default());
             variables.push(("PGHOSTADDR", addresses));
         }
-        match &tls.roots {
-            Roots::File(file) => variables.push(("PGSSLROOTCERT", path(file))),
-            Roots::System => variables.push(("PGSSLROOTCERT", "system".into())),
-            Roots::None | Roots::Missing(_) => {}
-        }
-        variables.extend(tls.crl.as_ref().map(|file| ("PGSSLCRL", path(file))));
-        if let Some((certificate, key)) = &tls.client {
-            variables.extend([("PGSSLCERT", path(certificate)), ("PGSSLKEY", path(key))]);
-        }
+        variables.extend(tls.environment());
+        variables.push(("PGCHANNELBINDING", self.tuning.channel_binding_in_words().to_owned()));
         variables.extend(self.options.clone().map(|options| ("PGOPTIONS", options)));
         let timeout = self.tuning.connect_timeout.map(|timeout| timeout.as_secs().to_string());
         variables.extend(timeout.map(|timeout| ("PGCONNECT_TIMEOUT", timeout)));
@@ -340,10 +331,36 @@ mod tests {
 
     #[test]
     fn programs_get_the_same_place_in_their_environment() {
-        let target = find(Some("host=a,b port=1,2 user=u password=p dbname=d sslmode=require"), &[]).unwrap();
-        let environment = target.environment();
-        let get = |name| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.expose_secret());
-        assert_eq!((get("PGHOST"), get("PGPORT"), get("PGPASSWORD")), (Some("a,b"), Some("1,2"), Some("p")));
-        assert_eq!((get("PGSSLMODE"), get("PGSSLCERT"), get("PGDATABASE")), (Some("require"), None, Some("d")));
+        let environment = |text| {
+            let environment = find(Some(text), &[]).unwrap().environment();
+            move |name| {
+                let found = environment.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| value.expose_secret().to_owned())
+            }
+        };
+        let get = environment("host=a,b port=1,2 user=u password=p dbname=d sslmode=require");
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!((get("PGHOST"), get("PGPORT"), get("PGPASSWORD")), (some("a,b"), some("1,2"), some("p")));
+        assert_eq!((get("PGSSLMODE"), get("PGSSLCERT"), get("PGDATABASE")), (some("require"), None, some("d")));
+        // As careful as we are, and no more: neither Kerberos nor a certificate that we do not use.
+        assert_eq!((get("PGCHANNELBINDING"), get("PGGSSENCMODE")), (some("prefer"), some("disable")));
+        assert_eq!((get("PGSSLCERTMODE"), get("PGSSLMINPROTOCOLVERSION")), (some("disable"), None));
+        assert_eq!((get("PGSSLSNI"), get("PGSSLNEGOTIATION")), (None, None));
+        let get = environment(
+            "host=a user=u sslmode=verify-ca sslrootcert=/r sslcert=/c sslkey=/k channel_binding=require sslsni=0 \
+             sslnegotiation=direct ssl_min_protocol_version=TLSv1.2 ssl_max_protocol_version=TLSv1.3",
+        );
+        for (name, value) in [
+            ("PGCHANNELBINDING", "require"),
+            ("PGSSLMINPROTOCOLVERSION", "TLSv1.2"),
+            ("PGSSLMAXPROTOCOLVERSION", "TLSv1.3"),
+            ("PGSSLSNI", "0"),
+            ("PGSSLNEGOTIATION", "direct"),
+            ("PGSSLCERT", "/c"),
+            ("PGSSLKEY", "/k"),
+        ] {
+            assert_eq!(get(name), some(value), "{name}");
+        }
+        assert_eq!(get("PGSSLCERTMODE"), None);
     }
 }

@@ -103,7 +103,41 @@ impl Tls {
     }
 }
 
+impl Version {
+    fn in_words(self) -> String {
+        match self {
+            Self::Tls12 => "TLSv1.2",
+            Self::Tls13 => "TLSv1.3",
+        }
+        .to_owned()
+    }
+}
+
 impl TlsSettings {
+    /// The same for libpq. It knows more ways to encrypt and to show who one is than we do; those are closed.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let mut variables = vec![("PGSSLMODE", self.sslmode.to_string()), ("PGGSSENCMODE", "disable".to_owned())];
+        match &self.roots {
+            Roots::File(file) => variables.push(("PGSSLROOTCERT", path(file))),
+            Roots::System => variables.push(("PGSSLROOTCERT", "system".into())),
+            Roots::None | Roots::Missing(_) => {}
+        }
+        variables.extend(self.crl.as_ref().map(|file| ("PGSSLCRL", path(file))));
+        match &self.client {
+            Some((certificate, key)) => {
+                variables.extend([("PGSSLCERT", path(certificate)), ("PGSSLKEY", path(key))]);
+            }
+            // The usual file in the home directory is for our own login.
+            None => variables.push(("PGSSLCERTMODE", "disable".to_owned())),
+        }
+        variables.extend(self.oldest.map(|version| ("PGSSLMINPROTOCOLVERSION", version.in_words())));
+        variables.extend(self.newest.map(|version| ("PGSSLMAXPROTOCOLVERSION", version.in_words())));
+        variables.extend(self.no_sni.then(|| ("PGSSLSNI", "0".to_owned())));
+        variables.extend(self.direct.then(|| ("PGSSLNEGOTIATION", "direct".to_owned())));
+        variables
+    }
+
     fn build(&self) -> Result<ClientConfig, TlsError> {
         // Named, because a process default would depend on what else was linked in.
         let provider = Arc::new(ring::default_provider());

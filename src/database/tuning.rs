@@ -34,6 +34,16 @@ pub(super) enum Wanting {
     PreferStandby,
 }
 
+impl Tuning {
+    pub(super) fn channel_binding_in_words(&self) -> &'static str {
+        match self.channel_binding {
+            ChannelBinding::Disable => "disable",
+            ChannelBinding::Require => "require",
+            _ => "prefer",
+        }
+    }
+}
+
 pub(super) fn tuning(params: &Params) -> Result<Tuning, TargetError> {
     let number = |name| match params.get(name) {
         // Negative means the default to libpq.

@@ -215,7 +215,7 @@ impl Deep<'_> {
     fn apart<T>(
         &self,
         client: &mut Client,
-        look: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+        look: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         inspect::apart(client, self.desired, "reading the shapes of the schemas", look)
     }

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, IsolationLevel, Transaction};
 
-use crate::database::{Ask, Target};
+use crate::database::{Ask, HARDLY_WAIT, Target, giving_way};
 use crate::error::{Doing, Error};
 use crate::model::{Access, Desired, Observed, State, Subject, TenantKey};
 use crate::plan;
@@ -118,18 +118,21 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     Ok(observed)
 }
 
-/// A short transaction of its own, that changes nothing and waits for no tenant for long.
+/// A short transaction of its own, that changes nothing, waits for no tenant for long, and holds nothing while it waits.
 pub(crate) fn apart<T>(
     client: &mut Client,
     desired: &Desired,
     doing: &str,
-    look: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    mut look: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
-    transaction.batch_execute(&desired.limits_waits()).doing(doing)?;
-    let found = look(&mut transaction)?;
-    transaction.commit().doing(doing)?;
-    Ok(found)
+    let is_in_the_way = |found: &Result<T, Error>| matches!(found, Err(Error::Database { source, .. }) if source.sqlstate() == Some("55P03"));
+    giving_way(desired.lock_timeout, is_in_the_way, || {
+        let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+        transaction.batch_execute(HARDLY_WAIT).doing(doing)?;
+        let found = look(&mut transaction)?;
+        transaction.commit().doing(doing)?;
+        Ok(found)
+    })
 }
 
 /// Measures one tenant: what its schema and the large objects of its roles take, in bytes.

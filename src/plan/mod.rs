@@ -27,7 +27,7 @@ mod tenant;
 pub(crate) use change::acl::held;
 pub(crate) use change::grants::{Letters, is_as_declared};
 pub(crate) use change::membership::words as membership_in_words;
-pub use change::migrations::fits;
+pub use change::migrations::after_restore;
 pub use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
 pub use database::owners_want_temp;
@@ -472,6 +472,8 @@ pub enum HazardKind {
     EndsSessions,
     /// Clients that hold the old password or name fail until they read the secret again.
     ChangesCredentials,
+    /// A secret will tell clients to encrypt no more, or to verify less than it does now.
+    WeakerTls,
     /// Tenants whose objects one role owns can reach each other through code they plant.
     SharedOwner,
     PublicSchemaOpen,

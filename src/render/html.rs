@@ -33,6 +33,8 @@ pub struct Report<'a> {
     pub passwords: &'a [(&'a str, i64)],
     /// When the look was taken, as a person reads it.
     pub taken_at: &'a str,
+    /// The command that shows this plan again, such as `tenantry plan`.
+    pub planning: &'a str,
 }
 
 #[must_use]
@@ -52,7 +54,7 @@ pub fn report(report: &Report<'_>) -> String {
     verdict(&mut page, report.plan);
     totals(&mut page, report);
     versions(&mut page, report.fleet);
-    differences(&mut page, report.plan);
+    differences(&mut page, report.plan, report.planning);
     if let Some(shape) = &report.plan.shape {
         page.push_str(&super::shape::html(shape, &escape));
     }
@@ -250,7 +252,7 @@ mod tests {
 
     fn page(plan: &Plan, fleet: &[ListRow]) -> String {
         let passwords: Vec<_> = fleet.iter().map(|row| (row.tenant.as_str(), 60)).collect();
-        report(&Report { plan, fleet, passwords: &passwords, taken_at: "now" })
+        report(&Report { plan, fleet, passwords: &passwords, taken_at: "now", planning: "tenantry plan" })
     }
 
     #[test]

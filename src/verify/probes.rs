@@ -1,6 +1,7 @@
 //! One tenant's probes, in its own session.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use postgres::{Client, Transaction};
 use rand::RngExt;
@@ -10,13 +11,16 @@ use super::answer::{Answer, Ruling, Tried, Wanted, rule};
 use super::login::NoLogin;
 use super::probe::{self, Picked, Probe};
 use super::{Verify, held, neighbours};
-use crate::database::{Ask, DatabaseError};
+use crate::database::{Ask, DatabaseError, HARDLY_WAIT, giving_way};
 use crate::model::{Access, Tenant, TenantKey, qualified};
 use crate::secrets::Found;
 
 /// A tenant may lock its tables, and put code that sleeps on their triggers. Said again before each probe: that code may
 /// also SET these for the rest of the transaction.
-const LIMITS: &str = "SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'";
+const LIMITS: &str = "SET LOCAL statement_timeout = '30s'";
+
+/// How long somebody who has a table locked is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whatever the defaults of the role and the database are.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE";
@@ -150,7 +154,7 @@ impl Probes<'_> {
     fn in_a_transaction(&mut self, client: &mut Client, schemas: &[String]) -> Result<(), DatabaseError> {
         // In one message, since a role may allow its transactions no idle moment; and SET LOCAL, since behind a pooler the
         // session is used by others afterwards. The driver's own BEGIN is a warning then.
-        client.batch_execute(&format!("{BEGIN}; {LIMITS}; {NO_OTHER_LIMITS}; {WHATEVER_IT_HOLDS}"))?;
+        client.batch_execute(&format!("{BEGIN}; {LIMITS}; {HARDLY_WAIT}; {NO_OTHER_LIMITS}; {WHATEVER_IT_HOLDS}"))?;
         let mut transaction = client.transaction()?;
         self.lands_in_its_schema(&mut transaction)?;
         let mut asking = transaction.transaction()?;
@@ -186,6 +190,7 @@ impl Probes<'_> {
         let others: Vec<&str> = schemas.iter().map(String::as_str).filter(|s| *s != self.tenant.schema).collect();
         self.reaches_no_other(asking, &others)?;
         self.is_no_other(asking)?;
+        self.large_objects_are_kept(asking)?;
         let rows = asking.ask(
             "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> current_database() \
              AND has_database_privilege(oid, 'CONNECT') ORDER BY datname",
@@ -266,6 +271,16 @@ impl Probes<'_> {
         Ok(())
     }
 
+    /// A superuser's setting, for the server, the database or the role, that opens every large object to everybody.
+    fn large_objects_are_kept(&mut self, asking: &mut Transaction<'_>) -> Result<(), DatabaseError> {
+        let row = asking.ask_one("SELECT current_setting('lo_compat_privileges') = 'on'", &[])?;
+        let open = "lo_compat_privileges is on: it reads, writes and drops everybody's; as a superuser: ALTER SYSTEM SET \
+                    lo_compat_privileges = off, and RESET where the database or the role sets it";
+        let result = if row.get(0) { Err(open.to_owned()) } else { Ok(()) };
+        self.checks.push(Check::asked("privileges of large objects are checked", result));
+        Ok(())
+    }
+
     /// In the order they are tried.
     fn probes(&self, asking: &mut Transaction<'_>, schemas: &[String]) -> Result<Vec<Probe>, DatabaseError> {
         let (tenant, observed) = (self.tenant, self.verify.observed);
@@ -337,11 +352,19 @@ impl Probes<'_> {
     }
 }
 
-/// In a savepoint. What was allowed stays for the next probe, unless it should have been refused.
 fn attempt(transaction: &mut Transaction<'_>, probe: &Probe) -> Result<Tried, DatabaseError> {
+    let is_in_the_way = |tried: &Result<Tried, DatabaseError>| {
+        tried.as_ref().is_ok_and(|tried| tried.sqlstate.as_deref() == Some("55P03"))
+    };
+    giving_way(PATIENCE, is_in_the_way, || once(transaction, probe))
+}
+
+/// In a savepoint. What was made stays for the next probe, unless it should have been refused; what was there already is let
+/// go, so that no other probe waits while its locks are held.
+fn once(transaction: &mut Transaction<'_>, probe: &Probe) -> Result<Tried, DatabaseError> {
     let mut savepoint = transaction.transaction()?;
-    let tried = match savepoint.batch_execute(&format!("{LIMITS}; {}", probe.sql)) {
-        Ok(()) if probe.wanted == Wanted::Allowed => {
+    let tried = match savepoint.batch_execute(&format!("{LIMITS}; {HARDLY_WAIT}; {}", probe.sql)) {
+        Ok(()) if probe.wanted == Wanted::Allowed && probe.object.is_none() => {
             savepoint.commit()?;
             return Ok(Tried::allowed());
         }

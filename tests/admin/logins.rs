@@ -41,7 +41,7 @@ fn who_works_as_another_role_than_it_logged_in_as_applies_or_is_told_why_not() {
         // One session does several tenants, and is ours again after each.
         fleet.run(&["apply", "-y", "--parallelism", "1"]).ends(0);
         fleet.settled();
-        fleet.run(&["rotate", "de-two"]).ends(0);
+        fleet.run(&["rotate", "-y", "de-two"]).ends(0);
         fleet
             .migration("V3__late.sql", "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY late ON users (email);");
         fleet.applies_and_settles();
@@ -76,7 +76,7 @@ fn plpgsql_that_is_not_for_public_is_said_before_anything_is_changed() {
             fleet.execute("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC");
             fleet.run(&["drift"]).ends(0);
             // Nothing is migrated; but our own DO blocks ask who holds the lock.
-            fleet.run(&["rotate", "pl-one"]).ends(if admin == Admin::Superuser { 0 } else { 1 });
+            fleet.run(&["rotate", "-y", "pl-one"]).ends(if admin == Admin::Superuser { 0 } else { 1 });
             fleet.execute("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC");
             fleet.declare("");
             fleet.run(&["apply", "-y", "--allow-removals", "1"]).ends(0);
@@ -139,7 +139,11 @@ fn a_module_that_refuses_verifiers_is_met_before_anything_is_changed() {
     fleet.execute(&off);
     fleet.applies_and_settles();
     fleet.execute(&off.replace("SET session_preload_libraries = 'passwordcheck'", "RESET session_preload_libraries"));
-    fleet.run(&["rotate", "vr-one"]).ends(1).says("password type is not a plain text").says("nothing was changed");
+    fleet
+        .run(&["rotate", "-y", "vr-one"])
+        .ends(1)
+        .says("password type is not a plain text")
+        .says("nothing was changed");
     fleet.settled();
 }
 

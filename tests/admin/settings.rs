@@ -107,7 +107,7 @@ fn a_life(admin: Admin, name: &str) {
             );
             fleet.declare(&both.replace("{}", "{ connection_limit = 7, settings = { work_mem = \"6MB\" } }"));
             fleet.applies_and_settles();
-            fleet.run(&["rotate", "--all"]).ends(0);
+            fleet.run(&["rotate", "-y", "--all"]).ends(0);
             fleet.settled();
             assert_eq!(fleet.held(&role), "", "as {role}: {place}");
             fleet.run(&["drift", "--deep"]).ends(0);
@@ -120,7 +120,7 @@ fn a_life(admin: Admin, name: &str) {
             let mut manifest = std::fs::read_dir(fleet.path("archives")).unwrap().map(|entry| entry.unwrap().path());
             let manifest = manifest.find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
             fleet.declare(&both.replace("{}", "{ connection_limit = 7, settings = { work_mem = \"6MB\" } }"));
-            fleet.run(&["restore", &manifest.to_string_lossy()]).ends(0);
+            fleet.run(&["restore", "-y", &manifest.to_string_lossy()]).ends(0);
             fleet.settled();
             assert_eq!(ask(&mut fleet.log_in(&one), things), before, "as {role}: {place}");
             fleet.declare("");

@@ -106,7 +106,7 @@ fn names_that_are_no_utf_8_come_back_too() {
         assert!(manifest["tables"].to_string().contains(r#"{"table":"caf\\xE9","rows":1}"#), "{}", manifest["tables"]);
         assert!(manifest["grants"].to_string().contains(r"caf\\xE9"), "{}", manifest["grants"]);
         fleet.declare("eb-one = {}");
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
         let names = "(SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname ~ '^caf' AND relkind IN ('r', 'm'))";
         assert_eq!(bytes(&fleet, names), "636166e920636166e932");
     }

@@ -245,7 +245,7 @@ fn a_removal_that_is_tried_again_leaves_one_archive() {
         assert_eq!(archives.len(), 1, "{archives:?}");
         fleet.execute("DROP EVENT TRIGGER refuses");
         fleet.declare("ag-one = {}");
-        fleet.run(&["restore", archives[0].0.to_str().unwrap()]).ends(0);
+        fleet.run(&["restore", "-y", archives[0].0.to_str().unwrap()]).ends(0);
         assert_eq!(ask(&mut fleet.log_in("ag-one"), "SELECT email FROM users"), "kept");
     }
 }

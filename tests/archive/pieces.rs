@@ -48,7 +48,7 @@ fn a_huge_tenant_is_archived_whole_and_dropped_in_pieces() {
         let (path, manifest) = manifests(&fleet).pop().unwrap();
         assert_eq!(manifest["tables"].as_array().unwrap().len(), TABLES + 3);
         fleet.declare("hu-arch = {}");
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
         fleet.settled();
         assert_eq!(ask(&mut fleet.log_in("hu-arch"), "SELECT id FROM t700"), "700");
     }
@@ -92,7 +92,7 @@ fn more_large_objects_than_fit_the_lock_table_go_in_pieces_and_come_back() {
         // The last of them is taken: said before anything is made.
         let last = "SELECT max(id) FROM blobs";
         fleet.declare("ob-arch = {}");
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
         fleet.settled();
         let last = ask(&mut fleet.log_in("ob-arch"), last);
         assert_eq!(ask(&mut fleet.log_in("ob-arch"), digests), before);
@@ -100,7 +100,7 @@ fn more_large_objects_than_fit_the_lock_table_go_in_pieces_and_come_back() {
         fleet.run(&REMOVE).ends(0);
         fleet.execute(&format!("SELECT lo_create({last})"));
         fleet.declare("ob-arch = {}");
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(1).says(&format!(
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(1).says(&format!(
             "1 of the {OBJECTS} large objects in the archive have OIDs that others have here: {last} of \"postgres\"; nothing of the tenant was made"
         ));
         assert_gone(&fleet, "ob_arch");
@@ -134,7 +134,7 @@ fn more_functions_types_views_and_operators_than_fit_go_in_pieces_and_come_back(
         }
         let (path, _) = manifests(&fleet).pop().unwrap();
         fleet.declare("ot-arch = {}");
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
         fleet.settled();
         let counted = "SELECT f3000(), (SELECT count(*) FROM pg_type WHERE typname ~ '^[ercd][0-9]+$')";
         assert_eq!(ask(&mut fleet.log_in("ot-arch"), counted), "1, 1200");

@@ -116,7 +116,7 @@ pub fn there_and_back(fleet: &Fleet, declared: &str, others: &str) -> serde_json
     fleet.settled();
     let (path, manifest) = manifests(fleet).pop().unwrap();
     fleet.declare(&format!("{declared}\n{others}"));
-    fleet.run(&["restore", path.to_str().unwrap()]).ends(0).says("its password is new");
+    fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0).says("its password is new");
     fleet.settled();
     assert_no_deputy(fleet);
     manifest

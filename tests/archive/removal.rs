@@ -103,7 +103,7 @@ fn nothing_that_is_committed_while_a_tenant_is_removed_is_lost() {
             manifest["tables"].as_array().unwrap().iter().find(|t| t["table"] == "users").unwrap()["rows"].as_u64();
         assert!(users.unwrap() >= 20000 + committed.len() as u64);
         fleet.declare("hm-one = {}");
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
         let mut session = fleet.log_in("hm-one");
         let lost = session
             .query(

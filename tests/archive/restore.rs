@@ -77,11 +77,11 @@ fn migrations_that_came_since_are_applied() {
     let path = path.to_str().unwrap();
     let second = std::fs::read_to_string(fleet.path("migrations/V2__create_projects.sql")).unwrap();
     fleet.migration("V2__create_projects.sql", "SELECT 1;");
-    fleet.run(&["restore", path]).ends(1).says("was changed after it was applied").says("nothing was changed");
+    fleet.run(&["restore", "-y", path]).ends(1).says("was changed after it was applied").says("nothing was changed");
     fleet.assert_no_trace_of("si-none");
     assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^si_'"), "");
     fleet.migration("V2__create_projects.sql", &second);
-    fleet.run(&["restore", path]).ends(0).says("1 migration since then applied");
+    fleet.run(&["restore", "-y", path]).ends(0).says("1 migration since then applied");
     fleet.settled();
     assert_eq!(ask(&mut fleet.log_in("si-one"), "SELECT email, since FROM users"), "a, 7");
 }
@@ -97,24 +97,29 @@ fn an_archive_that_was_tampered_with_is_refused() {
     let whole = std::fs::read(fleet.path(dump)).unwrap();
     let text = std::fs::read_to_string(fleet.path(manifest)).unwrap();
     fleet.declare("");
-    fleet.run(&["restore", manifest]).ends(1).says("does not declare").says("[tenants.ta-one]").says("tenant_ta_one");
+    fleet
+        .run(&["restore", "-y", manifest])
+        .ends(1)
+        .says("does not declare")
+        .says("[tenants.ta-one]")
+        .says("tenant_ta_one");
     fleet.declare("ta-one = {}");
-    fleet.run(&["restore", dump]).ends(1).says("is there already");
+    fleet.run(&["restore", "-y", dump]).ends(1).says("is there already");
     fleet.run(&REMOVE).ends(0);
     let mut broken = whole.clone();
     *broken.last_mut().unwrap() ^= 1;
     for bytes in [broken.as_slice(), &whole[..whole.len() - 1], &[]] {
         std::fs::write(fleet.path(dump), bytes).unwrap();
-        fleet.run(&["restore", dump]).ends(1).says("is not what the manifest says");
+        fleet.run(&["restore", "-y", dump]).ends(1).says("is not what the manifest says");
     }
     std::fs::write(fleet.path(dump), &whole).unwrap();
     for (from, to) in [("\"format_version\": \"1\"", "\"format_version\": \"9\""), ("\"file\": \"", "\"file\": \"../")]
     {
         std::fs::write(fleet.path(manifest), text.replacen(from, to, 1)).unwrap();
-        fleet.run(&["restore", manifest]).ends(1);
+        fleet.run(&["restore", "-y", manifest]).ends(1);
     }
     std::fs::remove_file(fleet.path(manifest)).unwrap();
-    fleet.run(&["restore", dump]).ends(1).says("there is no manifest");
+    fleet.run(&["restore", "-y", dump]).ends(1).says("there is no manifest");
 }
 
 #[test]
@@ -218,6 +223,20 @@ fn a_tenant_that_locks_its_tables_keeps_its_archive_waiting_not_for_ever() {
 }
 
 #[test]
+fn an_archive_that_meets_locks_costs_no_application_its_transaction() {
+    let fleet = project(Version::Installed, "deadlock");
+    fleet.declare("dk-one = {}");
+    fleet.applies_and_settles();
+    let lock = |table| format!("LOCK TABLE tenant_dk_one.{table} IN ACCESS EXCLUSIVE MODE");
+    let args = ["archive", "dk-one"];
+    fleet
+        .costs_no_application_its_transaction(&args, "LOCK TABLE", [&lock("projects"), &lock("users")])
+        .ends(0)
+        .says("sha256");
+    assert_no_deputy(&fleet);
+}
+
+#[test]
 fn an_interrupted_restore_leaves_nothing() {
     let fleet = project(Version::V18, "interrupted");
     fleet.declare("in-one = {}");
@@ -241,7 +260,7 @@ fn an_interrupted_restore_leaves_nothing() {
     fleet.run(&REMOVE).ends(0);
     fleet.declare("in-one = {}");
     let (path, _) = manifests(&fleet).pop().unwrap();
-    let mut command = fleet.command(&["restore", path.to_str().unwrap()]);
+    let mut command = fleet.command(&["restore", "-y", path.to_str().unwrap()]);
     // As a terminal does it: the whole group.
     let mut child = std::os::unix::process::CommandExt::process_group(&mut command, 0).spawn().unwrap();
     let group = child.id();
@@ -301,7 +320,7 @@ fn a_restore_into_a_new_database_closes_nothing() {
         fleet.execute("DROP SCHEMA tenantry CASCADE; GRANT USAGE ON SCHEMA public TO PUBLIC");
         fleet.execute(&format!("GRANT TEMPORARY ON DATABASE {} TO PUBLIC", fleet.database.name));
         fleet.declare("rcl-one = {}");
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
         let open = "SELECT has_schema_privilege('reporting', 'public', 'USAGE'), has_database_privilege('reporting', current_database(), 'TEMP')";
         fleet.execute("DO $$ BEGIN CREATE ROLE reporting; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
         assert_eq!(fleet.ask(open), "t, t");
@@ -329,7 +348,7 @@ fn a_long_restore_brings_its_large_objects_back() {
             &mut fleet,
             &format!("{real}/pg_restore \"$@\" || exit 1; touch restored; while [ ! -e go-on ]; do sleep 0.1; done"),
         );
-        let restore = fleet.command(&["restore", path.to_str().unwrap()]).stderr(Stdio::piped()).spawn().unwrap();
+        let restore = fleet.command(&["restore", "-y", path.to_str().unwrap()]).stderr(Stdio::piped()).spawn().unwrap();
         let begun = Instant::now();
         while !fleet.path("restored").exists() {
             assert!(begun.elapsed() < Duration::from_secs(60), "pg_restore never ended");

@@ -80,7 +80,7 @@ fn large_objects_go_along_under_their_own_numbers() {
             );
             let (path, manifest) = manifests(&fleet).pop().unwrap();
             fleet.declare("la-one = {}\nla-other = {}");
-            fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+            fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
             fleet.settled();
             manifest
         };
@@ -96,10 +96,10 @@ fn large_objects_go_along_under_their_own_numbers() {
         let taken = before.split(", ").nth(1).unwrap();
         fleet.execute(&format!("SELECT lo_create({taken})"));
         fleet.declare("la-one = {}\nla-other = {}");
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(1).says("large object");
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(1).says("large object");
         assert_gone(&fleet, "la_one");
         fleet.execute(&format!("SELECT lo_unlink({taken})"));
-        fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
         fleet.settled();
     }
 }
@@ -197,13 +197,13 @@ fn a_restore_that_fails_or_is_killed_leaves_nothing_or_goes_on() {
         let path = path.to_str().unwrap();
         fleet.execute("ALTER SCHEMA elsewhere RENAME TO away");
         fleet.declare("fa-one = {}");
-        fleet.run(&["restore", path]).ends(1).says("elsewhere");
+        fleet.run(&["restore", "-y", path]).ends(1).says("elsewhere");
         assert_gone(&fleet, "fa_one");
         assert_no_deputy(&fleet);
         fleet.execute("ALTER SCHEMA away RENAME TO elsewhere");
         for n in 0..8 {
             let mut child =
-                fleet.command(&["restore", path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                fleet.command(&["restore", "-y", path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             std::thread::sleep(std::time::Duration::from_millis(90 * n));
             child.kill().unwrap();
             child.wait().unwrap();
@@ -229,7 +229,7 @@ fn a_restore_that_fails_or_is_killed_leaves_nothing_or_goes_on() {
             }
         }
         if fleet.ask("SELECT state FROM tenantry.tenants") != "active" {
-            fleet.run(&["restore", path]).ends(0);
+            fleet.run(&["restore", "-y", path]).ends(0);
         }
         fleet.settled();
         assert_no_deputy(&fleet);

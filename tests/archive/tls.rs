@@ -29,7 +29,8 @@ fn encryption_and_verification_carry_over() {
     let url = |root: &str| {
         let (port, password) = (server.port(), server.password());
         format!(
-            "postgresql://postgres:{password}@localhost:{port}/postgres?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={root}"
+            "postgresql://postgres:{password}@localhost:{port}/postgres?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={root}\
+             &channel_binding=require&ssl_min_protocol_version=TLSv1.3"
         )
     };
     target(&url(&ours)).connect_admin().unwrap();
@@ -47,7 +48,7 @@ fn encryption_and_verification_carry_over() {
     fleet.run(&REMOVE).ends(0);
     fleet.declare("tl-one = {}");
     let (path, _) = manifests(&fleet).pop().unwrap();
-    fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+    fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
     assert_eq!(ask(&mut fleet.database.client(), "SELECT email FROM tenant_tl_one.users"), "kept");
     fleet.url = url(&theirs);
     fleet.run(&["archive", "tl-one"]).ends(1).says("certificate");

@@ -146,7 +146,7 @@ fn an_archive_that_does_not_say_what_was_proved_is_restored() {
     manifest.as_object_mut().unwrap().remove("proved");
     std::fs::write(&path, manifest.to_string()).unwrap();
     fleet.declare("ol-one = {}");
-    fleet.run(&["restore", path.to_str().unwrap()]).ends(0);
+    fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
     fleet.settled();
     assert_eq!(fleet.ask("SELECT title, slug FROM tenant_ol_one.pages"), "Hello, hello");
 }

@@ -126,7 +126,7 @@ impl Fleet {
         let mut keys: Vec<String> = generated.map(|(key, _)| key.clone()).collect();
         keys.shuffle(rng);
         keys.truncate(rng.random_range(1..=12));
-        let args = [vec!["rotate".to_owned()], keys.clone()].concat();
+        let args = [vec!["rotate".to_owned(), "-y".to_owned()], keys.clone()].concat();
         let words = args.join(" ");
         Change { args, after: self.clone(), tenants: keys.len(), touched: keys.into_iter().collect(), words }
     }

@@ -1,6 +1,5 @@
 //! What Ctrl-C says, and what a second one does.
 
-use std::io::Write;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -102,24 +101,4 @@ fn one_typing_error_is_met_three_times_and_not_by_the_whole_fleet() {
         fleet.migration("V3__fine.sql", "SELECT 1;");
         fleet.run(&["apply", "-y", "--target", &format!("{name}-?1")]).ends(0);
     }
-}
-
-#[test]
-fn a_question_that_waits_for_its_answer_is_what_the_next_apply_is_told() {
-    let fleet = Fleet::usual(BOTH[0], "question");
-    fleet.declare("qu-one = {}");
-    // A terminal of its own.
-    let mut script = fleet.program("script");
-    script.args(["-q", "-e", "-c", &format!("{} apply", env!("CARGO_BIN_EXE_tenantry")), "/dev/null"]);
-    let mut child = script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ 'waiting for an answer'";
-    let begun = Instant::now();
-    while fleet.ask(waiting) == "0" {
-        assert!(begun.elapsed() < Duration::from_secs(60));
-        sleep(Duration::from_millis(20));
-    }
-    fleet.try_apply().ends(1).says("waiting for an answer to its question");
-    child.stdin.take().unwrap().write_all(b"yes\n").unwrap();
-    assert!(child.wait().unwrap().success());
-    fleet.settled();
 }

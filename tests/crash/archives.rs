@@ -108,7 +108,7 @@ impl Scene {
     fn restore(&self, tenant: &str, archive: &Path) {
         // Goes without another archive when it is next taken out.
         self.declare(&format!("{tenant} = {{ on_remove = \"drop\" }}"));
-        self.fleet.run(&["restore", archive.to_str().unwrap()]).ends(0);
+        self.fleet.run(&["restore", "-y", archive.to_str().unwrap()]).ends(0);
     }
 
     #[track_caller]
@@ -210,7 +210,7 @@ fn a_restore() {
         scene.declare("");
         scene.fleet.run(&APPLY).ends(0);
         let archive = scene.archives(tenant).pop().unwrap();
-        let restore = ["restore", archive.to_str().unwrap()];
+        let restore = ["restore", "-y", archive.to_str().unwrap()];
         for (n, point) in TO_RESTORE.into_iter().enumerate() {
             let at = scene.at("a restore", point);
             scene.declare(&format!("{tenant} = {{ on_remove = \"drop\" }}"));

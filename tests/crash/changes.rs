@@ -203,7 +203,7 @@ fn play(scene: &Scene, version: Version, points: &[&'static str]) -> Vec<&'stati
         if scene.name == "label" {
             fleet.migration("V4__use.sql", "INSERT INTO projects (mood) VALUES ('odd');\n");
         }
-        let args: &[&str] = if scene.name == "rotate" { &["rotate", "--all"] } else { &APPLY };
+        let args: &[&str] = if scene.name == "rotate" { &["rotate", "-y", "--all"] } else { &APPLY };
         if cut_off(&fleet, args, point) {
             passed.push(*point);
         }

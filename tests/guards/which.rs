@@ -52,7 +52,7 @@ fn every_output_begins_with_the_database_it_is_about() {
             json.stdout
         );
     }
-    begins(&fleet.run(&["rotate", "wh-two"]).ends(0), &place);
+    begins(&fleet.run(&["rotate", "-y", "wh-two"]).ends(0), &place);
     begins(&fleet.run(&["archive", "wh-one"]).ends(0), &place);
     fleet.declare("wh-two = {}");
     begins(&fleet.run(&["apply", "-y", "--allow-removals", "1"]).ends(0), &place);
@@ -61,7 +61,7 @@ fn every_output_begins_with_the_database_it_is_about() {
     let manifests =
         archives.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
     let manifest = manifests.max().unwrap();
-    begins(&fleet.run(&["restore", manifest.to_str().unwrap()]).ends(0), &place);
+    begins(&fleet.run(&["restore", "-y", manifest.to_str().unwrap()]).ends(0), &place);
     // The address in the file, and one that others complete.
     let mut file = Fleet::usual(BOTH[0], "which_file");
     file.head.insert_str(0, &format!("[database]\nurl = \"{}\"\n", file.url));
@@ -159,7 +159,7 @@ fn a_target_that_matches_nothing_is_an_error_of_every_command() {
         &["list"],
         &["verify"],
         &["validate"],
-        &["rotate", "--all"],
+        &["rotate", "-y", "--all"],
         &["show", "id-one"],
         &["archive", "id-one"],
     ] {
@@ -169,7 +169,7 @@ fn a_target_that_matches_nothing_is_an_error_of_every_command() {
         fleet.run(&[command, &["--target", "id-one"]].concat()).ends(0);
     }
     fleet.declare("id-one = {}\nid-two = {}");
-    for command in [&["verify", "id-two"][..], &["rotate", "id-two"], &["show", "id-two"]] {
+    for command in [&["verify", "id-two"][..], &["rotate", "-y", "id-two"], &["show", "id-two"]] {
         fleet.run(&[command, &["--target", "id-one"]].concat()).ends(1).says("--target leaves out tenant id-two");
     }
 }
@@ -204,6 +204,9 @@ fn a_command_in_a_hint_keeps_the_callers_file_and_tenants() {
         let blocked = fleet.run(&["plan", "-c", "other.toml", "--format", format]).ends(0);
         assert!(blocked.stdout.contains("tenantry -c other.toml rotate hi"), "{}", blocked.stdout);
     }
+    fleet.run(&["drift", "-c", "other.toml", "--report", "page.html"]).ends(2);
+    let page = fs::read_to_string(fleet.path("page.html")).unwrap();
+    assert!(page.contains("tenantry -c other.toml rotate hi"), "{page}");
 }
 
 /// Neither an order to a CI system, nor a line that says that there is nothing to do.

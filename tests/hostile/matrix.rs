@@ -199,7 +199,7 @@ fn all_attacks_under_migrations_archives_and_removals() {
             let mut archives: Vec<_> =
                 std::fs::read_dir(fleet.path("archives")).unwrap().map(|e| e.unwrap().path()).collect();
             archives.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-            let restored = runs(&attack, &["restore", archives[0].to_str().unwrap()]);
+            let restored = runs(&attack, &["restore", "-y", archives[0].to_str().unwrap()]);
             restored.ends(0);
             let strange = format!(
                 "SELECT DISTINCT who FROM {schema}.canary WHERE who NOT IN ('{user}', '{owner}') AND who NOT LIKE 'tenantry\\_deputy%'"

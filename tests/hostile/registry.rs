@@ -145,7 +145,7 @@ fn a_tenants_trigger_on_the_registry_gains_nothing_and_apply_takes_it_away() {
             fleet.execute(
                 "REVOKE ALL ON SCHEMA tenantry FROM PUBLIC; REVOKE ALL ON ALL TABLES IN SCHEMA tenantry FROM PUBLIC",
             );
-            for command in [["rotate", "one"].as_slice(), &["rotate", "--all"], &["archive", "one"]] {
+            for command in [["rotate", "-y", "one"].as_slice(), &["rotate", "-y", "--all"], &["archive", "one"]] {
                 fleet
                     .run(command)
                     .ends(1)
@@ -156,7 +156,7 @@ fn a_tenants_trigger_on_the_registry_gains_nothing_and_apply_takes_it_away() {
                 .says("trigger t on tenantry.tenants, which is not tenantry's → gone")
                 .says("DROP TRIGGER t ON tenantry.tenants");
             fleet.applies_and_settles();
-            fleet.run(&["rotate", "one"]).ends(0);
+            fleet.run(&["rotate", "-y", "one"]).ends(0);
             fleet.settled();
             assert_eq!(
                 fleet.ask(&format!("SELECT rolcreatedb, rolconnlimit FROM pg_roles WHERE rolname = '{user}'")),
@@ -220,7 +220,7 @@ fn whatever_acts_on_the_registrys_tables_is_drift_and_apply_takes_it_away() {
             fleet.run(&["plan"]).ends(0).says("function dba.code(), which constraint").says("hazard registry_open");
             fleet.declare("one = { connection_limit = 5 }");
             fleet.try_apply().ends(1).says("nothing was changed");
-            fleet.run(&["rotate", "one"]).ends(1).says("nothing was changed");
+            fleet.run(&["rotate", "-y", "one"]).ends(1).says("nothing was changed");
             fleet.execute("DROP SCHEMA dba CASCADE");
             fleet.applies_and_settles();
         }
@@ -241,7 +241,7 @@ fn a_tenants_table_in_the_registrys_schema_keeps_nobody_out() {
             fleet.applies_and_settles();
             fleet.run(&["list"]).ends(0);
             fleet.run(&["plan"]).ends(0).says(&says).says("left as it is");
-            fleet.run(&["rotate", "one"]).ends(0);
+            fleet.run(&["rotate", "-y", "one"]).ends(0);
             // A registry table given to a tenant is not healed: what it holds may be the tenant's.
             fleet.execute(&format!("ALTER TABLE tenantry.former_owners OWNER TO {prefix}_one_user"));
             fleet

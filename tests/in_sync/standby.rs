@@ -68,7 +68,7 @@ fn secrets_lead_to_the_primary_wherever_it_stands_in_the_url_and_follow_it() {
 
         // The standby comes first: nothing is changed, and what to type is said.
         fleet.url = of("STANDBY,PRIMARY", "");
-        for args in [&["apply", "-y"][..], &["rotate", "sv-one"]] {
+        for args in [&["apply", "-y"][..], &["rotate", "-y", "sv-one"]] {
             fleet.run(args).ends(1).says("is a standby").says("target_session_attrs=read-write");
         }
         assert!(!fleet.secret_file("sv-one").exists());
@@ -108,7 +108,7 @@ fn secrets_lead_to_the_primary_wherever_it_stands_in_the_url_and_follow_it() {
         for hosts in [two, turned] {
             fleet.url = of(&hosts, "");
             fleet.settled();
-            fleet.run(&["rotate", "sv-two"]).ends(0);
+            fleet.run(&["rotate", "-y", "sv-two"]).ends(0);
             assert_eq!(fleet.secret("sv-two")["host"], "127.0.0.1");
         }
     }

@@ -115,3 +115,41 @@ fn what_is_said_twice_or_comes_to_one_name_is_a_fault_at_its_place() {
     // Names of other letters are other names, as PostgreSQL takes quoted ones.
     Project::new("[tenants]\na = { schema = \"B\" }\nb = { schema = \"b\" }\n").validate("tenants.toml").takes();
 }
+
+#[test]
+fn what_is_drawn_of_a_file_gives_no_orders_to_a_terminal_or_a_ci_system() {
+    let text = "[tenants]\na = { schema = \"##vso[task.complete]\", access = \"fu\u{202e}ll\" }\n\
+                b = { access = \"x\\n::error::y\\u001b[31m\" }\r\nc = { access = \"\"\"\n::error::z\"\"\" }\n\
+                \"d\\n::warning::\u{200b}\" = {}\n\te = { access = \"##[error]\" }\n";
+    let project = Project::new(text);
+    for format in ["text", "json"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+        crate::snapshot::isolate(&mut command, project.path());
+        let output = command.args(["validate", "--format", format]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for order in ["\u{202e}", "\u{200b}", "\u{1b}", "##vso[", "##["] {
+            assert!(format == "json" && order.starts_with('#') || !said.contains(order), "{order:?} is in {said}");
+        }
+        assert!(said.lines().all(|line| !line.trim_start().starts_with("::")), "{said}");
+        assert!(
+            format == "json" || said.contains(r#"schema = "\u{23}#vso[task.complete]", access = "fu\u{202e}ll""#),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn numbers_and_types_are_refused_in_tomls_words() {
+    let refuses = |text: &str, words: &[&str]| Project::new(text).validate("tenants.toml").refuses(words);
+    let port = "out of range, expected a whole number from 0 to 65535";
+    refuses("[database]\nadvertise = { port = 70000 }\n", &["tenants.toml:2:22", port]);
+    refuses("[database]\nadvertise = { port = -1 }\n", &[port]);
+    refuses("[database]\nadvertise = { port = \"x\" }\n", &["found a string, expected a whole number from 0 to 65535"]);
+    refuses("[database]\nshared_schemas = 3\n", &["found a number, expected an array"]);
+    refuses("[tenants]\na = { protected = 1 }\n", &["found a number, expected true or false"]);
+    refuses("[tenants]\na = { settings = 1.5 }\n", &["found a number, expected a table"]);
+    refuses("[tenants]\na = { settings = { b = [1] } }\n", &["expected a string, a number or a boolean"]);
+    let limit = "out of range, expected a whole number";
+    refuses("[tenants]\na = { connection_limit = 99999999999999999999 }\n", &[limit]);
+}

@@ -48,7 +48,7 @@ fn a_life_in_a_database_of_another_encoding() {
                 "{one} = {{ settings = {{ \"app.sign\" = \"a\" }} }}\n{two} = {{ access = \"readonly\" }}"
             ));
             fleet.applies_and_settles();
-            fleet.run(&["rotate", "--all"]).ends(0);
+            fleet.run(&["rotate", "-y", "--all"]).ends(0);
             fleet.run(&["drift", "--deep"]).ends(0);
             fleet.run(&["list"]).ends(0);
             fleet.run(&["show", &one]).ends(0);
@@ -57,7 +57,7 @@ fn a_life_in_a_database_of_another_encoding() {
             fleet.declare(&format!(
                 "{one} = {{ settings = {{ \"app.sign\" = \"a\" }} }}\n{two} = {{ access = \"readonly\" }}"
             ));
-            fleet.run(&["restore", &manifest(&fleet, &one)]).ends(0);
+            fleet.run(&["restore", "-y", &manifest(&fleet, &one)]).ends(0);
             fleet.settled();
             // By hand, in words that the database cannot all hold: the plan takes them away, and the audit log keeps them.
             fleet.execute(&format!("ALTER ROLE {}_user SET \"app.sign\" = E'\\\\x24'", one.replace('-', "_")));
@@ -107,7 +107,7 @@ fn bytes_that_are_no_text_are_that_tenants_and_the_others_go_on() {
         }
         fleet.settled();
         declare(&[&odd, &fine]);
-        fleet.run(&["restore", &manifest(&fleet, &odd)]).ends(0);
+        fleet.run(&["restore", "-y", &manifest(&fleet, &odd)]).ends(0);
         fleet.settled();
         let bytes = "SELECT encode(t::bytea, 'hex') FROM words";
         assert_eq!(super::fleet::ask(&mut fleet.log_in(&odd), bytes), "636166e9");

@@ -8,7 +8,9 @@ use crate::fleet::{BOTH, Fleet, ask, refused};
 const OBJECTS: &str = "
 CREATE TYPE mood AS ENUM ('calm');
 CREATE TABLE users (id int PRIMARY KEY, email text DEFAULT 'secret default'); COMMENT ON TABLE users IS 'a comment';
-INSERT INTO users VALUES (1); CREATE VIEW seen AS SELECT email FROM users;
+INSERT INTO users VALUES (1); CREATE TABLE grown AS SELECT 1 AS n; ALTER TABLE grown ADD since text DEFAULT 'secret since';
+CREATE TABLE parts (name text) PARTITION BY LIST (name); CREATE TABLE parts_one PARTITION OF parts FOR VALUES IN ('a customer');
+CREATE VIEW seen AS SELECT email FROM users;
 CREATE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 42';
 SELECT lo_create(0);
 SET application_name = 'acme app'";

@@ -36,11 +36,28 @@ fn verify_names_each_thing_that_was_opened() {
                 "REVOKE CREATE ON SCHEMA extensions FROM vf_one_user",
                 "is refused to create in shared schema extensions",
             ),
+            (
+                "ALTER DATABASE {db} SET lo_compat_privileges = on",
+                "ALTER DATABASE {db} RESET lo_compat_privileges",
+                "lo_compat_privileges is on",
+            ),
         ] {
             fleet.execute(&open.replace("{db}", &fleet.database.name));
             fleet.run(&["verify"]).ends(2).says("vf-one").says(says);
-            fleet.execute(close);
+            fleet.execute(&close.replace("{db}", &fleet.database.name));
             fleet.run(&["verify"]).ends(0);
         }
+    }
+}
+
+#[test]
+fn verify_that_meets_locks_costs_no_application_its_transaction() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "verify_deadlock");
+        fleet.declare("vd-one = {}");
+        fleet.apply();
+        let has = "ALTER VIEW tenant_vd_one.busy SET (security_barrier = false)";
+        let wants = "LOCK TABLE tenant_vd_one.projects IN ACCESS EXCLUSIVE MODE";
+        fleet.costs_no_application_its_transaction(&["verify"], "", [has, wants]).ends(0);
     }
 }

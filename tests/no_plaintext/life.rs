@@ -128,8 +128,8 @@ impl Life {
         self.tenantry(&["plan", "--format", "markdown"]).ends(0);
 
         // A new password, from below what RUST_LOG could show to what a machine reads.
-        self.tenantry(&["rotate", "--all", "-vv"]).ends(0);
-        self.tenantry(&["rotate", "np-c", "--format", "json", "--log-format", "json", "-vv"]).ends(0);
+        self.tenantry(&["rotate", "-y", "--all", "-vv"]).ends(0);
+        self.tenantry(&["rotate", "-y", "np-c", "--format", "json", "--log-format", "json", "-vv"]).ends(0);
 
         // There and back.
         self.fleet.declare("np-b = { username = \"np renamed\", schema = \"np-renamed\" }\nnp-c = {}\nnp-e = {}");
@@ -138,7 +138,7 @@ impl Life {
             .declare("np-a = {}\nnp-b = { username = \"np renamed\", schema = \"np-renamed\" }\nnp-c = {}\nnp-e = {}");
         let manifest =
             files(&self.fleet.path("archives")).into_iter().find(|path| path.extension() == Some("json".as_ref()));
-        self.tenantry(&["restore", manifest.unwrap().to_str().unwrap(), "-vv"]).ends(0);
+        self.tenantry(&["restore", "-y", manifest.unwrap().to_str().unwrap(), "-vv"]).ends(0);
         self.tenantry(&["archive", "np-c", "-vv"]).ends(0);
         self.tenantry(&["verify", "--format", "json"]).ends(0);
         self.tenantry(&["plan", "--detailed-exitcode"]).ends(0);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -273,6 +274,37 @@ impl Fleet {
     #[track_caller]
     pub fn ask(&self, sql: &str) -> String {
         ask(&mut self.database.client(), sql)
+    }
+}
+
+impl Fleet {
+    /// The command runs while an application's transaction, which has locked one table, comes to lock another: whoever reads
+    /// with the second one locked and waits for the first, in a statement that begins so, makes a circle of it, and the
+    /// application must not pay for that.
+    #[track_caller]
+    pub fn costs_no_application_its_transaction(&self, args: &[&str], statement: &str, [has, wants]: [&str; 2]) -> Run {
+        let mut application = self.database.client();
+        application.batch_execute(&format!("SET lock_timeout = '30s'; BEGIN; {has}")).unwrap();
+        let mut command = self.command(args);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let waits = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() \
+             AND query LIKE '{statement}%'"
+        );
+        let (begun, mut watcher) = (Instant::now(), self.database.client());
+        while ask(&mut watcher, &waits) == "0" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it waits for nothing");
+        }
+        // Longer than deadlock_timeout: a session that has waited so long looks for no deadlock any more, and the other one does.
+        std::thread::sleep(Duration::from_millis(1500));
+        application.batch_execute(&format!("{wants}; COMMIT")).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Run {
+            args: args.iter().map(ToString::to_string).collect(),
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 

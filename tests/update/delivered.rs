@@ -47,7 +47,7 @@ fn sslmode_is_always_written_planned_and_shown() {
         fleet.applies_and_settles();
         assert!(fleet.secret("sm-one")["url"].as_str().unwrap().ends_with("?sslmode=prefer"));
         assert_eq!(fleet.ask("SELECT secret_sslmode FROM tenantry.tenants"), "prefer");
-        fleet.run(&["rotate", "sm-one"]).ends(0);
+        fleet.run(&["rotate", "-y", "sm-one"]).ends(0);
         assert!(fleet.secret("sm-one")["url"].as_str().unwrap().ends_with("?sslmode=prefer"));
         fleet.settled();
     }
@@ -100,7 +100,7 @@ fn keys_that_others_added_stay() {
         fleet.applies_and_settles();
         kept(&fleet);
         let before = fleet.secret("ok-one");
-        fleet.run(&["rotate", "ok-one"]).ends(0);
+        fleet.run(&["rotate", "-y", "ok-one"]).ends(0);
         assert_ne!(fleet.secret("ok-one")["password"], before["password"]);
         kept(&fleet);
         fleet.head.insert_str(0, "[database]\nadvertise = { host = \"localhost\" }\n");
@@ -132,7 +132,7 @@ fn a_password_that_nobody_can_use_is_refused() {
             fleet.try_apply().ends(1).says("the password in the secret at tenants/un-one");
             assert_eq!(fleet.ask(verifier), before);
         }
-        fleet.run(&["rotate", "un-one"]).ends(0);
+        fleet.run(&["rotate", "-y", "un-one"]).ends(0);
         fleet.settled();
         fleet.log_in("un-one");
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::grants;
-use crate::migrations::{Begins, MigrationSet, Transaction, place};
+use crate::migrations::{Begins, MigrationFile, MigrationSet, Transaction, place};
 use crate::model::{Access, Applied, History, ident, qualified};
 use crate::plan::tenant::{Blocked, Draft};
-use crate::plan::{Change, HazardKind, Kind, Step};
+use crate::plan::{Change, HazardKind, Kind, Step, TenantPlan};
 
 pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     let set = &draft.look.desired.migrations;
@@ -30,20 +30,9 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
         History::Absent => grants::new_history(draft),
         _ => Vec::new(),
     };
-    let files: Vec<_> = pending.iter().filter_map(|version| set.get(*version)).collect();
+    let files = files_of(set, &pending);
     let sql = in_transactions(set, &pending, draft.look.observed.server.major(), &history_sql);
-    let before = history.applied().last().map_or("no migration".to_owned(), |last| format!("V{}", last.version));
-    let last = history.applied().last().map_or(-1, |last| last.version);
-    let after = match files.last() {
-        // A U file that comes late: the highest version stays what it is.
-        Some(file) if i64::from(file.version()) < last => format!("V{last}, and U{} before it", file.version()),
-        Some(file) => format!("V{}", file.version()),
-        None => String::new(),
-    };
-    let what = match files.as_slice() {
-        [one] => format!("migration {}", one.file.trim_end_matches(".sql")),
-        many => format!("{} migrations", many.len()),
-    };
+    let [what, before, after] = words(&files, history.applied());
     for warning in files.iter().flat_map(|file| &file.warnings) {
         let detail = place(&warning.file, warning.line) + &warning.message;
         draft.hazards.push(crate::plan::Hazard { kind: HazardKind::MigrationEscapes, detail });
@@ -65,6 +54,29 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
         logs_in,
     }));
     Ok(())
+}
+
+fn files_of<'s>(set: &'s MigrationSet, pending: &[i32]) -> Vec<&'s MigrationFile> {
+    pending.iter().filter_map(|version| set.get(*version)).collect()
+}
+
+/// What is applied, after which version, and to which.
+fn words(files: &[&MigrationFile], applied: &[Applied]) -> [String; 3] {
+    let last = applied.last().map(|last| last.version);
+    let before = last.map_or("no migration".to_owned(), |last| format!("V{last}"));
+    let after = match (files.last(), last) {
+        // A U file that comes late: the highest version stays what it is.
+        (Some(file), Some(last)) if i64::from(file.version()) < last => {
+            format!("V{last}, and U{} before it", file.version())
+        }
+        (Some(file), _) => format!("V{}", file.version()),
+        (None, _) => String::new(),
+    };
+    let what = match files {
+        [one] => format!("migration {}", one.file.trim_end_matches(".sql")),
+        many => format!("{} migrations", many.len()),
+    };
+    [what, before, after]
 }
 
 /// The files, as comments, with what does not share the transaction of those before it; the history's own SQL is for the
@@ -125,12 +137,29 @@ fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
     format!("{look}; if it is this tenant's history: {create}ALTER TABLE {table} OWNER TO {}", ident(owner))
 }
 
-/// Whether these files can go on from a history as an archive remembers it: the reason why not, and what to do.
+/// The plan of a tenant that an archive brings back: of the migrations only those that the archive does not hold yet.
+/// `None`: what it holds is not known, and found out when it is there.
 ///
 /// # Errors
-/// The first fault of the history, with a hint.
-pub fn fits(set: &MigrationSet, applied: &[Applied]) -> Result<(), (String, Option<String>)> {
-    pending(set, applied).map(drop).map_err(|blocked| (blocked.reason, blocked.hint))
+/// Why these files cannot go on from the archive's history, with a hint.
+pub fn after_restore(
+    plan: &mut TenantPlan,
+    set: &MigrationSet,
+    applied: Option<&[Applied]>,
+) -> Result<(), (String, Option<String>)> {
+    let pending = applied.map_or(Ok(Vec::new()), |applied| pending(set, applied));
+    let pending = pending.map_err(|blocked| (blocked.reason, blocked.hint))?;
+    plan.changes.retain(|change| !pending.is_empty() || !matches!(change.step, Step::Migrate { .. }));
+    for change in &mut plan.changes {
+        if let Step::Migrate { versions, .. } = &mut change.step {
+            let files = files_of(set, &pending);
+            let [what, before, after] = words(&files, applied.unwrap_or_default());
+            (change.what, change.before, change.after) = (what, Some(before), Some(after));
+            change.sql = files.iter().map(|file| format!("-- {}", file.file).into()).collect();
+            versions.clone_from(&pending);
+        }
+    }
+    Ok(())
 }
 
 /// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.

@@ -4,7 +4,7 @@
 
 use crate::model::{
     Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields, SecretState,
-    State, literal,
+    SslMode, State, literal,
 };
 use crate::plan::change::role;
 use crate::plan::diff::Look;
@@ -133,6 +133,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         );
     }
     if write {
+        warn_of_weaker_tls(draft, found.as_ref(), registered, &wanted);
         draft.changes.push(writing(draft, found.as_ref(), remembered));
     }
     if let Some(row) = moved.filter(|row| row.secret.store == store) {
@@ -141,6 +142,27 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     let formers = draft.registered.map(|row| former(draft.look, row)).unwrap_or_default();
     draft.changes.extend(formers);
     Ok((password, found.map(|secret| secret.version.to_owned())))
+}
+
+/// Clients do what the url says, and nobody sees that they encrypt no more, or no longer ask whose server it is.
+fn warn_of_weaker_tls(
+    draft: &mut Draft<'_>,
+    found: Option<&Secret<'_>>,
+    registered: Option<&Registered>,
+    wanted: &SecretFields,
+) {
+    let contents = found.and_then(Secret::contents).map(|contents| &contents.fields);
+    let known = contents.or(registered.map(|row| &row.secret.fields)).and_then(|fields| fields.sslmode);
+    let (Some(known), Some(wanted)) = (known, wanted.sslmode) else { return };
+    if wanted >= known {
+        return;
+    }
+    let then = match wanted {
+        SslMode::Disable => "clients will not encrypt: passwords are safe, and what they send and read is not",
+        SslMode::Allow | SslMode::Prefer => "clients will not encrypt where somebody in between keeps them from it",
+        _ => "clients will no longer make as sure whose server they talk to",
+    };
+    draft.hazard(HazardKind::WeakerTls, format!("the secret will say sslmode {wanted} and no longer {known}: {then}"));
 }
 
 /// A new password and its secret, whatever PostgreSQL and the store hold now.

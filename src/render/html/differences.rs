@@ -16,7 +16,7 @@ const OPEN: usize = 12;
 const NAMED: usize = 500;
 
 /// Tenants with the same difference stand together; what needs a person most comes first, then what most tenants share.
-pub(super) fn differences(page: &mut String, plan: &Plan) {
+pub(super) fn differences(page: &mut String, plan: &Plan, planning: &str) {
     if plan.is_empty() {
         return;
     }
@@ -42,9 +42,10 @@ pub(super) fn differences(page: &mut String, plan: &Plan) {
         let tenants: usize = rest.iter().map(|block| block.members.len()).sum();
         let _ = writeln!(
             page,
-            "<p class=\"more\">and {} more, of {}; tenantry plan shows them all</p>",
+            "<p class=\"more\">and {} more, of {}; {} shows them all</p>",
             count(rest.len(), "difference"),
-            count(tenants, "tenant")
+            count(tenants, "tenant"),
+            escape(planning)
         );
     }
 }

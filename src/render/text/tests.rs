@@ -149,6 +149,7 @@ fn a_hundred_lines_of_a_file_that_say_the_same_are_one_hazard_to_read_and_each_i
         fleet: &[],
         passwords: &[],
         taken_at: "now",
+        planning: "tenantry plan",
     });
     assert_eq!(page.matches("the first of 130 such lines").count(), 1, "{page}");
     let document = serde_json::to_string(&plan.document()).unwrap();

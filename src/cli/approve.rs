@@ -1,0 +1,50 @@
+//! The question that comes before anything is changed.
+
+use std::io::{IsTerminal, Write};
+
+use super::args::ApproveArgs;
+use super::failure::Failure;
+use super::output::Output;
+use super::session::Session;
+use crate::error::Doing;
+
+/// What a command asks, when what it would do has been shown.
+pub struct Question {
+    /// Its name.
+    pub command: &'static str,
+    pub words: &'static str,
+    /// What to type where nobody can answer.
+    pub hint: String,
+}
+
+/// Whether it may go on: told beforehand, or by the person at the terminal.
+pub fn approved(
+    args: ApproveArgs,
+    question: &Question,
+    place: &str,
+    session: &mut Session,
+    out: &mut Output,
+) -> Result<bool, Failure> {
+    if args.auto_approve {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::refused(
+            format!("{} asks before it changes anything, and stdin is no terminal", question.command),
+            question.hint.as_str(),
+        ));
+    }
+    // Whoever finds the lock taken is told what it waits for.
+    session.is_waiting(true)?;
+    let mut stderr = anstream::stderr();
+    let _ = write!(stderr, "\n{place}\n{} Only \"yes\" is accepted: ", question.words);
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).doing("reading the answer")?;
+    session.is_waiting(false)?;
+    let approved = answer.trim() == "yes";
+    if !approved {
+        out.note("Nothing was changed.");
+    }
+    Ok(approved)
+}
