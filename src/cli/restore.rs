@@ -1,5 +1,7 @@
 //! `restore FILE`: a tenant from its archive, with everything else as tenants.toml has it.
 
+use std::sync::OnceLock;
+
 use super::args::{Format, Global, MAX_FAILURES, RestoreArgs};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -33,7 +35,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     plan.database_changes.retain(|change| change.action.makes());
     refuse_what_is_there(&observed, &plan, &tenant)?;
     refuse_other_migrations(&session, manifest)?;
-    apply::preflight(&mut session, &observed, &plan)?;
+    apply::preflight(&mut session, &observed, &plan, 0)?;
     let programs = Programs::find(observed.server.major().unsigned_abs().max(made_by(manifest)))?;
     fill(&mut session, &lock, &observed, &plan, &opened, &programs, &tenant)?;
 
@@ -131,6 +133,8 @@ fn fill(
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,
+        moved: false,
+        mark: OnceLock::new(),
         archive_dir: &archive_dir,
         parallelism: 1,
         stop: &interrupt::STOP,

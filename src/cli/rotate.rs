@@ -35,8 +35,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     if out.format != Format::Json {
         out.print(&plan::rendered(&plan, out))?;
     }
-    apply::leave_secrets_of_another_cluster(&observed, &plan)?;
-    apply::preflight(&mut session, &observed, &plan)?;
+    apply::preflight(&mut session, &observed, &plan, 0)?;
     interrupt::watch();
     let result = apply::carry_out(global, &mut session, &lock, &observed, &plan, args.max_failures, out);
     interrupt::or_interrupted(result.and_then(|report| apply::tell(&report, &plan, out)), global)
