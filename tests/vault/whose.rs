@@ -39,7 +39,7 @@ fn secrets_without_a_mark_get_one_and_no_new_version() {
         assert_eq!(now["custom_metadata"]["team"], "blue");
         assert_eq!(now["custom_metadata"]["fleet"], known(&fleet));
         // By hand, with another's mark: nothing of it is touched.
-        let mut theirs = now["custom_metadata"].clone();
+        let mut theirs = metadata(&bao, "wh-two")["custom_metadata"].clone();
         theirs["fleet"] = json!("of somebody else");
         bao.api("POST", "secret/metadata/tenants/wh-two", json!({"custom_metadata": theirs}));
         fleet.run(&["rotate", "wh-two"]).ends(1).says("it carries the fleet of somebody else");
