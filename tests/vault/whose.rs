@@ -7,6 +7,7 @@ use crate::openbao::OpenBao;
 use crate::{REMOVE, fleet_with, kv2};
 
 const TWO: &str = "wh-one = {}\nwh-two = {}";
+const OTHER_TWO: &str = "we-one = {}\nwe-two = {}";
 
 fn metadata(bao: &OpenBao, tenant: &str) -> Value {
     bao.api("GET", &format!("secret/metadata/tenants/{tenant}"), Value::Null)["data"].clone()
@@ -76,30 +77,30 @@ fn an_empty_server_gives_no_tenant_a_new_password() {
     empty.api("POST", "sys/namespaces/other", Value::Null);
     for version in BOTH {
         let mut fleet = fleet_with(version, "empty", &bao, "");
-        fleet.declare(TWO);
+        fleet.declare(OTHER_TWO);
         fleet.applies_and_settles();
-        let (usual, before) = (fleet.head.clone(), [kv2(&bao, "wh-one"), kv2(&bao, "wh-two")]);
-        let verifiers = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname LIKE 'wh%' ORDER BY 1";
+        let (usual, before) = (fleet.head.clone(), [kv2(&bao, "we-one"), kv2(&bao, "we-two")]);
+        let verifiers = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname LIKE 'we%' ORDER BY 1";
         let kept = fleet.ask(verifiers);
         fleet.head = usual.replace(&bao.address, &empty.address);
-        fleet.declare(TWO);
-        let words = "the secrets of 2 of 2 tenants are gone from the store (wh-one, wh-two), more than the 1";
+        fleet.declare(OTHER_TWO);
+        let words = "the secrets of 2 of 2 tenants are gone from the store (we-one, we-two), more than the 1";
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("secrets_missing").says(words);
         for args in [&["apply", "-y"][..], &["rotate", "--all"]] {
-            let run = fleet.run(args).ends(1).says(words).says(&empty.address).says("secret/tenants/wh-one");
+            let run = fleet.run(args).ends(1).says(words).says(&empty.address).says("secret/tenants/we-one");
             run.says("apply --allow-new-secrets 2");
         }
         assert_eq!(fleet.ask(verifiers), kept);
         // Another mount of the right server.
         bao.try_api("POST", "sys/mounts/aside", &json!({"type": "kv", "options": {"version": "2"}}));
         fleet.head = format!("{usual}mount = \"aside\"\n");
-        fleet.declare(TWO);
-        fleet.run(&["apply", "-y"]).ends(1).says(words).says("aside/tenants/wh-one");
+        fleet.declare(OTHER_TWO);
+        fleet.run(&["apply", "-y"]).ends(1).says(words).says("aside/tenants/we-one");
         assert_eq!(fleet.ask(verifiers), kept);
         fleet.head = usual;
-        fleet.declare(TWO);
+        fleet.declare(OTHER_TWO);
         fleet.settled();
-        assert_eq!([kv2(&bao, "wh-one"), kv2(&bao, "wh-two")], before);
+        assert_eq!([kv2(&bao, "we-one"), kv2(&bao, "we-two")], before);
         fleet.declare("");
         fleet.run(&REMOVE).ends(0);
     }

@@ -248,7 +248,7 @@ impl VaultStore {
         Ok(head(written.version, &written.created_time, Some(custom)))
     }
 
-    /// Keeps what others noted there. Sends nothing when all is said already, as after a rotation.
+    /// Keeps what others noted there. Sends nothing when all is said already.
     fn set_custom(&self, path: &str, secret: &Secret, noted: Option<Custom>) -> Result<Custom, SecretError> {
         let mut custom = noted.clone().unwrap_or_default();
         let ours =
