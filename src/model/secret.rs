@@ -66,8 +66,8 @@ impl Mark {
     }
 
     /// By what they are called.
-    pub fn read(mut value: impl FnMut(&str) -> Option<String>) -> Self {
-        let [fleet, cluster, run] = Self::KEYS.map(|key| value(key));
+    pub fn read(value: impl FnMut(&str) -> Option<String>) -> Self {
+        let [fleet, cluster, run] = Self::KEYS.map(value);
         Self { fleet, cluster, run }
     }
 }

@@ -33,6 +33,7 @@ pub use database::owners_want_temp;
 pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub use extensions::unreachable as unreachable_extension;
+#[cfg(feature = "engine")]
 pub(crate) use home::few;
 pub use home::{Claim, Doubt};
 pub use missing::Missing;
