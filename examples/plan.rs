@@ -9,9 +9,10 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
-use tenantry::apply::{Apply, Lock, Recorded, Underway, check_admin, check_registry, check_server};
+use tenantry::apply::{Apply, Lock, Recorded, Underway, check_admin, check_missing, check_registry, check_server};
 use tenantry::inspect::{self, Sizes};
 use tenantry::plan::{self, Plan};
 use tenantry::project::{Project, environment};
@@ -41,6 +42,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
 
     if let Some(lock) = &lock {
         check_registry(&observed, &plan)?;
+        check_missing(&plan, store.as_ref(), 0)?;
         check_admin(&observed, &plan)?;
         check_server(&mut client, &observed, &plan)?;
         let report = Apply {
@@ -49,6 +51,8 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
             store: store.as_ref(),
             desired: &project.desired,
             server: &observed.server,
+            moved: false,
+            mark: OnceLock::new(),
             archive_dir: &project.archive_dir(),
             parallelism: 4,
             stop: &AtomicBool::new(false),

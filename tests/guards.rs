@@ -200,7 +200,9 @@ fn a_copy_in_another_cluster_takes_no_secret_of_the_original() {
         let secrets = |fleet: &Fleet| ["gx-one", "gx-two"].map(|tenant| fleet.secret(tenant));
         let before = secrets(&fleet);
         fleet.execute("UPDATE tenantry.identity SET system_identifier = '4711'");
-        fleet.run(&["plan", "--detailed-exitcode"]).ends(0).says("another_cluster").says("4711");
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("another_cluster").says("4711");
+        // Nor does an apply that has nothing to do make it this cluster's.
+        fleet.run(&["apply", "-y"]).ends(0).says("another_cluster");
         fleet.run(&["rotate", "-y", "--all"]).ends(1).says("came here from another cluster").says("gx-one, gx-two");
         fleet.declare("gx-one = {}");
         fleet.run(&REMOVE).ends(1).says("came here from another cluster").says("gx-two").says("--moved");
@@ -213,6 +215,7 @@ fn a_copy_in_another_cluster_takes_no_secret_of_the_original() {
         assert_eq!(secrets(&fleet), before);
         // Said to have moved, it is this cluster's from then on.
         fleet.run(&["apply", "-y", "--moved"]).ends(0).says("2 applied");
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
         fleet.head = usual;
         fleet.declare("gx-one = {}");
         fleet.run(&REMOVE).ends(0);

@@ -1,6 +1,8 @@
 //! What the registry names is known by its OID, when a plan is made and again before it is dropped.
 #![allow(clippy::unwrap_used)]
 
+#[path = "identity/copies.rs"]
+mod copies;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "identity/meanwhile.rs"]

@@ -7,6 +7,8 @@ mod fleet;
 mod openbao;
 #[path = "support/postgres.rs"]
 mod postgres_server;
+#[path = "vault/whose.rs"]
+mod whose;
 
 use std::process::Stdio;
 use std::thread::sleep;
@@ -57,7 +59,15 @@ fn a_life_with_kv_version_2_and_approle() {
         sorted.sort_unstable();
         assert_eq!(sorted, promised);
         let metadata = bao.api("GET", "secret/metadata/tenants/k2-one", Value::Null)["data"]["custom_metadata"].clone();
-        assert_eq!(metadata, json!({"managed_by": "tenantry", "tenant": "k2-one", "database": fleet.database.name}));
+        let marked = fleet.ask(
+            "SELECT fleet, system_identifier, run FROM tenantry.identity, tenantry.runs ORDER BY began DESC LIMIT 1",
+        );
+        let marked: Vec<&str> = marked.split(", ").collect();
+        assert_eq!(
+            metadata,
+            json!({"managed_by": "tenantry", "tenant": "k2-one", "database": fleet.database.name,
+                   "fleet": marked[0], "fleet_cluster": marked[1], "fleet_run": marked[2]})
+        );
         assert_eq!(ask(&mut log_in(&one), "SELECT current_schema()"), "tenant_k2_one");
         fleet.run(&["drift", "--deep"]).ends(0).says("Shape: 2 tenants as migrated");
         fleet.execute("ALTER ROLE k2_one_user PASSWORD 'by hand'");

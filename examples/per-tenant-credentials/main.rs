@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
@@ -43,6 +44,8 @@ pub fn run() -> Result<String, Box<dyn Error>> {
         store: store.as_ref(),
         desired: &project.desired,
         server: &observed.server,
+        moved: false,
+        mark: OnceLock::new(),
         archive_dir: &project.archive_dir(),
         parallelism: 2,
         stop: &AtomicBool::new(false),

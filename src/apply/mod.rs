@@ -6,6 +6,7 @@ mod archive;
 mod as_planned;
 mod blockers;
 mod body;
+mod claim;
 mod commit;
 mod concurrently;
 mod detach;
@@ -29,6 +30,7 @@ mod shared;
 mod tenant;
 mod underway;
 mod watch;
+mod whose;
 
 pub(crate) use fence::take_back;
 pub use groundwork::check_server;
@@ -41,9 +43,11 @@ pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
 pub(crate) use sessions::end as end_sessions;
 pub use underway::Underway;
+pub use whose::{check_missing, check_whose};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -53,9 +57,10 @@ use self::pool::{Pool, Unit};
 use self::underway::Met;
 use crate::database::Target;
 use crate::error::{Error, with_causes};
+use crate::model::secret::Mark;
 use crate::model::{Desired, Server, TenantKey};
 use crate::plan::{DatabaseIdentity, Kind, Plan, Stage, TenantPlan, Verb};
-use crate::registry;
+use crate::registry::{self, Arrival};
 use crate::secrets::SecretStore;
 
 /// A session is renewed after so many tenants: its relation cache grows by some 180 kB for each one of eleven tables, and so do
@@ -70,6 +75,8 @@ pub struct Apply<'a> {
     pub store: &'a dyn SecretStore,
     pub desired: &'a Desired,
     pub server: &'a Server,
+    /// A person says that the database came from elsewhere.
+    pub moved: bool,
     /// Where archives of tenants that are dropped go.
     pub archive_dir: &'a Path,
     /// Connections that work at once.
@@ -80,6 +87,8 @@ pub struct Apply<'a> {
     pub recorded: &'a Recorded,
     /// Says what is being done, and can cancel it.
     pub underway: &'a Underway,
+    /// What this run marks secrets with, once it has settled.
+    pub mark: OnceLock<Mark>,
     /// So many tenants that fail with one and the same error stop the rest; 0: none do.
     pub max_failures: usize,
     /// Sessions of tenants that keep ours from a lock are ended.
@@ -94,15 +103,17 @@ impl Apply<'_> {
     /// Carries the plan out on the session that holds the lock and on `parallelism` more.
     ///
     /// # Errors
-    /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
+    /// When this may not be the database that the secrets are for, or what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
+        check_whose(plan)?;
         shared::run(client, self, plan, Stage::Before)?;
         self.lock.settle(client)?;
         // A plan without work, of a fleet without tenants say, makes no registry.
         if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
-            registry::settle(client, &self.desired.migrations.table)?;
+            self.settle(client, plan)?;
             fail_point!("after_registry_settled");
         }
+        claim::run(client, self, plan)?;
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
         let mut outcomes = self.tenants(client, units(&work, &plan.together), &plan.waits);
@@ -122,6 +133,20 @@ impl Apply<'_> {
             outcomes,
             interrupted: self.stop.load(Ordering::Relaxed),
         })
+    }
+
+    fn settle(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
+        let writes_secrets = plan.tenants.iter().any(TenantPlan::writes_secrets)
+            || plan.database_changes.iter().any(|change| change.stage == Stage::Secrets);
+        let arrival = Arrival {
+            reached: &self.server.reached,
+            moved: self.moved,
+            writes_secrets,
+            history_table: &self.desired.migrations.table,
+        };
+        let mark = registry::settle(client, &arrival)?;
+        self.mark.get_or_init(|| mark);
+        Ok(())
     }
 
     fn identity(&self) -> DatabaseIdentity {

@@ -33,7 +33,7 @@ impl Restore<'_> {
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
         shared::run(client, self.apply, plan, Stage::Before)?;
         self.apply.lock.settle(client)?;
-        registry::settle(client, &self.apply.desired.migrations.table)?;
+        self.apply.settle(client, plan)?;
         self.clear(client)?;
         archive::refuse_taken_oids(client, self.opened)?;
         self.make(client)?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Apply;
 use super::outcome::TenantError;
 use super::password;
-use crate::model::secret::{Secret, fault_of_password};
+use crate::model::secret::{Mark, Secret, fault_of_password};
 use crate::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
 use crate::plan::{Password, Step, TenantPlan};
 use crate::secrets::{Found, SecretError};
@@ -56,6 +56,11 @@ fn fields(apply: &Apply<'_>, tenant: &Tenant) -> SecretFields {
     apply.desired.secret_fields(tenant, apply.server, apply.target.database(), None)
 }
 
+/// Whose the secret is, and which run wrote it.
+fn mark(apply: &Apply<'_>) -> Mark {
+    apply.mark.get().cloned().unwrap_or_default()
+}
+
 /// A secret that was written and may have to be taken back.
 pub(super) struct Written {
     path: String,
@@ -88,7 +93,8 @@ pub(super) fn write(
     // Check-and-set has the last word: what was added since this was read is not lost, the write fails.
     let others = before.as_ref().map_or(others, |before| &before.others).clone();
     let password = SecretString::from(password.expose_secret().to_owned());
-    let secret = Secret::new(tenant.key.as_str(), fields(apply, tenant), password).with_others(others);
+    let secret =
+        Secret::new(tenant.key.as_str(), fields(apply, tenant), password).with_others(others).with_mark(mark(apply));
     let head =
         apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
     Ok(Some(Written { path: path.clone(), version: head.version, before }))
@@ -99,7 +105,10 @@ impl Written {
     pub fn take_back(self, apply: &Apply<'_>) -> Result<(), TenantError> {
         let result = match &self.before {
             None => apply.store.delete(&self.path, Some(&self.version)),
-            Some(secret) => apply.store.write(&self.path, secret, Some(&self.version)).map(drop),
+            Some(secret) => {
+                let secret = secret.clone().with_mark(mark(apply));
+                apply.store.write(&self.path, &secret, Some(&self.version)).map(drop)
+            }
         };
         result.map_err(|error| failed("taking back", &self.path, &error))
     }

@@ -1,5 +1,6 @@
 //! `apply`: plan, ask, carry out, report.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::again::quoted;
@@ -14,7 +15,7 @@ use crate::apply::{Apply, Lock, Recorded, Report};
 use crate::error::Doing;
 use crate::model::Observed;
 use crate::plan::{Consents, Plan, Step, TenantPlan, Verb};
-use crate::registry;
+use crate::registry::{self, Arrival};
 use crate::render;
 
 pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -25,7 +26,10 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
             "leave --target out, or save a plan of those tenants: tenantry plan --target GLOB --out FILE",
         ));
     }
-    let mut session = session::connect(global)?.deep(args.deep);
+    if let Some(saved) = saved.as_ref().filter(|saved| saved.moved() != args.moved) {
+        return Err(agree_about_moved(saved.moved()));
+    }
+    let mut session = session::connect(global)?.deep(args.deep).moved(args.moved)?;
     let lock = session.lock(&args.lock)?;
     if let Some(saved) = &saved {
         session.retarget(saved.targets())?;
@@ -41,7 +45,13 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     if plan.database_changes.is_empty() && !plan.tenants.iter().any(TenantPlan::has_work) {
         if observed.registry.is_some() {
             crate::apply::check_registry(&observed, &plan)?;
-            registry::settle(&mut session.client, &session.project.desired.migrations.table)?;
+            let arrival = Arrival {
+                reached: &observed.server.reached,
+                moved: false,
+                writes_secrets: false,
+                history_table: &session.project.desired.migrations.table,
+            };
+            registry::settle(&mut session.client, &arrival)?;
         }
         return nothing_to_do(&plan, out);
     }
@@ -54,10 +64,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         rename_history: args.rename_history,
     };
     crate::apply::check_fleet(&plan, &consents, &|flags| with(args, flags))?;
-    if !args.moved {
-        leave_secrets_of_another_cluster(&observed, &plan)?;
-    }
-    preflight(&mut session, &observed, &plan)?;
+    preflight(&mut session, &observed, &plan, args.allow_new_secrets)?;
     let question = Question {
         command: "apply",
         words: "Apply these changes?",
@@ -81,6 +88,20 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         Ok(exit)
     });
     interrupt::or_interrupted(result, global)
+}
+
+/// The file can be anybody's, so that it gives no consent by itself; nor is one given that the file does not show.
+fn agree_about_moved(in_file: bool) -> Failure {
+    if in_file {
+        return Failure::refused(
+            "the plan was saved with --moved: this database takes the secrets; nothing was changed",
+            "if that is meant, say it here too: tenantry apply --moved FILE",
+        );
+    }
+    Failure::refused(
+        "the plan was saved without --moved, and does not show what that does; nothing was changed",
+        "save it again: tenantry plan --moved --out FILE",
+    )
 }
 
 /// Prints what came of it.
@@ -158,6 +179,9 @@ fn with(args: &ApplyArgs, flag: &str) -> String {
     if args.allow_removals > 0 && !flag.contains("--allow-removals") {
         words.push(format!("--allow-removals {}", args.allow_removals));
     }
+    if args.allow_new_secrets > 0 {
+        words.push(format!("--allow-new-secrets {}", args.allow_new_secrets));
+    }
     words.extend(args.allow_fleet_change.iter().map(|key| format!("--allow-fleet-change {key}")));
     if args.rename_history {
         words.push("--rename-history".to_owned());
@@ -180,26 +204,16 @@ fn in_words(duration: Duration) -> String {
     }
 }
 
-/// In a copy of a database that is in use the secrets are the other one's: who logs in there needs them as they are.
-pub fn leave_secrets_of_another_cluster(observed: &Observed, plan: &Plan) -> Result<(), Failure> {
-    let Some(cluster) = observed.registry.as_ref().and_then(|registry| registry.came_from.as_ref()) else {
-        return Ok(());
-    };
-    let names = first_of(plan.tenants.iter().filter(|tenant| tenant.has_work() && tenant.takes_a_secret()));
-    if names.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::refused(
-        format!(
-            "this database came here from another cluster (system identifier {cluster}), and the plan changes secrets that may be in use \
-             there ({names}); nothing was changed"
-        ),
-        "if that database is in use no more: tenantry apply --moved   if it is, apply there and not here",
-    ))
-}
-
 /// What is better found out before anything is changed.
-pub fn preflight(session: &mut session::Session, observed: &Observed, plan: &Plan) -> Result<(), Failure> {
+pub fn preflight(
+    session: &mut session::Session,
+    observed: &Observed,
+    plan: &Plan,
+    allow_new_secrets: usize,
+) -> Result<(), Failure> {
+    crate::apply::check_whose(plan)?;
+    crate::apply::check_missing(plan, session.store.as_ref(), allow_new_secrets)?;
+    let claims = plan.database_changes.iter().flat_map(|change| &change.claims).map(|claim| claim.path.clone());
     let paths: Vec<String> = plan
         .tenants
         .iter()
@@ -209,6 +223,7 @@ pub fn preflight(session: &mut session::Session, observed: &Observed, plan: &Pla
             Step::WriteSecret { path, .. } => Some(path.clone()),
             _ => None,
         })
+        .chain(claims)
         .collect();
     session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
     refusals::known(&session.project.desired, observed, plan)?;
@@ -249,6 +264,8 @@ pub fn carry_out(
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,
+        moved: observed.moved,
+        mark: OnceLock::new(),
         archive_dir: &archive_dir,
         parallelism: session::parallelism(global),
         recorded: &Recorded::new(known.unwrap_or_default()),

@@ -123,6 +123,9 @@ pub struct PlanArgs {
     /// Look as drift --deep does
     #[arg(long)]
     pub deep: bool,
+    /// Plan what apply --moved would do
+    #[arg(long)]
+    pub moved: bool,
     /// Save the plan to this file, for apply FILE
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -160,9 +163,12 @@ pub struct ApplyArgs {
     pub deep: bool,
     #[command(flatten)]
     pub approve: ApproveArgs,
-    /// This database has moved here from another cluster, and its tenants' secrets are to follow it
+    /// This database came from another cluster or address, and is now the one that its secrets are for
     #[arg(long)]
     pub moved: bool,
+    /// Allow up to N tenants a new password because their secret is gone
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub allow_new_secrets: usize,
     /// Allow up to N tenants to be removed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub allow_removals: usize,

@@ -10,7 +10,7 @@ use crate::plan::{Plan, Saved};
 use crate::render;
 
 pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let mut session = session::connect(global)?.deep(args.deep);
+    let mut session = session::connect(global)?.deep(args.deep).moved(args.moved)?;
     let (observed, mut plan) = session.plan()?;
     out.talks_to(&session.place(&observed));
     plan.shape = session.shapes(&observed)?;
@@ -22,7 +22,11 @@ pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, F
             path,
             &Saved::new(&plan, &project.desired, &observed, &project.digest, (&global.target, args.deep)),
         )?;
-        out.note(&format!("saved; to carry out exactly this: tenantry apply {}", quoted(&path.to_string_lossy())));
+        let moved = if args.moved { "--moved " } else { "" };
+        out.note(&format!(
+            "saved; to carry out exactly this: tenantry apply {moved}{}",
+            quoted(&path.to_string_lossy())
+        ));
     }
     Ok(if args.detailed_exitcode && !plan.in_sync() { Exit::Changes } else { Exit::Ok })
 }

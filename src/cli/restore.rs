@@ -1,5 +1,7 @@
 //! `restore FILE`: a tenant from its archive, with everything else as tenants.toml has it.
 
+use std::sync::OnceLock;
+
 use super::again::quoted;
 use super::approve::{self, Question};
 use super::args::{Format, Global, RestoreArgs};
@@ -40,7 +42,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     if out.format != Format::Json {
         out.print(&announced(&opened, &plan, out))?;
     }
-    apply::preflight(&mut session, &observed, &plan)?;
+    apply::preflight(&mut session, &observed, &plan, 0)?;
     let programs = Programs::find(observed.server.major().unsigned_abs().max(made_by(manifest)))?;
     let file = quoted(&args.file.to_string_lossy());
     let question = Question {
@@ -170,6 +172,8 @@ fn fill(
         store: session.store.as_ref(),
         desired: &session.project.desired,
         server: &observed.server,
+        moved: false,
+        mark: OnceLock::new(),
         archive_dir: &archive_dir,
         parallelism: 1,
         stop: &interrupt::STOP,

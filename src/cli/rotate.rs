@@ -37,8 +37,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     if out.format != Format::Json {
         out.print(&plan::rendered(&plan, out))?;
     }
-    apply::leave_secrets_of_another_cluster(&observed, &plan)?;
-    apply::preflight(&mut session, &observed, &plan)?;
+    apply::preflight(&mut session, &observed, &plan, 0)?;
     let question = Question { command: "rotate", words: "Change these passwords?", hint: hint(&args.which) };
     if !approve::approved(args.approve, &question, &place, &mut session, out)? {
         return Ok(Exit::Failed);

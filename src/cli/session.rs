@@ -36,6 +36,8 @@ pub struct Session {
     deep: bool,
     /// The targets are a saved plan's.
     retargeted: bool,
+    /// `--moved`.
+    moved: bool,
 }
 
 /// `--target`: none selects all.
@@ -55,6 +57,10 @@ impl Filter {
 
     pub fn selects(&self, key: &TenantKey) -> bool {
         self.0.is_empty() || self.0.iter().any(|glob| glob.is_match(key.as_str()))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// A glob with a typing error must not pass for tenants that are as they should be.
@@ -105,6 +111,7 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
         parallelism: parallelism(global),
         deep: false,
         retargeted: false,
+        moved: false,
     })
 }
 
@@ -130,6 +137,8 @@ impl Session {
         if let Some(Endpoint { host, port }) = self.listed.still_serving(&observed) {
             (observed.server.host, observed.server.port) = (host, port);
         }
+        observed.server.reached = self.listed.addresses();
+        observed.moved = self.moved;
         if self.deep {
             let (delivered, unseen) = self.look_deep(&observed, |deep, client| deep.passwords(client))?;
             observed.delivered = delivered;
@@ -153,6 +162,18 @@ impl Session {
     pub fn deep(mut self, deep: bool) -> Self {
         self.deep = deep;
         self
+    }
+
+    /// A person says that this database came from elsewhere: of the whole database, or not at all.
+    pub fn moved(mut self, moved: bool) -> Result<Self, Failure> {
+        if moved && !self.filter.is_idle() {
+            return Err(Failure::refused(
+                "--moved is said of the whole database, and takes no --target",
+                "leave --target out",
+            ));
+        }
+        self.moved = moved;
+        Ok(self)
     }
 
     /// The fleet's shapes, when `--deep` asked for them.

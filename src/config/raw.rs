@@ -76,11 +76,18 @@ pub struct RawSecrets {
     pub path: String,
     /// For store "file": the directory, 0700; relative to tenants.toml.
     pub dir: PathBuf,
+    /// More secrets gone than this: the store is taken for the wrong one, and apply refuses. A number, or a part of the tenants, such as "2%". Default: 2 %, and one in any case.
+    pub max_missing: Option<RawAtMost>,
 }
 
 impl Default for RawSecrets {
     fn default() -> Self {
-        Self { store: StoreKind::File, path: "tenants/{tenant}".into(), dir: ".tenantry/secrets".into() }
+        Self {
+            store: StoreKind::File,
+            path: "tenants/{tenant}".into(),
+            dir: ".tenantry/secrets".into(),
+            max_missing: None,
+        }
     }
 }
 
@@ -192,6 +199,14 @@ pub struct RawTenant {
     pub protected: Option<bool>,
     /// drift --deep holds what the tenant made itself against it too; default: false.
     pub strict_shape: Option<bool>,
+}
+
+/// A number of tenants, or a part of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a number, or a part such as \"2%\"")]
+pub enum RawAtMost {
+    Number(u32),
+    Part(String),
 }
 
 /// The value of a setting, as ALTER ROLE … SET takes it.

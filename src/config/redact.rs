@@ -35,7 +35,7 @@ const FILE: Form = Table(&[
         ]),
     ),
     ("migrations", Table(&[("dir", Shown), ("table", Shown), ("lock_timeout", Shown), ("end_blockers", Shown)])),
-    ("secrets", Table(&[("store", Shown), ("path", Shown), ("dir", Shown)])),
+    ("secrets", Table(&[("store", Shown), ("path", Shown), ("dir", Shown), ("max_missing", Shown)])),
     (
         "vault",
         Table(&[

@@ -7,13 +7,13 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::fault::Faults;
-use super::raw::{RawConfig, RawSetting, RawTenant};
+use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
 use super::read::Places;
 use super::{advertise, vault};
 use crate::migrations::MigrationSet;
 use crate::model::secret::fault_of_password;
 use crate::model::{
-    Access, Advertise, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Tenant, TenantKey,
+    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Tenant, TenantKey,
     check_role_name, check_schema_name,
 };
 
@@ -93,6 +93,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
     }
     advertise::check(&raw.database.advertise, places, faults);
     let vault = vault::resolve(raw.vault, places, faults);
+    let max_missing = at_most(&["secrets", "max_missing"], raw.secrets.max_missing.as_ref(), places, faults);
     let path = raw.secrets.path;
     let mut tenants = BTreeMap::new();
     for (key, tenant) in &raw.tenants {
@@ -118,13 +119,25 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
         migrations_table: raw.migrations.table,
         lock_timeout,
         end_blockers: raw.migrations.end_blockers,
-        secrets: SecretsPolicy { store: raw.secrets.store, path, dir: raw.secrets.dir, vault },
+        secrets: SecretsPolicy { store: raw.secrets.store, path, dir: raw.secrets.dir, max_missing, vault },
         passwords: PasswordPolicy {
             length: raw.passwords.length.clamp(16, 128).unsigned_abs() as usize,
             charset: raw.passwords.charset,
         },
         archive_dir: raw.archive.dir,
         tenants,
+    }
+}
+
+fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &mut Faults) -> AtMost {
+    match raw {
+        None => AtMost::Usual,
+        Some(RawAtMost::Number(number)) => AtMost::Number(*number as usize),
+        Some(RawAtMost::Part(text)) => AtMost::percent(text).unwrap_or_else(|| {
+            let hint = "write a number, or a part from \"0%\" to \"100%\"";
+            faults.push(places.value(key), format!("{text:?} is neither a number nor a part"), Some(hint.into()));
+            AtMost::Usual
+        }),
     }
 }
 

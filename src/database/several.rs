@@ -31,6 +31,15 @@ pub fn refuse_a_standby(client: &mut Client, target: &Target) -> Result<(), Erro
 }
 
 impl Target {
+    /// Every address that it names, `host:port`, sorted. A socket's directory is the machine itself.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        let named = |host: &str| if host.starts_with(['/', '@']) { "localhost".to_owned() } else { host.to_owned() };
+        let all: BTreeSet<String> =
+            self.places.iter().map(|place| format!("{}:{}", named(&place.host), place.port)).collect();
+        all.into_iter().collect()
+    }
+
     /// The server that tenants' secrets lead to, where that is another of ours than the one we are connected to, and as good:
     /// the same database, open for writing. Then they stay as they are; two poolers before one server, say, or
     /// `load_balance_hosts=random`, would otherwise change every secret each time. After a fail-over the old primary is gone

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use postgres::{Client, Transaction};
@@ -105,6 +106,8 @@ impl Deep<'_> {
             return Err(error.hint("tenantry apply, and look again"));
         }
         let apply = Apply {
+            moved: false,
+            mark: OnceLock::new(),
             target: self.target,
             lock: &Lock::of_a_rehearsal(),
             store: self.store,

@@ -76,6 +76,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             logged_by: row.get("logged_by"),
             host: advertised_host(target),
             port: target.port(),
+            reached: target.addresses(),
             encrypted: row.get("encrypted"),
             in_recovery: row.get("in_recovery"),
             admin: Admin {

@@ -6,8 +6,10 @@ use std::sync::Mutex;
 use secrecy::ExposeSecret;
 
 use crate::error::{Doing, Error};
-use crate::model::secret::{Secret, SecretHead, fault_of_password};
-use crate::model::{Desired, Observed, Registered, SecretContents, SecretState, State, TenantKey, Unseen};
+use crate::model::secret::{Mark, Secret, SecretHead, fault_of_password};
+use crate::model::{
+    Belongs, Desired, Home, Observed, Registered, SecretContents, SecretState, State, TenantKey, Unseen,
+};
 use crate::secrets::{Found, SecretError, SecretStore};
 use crate::workers::lock;
 
@@ -22,11 +24,23 @@ struct Expected<'a> {
     given: Option<&'a secrecy::SecretString>,
 }
 
+/// What a secret must name to be this database's.
+struct Here<'a> {
+    database: &'a str,
+    cluster: &'a str,
+    home: Option<&'a Home>,
+}
+
 /// What may not be read is as the last apply left it, as far as a plan goes.
 pub(super) fn read(store: &dyn SecretStore, desired: &Desired, observed: &mut Observed) -> Result<(), Error> {
     let expected = expected(desired, observed);
     let paths: Vec<String> = expected.keys().map(|path| (*path).to_owned()).collect();
-    let (secrets, unseen) = match look(store, &expected, &paths, &observed.database.name) {
+    let here = Here {
+        database: &observed.database.name,
+        cluster: &observed.server.system_identifier,
+        home: observed.registry.as_ref().and_then(|registry| registry.home.as_ref()),
+    };
+    let (secrets, unseen) = match look(store, &expected, &paths, &here) {
         Err(Error::Secrets { source, .. }) if source.is_denied() => {
             (paths.into_iter().map(|path| (path, SecretState::Unseen)).collect(), Some(unseen(&source)))
         }
@@ -47,7 +61,7 @@ fn look(
     store: &dyn SecretStore,
     expected: &BTreeMap<&str, Expected<'_>>,
     paths: &[String],
-    database: &str,
+    here: &Here<'_>,
 ) -> Result<(Secrets, Option<Unseen>), Error> {
     let heads = store.heads(paths).doing("looking at the secrets")?;
     let mut states = BTreeMap::new();
@@ -57,10 +71,10 @@ fn look(
         if must_read(&head, expected) {
             to_read.push(expected);
         } else {
-            states.insert(path, judge(&head, expected, database, None, None));
+            states.insert(path, judge(&head, expected, here, None, None));
         }
     }
-    let (found, unseen) = read_each(store, &to_read, database)?;
+    let (found, unseen) = read_each(store, &to_read, here)?;
     states.extend(found);
     Ok((states, unseen))
 }
@@ -102,7 +116,7 @@ fn must_read(head: &SecretHead, expected: &Expected<'_>) -> bool {
 fn read_each(
     store: &dyn SecretStore,
     paths: &[&Expected<'_>],
-    database: &str,
+    here: &Here<'_>,
 ) -> Result<(Secrets, Option<Unseen>), Error> {
     let work = Mutex::new(paths.iter());
     let states = Mutex::new(Ok((Secrets::new(), None)));
@@ -117,7 +131,7 @@ fn read_each(
                     match (result, states.as_mut()) {
                         (Ok((Found::Absent, _)), _) | (_, Err(_)) => {}
                         (Ok((Found::Readable(head, secret), remembered)), Ok((states, _))) => {
-                            let state = judge(&head, expected, database, Some(&secret), remembered.as_ref());
+                            let state = judge(&head, expected, here, Some(&secret), remembered.as_ref());
                             states.insert(expected.path.to_owned(), state);
                         }
                         (Ok((Found::Foreign { reason, .. }, _)), Ok((states, _))) => {
@@ -154,7 +168,7 @@ fn read_one(store: &dyn SecretStore, expected: &Expected<'_>) -> Result<(Found, 
 fn judge(
     head: &SecretHead,
     expected: &Expected<'_>,
-    database: &str,
+    here: &Here<'_>,
     secret: Option<&Secret>,
     remembered: Option<&Secret>,
 ) -> SecretState {
@@ -163,7 +177,7 @@ fn judge(
     if let Some(other) = tenant.filter(|name| *name != expected.tenant.as_str()) {
         return SecretState::Foreign(format!("it names the tenant {other:?}"));
     }
-    if let Some(other) = named.filter(|name| *name != database) {
+    if let Some(other) = named.filter(|name| *name != here.database) {
         return SecretState::Foreign(format!("it names the database {other:?}"));
     }
     if tenant.is_none() || named.is_none() {
@@ -178,5 +192,20 @@ fn judge(
         password_is_given_one: expected.given.map(|given| given.expose_secret() == secret.password.expose_secret()),
     });
     let marked = head.managed_by.as_deref() == Some(Secret::MANAGED_BY);
-    SecretState::Ours { version: head.version.clone(), created: head.created, marked, contents }
+    let belongs = belongs(&head.mark, here);
+    SecretState::Ours { version: head.version.clone(), created: head.created, marked, belongs, contents }
+}
+
+/// A registry that has no identity yet has marked none.
+fn belongs(mark: &Mark, here: &Here<'_>) -> Belongs {
+    let Some(fleet) = &mark.fleet else { return Belongs::Unmarked };
+    match here.home {
+        Some(home) if home.fleet == *fleet => match (&mark.cluster, &mark.run) {
+            (Some(cluster), _) if cluster != here.cluster => Belongs::AnotherCluster(cluster.clone()),
+            (_, Some(run)) if !home.runs.contains(run) => Belongs::AnotherCopy,
+            _ => Belongs::Here,
+        },
+        Some(home) if home.former_fleets.contains(fleet) => Belongs::Former,
+        _ => Belongs::AnotherFleet(fleet.clone()),
+    }
 }

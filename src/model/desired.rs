@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{SecretFields, Server, SslMode, Subject, TenantKey, ident};
+use super::{AtMost, SecretFields, Server, SslMode, Subject, TenantKey, ident};
 use crate::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -60,6 +60,8 @@ pub struct SecretsPolicy {
     pub path: String,
     /// For [`StoreKind::File`].
     pub dir: PathBuf,
+    /// More secrets that are gone than this mean that it is the wrong store.
+    pub max_missing: AtMost,
     pub vault: VaultConfig,
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here does I/O; everything is ordered, so that the same input gives the same bytes.
 
 mod acl;
+mod at_most;
 mod desired;
 mod hold;
 mod name;
@@ -14,6 +15,7 @@ pub(crate) mod sslmode;
 pub mod vault;
 
 pub use acl::{Acl, AclItem, Entry, Grantee, ParseAclError};
+pub use at_most::AtMost;
 pub use desired::*;
 pub use hold::{Gift, Given, Hold};
 pub use name::{MAX_NAME_BYTES, NameError, TenantKey, check_role_name, check_schema_name};

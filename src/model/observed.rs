@@ -30,6 +30,8 @@ pub struct Observed {
     pub delivered: BTreeMap<TenantKey, Delivered>,
     /// Bytes that are free where archives go; `None`: not asked, or not known.
     pub archive_space: Option<u64>,
+    /// A person says that this database came from elsewhere and is now the one that its secrets are for; nothing else could.
+    pub moved: bool,
 }
 
 /// Whether the password in a tenant's secret opens the database.
@@ -63,6 +65,8 @@ pub struct Server {
     /// Where secrets send tenants, unless `advertise` says otherwise.
     pub host: String,
     pub port: u16,
+    /// Every address that the url names, `host:port`.
+    pub reached: Vec<String>,
     /// Whether our own line to it is.
     pub encrypted: bool,
     /// A standby: nothing can be changed here.
@@ -198,14 +202,39 @@ pub struct Registry {
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,
-    /// The system identifier of the cluster that it was made for, when that is another: it came here with a dump, and nothing
-    /// was applied here yet.
+    /// The system identifier of the cluster that it was made for, when that is another: it came here with a dump, and nobody
+    /// has said yet that it has moved.
     pub came_from: Option<String>,
+    /// `None`: of a form that has none yet.
+    pub home: Option<Home>,
     /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Each is dropped when none
     /// is declared with it.
     pub former_owners: BTreeSet<String>,
     /// The sets of migrations of which it is known what they make, by their [`set_digest`].
     pub recorded_sets: BTreeSet<String>,
+}
+
+/// What tells the database from a copy of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Home {
+    /// Its identity, made at random.
+    pub fleet: String,
+    /// Those it had until somebody said that the database has moved.
+    pub former_fleets: BTreeSet<String>,
+    /// Each that wrote secrets, or was about to.
+    pub runs: BTreeSet<String>,
+    /// The addresses by which the last apply reached it, `host:port`; none: not noted yet.
+    pub reached: BTreeSet<String>,
+    /// The server is the very one of the last apply, and was not started anew since.
+    pub is_same_start: bool,
+}
+
+impl Home {
+    /// Whether one of these addresses is known. Where none is noted yet nothing is known either way.
+    #[must_use]
+    pub fn is_reached_by(&self, addresses: &[String]) -> Option<bool> {
+        (!self.reached.is_empty()).then(|| addresses.iter().any(|address| self.reached.contains(address)))
+    }
 }
 
 /// Something that migrations make, as `pg_identify_object` has it, without the schema.
@@ -567,6 +596,8 @@ pub enum SecretState {
         created: Option<jiff::Timestamp>,
         /// The store's metadata say that it is ours. Not so when a write was cut off before its metadata.
         marked: bool,
+        /// Whose, by its mark.
+        belongs: Belongs,
         /// Read only when the version is not the registry's, or the password is given.
         contents: Option<SecretContents>,
     },
@@ -574,6 +605,24 @@ pub enum SecretState {
     Foreign(String),
     /// We may not read it.
     Unseen,
+}
+
+/// Whose a secret is, by the mark that the run which wrote it left there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Belongs {
+    /// This database's.
+    #[default]
+    Here,
+    /// It has no mark: an older version wrote it.
+    Unmarked,
+    /// This database's, from before it moved.
+    Former,
+    /// It was written by a run that this registry does not know, and which had this registry's identity: a copy's.
+    AnotherCopy,
+    /// It was written for the cluster of this system identifier.
+    AnotherCluster(String),
+    /// Another database's, of this fleet.
+    AnotherFleet(String),
 }
 
 #[derive(Clone, Debug)]

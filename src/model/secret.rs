@@ -40,6 +40,36 @@ pub struct Secret {
     pub url: SecretString,
     /// Keys that others added, as they are. May hold anything: as secret as the password.
     pub others: Map<String, Value>,
+    /// Written beside it, and no part of what is delivered.
+    pub mark: Mark,
+}
+
+/// Whose a secret is: not by its words, which a copy of the database has too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The identity that the registry made at random. `None`: written before there was one.
+    pub fleet: Option<String>,
+    /// The system identifier of the cluster.
+    pub cluster: Option<String>,
+    /// The run that wrote it: a registry that does not know it is not the one that wrote last.
+    pub run: Option<String>,
+}
+
+impl Mark {
+    /// What these are called in the store.
+    pub const KEYS: [&'static str; 3] = ["fleet", "fleet_cluster", "fleet_run"];
+
+    /// Those that are known, by what they are called.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let values = [&self.fleet, &self.cluster, &self.run];
+        Self::KEYS.into_iter().zip(values).filter_map(|(key, value)| Some((key, value.as_deref()?)))
+    }
+
+    /// By what they are called.
+    pub fn read(value: impl FnMut(&str) -> Option<String>) -> Self {
+        let [fleet, cluster, run] = Self::KEYS.map(value);
+        Self { fleet, cluster, run }
+    }
 }
 
 /// What is known of a stored secret without reading it.
@@ -53,6 +83,7 @@ pub struct SecretHead {
     pub managed_by: Option<String>,
     pub tenant: Option<String>,
     pub database: Option<String>,
+    pub mark: Mark,
 }
 
 /// A document that is not a tenant's secret. Names keys, never values.
@@ -68,7 +99,13 @@ impl Secret {
 
     pub fn new(tenant: impl Into<String>, fields: SecretFields, password: SecretString) -> Self {
         let url = postgresql_url(&fields, &password, fields.sslmode);
-        Self { tenant: tenant.into(), fields, password, url, others: Map::new() }
+        Self { tenant: tenant.into(), fields, password, url, others: Map::new(), mark: Mark::default() }
+    }
+
+    #[must_use]
+    pub fn with_mark(mut self, mark: Mark) -> Self {
+        self.mark = mark;
+        self
     }
 
     /// With the keys that others added to the document before.
@@ -129,7 +166,7 @@ impl Secret {
         fields.sslmode = SslMode::ALL.into_iter().find(says);
         let others = document.iter().filter(|(key, _)| !KEYS.contains(&key.as_str()));
         let others = others.map(|(key, value)| (key.clone(), value.clone())).collect();
-        Ok(Self { tenant, fields, password, url: url.into(), others })
+        Ok(Self { tenant, fields, password, url: url.into(), others, mark: Mark::default() })
     }
 
     /// Whether the url is what the other keys give.

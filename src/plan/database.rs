@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::change::acl::{Expected, differences};
 use super::diff::{Look, former_owner_is_gone, remember_owner};
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group};
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group, home};
 use crate::model::{Access, Desired, Grantee, Observed, PublicSchema, SharedSchema, State, ident};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
@@ -14,7 +14,7 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChan
     if serves_tenants && !(look.desired.tenants.is_empty() && look.observed.registry.is_none()) {
         super::registry::plan(look, &mut changes, &mut hazards);
         registry(look, &mut changes);
-        came_from(look, &mut hazards);
+        changes.extend(home::claim(look, tenants));
         group::plan(look, &mut changes, &mut hazards);
         group::plan_owners(look, &mut changes, &mut hazards);
         shared(look, &mut changes, &mut hazards);
@@ -31,6 +31,7 @@ pub(super) fn change(action: DatabaseAction, detail: impl Into<String>, sql: Vec
         sql: sql.into_iter().map(Into::into).collect(),
         stage: Stage::Before,
         drops: None,
+        claims: Vec::new(),
     }
 }
 
@@ -45,20 +46,6 @@ fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
             Vec::new(),
         )),
         Some(_) => {}
-    }
-}
-
-/// Nothing tells a database that has moved from a copy of one that is in use.
-fn came_from(look: &Look<'_>, hazards: &mut Vec<Hazard>) {
-    let registry = look.observed.registry.as_ref();
-    if let Some(cluster) = registry.and_then(|registry| registry.came_from.as_ref()) {
-        hazards.push(Hazard {
-            kind: HazardKind::AnotherCluster,
-            detail: format!(
-                "this database came here from another cluster (system identifier {cluster}), and apply makes it this one's; if that one \
-                 is still in use, both have the same secrets, and apply must be run on one of them only"
-            ),
-        });
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ring::Rings;
 use super::{
-    DatabaseIdentity, Plan, SeenSchema, Targeting, Verb, database, fleet, limits, order, powers, removal, tenant,
+    DatabaseIdentity, Doubt, Missing, Plan, SeenSchema, Targeting, Verb, database, fleet, home, limits, missing, order,
+    powers, removal, tenant,
 };
 use crate::model::{Access, Desired, Observed, Registered, State, TenantKey, literal};
 
@@ -185,6 +186,10 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
     rings.complete(&look, as_it_is, &mut tenants);
     let mut hazards = powers::plan(&look, &mut tenants);
+    let doubts = home::doubts(desired, observed, &tenants);
+    let missing = missing::missing(desired, observed, &tenants);
+    hazards.extend(doubts.iter().map(Doubt::hazard));
+    hazards.extend(missing.iter().map(Missing::hazard));
     let (database_changes, others) = database::plan(&look, &tenants);
     hazards.extend(others);
     // Under the names that they have: what is parked is nobody's wish.
@@ -199,6 +204,8 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         database: DatabaseIdentity::new(&observed.server, &observed.database.name),
         database_changes,
         hazards,
+        doubts,
+        missing,
         unseen: observed.unseen.clone(),
         tenants,
         targeting: Targeting::new(desired, as_it_is, selects),

@@ -11,8 +11,10 @@ mod extensions;
 mod fleet;
 mod group;
 mod holds;
+mod home;
 mod identity;
 mod limits;
+mod missing;
 mod order;
 mod pieces;
 mod powers;
@@ -35,6 +37,10 @@ pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub use extensions::unreachable as unreachable_extension;
 pub use fleet::{Consents, FleetChange, FleetKey};
+#[cfg(feature = "engine")]
+pub(crate) use home::few;
+pub use home::{Claim, Doubt};
+pub use missing::Missing;
 pub(crate) use privileges::in_words;
 pub use privileges::{OWNERS_ON_SCHEMA, object_privileges, owners_privileges, schema_privileges};
 pub use registry::foreign_code;
@@ -63,6 +69,10 @@ pub struct Plan {
     pub database_changes: Vec<DatabaseChange>,
     /// What is true of the database as a whole and dangerous.
     pub hazards: Vec<Hazard>,
+    /// Why this may not be the database that its secrets are for; apply writes none then.
+    pub doubts: Vec<Doubt>,
+    /// More secrets are gone than is usual.
+    pub missing: Option<Missing>,
     /// What we may not look at, and so says nothing here.
     pub unseen: Vec<Unseen>,
     /// Every tenant looked at, in the order of their keys.
@@ -130,6 +140,9 @@ pub struct DatabaseChange {
     /// The role that is dropped, for the registry to remember until it is.
     #[serde(skip)]
     pub drops: Option<String>,
+    /// The secrets that are marked.
+    #[serde(skip)]
+    pub claims: Vec<Claim>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -152,6 +165,10 @@ pub enum DatabaseAction {
     RevokeTemp,
     CreateSharedOwner,
     DropSharedOwner,
+    /// Secrets that carry no mark yet are marked as this database's.
+    ClaimSecrets,
+    /// The database has moved: it gets another identity, and its secrets are marked with that.
+    MoveHere,
 }
 
 impl DatabaseAction {
@@ -175,7 +192,9 @@ impl DatabaseAction {
             | Self::ClosePublicSchema
             | Self::CloseSharedSchema
             | Self::RevokeTemp
-            | Self::DropSharedOwner => false,
+            | Self::DropSharedOwner
+            | Self::ClaimSecrets
+            | Self::MoveHere => false,
         }
     }
 }
@@ -185,6 +204,8 @@ impl DatabaseAction {
 pub enum Stage {
     #[default]
     Before,
+    /// In the secret store, once it is known whose registry this is.
+    Secrets,
     After,
 }
 
@@ -488,6 +509,12 @@ pub enum HazardKind {
     GroupRole,
     /// The database came here from another cluster; if that one is still in use, both have the same secrets.
     AnotherCluster,
+    /// Secrets were written by a copy of this database, or by this one before it was set back to an earlier state.
+    AnotherCopy,
+    /// The database is reached by another address than before, and may be a copy.
+    AnotherAddress,
+    /// More secrets are gone than `[secrets] max_missing` allows; it may be the wrong store.
+    SecretsMissing,
     /// A schema that should be there is not; its data is not brought back.
     DataLost,
     /// The archives may not fit the disk.
@@ -516,17 +543,6 @@ impl TenantPlan {
         self.verb == Verb::Remove && self.changes.iter().any(|change| change.kind != Kind::DeleteSecret)
     }
 
-    /// Writes over a secret, or deletes one.
-    #[must_use]
-    pub fn takes_a_secret(&self) -> bool {
-        self.changes.iter().any(|change| {
-            matches!(
-                change.step,
-                Step::WriteSecret { expected: Some(_), .. } | Step::DeleteSecret { expected: Some(_), .. }
-            )
-        })
-    }
-
     /// The versions this plan would apply.
     #[must_use]
     pub fn pending_migrations(&self) -> &[i32] {
@@ -541,10 +557,14 @@ impl TenantPlan {
 }
 
 impl Plan {
-    /// Nothing to do; blocked tenants count as something.
+    /// Nothing to do; blocked tenants count as something, and so does what a person must say.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.database_changes.is_empty() && self.tenants.iter().all(|tenant| tenant.verb == Verb::Unchanged)
+        let is_for_a_person =
+            |hazard: &Hazard| matches!(hazard.kind, HazardKind::AnotherCluster | HazardKind::AnotherCopy);
+        self.database_changes.is_empty()
+            && self.tenants.iter().all(|tenant| tenant.verb == Verb::Unchanged)
+            && !self.hazards.iter().any(is_for_a_person)
     }
 
     /// Nothing to do, and no shape that differs.

@@ -12,7 +12,7 @@ use super::pieces::Pieces;
 use super::tenant::{Blocked, Work};
 use super::{Change, Hazard, HazardKind, Kind, Note, Step, Target, TenantPlan, Verb};
 use crate::model::{
-    Access, OnRemove, Registered, SecretState, State, TenantKey, check_role_name, check_schema_name, ident, literal,
+    Access, OnRemove, Registered, State, TenantKey, check_role_name, check_schema_name, ident, literal,
 };
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
@@ -308,7 +308,7 @@ fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<Change> {
     let mut changes = secret::former(look, row);
     let is_here = row.secret.store == look.desired.secrets.store.as_str();
     // Somebody else's is left alone; an absent one needs nothing.
-    if let Some(SecretState::Ours { version, .. }) = look.observed.secrets.get(&row.secret.path).filter(|_| is_here) {
+    if let Some(version) = look.own_secret(&row.secret.path).filter(|_| is_here) {
         changes.push(secret::deletion(&row.secret.path, Some(version.clone())));
     }
     changes

@@ -3,7 +3,7 @@
 use super::change::secret;
 use super::diff::Look;
 use super::tenant::{Blocked, Current, Draft, Work};
-use super::{DatabaseIdentity, Plan, Target, TenantPlan, Verb, limits};
+use super::{DatabaseIdentity, Doubt, Missing, Plan, Target, TenantPlan, Verb, home, limits, missing};
 use crate::model::{Desired, Observed, Registered, State, Tenant, TenantKey};
 
 /// A new password for each declared tenant that `selects` takes, in PostgreSQL and in the secret store.
@@ -14,9 +14,15 @@ pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&Tenant
     let look = Look::new(desired, observed);
     let tenants = desired.tenants.values().filter(|tenant| selects(&tenant.key));
     let tenants: Vec<_> = tenants.map(|tenant| plan(&look, tenant)).collect();
+    let doubts = home::doubts(desired, observed, &tenants);
+    let missing = missing::missing(desired, observed, &tenants);
+    let mut hazards: Vec<_> = doubts.iter().map(Doubt::hazard).chain(missing.iter().map(Missing::hazard)).collect();
+    hazards.extend(limits::log(&look, &tenants));
     Plan {
         database: DatabaseIdentity::new(&observed.server, &observed.database.name),
-        hazards: limits::log(&look, &tenants).into_iter().collect(),
+        hazards,
+        doubts,
+        missing,
         unseen: observed.unseen.clone(),
         tenants,
         ..Plan::default()

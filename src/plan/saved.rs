@@ -33,6 +33,8 @@ pub struct Saved {
     targets: Vec<String>,
     /// `--deep`: what it found is part of the plan.
     deep: bool,
+    /// `--moved`: apply wants to hear it too.
+    moved: bool,
     database: DatabaseIdentity,
     summary: super::Summary,
     database_changes: Vec<DatabaseChange>,
@@ -102,6 +104,7 @@ impl Saved {
             configuration: configuration.into(),
             targets: targets.to_vec(),
             deep,
+            moved: observed.moved,
             database: plan.database.clone(),
             summary: plan.summary(),
             database_changes: plan.database_changes.clone(),
@@ -155,6 +158,12 @@ impl Saved {
         self.deep
     }
 
+    /// Whether it was made with `--moved`.
+    #[must_use]
+    pub fn moved(&self) -> bool {
+        self.moved
+    }
+
     /// The plan for showing; it cannot be applied, because it does not know its own steps.
     #[must_use]
     pub fn into_plan(self) -> Plan {
@@ -162,6 +171,8 @@ impl Saved {
             database: self.database,
             database_changes: self.database_changes,
             hazards: self.hazards,
+            doubts: Vec::new(),
+            missing: None,
             unseen: self.unseen,
             tenants: self.tenants,
             targeting: self.targeting,

@@ -136,7 +136,10 @@ fn database(page: &mut Page, plan: &Plan, style: Style) {
 
 fn database_tone(action: DatabaseAction) -> Tone {
     match action {
-        DatabaseAction::UpgradeRegistry | DatabaseAction::AlterGroup => Tone::Update,
+        DatabaseAction::UpgradeRegistry
+        | DatabaseAction::AlterGroup
+        | DatabaseAction::ClaimSecrets
+        | DatabaseAction::MoveHere => Tone::Update,
         DatabaseAction::RevokeMembership
         | DatabaseAction::RevokeFromGroup
         | DatabaseAction::CloseRegistry

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::{Found, SecretError, SecretStore, components, document};
-use crate::model::secret::{Secret, SecretHead};
+use crate::model::secret::{Mark, Secret, SecretHead};
 use crate::private;
 
 /// What a file is called until it is whole. No tenant's secret begins with a dot.
@@ -89,6 +90,27 @@ impl FileStore {
         Ok(lock)
     }
 
+    /// The whole file, or as it was; under the lock. `written`: when what it holds was written, if not now.
+    fn replace(&self, file: &Path, value: &Value, written: Option<SystemTime>) -> Result<(), SecretError> {
+        let dir = file.parent().unwrap_or(&self.dir);
+        private::make_dir(dir).map_err(failed("make", dir))?;
+        let write = || -> io::Result<()> {
+            // In the same directory, because a rename is atomic only within one file system. Made with mode 0600, so
+            // that a file which others could read is one no longer.
+            let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(dir)?;
+            let mut text = Zeroizing::new(serde_json::to_vec_pretty(value)?);
+            text.push(b'\n');
+            temporary.write_all(&text)?;
+            written.map_or(Ok(()), |written| temporary.as_file().set_modified(written))?;
+            temporary.as_file().sync_all()?;
+            fail_point!("before_secret_file_is_renamed");
+            temporary.persist(file)?;
+            fail_point!("after_secret_file_is_renamed");
+            private::sync_dir(dir)
+        };
+        write().map_err(failed("write", file))
+    }
+
     fn check(&self, path: &str, expected: Option<&str>) -> Result<u64, SecretError> {
         let found = self.load(path)?;
         let live = found.as_ref().map(|(head, _)| head.version.as_str());
@@ -161,23 +183,20 @@ impl SecretStore for FileStore {
         let _lock = self.lock()?;
         let version = self.check(path, expected)? + 1;
         let value = Value::Object(document::counted(secret, version));
-        let dir = file.parent().unwrap_or(&self.dir);
-        private::make_dir(dir).map_err(failed("make", dir))?;
-        let write = || -> io::Result<()> {
-            // In the same directory, because a rename is atomic only within one file system. Made with mode 0600, so
-            // that a file which others could read is one no longer.
-            let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(dir)?;
-            let mut text = Zeroizing::new(serde_json::to_vec_pretty(&value)?);
-            text.push(b'\n');
-            temporary.write_all(&text)?;
-            temporary.as_file().sync_all()?;
-            fail_point!("before_secret_file_is_renamed");
-            temporary.persist(&file)?;
-            fail_point!("after_secret_file_is_renamed");
-            private::sync_dir(dir)
-        };
-        write().map_err(failed("write", &file))?;
+        self.replace(&file, &value, None)?;
         Ok(SecretHead { created: Some(Timestamp::now()), ..document::head(&value) })
+    }
+
+    fn mark(&self, path: &str, mark: &Mark, expected: &str) -> Result<(), SecretError> {
+        let file = self.file(path)?;
+        let _lock = self.lock()?;
+        self.check(path, Some(expected))?;
+        if let Some((_, Value::Object(mut document))) = self.load(path)? {
+            document::mark(&mut document, mark);
+            let written = file.metadata().and_then(|metadata| metadata.modified()).ok();
+            self.replace(&file, &Value::Object(document), written)?;
+        }
+        Ok(())
     }
 
     fn delete(&self, path: &str, expected: Option<&str>) -> Result<(), SecretError> {

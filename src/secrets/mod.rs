@@ -14,7 +14,7 @@ pub use error::SecretError;
 pub use file::FileStore;
 pub use vault::VaultStore;
 
-use crate::model::secret::{Secret, SecretHead};
+use crate::model::secret::{Mark, Secret, SecretHead};
 use crate::model::vault::VaultSettings;
 
 /// What is at a path.
@@ -54,6 +54,9 @@ pub trait SecretStore: Send + Sync {
 
     /// Check-and-set. `expected` is the live version to replace; `None` means that there must be none.
     fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError>;
+
+    /// Says whose the secret is, when the live version is `expected`: that stays, with its number and all it holds.
+    fn mark(&self, path: &str, mark: &Mark, expected: &str) -> Result<(), SecretError>;
 
     /// Removes the secret with all its versions and its metadata, if given only when the live version is `expected`.
     /// Fine when it is gone already.
@@ -99,14 +102,19 @@ mod document {
     use serde_json::{Map, Value};
 
     use super::Found;
-    use crate::model::secret::{Secret, SecretHead};
+    use crate::model::secret::{Mark, Secret, SecretHead};
 
     /// The secret's document with who wrote it and a counter.
     pub(super) fn counted(secret: &Secret, version: u64) -> Map<String, Value> {
         let mut document = secret.to_json();
         document.insert("managed_by".to_owned(), Secret::MANAGED_BY.into());
         document.insert("version".to_owned(), version.into());
+        mark(&mut document, &secret.mark);
         document
+    }
+
+    pub(super) fn mark(document: &mut Map<String, Value>, mark: &Mark) {
+        document.extend(mark.entries().map(|(key, value)| (key.to_owned(), value.into())));
     }
 
     /// The counter; 0 for a document that somebody else wrote.
@@ -115,13 +123,14 @@ mod document {
     }
 
     pub(super) fn head(document: &Value) -> SecretHead {
-        let text = |key| document.get(key).and_then(Value::as_str).map(str::to_owned);
+        let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
         SecretHead {
             version: version(document).to_string(),
             created: None,
             managed_by: text("managed_by"),
             tenant: text("tenant"),
             database: text("database"),
+            mark: Mark::read(text),
         }
     }
 
@@ -130,7 +139,8 @@ mod document {
             Ok(mut secret) => {
                 // Ours, and counted again at the next write: not keys that others added.
                 if document.get("managed_by").is_some_and(|by| by == Secret::MANAGED_BY) {
-                    secret.others.retain(|key, _| !["managed_by", "version"].contains(&key.as_str()));
+                    let written = ["managed_by", "version"].into_iter().chain(Mark::KEYS);
+                    written.for_each(|key| drop(secret.others.shift_remove(key)));
                 }
                 Found::Readable(head, secret)
             }

@@ -104,6 +104,7 @@ fn a_fleet_of_an_older_version_learns_at_its_next_apply_what_the_migrations_made
         fleet.declare("one = {}\ntwo = {}");
         fleet.applies_and_settles();
         fleet.log_in("one").batch_execute(OWN).unwrap();
+        fleet.unmark(&["one", "two"]);
         fleet.execute(
             "ALTER TABLE tenantry.tenants DROP COLUMN history_table; DROP TABLE tenantry.migration_objects, tenantry.migration_sets, tenantry.apply_lock; DELETE FROM tenantry.refinery_schema_history WHERE version >= 5",
         );

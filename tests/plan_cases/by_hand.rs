@@ -1,9 +1,9 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Acl, Applied, Column, DefaultAcl, Dependent, Entry, Extension, Foreign, FormerSecret, Grantee, Group, History,
-    Keeper, Membership, ObjectGroup, ObjectKind, Observed, PublicState, RegistryObject, RegistrySchema, Role, Schema,
-    SecretState, SharedSchema, State, TenantKey,
+    Acl, Applied, Belongs, Column, DefaultAcl, Dependent, Entry, Extension, Foreign, FormerSecret, Grantee, Group,
+    History, Keeper, Membership, ObjectGroup, ObjectKind, Observed, PublicState, RegistryObject, RegistrySchema, Role,
+    Schema, SecretState, SharedSchema, State, TenantKey,
 };
 
 use crate::by_hand_roles::{alter_role, every_schema, group, holds, membership, outside};
@@ -299,7 +299,13 @@ fn secret(observed: &mut Observed, path: &str, words: &[&str]) -> Option<()> {
             drop(observed.secrets.insert(path.into(), state));
         }
         ["is", "ours"] => {
-            let state = SecretState::Ours { version: "1".into(), created: None, marked: true, contents: None };
+            let state = SecretState::Ours {
+                version: "1".into(),
+                created: None,
+                marked: true,
+                belongs: Belongs::Here,
+                contents: None,
+            };
             drop(observed.secrets.insert(path.into(), state));
         }
         // A new version with another password, or another username too.
@@ -324,12 +330,16 @@ fn secret(observed: &mut Observed, path: &str, words: &[&str]) -> Option<()> {
                 _ => {}
             }
             let contents = Some(contents);
-            drop(
-                observed.secrets.insert(
-                    path.into(),
-                    SecretState::Ours { version: "2".into(), created: None, marked: true, contents },
-                ),
-            );
+            drop(observed.secrets.insert(
+                path.into(),
+                SecretState::Ours {
+                    version: "2".into(),
+                    created: None,
+                    marked: true,
+                    belongs: Belongs::Here,
+                    contents,
+                },
+            ));
         }
         _ => return None,
     }

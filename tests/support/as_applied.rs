@@ -2,9 +2,9 @@
 
 use secrecy::ExposeSecret;
 use tenantry::model::{
-    Access, Acl, Admin, Applied, Database, DefaultAcl, Desired, Extension, Grantee, Group, History, Membership,
-    ObjectGroup, ObjectKind, Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry, Role, Schema,
-    SecretContents, SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
+    Access, Acl, Admin, Applied, Belongs, Database, DefaultAcl, Desired, Extension, Grantee, Group, History,
+    Membership, ObjectGroup, ObjectKind, Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry,
+    Role, Schema, SecretContents, SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
 };
 use tenantry::plan::{
     group_role, object_privileges, owners_privileges, owners_role, owners_want_temp, schema_privileges,
@@ -23,6 +23,7 @@ pub fn server(version_num: i32, superuser: bool) -> Server {
         logged_by: Vec::new(),
         host: "db.internal".into(),
         port: 5432,
+        reached: vec!["db.internal:5432".into()],
         encrypted: true,
         in_recovery: false,
         admin: Admin {
@@ -98,7 +99,8 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
         let schema = Schema { oid, ..schema(desired, &observed, tenant) };
         observed.schemas.insert(tenant.schema.clone(), schema);
         let contents = tenant.password.as_ref().map(|_| contents_of(fields(desired, &observed, tenant), Some(true)));
-        let secret = SecretState::Ours { version: "1".into(), created: None, marked: true, contents };
+        let secret =
+            SecretState::Ours { version: "1".into(), created: None, marked: true, belongs: Belongs::Here, contents };
         observed.secrets.insert(tenant.secret_path.clone(), secret);
     }
     observed.registry = Some(registry);

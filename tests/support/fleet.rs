@@ -260,6 +260,20 @@ impl Fleet {
         serde_json::from_slice(&fs::read(self.secret_file(tenant)).unwrap()).unwrap()
     }
 
+    /// As a version left it that knew of no fleets: a registry without one, and these tenants' secrets without a mark.
+    pub fn unmark(&self, tenants: &[&str]) {
+        self.execute(
+            "ALTER TABLE tenantry.identity DROP COLUMN fleet, DROP COLUMN former_fleets, DROP COLUMN reached, DROP COLUMN server_started;
+             DROP TABLE tenantry.runs; DELETE FROM tenantry.refinery_schema_history WHERE version >= 10",
+        );
+        for tenant in tenants {
+            let mut secret = self.secret(tenant);
+            let document = secret.as_object_mut().unwrap();
+            ["fleet", "fleet_cluster", "fleet_run"].iter().for_each(|key| drop(document.remove(*key).unwrap()));
+            fs::write(self.secret_file(tenant), secret.to_string()).unwrap();
+        }
+    }
+
     /// A session as the tenant's own program has it: the secret's url and nothing else.
     #[track_caller]
     pub fn log_in(&self, tenant: &str) -> postgres::Client {

@@ -32,6 +32,7 @@ fn sslmode_is_always_written_planned_and_shown() {
             secret["url"] = json!(secret["url"].as_str().unwrap().split_once('?').unwrap().0);
         });
         let version_now = fleet.secret("sm-one")["version"].clone();
+        fleet.unmark(&["sm-one"]);
         fleet.execute(&format!(
             "ALTER TABLE tenantry.tenants DROP COLUMN secret_sslmode, DROP COLUMN history_table; DROP TABLE tenantry.migration_objects, tenantry.migration_sets, tenantry.apply_lock; \
              DELETE FROM tenantry.refinery_schema_history WHERE version >= 4; \

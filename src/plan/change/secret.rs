@@ -3,8 +3,8 @@
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
 use crate::model::{
-    Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields, SecretState,
-    SslMode, State, literal,
+    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields,
+    SecretState, SslMode, State, literal,
 };
 use crate::plan::change::role;
 use crate::plan::diff::Look;
@@ -38,7 +38,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     if let (Some(SecretState::Unseen), Some(row)) = (look.observed.secrets.get(&tenant.secret_path), draft.registered) {
         return Ok((Password::Untouched, row.secret.version.clone()));
     }
-    let found = ours_at(look, &tenant.secret_path)?;
+    let found = ours_at(draft, &tenant.secret_path)?;
     let active = draft.registered.filter(|row| row.state == State::Active);
     // A role that is made now, or woken up, has no password anybody knows: who put it to sleep may have made it anew.
     // A role without one was restored from a dump that holds none, or somebody took it away.
@@ -51,6 +51,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     let wanted = fields(draft);
     // A tenant we know nothing of, and a secret for it that leads elsewhere: another cluster's, of the same names.
     if let (None, Some(SecretContents { fields, .. })) = (draft.registered, found.as_ref().and_then(Secret::contents))
+        && !look.observed.moved
         && (&fields.host, fields.port) != (&wanted.host, wanted.port)
     {
         return Err(Blocked::new(
@@ -76,7 +77,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         (Some(_), Some(secret)) => {
             let same = given_is_stored(secret);
             let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, &here));
-            let stale = !same || stale(remembered, secret, &wanted);
+            let stale = !same || is_new_here(draft, secret) || stale(remembered, secret, &wanted);
             if same && in_step && !stale {
                 (Password::Untouched, false, "")
             } else {
@@ -85,8 +86,8 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         }
         (None, None) => match moved {
             // Taken along to the new path, if the old one is in the same store and still there.
-            Some(row) if row.secret.store == store => match look.observed.secrets.get(&row.secret.path) {
-                Some(SecretState::Ours { version, .. }) => {
+            Some(row) if row.secret.store == store => match look.own_secret(&row.secret.path) {
+                Some(version) => {
                     let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
                     let why = if in_step { "" } else { "as the secret store has it" };
                     (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, why)
@@ -103,7 +104,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
                 ));
             }
             let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
-            let stale = stale(remembered, secret, &wanted);
+            let stale = is_new_here(draft, secret) || stale(remembered, secret, &wanted);
             match registered {
                 _ if was_given => (Password::Generated, true, "newly generated"),
                 Some(row) if opens && in_step(row, PasswordSource::Generated, secret, &here) => {
@@ -170,7 +171,7 @@ fn warn_of_weaker_tls(
 /// # Errors
 /// When the secret at the tenant's path is somebody else's.
 pub(in crate::plan) fn renew(draft: &mut Draft<'_>) -> Result<(), Blocked> {
-    let found = ours_at(draft.look, &draft.tenant.secret_path)?;
+    let found = ours_at(draft, &draft.tenant.secret_path)?;
     role::set_password(draft, "newly generated");
     role::warn_of_new_password(draft);
     let remembered = draft.registered.map(|row| &row.secret);
@@ -178,15 +179,31 @@ pub(in crate::plan) fn renew(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     Ok(())
 }
 
-/// The secret at this path, if there is one and it can be seen.
-fn ours_at<'a>(look: &Look<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
+/// The secret at the tenant's path, if there is one and it can be seen.
+fn ours_at<'a>(draft: &Draft<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
+    let look = draft.look;
+    // At a new path it is as foreign as to a new tenant.
+    let is_named = draft.registered.is_some_and(|row| row.secret.path == path && row.secret.version.is_some());
     match look.observed.secrets.get(path) {
+        Some(SecretState::Ours { belongs, .. }) if !look.may_take(belongs, is_named) => Err(Blocked::new(
+            format!("the secret at {path} is another database's: it carries {}", fleet(look, belongs)),
+            "if that database is in use: set another [secrets] path or [vault] mount for this one   if this one has taken its place: tenantry apply --moved",
+        )),
         Some(SecretState::Foreign(why)) => Err(Blocked::new(
             format!("the secret at {path} is somebody else's: {why}"),
             "move that secret away, or set another [secrets] path; tenantry overwrites nothing it did not write",
         )),
         Some(state @ SecretState::Ours { version, .. }) => Ok(Some(Secret { version, state })),
         None | Some(SecretState::Unseen) => Ok(None),
+    }
+}
+
+fn fleet(look: &Look<'_>, belongs: &Belongs) -> String {
+    let own = look.observed.registry.as_ref().and_then(|registry| registry.home.as_ref());
+    let own = own.map(|home| format!(", and this registry is of {}", home.fleet)).unwrap_or_default();
+    match belongs {
+        Belongs::AnotherFleet(fleet) => format!("the fleet {fleet}{own}"),
+        _ => format!("a fleet that this registry was of before{own}"),
     }
 }
 
@@ -203,7 +220,7 @@ fn writing(draft: &Draft<'_>, found: Option<&Secret<'_>>, remembered: Option<&Re
 
 /// Deletes a secret that is no longer the tenant's, after COMMIT.
 fn delete(draft: &mut Draft<'_>, secret: &RegisteredSecret) {
-    if let Some(SecretState::Ours { version, .. }) = draft.look.observed.secrets.get(&secret.path) {
+    if let Some(version) = draft.look.own_secret(&secret.path) {
         draft.changes.push(deletion(&secret.path, Some(version.clone())));
     }
 }
@@ -219,10 +236,10 @@ pub(in crate::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<Change> 
     let formers = row.former_secrets.iter().filter(here).filter(|former| !is_used(&former.path));
     formers
         .filter_map(|former| match look.observed.secrets.get(&former.path) {
-            Some(SecretState::Ours { version, .. }) if *version == former.version => {
-                Some(deletion(&former.path, Some(version.clone())))
+            Some(_) => {
+                let own = look.own_secret(&former.path).filter(|version| **version == former.version);
+                own.map(|version| deletion(&former.path, Some(version.clone())))
             }
-            Some(_) => None,
             // Deleted, and the connection was cut before that was noted.
             None => Some(forgetting(former)),
         })
@@ -280,6 +297,12 @@ fn given_is_stored(secret: &Secret<'_>) -> bool {
         SecretState::Ours { contents: Some(contents), .. } => contents.password_is_given_one == Some(true),
         _ => false,
     }
+}
+
+/// A secret that is taken over with its password, and is another's by its mark, or nobody's. One that the registry names is
+/// only marked.
+fn is_new_here(draft: &Draft<'_>, secret: &Secret<'_>) -> bool {
+    draft.registered.is_none() && matches!(secret.state, SecretState::Ours { belongs, .. } if *belongs != Belongs::Here)
 }
 
 /// The secret's words are not what they should be: read, or else as the registry remembers them.

@@ -77,6 +77,7 @@ fn ten_thousand_tenants_with_the_same_changes_are_one_block() {
         sql: vec!["CREATE ROLE \"tenantry_app_tenants\" NOLOGIN".to_owned().into()],
         stage: Stage::Before,
         drops: None,
+        claims: Vec::new(),
     });
     let text = super::plan(&plan, &Style::default());
     assert!(text.lines().count() < 30, "{text}");

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use vaultrs::kv1;
 
 use super::session::{Access, Refusal};
 use super::{PROBE, VaultStore, each, split};
-use crate::model::secret::{Secret, SecretHead};
+use crate::model::secret::{Mark, Secret, SecretHead};
 use crate::secrets::{Found, SecretError, document};
 
 impl VaultStore {
@@ -75,12 +75,25 @@ impl VaultStore {
         self.v1_check(path, found.as_ref(), expected)?;
         let value = document::counted(secret, found.as_ref().map_or(0, document::version) + 1);
         let head = document::head(&Value::Object(value.clone()));
+        self.v1_set(path, &value, found.is_some())?;
+        Ok(head)
+    }
+
+    pub(super) fn v1_mark(&self, path: &str, mark: &Mark, expected: &str) -> Result<(), SecretError> {
+        let found = self.v1_get(path)?;
+        self.v1_check(path, found.as_ref(), Some(expected))?;
+        let Some(Value::Object(mut document)) = found else { return Ok(()) };
+        document::mark(&mut document, mark);
+        self.v1_set(path, &document, true)
+    }
+
+    fn v1_set(&self, path: &str, value: &Map<String, Value>, replaces: bool) -> Result<(), SecretError> {
         let fields: HashMap<&str, &Value> = value.iter().map(|(key, value)| (key.as_str(), value)).collect();
         let mount = &self.mount;
         let asked = format!("{mount}/{path}");
-        let access = Access { path: &asked, capability: if found.is_some() { "update" } else { "create" } };
+        let access = Access { path: &asked, capability: if replaces { "update" } else { "create" } };
         match self.session.call(access, async |client| kv1::set(client, mount, path, &fields).await)? {
-            Ok(()) => Ok(head),
+            Ok(()) => Ok(()),
             Err(refusal) => Err(self.refused(refusal, &asked)),
         }
     }

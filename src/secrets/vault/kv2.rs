@@ -11,7 +11,7 @@ use vaultrs::{api, kv2};
 
 use super::session::{Access, Refusal};
 use super::{VaultStore, each, endpoints, split};
-use crate::model::secret::{Secret, SecretHead};
+use crate::model::secret::{Mark, Secret, SecretHead};
 use crate::secrets::{Found, SecretError, document};
 use std::sync::atomic::Ordering;
 
@@ -248,15 +248,33 @@ impl VaultStore {
         Ok(head(written.version, &written.created_time, Some(custom)))
     }
 
-    /// Keeps what others noted there. Sends nothing when all is said already, as after a rotation.
+    /// Keeps what others noted there. Sends nothing when all is said already.
     fn set_custom(&self, path: &str, secret: &Secret, noted: Option<Custom>) -> Result<Custom, SecretError> {
         let mut custom = noted.clone().unwrap_or_default();
         let ours =
             [("managed_by", Secret::MANAGED_BY), ("tenant", &secret.tenant), ("database", &secret.fields.database)];
+        let ours = ours.into_iter().chain(secret.mark.entries());
         custom.extend(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        if noted.as_ref() == Some(&custom) {
-            return Ok(custom);
+        if noted.as_ref() != Some(&custom) {
+            self.note(path, &custom)?;
         }
+        Ok(custom)
+    }
+
+    /// The server has no check-and-set for metadata: they are read once more, and what is not meant is left alone.
+    pub(super) fn v2_mark(&self, path: &str, mark: &Mark, expected: &str) -> Result<(), SecretError> {
+        let metadata = self.metadata(path)?;
+        let live = metadata.as_ref().and_then(live_version).map(|version| version.to_string());
+        if live.as_deref() != Some(expected) {
+            let expected = Some(expected.to_owned());
+            return Err(SecretError::CheckAndSet { path: path.to_owned(), expected, found: live });
+        }
+        let mut custom = metadata.and_then(|metadata| metadata.custom_metadata).unwrap_or_default();
+        custom.extend(mark.entries().map(|(key, value)| (key.to_owned(), value.to_owned())));
+        self.note(path, &custom)
+    }
+
+    fn note(&self, path: &str, custom: &Custom) -> Result<(), SecretError> {
         let mount = &self.mount;
         let asked = format!("{mount}/metadata/{path}");
         let access = Access { path: &asked, capability: "update" };
@@ -264,8 +282,7 @@ impl VaultStore {
             let mut request = SetSecretMetadataRequest::builder();
             kv2::set_metadata(client, mount, path, Some(request.custom_metadata(custom.clone()))).await
         })?;
-        answer.map_err(|refusal| self.refused(refusal, &asked))?;
-        Ok(custom)
+        answer.map_err(|refusal| self.refused(refusal, &asked))
     }
 
     /// The server has no check-and-set for this: between look and deed is a moment in which somebody could write.
@@ -318,5 +335,6 @@ fn head(version: u64, created: &str, custom: Option<Custom>) -> SecretHead {
         managed_by: custom.remove("managed_by"),
         tenant: custom.remove("tenant"),
         database: custom.remove("database"),
+        mark: Mark::read(|key| custom.remove(key)),
     }
 }

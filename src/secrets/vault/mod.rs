@@ -22,7 +22,7 @@ use vaultrs::api;
 use self::mount::Kind;
 use self::session::{Access, PROBE, Refusal, Session};
 use super::{Found, SecretError, SecretStore, components};
-use crate::model::secret::{Secret, SecretHead};
+use crate::model::secret::{Mark, Secret, SecretHead};
 use crate::model::vault::VaultSettings;
 
 /// Requests at once for a set of secrets: many more only queue up in the server's storage.
@@ -104,6 +104,14 @@ impl SecretStore for VaultStore {
         match self.kind()? {
             Kind::V1 => self.v1_write(path, secret, expected),
             Kind::V2 => self.v2_write(path, secret, expected),
+        }
+    }
+
+    fn mark(&self, path: &str, mark: &Mark, expected: &str) -> Result<(), SecretError> {
+        components(path)?;
+        match self.kind()? {
+            Kind::V1 => self.v1_mark(path, mark, expected),
+            Kind::V2 => self.v2_mark(path, mark, expected),
         }
     }
 
