@@ -1,8 +1,8 @@
-# What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is heeded.
+# What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-matrix chaos bench fuzz fmt lint check snapshots clean
 
-help: ## Show this
+help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: ## Build the release binary
@@ -11,32 +11,32 @@ build: ## Build the release binary
 demo: ## Try tenants.toml on a throw-away PostgreSQL; VAULT=1: with an OpenBao; KEEP=1: wait before cleaning up
 	@scripts/demo.sh
 
-test: ## Format, lints, and all tests, with real PostgreSQL and OpenBao
+test: ## Check the format, run lints and all tests, with real PostgreSQL and OpenBao
 	@scripts/test.sh
 
-test-matrix: ## The tests on real servers, on PostgreSQL 14, 15, 16, 17 and 18; ends with a table
+test-matrix: ## Run the tests on real servers, on PostgreSQL 14, 15, 16, 17 and 18; ends with a table
 	@scripts/test_matrix.sh
 
-chaos: ## 50 tenants changed and disturbed at random, again and again; ROUNDS=50, SEED=…, PG=18
+chaos: ## Change and disrupt 50 tenants at random, again and again; ROUNDS=50, SEED=…, PG=18
 	@scripts/chaos.sh
 
-bench: ## What a tenant costs as the tenants grow, beside the same SQL by psql; SIZES="100 400 1600" PLANS="100 1000"
+bench: ## Measure the cost per tenant as the number of tenants grows, next to the same SQL in psql; SIZES="100 400 1600" PLANS="100 1000"
 	@scripts/bench.sh
 
-fuzz: ## Fuzz what reads strangers' files, FUZZ_SECONDS (600) for each target; wants a nightly compiler and cargo-fuzz
+fuzz: ## Fuzz the parsers of untrusted files, FUZZ_SECONDS (600) for each target; needs a nightly compiler and cargo-fuzz
 	@scripts/fuzz.sh
 
 fmt: ## Format the code
 	cargo fmt
 
-lint: ## Clippy, warnings being errors
+lint: ## Clippy, with warnings as errors
 	cargo clippy --locked --all-targets -- -D warnings
 
-check: ## Whether it compiles, also as the pure core
+check: ## Check that it compiles, also as the pure core
 	cargo check --locked --all-targets
 	cargo check --locked --lib --no-default-features
 
-snapshots: ## Write anew what the tests compare with: the README's tour, docs/commands.md, the JSON schemas, tests/snapshots
+snapshots: ## Rewrite what the tests compare with: the README's tour, docs/commands.md, the JSON schemas, tests/snapshots
 	@scripts/snapshots.sh
 
 clean: ## Delete what was built

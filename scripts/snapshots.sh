@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes anew what the tests compare with; look at the difference before you commit it.
+# Rewrites what the tests compare with; look at the difference before you commit it.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/scripts/needs.sh"

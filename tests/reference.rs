@@ -6,6 +6,7 @@ mod snapshot;
 
 use std::fmt::Write;
 use std::fs;
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use serde_json::Value;
@@ -89,6 +90,112 @@ fn help(arg: &Arg) -> String {
         let _ = write!(help, "; default `{}`", defaults.join(" "));
     }
     help.replace('|', "\\|")
+}
+
+/// A link that leads nowhere is found by whoever needs it, at night.
+#[test]
+fn links_of_the_documents_lead_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut seen = 0;
+    for file in documents() {
+        let text = fs::read_to_string(&file).unwrap();
+        for found in link.captures_iter(&prose(&text)) {
+            let target = &found[1];
+            if target.starts_with("http") {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let to = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
+            assert!(to.exists(), "{}: {target}", file.display());
+            if !anchor.is_empty() {
+                let anchors = anchors(&fs::read_to_string(&to).unwrap());
+                assert!(anchors.iter().any(|known| known == anchor), "{}: {target}: {anchors:?}", file.display());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn the_readme_links_every_document() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for file in documents() {
+        let path = file.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        assert!(path == "README.md" || readme.contains(&format!("({path})")), "README.md does not link {path}");
+    }
+}
+
+#[test]
+fn every_hazard_and_every_command_is_explained() {
+    let hazards = anchors(&fs::read_to_string(root().join("docs/hazards.md")).unwrap());
+    let schema = tenantry::render::schema::plan();
+    let kinds = strings(&schema["$defs"]["HazardKind"]);
+    assert!(kinds.len() > 15, "{kinds:?}");
+    for kind in &kinds {
+        assert!(hazards.contains(kind), "docs/hazards.md has no heading {kind}");
+    }
+    let exit_codes = fs::read_to_string(root().join("docs/exit-codes.md")).unwrap();
+    for command in tenantry::cli::Cli::command().get_subcommands() {
+        let name = command.get_name();
+        let known = exit_codes.contains(&format!("`{name}")) || ["help", "completions", "man"].contains(&name);
+        assert!(known, "docs/exit-codes.md does not say how {name} ends");
+    }
+}
+
+/// The Markdown files of people: those of the root, and of docs/.
+fn documents() -> Vec<PathBuf> {
+    let mut files: Vec<_> = ["", "docs", "docs/adr"]
+        .iter()
+        .flat_map(|dir| fs::read_dir(root().join(dir)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Without its code, in which brackets are no links.
+fn prose(text: &str) -> String {
+    let mut code = false;
+    let lines = text.lines().filter(|line| {
+        code ^= line.trim_start().starts_with("```");
+        !code
+    });
+    let spans = regex::Regex::new("`[^`]*`").unwrap();
+    spans.replace_all(&lines.collect::<Vec<_>>().join("\n"), "`code`").into_owned()
+}
+
+/// What GitHub makes of the headings.
+fn anchors(text: &str) -> Vec<String> {
+    let mut code = false;
+    let headings = text.lines().filter_map(|line| {
+        code ^= line.trim_start().starts_with("```");
+        let title = line.trim_start_matches('#');
+        (!code && title.starts_with(' ') && title.len() < line.len()).then(|| {
+            let kept = title.trim().to_lowercase().replace(' ', "-");
+            kept.chars().filter(|c| c.is_alphanumeric() || ['-', '_'].contains(c)).collect()
+        })
+    });
+    headings.collect()
+}
+
+/// Every constant of an enum's schema, however schemars writes it.
+fn strings(schema: &Value) -> Vec<String> {
+    match schema {
+        Value::Array(items) => items.iter().flat_map(strings).collect(),
+        Value::Object(fields) => {
+            let own = ["const", "enum"].iter().filter_map(|key| fields.get(*key));
+            let values = own.flat_map(|value| match value {
+                Value::Array(items) => items.clone(),
+                one => vec![one.clone()],
+            });
+            let mut all: Vec<String> = values.filter_map(|value| value.as_str().map(str::to_owned)).collect();
+            all.extend(fields.get("oneOf").map(strings).unwrap_or_default());
+            all
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[test]
