@@ -1,4 +1,4 @@
-//! What can go wrong for a run as a whole. A tenant that fails is no such error: it is an outcome in the report.
+//! What can go wrong for a run as a whole. A failing tenant is not such an error: it is an outcome in the report.
 
 use std::io::ErrorKind;
 
@@ -8,11 +8,11 @@ use crate::migrations::MigrationFault;
 use crate::secrets::SecretError;
 
 /// Only archives are large enough to fill a disk.
-pub(crate) const MAKE_ROOM: &str = "make room, or set [archive] dir to another disk";
+pub(crate) const MAKE_ROOM: &str = "free some space, or point [archive] dir at another disk";
 pub(crate) const RAISE_THE_LIMIT: &str =
-    "files may not grow so large there: raise the limit (ulimit -f), or set [archive] dir to another disk";
+    "files there may not grow that large: raise the limit (ulimit -f), or point [archive] dir at another disk";
 
-/// A run that could not go on. Display is a fragment; walk `source()` for what is behind it.
+/// A run that could not continue. Display is a fragment; walk `source()` for the causes.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]

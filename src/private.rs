@@ -28,7 +28,7 @@ pub(crate) fn is_open_to_others(_: &Path) -> bool {
 
 pub(crate) fn warn_if_readable_by_others(path: &Path) {
     if is_open_to_others(path) {
-        tracing::warn!("others can read {}; type: chmod go= {0}", path.display());
+        tracing::warn!("other users can read {}; fix it with: chmod go= {0}", path.display());
     }
 }
 

@@ -51,7 +51,7 @@ impl Project {
         };
         let source = text::read(path, MAX_CONFIG_BYTES).map_err(|error| match error {
             ReadError::NotFound => {
-                let hint = "make one with: tenantry init   or name one with: --config FILE";
+                let hint = "create one with: tenantry init   or specify one with: --config FILE";
                 whole("there is no such file".into(), Some(hint))
             }
             error => whole(error.to_string(), error.hint()),

@@ -189,11 +189,11 @@ fn every_right_that_is_missing_is_named_before_anything_changes_with_the_stateme
         granted("CREATEROLE", "ALTER ROLE \"lacking\" CREATEROLE");
         granted("CREATE on the database", &format!("GRANT CREATE ON DATABASE \"{database}\" TO \"lacking\""));
         granted(
-            "the right to let tenants CONNECT",
+            "the right to grant CONNECT to tenants",
             &format!("GRANT CONNECT ON DATABASE \"{database}\" TO \"lacking\""),
         );
-        granted("the right to let tenants use schema lookup", "GRANT USAGE ON SCHEMA \"lookup\" TO \"lacking\"");
-        granted("the right to make the extension pageinspect", "CREATE EXTENSION \"pageinspect\" SCHEMA \"lookup\"");
+        granted("the right to grant tenants USAGE on schema lookup", "GRANT USAGE ON SCHEMA \"lookup\" TO \"lacking\"");
+        granted("the right to create extension pageinspect", "CREATE EXTENSION \"pageinspect\" SCHEMA \"lookup\"");
         granted("CREATE on schema lookup", "GRANT CREATE ON SCHEMA \"lookup\" TO \"lacking\"");
         if version.major() >= 15 {
             granted(

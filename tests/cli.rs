@@ -76,7 +76,7 @@ fn init_writes_a_project_that_plans() {
 fn apply_asks_and_takes_no_answer_from_a_pipe() {
     let fleet = Fleet::usual(Version::V18, "asks");
     fleet.declare("as-one = {}");
-    fleet.run(&["apply"]).ends(1).says("stdin is no terminal").says("--auto-approve");
+    fleet.run(&["apply"]).ends(1).says("stdin is not a terminal").says("--auto-approve");
     let mut child =
         fleet.command(&["apply"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // The pipe may be closed before the answer is read; that is as good.
@@ -145,7 +145,7 @@ fn targets_limit_what_is_done() {
     fleet.run(&["plan", "--detailed-exitcode", "--target", "tb-*"]).ends(2);
     fleet.run(&["verify", "--target", "ta-*"]).ends(0).says("2 tenants");
     assert_eq!(fleet.run(&["list", "--target", "*-one", "--format", "json"]).json().as_array().unwrap().len(), 2);
-    fleet.run(&["plan", "--target", "["]).ends(1).says("no glob");
+    fleet.run(&["plan", "--target", "["]).ends(1).says("not a valid glob");
     fleet.declare("ta-two = {}");
     fleet.run(&["apply", "-y", "--target", "t*-two"]).ends(0);
     assert_eq!(fleet.ask("SELECT count(*) FROM tenantry.tenants"), "2");

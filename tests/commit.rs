@@ -112,7 +112,7 @@ fn is_unknown(version: Version, name: &str, loss: Loss) {
     assert_eq!(report["summary"]["unknown"], 1);
     assert_eq!(report["summary"]["failed"], 0);
     let hint = report["tenants"][0]["error"]["hint"].as_str().unwrap();
-    assert!(hint.contains("apply again finds out"), "{hint}");
+    assert!(hint.contains("the next apply finds out"), "{hint}");
     proxy.mend();
     // A COMMIT that nobody waits for any more is carried out all the same, in its own time.
     let at_work = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenantry' \

@@ -1,4 +1,4 @@
-//! `--deep`: passwords that do not open the database, and schemas that are not as the migrations give them.
+//! `--deep`: passwords that do not open the database, and schemas that are not as the migrations create them.
 #![allow(clippy::unwrap_used)]
 
 #[path = "deep/attributes.rs"]
@@ -253,7 +253,7 @@ fn passwords(fleet: &Fleet) {
     let verbs: Vec<_> = plan["tenants"].as_array().unwrap().iter().map(|tenant| tenant["verb"].clone()).collect();
     assert_eq!(verbs, ["update", "update", "update", "unchanged"], "{plan:#}");
     let change = &plan["tenants"][0]["changes"][0];
-    assert_eq!((&change["kind"], &change["after"]), (&json!("set_password"), &json!("as the secret store has it")));
+    assert_eq!((&change["kind"], &change["after"]), (&json!("set_password"), &json!("as in the secret store")));
     // Saved, and applied as saved.
     fleet.run(&["plan", "--deep", "--out", "deep.plan"]).ends(0);
     let before = fleet.secret(&keys[0]);

@@ -1,4 +1,4 @@
-//! What is somebody else's stays somebody else's: copies of a database, names taken over, things that hang on a schema.
+//! What is somebody else's stays belongs to someone else: copies of a database, names taken over, things that hang on a schema.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/fleet.rs"]
@@ -203,15 +203,15 @@ fn a_copy_in_another_cluster_takes_no_secret_of_the_original() {
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("another_cluster").says("4711");
         // Nor does an apply that has nothing to do make it this cluster's.
         fleet.run(&["apply", "-y"]).ends(0).says("another_cluster");
-        fleet.run(&["rotate", "-y", "--all"]).ends(1).says("came here from another cluster").says("gx-one, gx-two");
+        fleet.run(&["rotate", "-y", "--all"]).ends(1).says("came from another cluster").says("gx-one, gx-two");
         fleet.declare("gx-one = {}");
-        fleet.run(&REMOVE).ends(1).says("came here from another cluster").says("gx-two").says("--moved");
+        fleet.run(&REMOVE).ends(1).says("came from another cluster").says("gx-two").says("--moved");
         assert_eq!(fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tenant_gx_%'"), "2");
         fleet.declare("gx-one = {}\ngx-two = {}");
         assert_eq!(secrets(&fleet), before);
         fleet.head = format!("[database]\nadvertise = {{ host = \"staging.internal\" }}\n{usual}");
         fleet.declare("gx-one = {}\ngx-two = {}");
-        fleet.run(&["apply", "-y"]).ends(1).says("came here from another cluster");
+        fleet.run(&["apply", "-y"]).ends(1).says("came from another cluster");
         assert_eq!(secrets(&fleet), before);
         // Said to have moved, it is this cluster's from then on.
         fleet.run(&["apply", "-y", "--moved"]).ends(0).says("2 applied");

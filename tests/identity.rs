@@ -44,7 +44,7 @@ fn schemas_that_were_swapped_by_hand_are_neither_granted_nor_dropped() {
         fleet.log_in("sw-globex").batch_execute("INSERT INTO users (email) VALUES ('of globex')").unwrap();
         fleet.execute(SWAP);
         leaves_alone(&fleet, "tenant_sw%", || {
-            let run = fleet.run(&["apply", "-y"]).ends(1).says("that one is called \"tenant_sw_globex\" now");
+            let run = fleet.run(&["apply", "-y"]).ends(1).says("that one is now called \"tenant_sw_globex\"");
             run.says("ALTER SCHEMA \"tenant_sw_globex\" RENAME TO \"tenant_sw_acme\"");
             fleet.declare("sw-globex = {}");
             fleet.run(&REMOVE).ends(1).says("2 blocked");
@@ -68,7 +68,7 @@ fn a_schema_renamed_by_hand_gets_no_empty_one_beside_it() {
         for declared in ["re-one = {}\nre-two = {}", "re-two = {}"] {
             fleet.declare(declared);
             leaves_alone(&fleet, "oops", || {
-                fleet.run(&REMOVE).ends(1).says("is called \"oops\" now").says(back);
+                fleet.run(&REMOVE).ends(1).says("is now called \"oops\"").says(back);
             });
             assert_eq!(fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'tenant_re_one'"), "0");
         }
@@ -141,7 +141,7 @@ fn a_role_that_was_there_before_is_no_shared_owner() {
         fleet.head = "[defaults]\nowner = \"corp_owner\"\naccess = \"readwrite\"\non_remove = \"drop\"\n".into();
         for tenants in ["co-a = {}\nco-b = {}", "co-a = {}\nco-b = { owner = \"co_b_own\" }"] {
             fleet.declare(tenants);
-            fleet.run(&["apply", "-y"]).ends(1).says("exists and is not under management");
+            fleet.run(&["apply", "-y"]).ends(1).says("exists but is not managed by tenantry");
             assert_eq!(fleet.ask(CORP), before);
         }
         // One of ours passes from tenant to tenant, and goes with the last.

@@ -81,10 +81,10 @@ fn an_apply_whose_lock_is_lost_commits_nothing_any_more() {
             let report = end(first);
             assert_eq!(of(&report, &six)["outcome"], "failed", "{report}");
             let message = of(&report, &six)["error"]["message"].as_str().unwrap();
-            assert!(message.contains("the lock of apply is lost: the session that held it (backend "), "{report}");
+            assert!(message.contains("apply has lost its lock: the session that held it (backend "), "{report}");
             assert_eq!(of(&report, &seven)["outcome"], "skipped", "{report}");
             let message = of(&report, &seven)["error"]["message"].as_str().unwrap();
-            assert!(message.contains("the lock of apply was lost before it began"), "{report}");
+            assert!(message.contains("apply lost its lock before it started"), "{report}");
             let output = second.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             fleet.log_in(&six).batch_execute("SELECT count(*) FROM users").unwrap();

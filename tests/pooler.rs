@@ -29,7 +29,7 @@ fn a_pooler_in_transaction_mode_is_refused_and_nothing_is_changed() {
             fleet
                 .try_apply()
                 .ends(1)
-                .says("the connection goes through a transaction pooler")
+                .says("the connection goes through a pooler in transaction mode")
                 .says("a pool in session mode");
             assert_eq!(fleet.ask("SELECT to_regnamespace('tenantry')::text"), "-");
         }

@@ -94,7 +94,7 @@ fn removals_must_be_allowed_by_number() {
         assert_eq!(fleet.ask("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'al_three_user'"), "-1");
     }
     // Without -y a number is no answer.
-    fleet.run(&["apply", "--allow-removals", "2"]).ends(1).says("stdin is no terminal");
+    fleet.run(&["apply", "--allow-removals", "2"]).ends(1).says("stdin is not a terminal");
     fleet.run(&["apply", "-y", "--allow-removals", "1", "--target", "al-one"]).ends(0);
     assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants ORDER BY 1"), "al-three; al-two");
     fleet.run(&["apply", "-y", "--allow-removals", "2"]).ends(0);

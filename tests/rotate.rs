@@ -76,7 +76,7 @@ fn all_of_them_or_those_whose_password_is_old() {
         );
         let secrets = || ["ra-one", "ra-two", "ra-given"].map(|tenant| fleet.secret(tenant)["password"].clone());
         let [one, two, given] = secrets();
-        fleet.run(&["rotate", "-y", "--older-than", "30d"]).ends(0).says("No password is to be rotated.");
+        fleet.run(&["rotate", "-y", "--older-than", "30d"]).ends(0).says("No passwords to rotate.");
         assert_eq!(secrets(), [one.clone(), two.clone(), given.clone()]);
         fleet.execute(
             "UPDATE tenantry.tenants SET password_changed_at = now() - interval '31 days' WHERE tenant = 'ra-two'",
@@ -85,12 +85,12 @@ fn all_of_them_or_those_whose_password_is_old() {
             .run(&["rotate", "-y", "--older-than", "30d"])
             .ends(0)
             .says("1 applied")
-            .says("1 tenant left out: password_from gives the password")
+            .says("1 tenant left out: the password comes from password_from")
             .says("1 tenant left out: apply comes first");
         let after = secrets();
         assert_eq!((&after[0], &after[2]), (&one, &given));
         assert_ne!(after[1], two);
-        fleet.run(&["rotate", "-y", "--older-than", "720h"]).ends(0).says("No password is to be rotated.");
+        fleet.run(&["rotate", "-y", "--older-than", "720h"]).ends(0).says("No passwords to rotate.");
         fleet.run(&["rotate", "-y", "--all", "--target", "*-one"]).ends(0).says("1 applied");
         let again = secrets();
         assert_ne!(again[0], one);
@@ -105,10 +105,10 @@ fn all_of_them_or_those_whose_password_is_old() {
 fn what_cannot_be_rotated_is_told_and_left() {
     let fleet = Fleet::usual(BOTH.into_iter().next().unwrap(), "rotate_not");
     fleet.declare("rn-one = {}\nrn-foreign = {}\nrn-given = { password_from = \"a password that is given\" }");
-    fleet.run(&["rotate", "-y", "rn-one"]).ends(1).says("it is not there yet").says("tenantry apply --target rn-one");
+    fleet.run(&["rotate", "-y", "rn-one"]).ends(1).says("it does not exist yet").says("tenantry apply --target rn-one");
     fleet.assert_no_trace_of("rn-one");
     fleet.apply();
-    let foreign = json!({"password": "somebody else's"}).to_string();
+    let foreign = json!({"password": "someone else"}).to_string();
     fs::write(fleet.secret_file("rn-foreign"), &foreign).unwrap();
     let before = fleet.secret("rn-one");
     fleet.run(&["rotate", "-y", "rn-on"]).ends(1).says("tenant \"rn-on\" is not in");
@@ -120,7 +120,7 @@ fn what_cannot_be_rotated_is_told_and_left() {
         fleet.run(usage).ends(64);
     }
     let run = fleet.run(&["rotate", "-y", "rn-one", "rn-foreign", "rn-given"]).ends(1);
-    run.says("1 applied").says("somebody else's").says("its password is given by password_from");
+    run.says("1 applied").says("someone else").says("its password is given by password_from");
     assert_ne!(fleet.secret("rn-one")["password"], before["password"]);
     assert_eq!(fs::read_to_string(fleet.secret_file("rn-foreign")).unwrap(), foreign);
     fleet.log_in("rn-given");

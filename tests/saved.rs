@@ -40,7 +40,7 @@ fn a_saved_plan_is_applied_once() {
         fleet.settled();
         let again =
             fleet.run(&["apply", "-y", "plan.json"]).ends(1).says("the saved plan is stale; nothing was changed");
-        again.says("tenant so-one: there is nothing to do any more").says("so-two").says("tenantry plan --out");
+        again.says("tenant so-one: there is nothing left to do").says("so-two").says("tenantry plan --out");
         // One without work is nobody's harm, however often.
         save(&fleet);
         for _ in 0..2 {
@@ -122,7 +122,7 @@ fn a_plan_goes_into_a_file_and_nowhere_else() {
     symlink("real.json", fleet.path("link.json")).unwrap();
     fleet.run(&["plan", "--out", "dir"]).ends(1).says("dir is a directory");
     fleet.run(&["plan", "--out", "link.json"]).ends(1).says("a symbolic link").says("real.json");
-    fleet.run(&["plan", "--out", "/dev/null"]).ends(1).says("no regular file");
+    fleet.run(&["plan", "--out", "/dev/null"]).ends(1).says("not a regular file");
     fleet.run(&["plan", "--out", "nowhere/plan.json"]).ends(1).says("writing nowhere/plan.json").says("No such file");
     assert_eq!(fs::read_to_string(fleet.path("real.json")).unwrap(), "mine");
     assert!(fs::metadata("/dev/null").unwrap().permissions().mode() & 0o666 == 0o666);

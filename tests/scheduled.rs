@@ -131,7 +131,7 @@ fn the_files_are_replaced_whole_and_only_by_runs_that_finish() {
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".tenantry-")), "{left:?}");
 
     let said = fs::read_to_string(fleet.path("out.prom")).unwrap();
-    fleet.run(&["drift", "--metrics", "/dev/null"]).ends(1).says("no regular file");
+    fleet.run(&["drift", "--metrics", "/dev/null"]).ends(1).says("not a regular file");
     fleet.run(&["drift", "--metrics", "nowhere/out.prom"]).ends(1).says("writing nowhere/out.prom");
     fleet.url = "postgresql://postgres@127.0.0.1:1/none".into();
     fleet.run(&["drift", "--metrics", "out.prom"]).ends(1);

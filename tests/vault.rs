@@ -102,7 +102,7 @@ fn a_life_with_kv_version_2_and_approle() {
         // A secret of somebody else's.
         bao.api("POST", "secret/data/tenants/k2-three", json!({"data": {"api_key": "x"}}));
         fleet.declare("k2-one = {}\nk2-three = {}");
-        fleet.run(&REMOVE).ends(1).says("somebody else's");
+        fleet.run(&REMOVE).ends(1).says("someone else");
         assert_eq!(kv2(&bao, "k2-three"), json!({"api_key": "x"}));
         fleet.declare("k2-one = {}");
         fleet.settled();
@@ -164,10 +164,10 @@ fn a_store_that_is_not_ready_is_found_out_before_postgresql_is_touched() {
     let mut forbidden = fleet("");
     let read_only = POLICY.replace("\"create\", ", "").replace("\"update\", ", "");
     forbidden.env.insert("VAULT_TOKEN".into(), bao.token_with("read-only", &read_only, json!({})));
-    assert_eq!(untouched(&forbidden, "does not allow to"), 2, "a plan needs to read only");
+    assert_eq!(untouched(&forbidden, "does not grant"), 2, "a plan needs to read only");
     nothing(&forbidden);
     forbidden.env.insert("VAULT_TOKEN".into(), "no-such-token".into());
-    assert_eq!(untouched(&forbidden, "not one of this server"), 1);
+    assert_eq!(untouched(&forbidden, "not from this server"), 1);
     forbidden.env.remove("VAULT_TOKEN");
     assert_eq!(untouched(&forbidden, "no token"), 1);
     let ready = fleet("");
@@ -283,7 +283,7 @@ fn keys_that_others_added_stay_and_are_no_change_of_the_password() {
         patch(&bao, "pa-one", "team", "red");
         patch(&bao, "pa-one", "password", "theirs");
         patch(&bao, "pa-one", "team", "green");
-        fleet.run(&["drift"]).ends(2).says("password of pa_one_user  as the secret store has it");
+        fleet.run(&["drift"]).ends(2).says("password of pa_one_user  as in the secret store");
         fleet.applies_and_settles();
         let now = kv2(&bao, "pa-one");
         assert_eq!((&now["password"], &now["team"]), (&json!("theirs"), &json!("green")));
@@ -292,7 +292,7 @@ fn keys_that_others_added_stay_and_are_no_change_of_the_password() {
         for n in 0..12 {
             patch(&bao, "pa-two", "synced", &n.to_string());
         }
-        fleet.run(&["drift"]).ends(2).says("password of pa_two_user  as the secret store has it");
+        fleet.run(&["drift"]).ends(2).says("password of pa_two_user  as in the secret store");
         fleet.applies_and_settles();
         assert_eq!(kv2(&bao, "pa-two")["synced"], "11");
         fleet.declare("");

@@ -67,18 +67,18 @@ pub(super) fn make(
     Ok(Archived { manifest: archive.manifest_path, locked })
 }
 
-/// The files of an archive that was cut off, whose deputy the plan drops.
+/// The files of an archive that was interrupted, whose deputy the plan drops.
 pub(super) fn sweep(job: &Job<'_>) -> Result<(), TenantError> {
     archive::sweep(job.apply.archive_dir, &job.apply.identity(), job.plan.tenant.as_str())
         .map_err(|error| job.told("archiving", &error))
 }
 
-/// Between the drop and its COMMIT. `begun`: other tables are gone already.
+/// Between the drop and its COMMIT. `begun`: other tables are already dropped.
 pub(super) fn holds_everything(job: &Job<'_>, archived: &Archived, begun: bool) -> Result<(), TenantError> {
     let mut other = connect(job.apply)?;
     archived.locked.is_still_all(&mut other).map_err(|error| {
         let failure = job.error("dropping", &error);
-        let hint = "move it out of the schema: ALTER TABLE … SET SCHEMA …; apply again drops what is left";
+        let hint = "move it out of the schema: ALTER TABLE … SET SCHEMA …; the next apply drops what is left";
         if begun { failure.hint(hint) } else { failure }
     })
 }

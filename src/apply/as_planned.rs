@@ -30,9 +30,9 @@ impl Job<'_> {
             return Ok(());
         }
         if owner != self.plan.owner {
-            return Err(changed(format!("schema {:?} belongs to {owner:?} now", seen.name)));
+            return Err(changed(format!("schema {:?} now belongs to {owner:?}", seen.name)));
         }
-        let doing = "looking at the schema again";
+        let doing = "checking the schema again";
         let dependents = inspect::dependents_of(client, &seen.name).map_err(|error| self.told(doing, &error))?;
         match dependents.first() {
             None => Ok(()),
@@ -84,10 +84,12 @@ impl Job<'_> {
     /// Of the schema with this name, when it is the one with this OID.
     fn owner_of(&self, client: &mut impl GenericClient, name: &str, oid: u32) -> Result<String, TenantError> {
         let found = client.ask_opt(NAMED, &[&name]);
-        let found = found.map_err(|error| database_error("looking at the schema again", &error.into()))?;
+        let found = found.map_err(|error| database_error("checking the schema again", &error.into()))?;
         match found {
             None => Err(changed(format!("schema {name:?} is gone"))),
-            Some(row) if row.get::<_, u32>("oid") != oid => Err(changed(format!("schema {name:?} is another one now"))),
+            Some(row) if row.get::<_, u32>("oid") != oid => {
+                Err(changed(format!("schema {name:?} is now a different one")))
+            }
             Some(row) => Ok(row.get("owner")),
         }
     }
@@ -114,6 +116,6 @@ pub(super) fn who_names(role: &str) -> String {
 }
 
 fn changed(what: String) -> TenantError {
-    TenantError::new(format!("changed since the plan was made: {what}; it was left as it is"))
+    TenantError::new(format!("changed since the plan was made: {what}; it was left unchanged"))
         .hint("plan again: tenantry plan")
 }

@@ -34,7 +34,7 @@ impl Job<'_> {
                 }
                 None => {
                     failure.hint =
-                        Some("whether it was committed is not known; apply again finds out and converges".into());
+                        Some("whether it was committed is unknown; the next apply finds out and converges".into());
                     return Err(Ended::Unknown(failure));
                 }
             }
@@ -46,14 +46,16 @@ impl Job<'_> {
     pub fn take_back(&self, written: Vec<secret::Written>, mut failure: TenantError) -> TenantError {
         for also in written.into_iter().filter_map(|written| written.take_back(self.apply).err()) {
             failure.message = format!("{}; {}", failure.message, also.message);
-            failure.hint =
-                Some("the secret holds a password that PostgreSQL does not; apply again converges them".into());
+            failure.hint = Some(
+                "the secret holds a password that PostgreSQL does not have; the next apply brings them back in sync"
+                    .into(),
+            );
         }
         failure
     }
 
     /// Asked on a new connection, which is returned. A server that has not noticed yet that the old one is gone, or that
-    /// starts itself anew, is given a while.
+    /// restarts, is given a while.
     fn was_committed(&self, xid: &str) -> Option<(Client, bool)> {
         patiently(|| {
             let mut client = connect(self.apply).ok()?;
@@ -62,7 +64,7 @@ impl Job<'_> {
         })
     }
 
-    /// `None`: it is still at work. The audit log's row is what proves a COMMIT: after a crash another transaction may get
+    /// `None`: it is still in progress. The audit log's row is what proves a COMMIT: after a crash another transaction may get
     /// the same number.
     fn ask(&self, client: &mut Client, xid: &str) -> Result<Option<bool>, DatabaseError> {
         let status = "SELECT pg_catalog.pg_xact_status($1::text::xid8)";

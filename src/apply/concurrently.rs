@@ -90,7 +90,7 @@ impl Place<'_> {
         let Self { job, schema, owner } = *self;
         let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
         let mut transaction = job.begin(client).map_err(failed)?;
-        // An admin who is no superuser took the owner's rights for the first transaction only.
+        // An admin who is not a superuser took the owner's rights for the first transaction only.
         let (take, give) = job.borrowed();
         transaction.batch_execute(&take).map_err(failed)?;
         migrate::run(job, &mut transaction, &Batch { schema, owner, versions, history_sql: &[], mode })?;
@@ -128,7 +128,7 @@ impl Place<'_> {
             limited.and_then(|()| super::detach::run(&mut session, statement)).map_err(|error| {
                 let place = format!("{}:{}", file.file, statement.line);
                 let mut failure = self.told(database_error(&place, &error.into()));
-                let hint = "the tenant is applied up to this migration; apply again tries it again";
+                let hint = "everything before this migration is applied; the next apply retries it";
                 failure.hint.get_or_insert_with(|| hint.into());
                 failure
             })
@@ -157,7 +157,7 @@ impl Place<'_> {
     }
 }
 
-/// An index that a failed try left invalid would make IF NOT EXISTS skip it for ever; REINDEX leaves one under a name of its
+/// An index that a failed try left invalid would make IF NOT EXISTS skip it forever; REINDEX leaves one under a name of its
 /// own for each try (manual, "Rebuilding Indexes Concurrently").
 fn drop_invalid(client: &mut Client, schema: &str, file: &MigrationFile) -> Result<(), postgres::Error> {
     let rows = client.ask(

@@ -1,4 +1,4 @@
-//! DETACH PARTITION … CONCURRENTLY, which is two transactions of PostgreSQL's: where a run that was cut off left it.
+//! DETACH PARTITION … CONCURRENTLY, which is two transactions of PostgreSQL's: where a run that was interrupted left it.
 
 use postgres::Client;
 

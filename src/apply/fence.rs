@@ -38,16 +38,16 @@ pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) ->
             let name = answer.message.split('"').nth(1).map(|name| format!(" {name:?}")).unwrap_or_default();
             put_off(&format!("the temporary table{name}"))
         }
-        _ => super::tenant::database_error("taking the session back", &error),
+        _ => super::tenant::database_error("resetting the session", &error),
     })
 }
 
 fn put_off(name: &str) -> TenantError {
     TenantError {
-        message: format!("a trigger on {name} puts its work off to COMMIT, where it would run as tenantry"),
+        message: format!("a trigger on {name} defers its work to COMMIT, where it would run as tenantry"),
         sqlstate: Some("55006".to_owned()),
         hint: Some(format!(
-            "look for triggers that say SET CONSTRAINTS and drop them, beginning with those on {name}; nothing was changed"
+            "look for triggers that use SET CONSTRAINTS and drop them, starting with those on {name}; nothing was changed"
         )),
     }
 }
@@ -67,7 +67,7 @@ fn put_off(name: &str) -> TenantError {
 /// # Errors
 /// Which table has work left to run, or what PostgreSQL answered.
 pub(super) fn nothing_is_deferred(transaction: &mut Transaction<'_>) -> Result<(), TenantError> {
-    let doing = "looking for what is left to run at COMMIT";
+    let doing = "looking for work deferred to COMMIT";
     let failed = |error: postgres::Error| super::tenant::database_error(doing, &error.into());
     let rows = transaction.ask(include_str!("written_tables.sql"), &[&tables()]).map_err(failed)?;
     let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get("schema"), row.get("name"))).collect();
@@ -84,10 +84,10 @@ pub(super) fn nothing_is_deferred(transaction: &mut Transaction<'_>) -> Result<(
     let code = answer.code().code();
     let (message, hint) = match code {
         "55006" => return Err(put_off(&name)),
-        // Who is no superuser can ask this of the owner's tables only.
+        // Who is not a superuser can ask this of the owner's tables only.
         "42501" => (
             format!(
-                "the migrations wrote to {name}, which is not their owner's: what it leaves to run at COMMIT cannot be seen"
+                "the migrations wrote to {name}, which does not belong to the tenant's owner role: what it defers to COMMIT cannot be checked"
             ),
             format!("look for triggers that write to {name}, or apply as a superuser; nothing was changed"),
         ),

@@ -25,11 +25,11 @@ pub fn check_server(client: &mut Client, observed: &Observed, plan: &Plan) -> Re
     takes_verifiers(client, observed, plan)
 }
 
-/// `ALTER ROLE deploy SET role = ops` makes us another role than the one that logged in; but whom SET ROLE may lead to goes
+/// `ALTER ROLE deploy SET role = ops` makes us a different role from the one that logged in; but which roles SET ROLE may reach goes
 /// by the one that logged in, whatever the other may do (manual, "SET ROLE").
 fn is_who_logged_in(client: &mut Client, observed: &Observed) -> Result<(), Error> {
     let query = "SELECT r.rolname::text AS name, r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user";
-    let login = client.ask_one(query, &[]).doing("asking as whom we are logged in")?;
+    let login = client.ask_one(query, &[]).doing("checking which role we are logged in as")?;
     let (name, admin): (String, _) = (login.get("name"), &observed.server.admin);
     if !admin.superuser || login.get::<_, bool>("rolsuper") || name == admin.name {
         return Ok(());
@@ -37,8 +37,8 @@ fn is_who_logged_in(client: &mut Client, observed: &Observed) -> Result<(), Erro
     let (from, to) = (ident(&name), ident(&admin.name));
     Err(Error::refused(
         format!(
-            "{name}, who is no superuser, works as the superuser {} by its setting role: nobody but a superuser by login may then \
-             become the roles that own for tenants; nothing was changed",
+            "{name}, who is not a superuser, acts as the superuser {} through its setting role: only a login that is itself a superuser may then \
+             become the tenants' owner roles; nothing was changed",
             admin.name
         ),
         format!("connect as {to} itself, or: ALTER ROLE {from} SUPERUSER; ALTER ROLE {from} RESET role"),
@@ -46,26 +46,26 @@ fn is_who_logged_in(client: &mut Client, observed: &Observed) -> Result<(), Erro
 }
 
 /// Migrations run inside a function of the owner's, and what must hold at the end of each transaction is asked in a DO block.
-/// A role that is not there yet will have what PUBLIC has, and a plan takes from one that is there what it was granted.
+/// A role that does not exist yet will have what PUBLIC has, and a plan takes from one that is there what it was granted.
 pub(super) fn has_plpgsql(client: &mut Client, migrates: bool) -> Result<(), Error> {
     let query = "SELECT l.oid IS NOT NULL AS is_there, r.rolname::text AS of, \
          coalesce(pg_catalog.has_language_privilege(l.oid, 'USAGE'), false) AS ours, \
          coalesce(pg_catalog.has_language_privilege('public', l.oid, 'USAGE'), false) AS theirs \
          FROM (SELECT 'plpgsql'::name AS name) w LEFT JOIN pg_catalog.pg_language l ON l.lanname = w.name \
          LEFT JOIN pg_catalog.pg_roles r ON r.oid = l.lanowner";
-    let row = client.ask_one(query, &[]).doing("asking who may use PL/pgSQL")?;
+    let row = client.ask_one(query, &[]).doing("checking who may use PL/pgSQL")?;
     if !row.get::<_, bool>("is_there") {
         return Err(Error::refused(
-            "the database has no language plpgsql, in which migrations are run; nothing was changed",
+            "the database lacks the language plpgsql, which runs the migrations; nothing was changed",
             "CREATE EXTENSION plpgsql",
         ));
     }
     if row.get("ours") && (row.get("theirs") || !migrates) {
         return Ok(());
     }
-    let who = if row.get("ours") { "the roles that own for tenants may" } else { "we may" };
+    let who = if row.get("ours") { "the tenants' owner roles may" } else { "we may" };
     Err(Error::refused(
-        format!("{who} not use the language plpgsql, in which migrations are run; nothing was changed"),
+        format!("{who} not use the language plpgsql, which runs the migrations; nothing was changed"),
         format!(
             "as a superuser, or {}, who owns it: GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC",
             row.get::<_, Option<&str>>("of").unwrap_or_default()
@@ -96,7 +96,7 @@ fn takes_verifiers(client: &mut Client, observed: &Observed, plan: &Plan) -> Res
         Sql::with_verifier(format!("CREATE ROLE {name} LOGIN PASSWORD {ELIDED_VERIFIER}"))
     };
     let Some(sql) = first.cloned().or_else(|| archives().then(deputy)) else { return Ok(()) };
-    let doing = "trying whether the server takes passwords as verifiers";
+    let doing = "checking whether the server accepts password verifiers";
     let verifier = password::verifier_literal(&password::generate(PLAIN));
     let sent = zeroize::Zeroizing::new(sql.sent(&verifier));
     let mut transaction = client.transaction().doing(doing)?;
@@ -112,7 +112,7 @@ fn takes_verifiers(client: &mut Client, observed: &Observed, plan: &Plan) -> Res
     }
     Err(Error::refused(
         format!("{doing}: {error}; tenantry sends no password in plain text, and nothing was changed"),
-        "a module in shared_preload_libraries refuses what it cannot read: let it take verifiers \
-         (credcheck.encrypted_password_allowed = on), or take it out for the role that applies",
+        "a module in shared_preload_libraries rejects passwords that it cannot read: allow verifiers \
+         (credcheck.encrypted_password_allowed = on), or disable it for the role that applies",
     ))
 }

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long the transactions of a run that lost its lock are waited for (`lock_timeout`).
 const LAST_TRANSACTIONS: &str = "60s";
 
-/// SQLSTATE, of no class of PostgreSQL's own: the session that took the lock holds it no more.
+/// SQLSTATE, of no class of PostgreSQL's own: the session that took the lock no longer holds it.
 const LOST: &str = "TNLCK";
 
 /// Held until its session ends, which PostgreSQL, an administrator or a line may bring about at any time: whoever works
@@ -48,7 +48,7 @@ fn looks_for(fence: i64) -> String {
 }
 
 impl Lock {
-    /// On the session of `client`, which leads to `target`. `wait`: for how long another apply is waited for.
+    /// On the session of `client`, which is connected to `target`. `wait`: how long to wait for another apply.
     ///
     /// # Errors
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
@@ -75,8 +75,8 @@ impl Lock {
         // as nobody else is there it runs in the same one, but then so does a statement of another connection.
         if !lock.is_held_here(client)? || lock.is_held_here(&mut target.connect_admin()?)? {
             return Err(Error::refused(
-                "the lock just taken is not this connection's own: the connection goes through a transaction pooler",
-                "connect to PostgreSQL itself, or to a pool in session mode",
+                "the lock that was just taken does not belong to this session: the connection goes through a pooler in transaction mode",
+                "connect to PostgreSQL directly, or through a pool in session mode",
             ));
         }
         Ok(lock)
@@ -116,7 +116,7 @@ impl Lock {
     /// # Errors
     /// What PostgreSQL answered.
     pub(super) fn settle(&self, client: &mut Client) -> Result<(), Error> {
-        let doing = "making sure of the lock";
+        let doing = "checking the lock";
         let Some((_, token)) = self.backend.filter(|_| self.fence.get().is_none()) else { return Ok(()) };
         // Until here it is held by the advisory lock whose key everybody knows.
         if registry::has_lock(client)?
@@ -151,8 +151,8 @@ impl Lock {
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
              AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = {token}) THEN \
              RAISE EXCEPTION USING ERRCODE = '{LOST}', \
-             MESSAGE = 'the lock of apply is lost: the session that held it (backend {pid}) has ended, and another apply may be running', \
-             HINT = 'the server''s log says why it ended; apply again, which plans again'; END IF; END$$"
+             MESSAGE = 'apply has lost its lock: the session that held it (backend {pid}) has ended, and another apply may be running', \
+             HINT = 'the server''s log says why it ended; run apply again, which plans again'; END IF; END$$"
         ))
     }
 
@@ -162,13 +162,13 @@ impl Lock {
         let fence = self.fence.get()?;
         Some(format!(
             "DO $$BEGIN {}; IF NOT FOUND THEN \
-             RAISE EXCEPTION USING ERRCODE = '{LOST}', MESSAGE = 'the lock of apply is lost: another apply has taken it since', \
-             HINT = 'the other one puts right what this one left'; END IF; END$$",
+             RAISE EXCEPTION USING ERRCODE = '{LOST}', MESSAGE = 'apply has lost its lock: another apply has taken it', \
+             HINT = 'the other one finishes what this one left'; END IF; END$$",
             looks_for(*fence)
         ))
     }
 
-    /// What failed because of it is remembered: nothing more is begun.
+    /// What failed because of it is remembered: nothing more is started.
     pub(super) fn heed(&self, error: &TenantError) {
         if error.sqlstate.as_deref() == Some(LOST) {
             self.lost.store(true, Ordering::Relaxed);
@@ -181,7 +181,7 @@ impl Lock {
 
     /// Held by the session in which this very statement runs.
     fn is_held_here(&self, client: &mut Client) -> Result<bool, Error> {
-        let doing = "making sure of the lock";
+        let doing = "checking the lock";
         if let Some(fence) = self.fence.get() {
             return Ok(registry::lock_held_as(client).doing(doing)? == Some(*fence));
         }
@@ -214,7 +214,7 @@ fn advisory_holder(client: &mut Client, administrators: bool) -> Result<Option<H
          OR pg_catalog.pg_has_role(r.oid, (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'tenantry'), 'MEMBER')))) LIMIT 1",
         &[&KEY, &administrators],
     );
-    let holder = holder.doing("asking who holds the lock")?;
+    let holder = holder.doing("looking up who holds the lock")?;
     Ok(holder.map(|row| Holder {
         backend: row.get("pid"),
         username: row.get("username"),
@@ -230,16 +230,16 @@ fn only_a_reader(client: &mut Client) -> Result<Error, Error> {
         "SELECT session_user::text, pg_catalog.pg_get_userbyid(n.nspowner)::text FROM pg_catalog.pg_namespace n WHERE n.nspname = 'tenantry'",
         &[],
     );
-    let row = row.doing("asking who owns tenantry's own tables")?;
+    let row = row.doing("checking who owns tenantry's own tables")?;
     let (reader, keeper): (String, String) = (row.get(0), row.get(1));
     Ok(Error::refused(
-        format!("{reader} may not write to tenantry's own tables: it may plan, and not apply; nothing was changed"),
+        format!("{reader} may not write to tenantry's own tables: it may plan but not apply; nothing was changed"),
         format!("connect as {keeper}, which owns them"),
     ))
 }
 
 fn held_by(holder: Option<Holder>) -> Error {
-    let hint = "wait until it is done and run this again, or let this wait for it: --lock-timeout 5m";
+    let hint = "wait until it has finished and run this again, or have this wait for it: --lock-timeout 5m";
     let Some(Holder { backend, username, client_address, application_name, since }) = holder else {
         return Error::refused(
             "another apply is already running on this database: a session that has just ended",
@@ -250,7 +250,9 @@ fn held_by(holder: Option<Holder>) -> Error {
         format!(
             "another apply is already running on this database: {username} from {client_address} ({application_name}, backend {backend}) since {since}"
         ),
-        format!("{hint}   If {username} runs no tenantry, end that session: SELECT pg_terminate_backend({backend});"),
+        format!(
+            "{hint}   If {username} is not running tenantry, end that session: SELECT pg_terminate_backend({backend});"
+        ),
     )
 }
 

@@ -86,7 +86,7 @@ fn applied(
         .map_err(|error| job.error("reading the migration history", &error))?;
     match history {
         History::Absent => Ok(None),
-        History::Unseen { .. } => Err(TenantError::new(format!("we may not read {}", set.table))),
+        History::Unseen { .. } => Err(TenantError::new(format!("no permission to read {}", set.table))),
         History::Untrusted(why) => Err(TenantError::new(format!("{} cannot be trusted: {why}", set.table))),
         History::Read { applied, .. } => Ok(Some(
             applied

@@ -89,7 +89,7 @@ pub struct Apply<'a> {
     pub underway: &'a Underway,
     /// What this run marks secrets with, once it has settled.
     pub mark: OnceLock<Mark>,
-    /// So many tenants that fail with one and the same error stop the rest; 0: none do.
+    /// This many tenants failing with the same error stop the rest; 0: never.
     pub max_failures: usize,
     /// Sessions of tenants that keep ours from a lock are ended.
     pub end_blockers: bool,
@@ -181,7 +181,7 @@ impl Apply<'_> {
                 self.tell(pool, &unit, outcomes);
                 continue;
             }
-            // Where there is no room for one more connection, the old one goes on.
+            // Where there is no room for one more connection, the old one is kept.
             if done >= RENEWED_AFTER
                 && let Ok(fresh) = tenant::connect(self)
             {
@@ -202,7 +202,7 @@ impl Apply<'_> {
         }
     }
 
-    /// Whether this thread goes on. It takes a second session here and there: without this one there may be room for it.
+    /// Whether this thread continues. It needs a second session now and then: without this one there may be room for it.
     fn one<'p>(&self, pool: &Pool<'p>, session: &mut Option<Client>, mut unit: Unit<'p>) -> bool {
         let mut attempt = 0;
         loop {
@@ -222,13 +222,13 @@ impl Apply<'_> {
         }
     }
 
-    /// Why nothing more is begun.
+    /// Why nothing more is started.
     fn is_over(&self, pool: &Pool<'_>) -> Option<String> {
         if self.stop.load(Ordering::Relaxed) {
-            return Some("interrupted before it began".into());
+            return Some("interrupted before it started".into());
         }
         if self.lock.is_lost() {
-            return Some("the lock of apply was lost before it began".into());
+            return Some("apply lost its lock before it started".into());
         }
         pool.is_over()
     }
@@ -286,7 +286,7 @@ impl Apply<'_> {
     }
 }
 
-/// Each tenant on its own, but for those whose names go round.
+/// Each tenant on its own, but for those whose names are swapped.
 fn units<'p>(work: &[&'p TenantPlan], together: &[BTreeSet<TenantKey>]) -> Vec<Vec<&'p TenantPlan>> {
     let mut units: BTreeMap<&TenantKey, Vec<&'p TenantPlan>> = BTreeMap::new();
     for plan in work {

@@ -14,16 +14,16 @@ use crate::plan::{TenantPlan, Verb};
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Applied,
-    /// Rolled back; nothing of the plan is there. But what the error says was committed, is: what comes after a COMMIT
+    /// Rolled back; nothing of the plan took effect, except what the error says was committed: what comes after a COMMIT
     /// failed, or the rest of a removal in pieces.
     Failed,
-    /// Not begun: blocked, interrupted, the lock of apply was lost, or too many others failed with one and the same error.
+    /// Not started: blocked, interrupted, apply lost its lock, or too many others failed with the same error.
     Skipped,
-    /// The answer to COMMIT was lost, and looking again was not possible.
+    /// The answer to COMMIT was lost, and the server could not be asked again.
     Unknown,
 }
 
-/// What a person needs of a failure.
+/// What a person needs to know about a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TenantError {
     pub message: String,
@@ -56,7 +56,7 @@ pub struct TenantOutcome {
     pub verb: Verb,
     pub outcome: Outcome,
     pub error: Option<TenantError>,
-    /// The manifest of the archive that was made before the tenant was dropped.
+    /// The manifest of the archive that was written before the tenant was dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive: Option<PathBuf>,
     /// Sessions of tenants that kept this one from a lock, and were ended.
@@ -116,7 +116,7 @@ impl TenantOutcome {
 pub struct Report {
     pub unchanged: usize,
     pub database_changes: usize,
-    /// What went wrong with what the tenants share, once they were done.
+    /// What failed in what the tenants share, after the tenants were done.
     pub shared_error: Option<TenantError>,
     /// Every tenant that had work or was blocked, by key.
     pub outcomes: Vec<TenantOutcome>,

@@ -2,7 +2,7 @@
 //! time, each time in a transaction.
 //!
 //! From the first of these transactions on there is no way back, so it holds the archive too, and the registry's row says
-//! "removing": a run that is cut off is gone on with by the next.
+//! "removing": a run that is cut off is resumed by the next.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progr
             }
             Err(error) => {
                 return Err(TenantError {
-                    hint: error.hint.or_else(|| Some("apply again goes on with the removal".into())),
+                    hint: error.hint.or_else(|| Some("the next apply resumes the removal".into())),
                     ..error
                 });
             }
@@ -78,7 +78,7 @@ fn begin(
     transaction.batch_execute(&give).map_err(failed)?;
     job.is_as_planned(&mut transaction)?;
     job.register_gone(&mut transaction, State::Removing).map_err(failed)?;
-    let changes = serde_json::json!([{ "kind": "drop_schema", "what": "begun, in pieces" }]);
+    let changes = serde_json::json!([{ "kind": "drop_schema", "what": "started, in batches" }]);
     registry::append_audit(&mut transaction, job.plan.tenant.as_str(), "remove", &changes).map_err(failed)?;
     // Before it is known whether the COMMIT succeeds: a tenant that is let in again must not be half way to its end.
     progress.begun = true;
@@ -89,7 +89,7 @@ fn begin(
 
 /// False when few enough are left to go with the tenant.
 fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<bool, TenantError> {
-    let doing = format!("dropping {} in pieces", change.what);
+    let doing = format!("dropping {} in batches", change.what);
     let failed = |error: postgres::Error| database_error(&doing, &error.into());
     let (take, give) = job.borrowed();
     let mut transaction = job.begin(client).map_err(failed)?;
@@ -131,7 +131,7 @@ fn nothing_hangs_on(
     let Some(first) = outside.first() else { return Ok(()) };
     let message = format!("{doing}: {} outside schema {schema:?} would be dropped with it", first.what);
     Err(TenantError::new(message)
-        .hint("drop or change what depends on the schema first; apply again goes on with the removal"))
+        .hint("drop or change what depends on the schema first; the next apply resumes the removal"))
 }
 
 /// Unlinks as many large objects of these roles. Whether there may be more.

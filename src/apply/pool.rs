@@ -18,7 +18,7 @@ pub(super) struct Pool<'p> {
     moved: Condvar,
     /// For a tenant those that are done before it.
     waits: &'p BTreeMap<TenantKey, BTreeSet<TenantKey>>,
-    /// So many with one and the same error end it; 0: never.
+    /// This many with the same error end it; 0: never.
     max_failures: usize,
     failures: Mutex<BTreeMap<String, usize>>,
     pub outcomes: Mutex<Vec<TenantOutcome>>,
@@ -111,12 +111,12 @@ impl<'p> Pool<'p> {
         self.moved.notify_all();
     }
 
-    /// Why no more are begun, if one error was met too often.
+    /// Why no more are started, if one error was met too often.
     pub fn is_over(&self) -> Option<String> {
         let most = lock(&self.failures).values().copied().max().unwrap_or_default();
         (self.max_failures > 0 && most >= self.max_failures).then(|| {
             format!(
-                "not begun, because {most} tenants failed with one and the same error (--max-failures {})",
+                "not started, because {most} tenants failed with the same error (--max-failures {})",
                 self.max_failures
             )
         })

@@ -89,7 +89,7 @@ pub fn check_registry(observed: &Observed, plan: &Plan) -> Result<(), Error> {
     for found in foreign_code(observed) {
         let refused = |hint: String| {
             Error::refused(
-                format!("{} is not tenantry's, and would run as tenantry; nothing was changed", found.what),
+                format!("{} does not belong to tenantry, and would run as tenantry; nothing was changed", found.what),
                 hint,
             )
         };
@@ -99,11 +99,11 @@ pub fn check_registry(observed: &Observed, plan: &Plan) -> Result<(), Error> {
         };
         match &found.remedy {
             None => {
-                return Err(refused("tenantry's tables use nothing but PostgreSQL's own; take it away by hand".into()));
+                return Err(refused("tenantry's tables use only what PostgreSQL provides; remove it by hand".into()));
             }
             Some(sql) if !found.ours => return Err(refused(format!("as a superuser: {sql};"))),
             Some(sql) if !is_planned(sql) => {
-                return Err(refused(format!("tenantry apply takes it away; or: {sql};")));
+                return Err(refused(format!("tenantry apply removes it; or: {sql};")));
             }
             Some(_) => {}
         }
@@ -169,7 +169,7 @@ impl Lacks<'_> {
         // Without it GRANT only warns, and the next plan would say the same again.
         if self.shares(&[DatabaseAction::GrantConnect]) && !admin.may_grant_connect {
             let sql = format!("GRANT CONNECT ON DATABASE {database} TO {me} WITH GRANT OPTION");
-            return Some(self.error("the right to let tenants CONNECT", OWNER, &sql));
+            return Some(self.error("the right to grant CONNECT to tenants", OWNER, &sql));
         }
         None
     }
@@ -181,7 +181,7 @@ impl Lacks<'_> {
         if let Some((name, schema)) = shared.iter().find(|(_, s)| grants && !s.group_has_usage && !s.may_grant) {
             let sql = format!("GRANT USAGE ON SCHEMA {} TO {me} WITH GRANT OPTION", ident(name));
             let by = format!(", or {}, who owns it", schema.owner);
-            return Some(self.error(&format!("the right to let tenants use schema {name}"), &by, &sql));
+            return Some(self.error(&format!("the right to grant tenants USAGE on schema {name}"), &by, &sql));
         }
         let extension = self
             .plan
@@ -196,7 +196,7 @@ impl Lacks<'_> {
         if let Some(name) = self.observed.server.admin.forbidden_extensions.first() {
             let making = format!("CREATE EXTENSION {} ", ident(name));
             if let Some(sql) = extension.iter().find(|sql| sql.starts_with(&making)) {
-                let right = format!("the right to make the extension {name}, which is not a trusted one");
+                let right = format!("the right to create extension {name}, which is not a trusted one");
                 let schema = sql.rsplit_once(" SCHEMA ").map_or("", |(_, schema)| schema);
                 let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {me}; {sql}");
                 return Some(self.error(&right, "", &sql));

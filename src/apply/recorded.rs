@@ -41,8 +41,8 @@ impl Job<'_> {
             return Ok(());
         }
         let made = inspect::made(transaction, &tenant.schema, tenant.owner(), &set.table);
-        let made = made.map_err(|error| self.told("remembering what the migrations made", &error))?;
+        let made = made.map_err(|error| self.told("recording what the migrations created", &error))?;
         registry::record_set(transaction, &digest, &made)
-            .map_err(|error| database_error("remembering what the migrations made", &error.into()))
+            .map_err(|error| database_error("recording what the migrations created", &error.into()))
     }
 }

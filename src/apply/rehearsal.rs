@@ -21,7 +21,7 @@ pub(crate) fn rehearse<T>(
     let job = Job::new(apply, plan);
     let result = attempt(&job, client, look);
     // Migrations ran in this session.
-    clean(client).map_err(|error| database_error("taking the session back", &error))?;
+    clean(client).map_err(|error| database_error("resetting the session", &error))?;
     result
 }
 

@@ -1,7 +1,7 @@
 //! A tenant made from its archive instead of its first migrations.
 //!
 //! pg_restore has a session of its own, so this cannot be one transaction. Until the data are in, the registry says
-//! "restoring": nobody can log in, and a run that is cut off is begun anew by the next. After that the tenant is like one
+//! "restoring": nobody can log in, and a run that is cut off is started over by the next. After that the tenant is like one
 //! whose secret and grants are missing, and a plan and an apply as always give it those.
 
 use std::collections::BTreeMap;
@@ -42,8 +42,8 @@ impl Restore<'_> {
             Err(also) => {
                 let said = crate::error::with_causes(&error);
                 let message =
-                    format!("{said}; taking back what was made failed too: {}", crate::error::with_causes(&also));
-                Error::refused(message, "restore again: what is half there is dropped first")
+                    format!("{said}; undoing what was created failed too: {}", crate::error::with_causes(&also));
+                Error::refused(message, "run restore again: what is incomplete is dropped first")
             }
         })
     }
@@ -75,7 +75,7 @@ impl Restore<'_> {
 
     /// Roles that nobody can log in as, an empty schema, and the registry's row that says how far it got.
     fn make(&self, client: &mut Client) -> Result<(), Error> {
-        let doing = "making the roles and the schema";
+        let doing = "creating the roles and the schema";
         let tenant = self.tenant;
         let group = ident(&plan::group_role(self.apply.target.database()));
         let [take, give] = self.rights();
@@ -163,7 +163,7 @@ impl Restore<'_> {
     /// A materialized view is filled as its owner, who reads tables that may be the other role's. The deputy makes all of
     /// them, and [`Self::close_to_each_other`] takes back what it grants by default.
     fn open_to_each_other(&self, client: &mut Client, deputy: &Deputy) -> Result<(), Error> {
-        let doing = "letting the tenant's roles read what the deputy makes";
+        let doing = "letting the tenant's roles read what the deputy creates";
         let to = self.roles().iter().map(|role| ident(role)).collect::<Vec<_>>().join(", ");
         let (role, schema) = (ident(&deputy.name), ident(&self.tenant.schema));
         let default =
@@ -178,7 +178,7 @@ impl Restore<'_> {
     /// Privileges are not restored, so whatever the tenant's roles may read of each other by now, the deputy granted. The plan
     /// that follows grants what is declared. In pieces, since from 18 on each may take a lock.
     fn close_to_each_other(&self, client: &mut Client) -> Result<(), Error> {
-        let doing = "taking back what the tenant's roles could read meanwhile";
+        let doing = "revoking what the tenant's roles could read in the meantime";
         let [take, give] = self.rights();
         let locks = self.apply.server.locks_of_a_piece();
         let mut last = 0_u32;
@@ -203,7 +203,7 @@ impl Restore<'_> {
         }
     }
 
-    /// The plan that follows reads the history, and an admin who is no superuser does so by a grant.
+    /// The plan that follows reads the history, and an admin who is not a superuser does so by a grant.
     fn open_history(&self, transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
         let admin = &self.apply.server.admin;
         if admin.superuser {
@@ -228,8 +228,8 @@ impl Restore<'_> {
         let Some(row) = row else { return Ok(()) };
         if row.get(1) {
             return Err(Error::refused(
-                format!("schema {:?} is another than the one that was being restored", tenant.schema),
-                "somebody dropped that and made this; move it away, or drop it, and restore again",
+                format!("schema {:?} is not the one that was being restored", tenant.schema),
+                "that one was dropped and this one created since; move it out of the way, or drop it, and run restore again",
             ));
         }
         if let Some(deputy) = row.get::<_, Option<String>>(0) {

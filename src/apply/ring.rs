@@ -1,4 +1,4 @@
-//! Tenants whose names go round, in one transaction: all of them, or none.
+//! Tenants whose names are swapped, in one transaction: all of them, or none.
 
 use postgres::Client;
 

@@ -34,7 +34,7 @@ pub(super) fn resolve(
                 Found::Readable(head, secret) if head.version == *version => {
                     if let Some(fault) = fault_of_password(secret.password.expose_secret()) {
                         return Err(TenantError::new(format!("the password in the secret at {path} {fault}"))
-                            .hint(format!("put another one there, or have one made: tenantry rotate {}", tenant.key)));
+                            .hint(format!("put another one there, or generate one: tenantry rotate {}", tenant.key)));
                     }
                     Ok(Some(Delivery { password: secret.password, others: secret.others }))
                 }
@@ -81,7 +81,7 @@ pub(super) fn write(
     });
     let Some((path, expected)) = step else { return Ok(None) };
     let Some(Delivery { password, others }) = delivery else {
-        return Err(TenantError::new("the plan writes a secret and knows no password for it"));
+        return Err(TenantError::new("the plan writes a secret but has no password for it"));
     };
     let before = match expected {
         None => None,
@@ -119,7 +119,7 @@ pub(super) fn delete(apply: &Apply<'_>, plan: &TenantPlan) -> Result<(), TenantE
     for change in &plan.changes {
         if let Step::DeleteSecret { path, expected } = &change.step {
             apply.store.delete(path, expected.as_deref()).map_err(|error| {
-                failed("deleting", path, &error).hint("the database is done; the next apply deletes the secret")
+                failed("deleting", path, &error).hint("the database part is done; the next apply deletes the secret")
             })?;
         }
     }

@@ -29,14 +29,14 @@ pub(crate) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, 
 #[derive(Clone, Copy)]
 pub(super) struct Asleep<'a> {
     role: &'a str,
-    /// A run that was cut off, or a person, had done it before.
+    /// A run that was interrupted, or a person, had done it before.
     was_before: bool,
 }
 
 /// From here on nobody logs in as the role, and nobody is: committed at once, because a client that reconnects in a loop
-/// would else be back, with its locks, before the transaction that follows is through. `None`: there is no such role.
+/// would otherwise be back, with its locks, before the transaction that follows is through. `None`: there is no such role.
 ///
-/// A process that dies in between leaves the role asleep; the next apply goes on with the removal, or wakes it up.
+/// A process that dies in between leaves the role disabled; the next apply resumes the removal, or enables it.
 ///
 /// # Errors
 /// What PostgreSQL answered.
@@ -85,7 +85,7 @@ impl Asleep<'_> {
             Err(error) => {
                 let error = DatabaseError::from(error);
                 failure.hint =
-                    Some(format!("its role may not log in now ({error}); apply again goes on with the removal"));
+                    Some(format!("its role cannot log in for now ({error}); the next apply resumes the removal"));
             }
         }
     }
@@ -112,7 +112,7 @@ fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result
     transaction.rollback()
 }
 
-/// How long a server that crashed is given to start itself anew: what it did is to be known, and no tenant left locked out.
+/// How long a crashed server is given to restart: what it did must be known, and no tenant may stay locked out.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two tries to connect.

@@ -19,7 +19,7 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
     let met = apply.underway.ends_with(WHAT);
     result.map_err(|error| with_whom_it_met(apply, error, &met))?;
     if stage == Stage::Before {
-        // Committed before the tenants that leave them are: a run that is cut off in between leaves no role for good.
+        // Committed before the tenants that leave them are: a run that is interrupted in between leaves no role for good.
         let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
         registry::leave_owners(client, &late.collect::<Vec<_>>())?;
     }
@@ -100,5 +100,5 @@ fn one(transaction: &mut Transaction<'_>, apply: &Apply<'_>, change: &DatabaseCh
 }
 
 fn is_safe(transaction: &mut Transaction<'_>) -> Result<(), Error> {
-    transaction.batch_execute(&registry::guard::check()).doing("looking at tenantry's own tables again")
+    transaction.batch_execute(&registry::guard::check()).doing("checking tenantry's own tables again")
 }

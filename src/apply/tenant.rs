@@ -40,7 +40,7 @@ pub(super) struct Job<'a> {
     pub preamble: String,
     /// The same later in the transaction, which keeps the registry's tables locked.
     pub resumption: String,
-    /// The same for what only puts right, or goes along with, what this run does: the session that took the lock may have
+    /// The same for what only repairs, or accompanies, what this run does: the session that took the lock may have
     /// ended, as long as nobody else has taken it.
     pub aside: String,
     /// The manifest of the archive that an earlier try of this run made, and that the next one's takes the place of.
@@ -122,12 +122,12 @@ pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError 
 }
 
 /// A tenant's prepared transaction outlives its sessions, which a removal ends, and keeps its locks.
-const WHO_HOLDS_IT: &str = "somebody holds a lock on it; who: SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity, while it waits; \
+const WHO_HOLDS_IT: &str = "another session holds a lock on it; to see which: SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity, while it waits; \
      0 is a prepared transaction: SELECT gid, owner FROM pg_prepared_xacts, and ROLLBACK PREPARED 'gid'";
 
 type Failure = (Outcome, TenantError);
 
-/// What is to be told of a tenant that is committed.
+/// What to report about a tenant that is committed.
 #[derive(Clone, Default)]
 pub(super) struct Done {
     /// The manifest of the archive that was made.
@@ -262,7 +262,9 @@ impl Job<'_> {
         let late = match (result, asleep) {
             (Ok(late), _) => late,
             (Err(Ended::Failed(mut failure, _)), _) if progress.begun => {
-                failure.hint.get_or_insert_with(|| "a part of it is dropped; apply again goes on".into());
+                failure
+                    .hint
+                    .get_or_insert_with(|| "part of it is already dropped; the next apply resumes the removal".into());
                 return Ok(Done { archive: archive(), left: Some(failure) });
             }
             (Err(Ended::Failed(mut failure, retry)), asleep) => {
@@ -414,8 +416,7 @@ impl Job<'_> {
         for sql in &change.sql {
             let result = if sql.needs_verifier() {
                 let Some(password) = password else {
-                    let error =
-                        TenantError::new(format!("the plan sets a password for {} and knows none", change.what));
+                    let error = TenantError::new(format!("the plan sets a password for {} but has none", change.what));
                     return Err(Ended::Failed(error, Retry::No));
                 };
                 let verifier = password::verifier_literal(password);
@@ -457,8 +458,8 @@ impl Job<'_> {
     /// What is left to do. It is never tried again from the start: what is committed would be done twice.
     pub fn after_commit(&self, client: &mut Client, late: &[i32]) -> Result<(), TenantError> {
         self.finish(client, late).map_err(|error| TenantError {
-            message: format!("it is committed, and what comes after that failed: {}", error.message),
-            hint: error.hint.or_else(|| Some("apply again does what is left".into())),
+            message: format!("it is committed, but a later step failed: {}", error.message),
+            hint: error.hint.or_else(|| Some("the next apply does the rest".into())),
             ..error
         })
     }
@@ -467,7 +468,7 @@ impl Job<'_> {
         let of_database = |error: postgres::Error| database_error("", &error.into());
         let deletes = !secret::to_delete(self.apply, self.plan).is_empty();
         if deletes {
-            // Who has the lock now may have made the tenant anew, with this very secret.
+            // Whoever has the lock now may have created the tenant again, with this very secret.
             self.still_holds_the_lock(client).map_err(of_database)?;
         }
         secret::delete(self.apply, self.plan)?;

@@ -15,7 +15,7 @@ use crate::workers::lock;
 /// SQLSTATE `query_canceled`.
 const CANCELLED: &str = "57014";
 
-/// Shared by the threads that work and whoever watches them. An interrupt lets what has begun come to its end; a second one
+/// Shared by the threads that work and whoever watches them. An interrupt lets what has started finish; a second one
 /// does not wait: [`Self::cancel`].
 #[derive(Default)]
 pub struct Underway {
@@ -67,7 +67,7 @@ impl Underway {
         }
     }
 
-    /// One line for each tenant that has begun and has not ended: what is done for it, and for how long.
+    /// One line for each tenant that has started and not ended: what is done for it, and for how long.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let now = lock(&self.now);
@@ -183,7 +183,7 @@ impl Underway {
     }
 
     /// # Errors
-    /// When no more of it is to be begun.
+    /// When no more of it should be started.
     pub(super) fn doing(&self, who: &str, what: &str) -> Result<(), TenantError> {
         if self.is_cancelled() {
             return Err(TenantError::new(format!("interrupted before: {what}")));

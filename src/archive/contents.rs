@@ -27,7 +27,7 @@ pub(super) fn read(
     history_table: &str,
     encoding: &str,
 ) -> Result<Contents, Error> {
-    let doing = || format!("looking at what there is of {}", subject.tenant);
+    let doing = || format!("looking at what exists of {}", subject.tenant);
     refuse_extensions(transaction, subject)?;
     refuse_strangers(transaction, subject, encoding)?;
     refuse_elsewhere(transaction, subject)?;
@@ -87,7 +87,7 @@ fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Re
     let names: Vec<&str> = rows.iter().map(|row| row.get("name")).collect();
     Err(Error::refused(
         format!(
-            "in schema {} there are extensions ({}), which no dump of a schema holds: an archive of the tenant could not be restored",
+            "schema {} contains extensions ({}), which a dump of a schema leaves out: an archive of the tenant could not be restored",
             subject.schema,
             names.join(", ")
         ),
@@ -101,7 +101,7 @@ fn refuse_extensions(transaction: &mut Transaction<'_>, subject: &Subject) -> Re
 fn refuse_strangers(transaction: &mut Transaction<'_>, subject: &Subject, encoding: &str) -> Result<(), Error> {
     let rows = transaction
         .ask(include_str!("sql/strangers.sql"), &[&subject.schema, &subject.roles(), &encoding])
-        .doing("looking at who owns what in the schema")?;
+        .doing("checking who owns what in the schema")?;
     let Some(first) = rows.first() else { return Ok(()) };
     let (object, owner) = (readable(first.get("object")), readable(first.get("owner")));
     let more = if rows.len() > 1 { format!(", and {} more such objects", rows.len() - 1) } else { String::new() };
@@ -122,11 +122,11 @@ fn refuse_elsewhere(transaction: &mut Transaction<'_>, subject: &Subject) -> Res
     let more = if found.len() > 1 { format!(", and {} more such tables", found.len() - 1) } else { String::new() };
     Err(Error::refused(
         format!(
-            "{} holds rows of a table in schema {schema:?} and lies outside{more}: they would be in no archive",
+            "{} holds rows of a table in schema {schema:?} but is outside it{more}: they would be in no archive",
             first.what
         ),
         format!(
-            "move it in: ALTER TABLE … SET SCHEMA {}   or part them: {}",
+            "move it in: ALTER TABLE … SET SCHEMA {}   or detach it: {}",
             ident(schema),
             first.remedy.as_deref().unwrap_or_default()
         ),

@@ -67,8 +67,8 @@ impl Deputy {
         preamble: &str,
     ) -> Result<Self, Error> {
         let doing = match errand {
-            Errand::Dump | Errand::Restore => "making the role that pg_dump or pg_restore logs in as",
-            Errand::Migrate => "making the role that migrations outside a transaction log in as",
+            Errand::Dump | Errand::Restore => "creating the role that pg_dump or pg_restore logs in as",
+            Errand::Migrate => "creating the role that migrations outside a transaction log in as",
         };
         let database = target.database();
         let password = SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), 32));
@@ -90,7 +90,7 @@ impl Deputy {
         ));
         execute_unlogged(&mut transaction, &create, server.admin.superuser).doing(doing)?;
         transaction.batch_execute(&session::for_programs(&role)).doing(doing)?;
-        // A tenant's owner is in the group role by itself, and whoever is no superuser may lack ADMIN on that.
+        // A tenant's owner is in the group role by itself, and whoever is not a superuser may lack ADMIN on that.
         let group = (errand != Errand::Migrate).then(|| crate::plan::group_role(database));
         for granted in roles.iter().chain(&group) {
             transaction.batch_execute(&format!("GRANT {} TO {role}", ident(granted))).doing(doing)?;
@@ -126,8 +126,8 @@ impl Deputy {
                 Ok(())
             }
             None => Err(Error::refused(
-                format!("the role made for {} cannot log in: {}", errand.who(), with_causes(&refused)),
-                "it is in the tenants' group role and has a password: let it in from here in pg_hba.conf, as the tenants are",
+                format!("the role created for {} cannot log in: {}", errand.who(), with_causes(&refused)),
+                "it is a member of the tenants' group role and has a password: pg_hba.conf must let it in from here, as it does the tenants",
             )),
         }
     }
@@ -146,7 +146,7 @@ impl Deputy {
     /// # Errors
     /// What PostgreSQL answered.
     pub fn renew(&self, client: &mut Client) -> Result<(), Error> {
-        let doing = "letting the role that logs in for the tenant do so once more";
+        let doing = "renewing the login of the role that logs in for the tenant";
         let until = until(client).doing(doing)?;
         client.batch_execute(&format!("ALTER ROLE {} VALID UNTIL {}", ident(&self.name), literal(&until))).doing(doing)
     }
@@ -172,7 +172,7 @@ fn until(client: &mut impl GenericClient) -> Result<String, postgres::Error> {
     Ok(client.ask_one(&format!("SELECT (pg_catalog.now() + '{LOGIN_WITHIN}')::text"), &[])?.get(0))
 }
 
-/// An admin who is no superuser ends the deputy's sessions, and drops what it owns, as a member of it.
+/// An admin who is not a superuser ends the deputy's sessions, and drops what it owns, as a member of it.
 fn rights_of(server: &Server, deputy: &str) -> String {
     if server.admin.superuser {
         return String::new();

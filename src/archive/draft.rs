@@ -87,7 +87,7 @@ impl Draft {
         // Read back under their own names, as whoever restores it will.
         if open(draft.path())?.manifest != *manifest {
             let message = format!("{} does not read back as it was written", dump_path.display());
-            return Err(Error::refused(message, "look at the disk it is on"));
+            return Err(Error::refused(message, "check the disk it is on"));
         }
         let manifest_path = self.rename(draft, MANIFEST)?;
         named.0.clear();

@@ -74,7 +74,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let proof = proof::prove(source, &tried, &mut || transaction.batch_execute(""))?;
     fail_point!("after_dump_is_tried");
     if let (Proved::Contents, Some(because)) = (proof.proved, &proof.because) {
-        tracing::warn!("the archive of {} was read back and not restored for a trial: {because}", subject.tenant);
+        tracing::warn!("the archive of {} was read back but not restored as a trial: {because}", subject.tenant);
     }
     let manifest = Manifest {
         format_version: FORMAT.into(),
@@ -110,7 +110,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
 /// UTF-8 would be refused.
 fn encoding(transaction: &mut Transaction<'_>) -> Result<String, Error> {
     let sql = format!("SELECT ({})::text", relations::ENCODING);
-    Ok(transaction.ask_one(&sql, &[]).doing("asking for the database's encoding")?.get(0))
+    Ok(transaction.ask_one(&sql, &[]).doing("reading the database's encoding")?.get(0))
 }
 
 fn run_pg_dump(

@@ -15,7 +15,7 @@ use crate::private;
 /// # Errors
 /// What the file system answered.
 pub(crate) fn check_dir(dir: &Path) -> Result<(), Error> {
-    private::make_dir(dir).doing(format!("making the archive directory {}", dir.display()))?;
+    private::make_dir(dir).doing(format!("creating the archive directory {}", dir.display()))?;
     // Without a name, so that nothing is left of it whatever happens.
     tempfile::tempfile_in(dir).doing(format!("writing in the archive directory {}", dir.display()))?;
     private::warn_if_readable_by_others(dir);
@@ -84,10 +84,10 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
     };
     let hint = "pg_restore reads the .dump file by itself; tenantry needs the manifest as it was written";
     let manifest: Manifest = serde_json::from_str(&text)
-        .map_err(|error| refused(format!("the manifest is not of tenantry's form: {error}"), hint))?;
+        .map_err(|error| refused(format!("the manifest is not in tenantry's format: {error}"), hint))?;
     if manifest.format_version != FORMAT {
         return Err(refused(
-            format!("the manifest is of format version {:?}", manifest.format_version),
+            format!("the manifest has format version {:?}", manifest.format_version),
             "use the version of tenantry that wrote it, or a newer one",
         ));
     }
@@ -104,10 +104,10 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
         }
         Err(refused(
             format!(
-                "{} is not what the manifest says: {} bytes, SHA-256 {}, and not {} bytes, {}",
+                "{} does not match the manifest: it has {} bytes, SHA-256 {}, not {} bytes, {}",
                 expected.file, found.size, found.sha256, expected.size, expected.sha256
             ),
-            "it was changed or damaged since it was written: take another copy of the archive",
+            "it has been changed or damaged since it was written: use another copy of the archive",
         ))
     };
     let dump = whole(&manifest.dump)?;

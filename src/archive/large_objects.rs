@@ -118,7 +118,7 @@ impl Read for Pieces<'_, '_> {
 /// Which of them somebody has, and who; or what is wrong with the file.
 pub(super) fn refuse_taken(client: &mut Client, file: &Path) -> Result<(), Error> {
     const NAMED: usize = 5;
-    let doing = || format!("looking whether the OIDs of the large objects of {} are free", file.display());
+    let doing = || format!("checking whether the OIDs of the large objects of {} are free", file.display());
     let mut tar = tar::Archive::new(BufReader::new(File::open(file).doing(doing())?));
     let mut oids: Vec<u32> = Vec::new();
     for entry in tar.entries().doing(doing())? {
@@ -134,13 +134,13 @@ pub(super) fn refuse_taken(client: &mut Client, file: &Path) -> Result<(), Error
     let oid: u32 = first.get(0);
     Err(Error::refused(
         format!(
-            "{} of the {} large objects in the archive have OIDs that others have here: {named}{more}; nothing of the tenant was made",
+            "{} of the {} large objects in the archive have OIDs that are already taken here: {named}{more}; nothing was created",
             taken.len(),
             oids.len()
         ),
         format!(
-            "restore into another database; or whoever holds one moves it: SELECT lo_from_bytea(0, lo_get({oid})), \
-             the new number in the place of the old one wherever that stands, SELECT lo_unlink({oid})"
+            "restore into another database; or have the owner of each move it: SELECT lo_from_bytea(0, lo_get({oid})), \
+             the new OID in place of the old one wherever it is stored, SELECT lo_unlink({oid})"
         ),
     ))
 }
@@ -151,7 +151,7 @@ fn place<R: Read>(entry: &tar::Entry<'_, R>, file: &Path) -> Result<(String, u32
     let known = path.split_once('/').and_then(|(directory, oid)| Some((directory.to_owned(), oid.parse().ok()?)));
     match known {
         Some(known) if entry.header().entry_type().is_file() => Ok(known),
-        _ => Err(Error::Refused { message: format!("{}: {path} is no large object", file.display()), hint: None }),
+        _ => Err(Error::Refused { message: format!("{}: {path} is not a large object", file.display()), hint: None }),
     }
 }
 

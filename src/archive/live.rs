@@ -1,4 +1,4 @@
-//! An archive of a tenant that goes on working: of one moment, whatever is written meanwhile.
+//! An archive of a tenant in use: a consistent snapshot, whatever is written in the meantime.
 
 use std::path::Path;
 
@@ -52,7 +52,7 @@ impl Live<'_> {
         let doing = "reading what is to be archived";
         let isolation = IsolationLevel::RepeatableRead;
         let mut transaction = client.build_transaction().isolation_level(isolation).start().doing(doing)?;
-        // A tenant that holds a table locked keeps nobody waiting for ever.
+        // A tenant that keeps a table locked must not keep anybody waiting forever.
         transaction.batch_execute(&self.desired.limits_waits()).doing(doing)?;
         let [take, _] = plan::borrowed(self.observed, &self.subject.roles());
         transaction.batch_execute(&take).doing(doing)?;

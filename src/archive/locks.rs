@@ -21,7 +21,7 @@ pub(crate) struct Locked {
     tables: BTreeSet<u32>,
 }
 
-/// EXCLUSIVE: readers go on, pg_dump's ACCESS SHARE among them; whoever wrote is waited for, whoever wants to waits.
+/// EXCLUSIVE: readers continue, including pg_dump's ACCESS SHARE; we wait for those who wrote, and those who want to write wait.
 ///
 /// # Errors
 /// What PostgreSQL answered: 55P03 when somebody writes for longer than lock_timeout.
@@ -44,8 +44,8 @@ pub(crate) fn lock(transaction: &mut Transaction<'_>, schema: &str) -> Result<Lo
         locked.tables.extend(new);
     }
     Err(Error::refused(
-        format!("somebody keeps making tables in schema {schema}"),
-        "pg_stat_activity says who; apply again when that is over",
+        format!("a session keeps creating tables in schema {schema}"),
+        "pg_stat_activity shows which; apply again when it is done",
     ))
 }
 
@@ -71,17 +71,17 @@ impl Locked {
     /// # Errors
     /// When the drop would take a table with it that is in no archive.
     pub fn is_still_all(&self, other: &mut Client) -> Result<(), Error> {
-        let doing = "looking whether everything that goes is in the archive";
+        let doing = "checking that everything to be dropped is in the archive";
         let rows = other.ask(&tables(), &[&self.oid]).doing(doing)?;
         let mut new = rows.iter().filter(|row| !self.tables.contains(&row.get("oid")));
         match new.next() {
             None => Ok(()),
             Some(row) => Err(Error::refused(
                 format!(
-                    "table {} was made after the archive was begun, and is not in it; it is not dropped",
+                    "table {} was created after the archive was started and is not in it; it was not dropped",
                     readable(row.get("name"))
                 ),
-                "apply again: a new archive will hold it",
+                "apply again: a new archive will contain it",
             )),
         }
     }

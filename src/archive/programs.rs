@@ -94,7 +94,7 @@ pub(crate) type Session<'s> = &'s mut dyn FnMut() -> Result<(), postgres::Error>
 /// How often that is asked.
 const ASK: Duration = Duration::from_secs(3);
 
-/// Runs it to its end, or to the end of our own session: a program whose server is gone may wait for it for ever.
+/// Runs it to its end, or to the end of our own session: a program whose server is gone may wait for it forever.
 ///
 /// # Errors
 /// What it said on stderr, and how it ended; or how our session did.
@@ -130,7 +130,7 @@ pub(super) fn run_fed(
                 // It may have ended by itself meanwhile.
                 let _ = child.kill();
                 child.wait().doing(doing)?;
-                return Err(error).doing(format!("{doing} was ended, because our own session was"));
+                return Err(error).doing(format!("{doing} was terminated, because our own session was"));
             }
             asked = Instant::now();
         }
@@ -145,7 +145,7 @@ pub(super) fn run_fed(
     if fine { Ok(()) } else { Err(failed(doing, &said, status)) }
 }
 
-/// In a thread: a pipe that is full would hold the program up for ever.
+/// In a thread: a full pipe would block the program forever.
 pub(super) fn read_to_end(pipe: Option<ChildStderr>) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut said = Vec::new();
@@ -181,21 +181,21 @@ pub(super) fn is_for_a_lock(error: &Error) -> bool {
 
 fn hint(said: &str) -> Option<String> {
     let hint = if said.contains("row-level security") {
-        "apply as a superuser, or take FORCE ROW LEVEL SECURITY from that table: its owner's own policies keep rows from a dump"
+        "apply as a superuser, or set NO FORCE ROW LEVEL SECURITY on that table: its policies keep rows out of a dump"
     } else if said.contains("no pg_hba.conf entry") || said.contains("authentication failed") {
-        "pg_dump logs in from here with a password, as a role made for it that is in the tenants' group role: pg_hba.conf must let it"
+        "pg_dump logs in from here with a password, as a role created for it, a member of the tenants' group role: pg_hba.conf must allow that"
     } else if said.contains("permission denied") {
         "give that object to the tenant's owner role: ALTER … OWNER TO"
     } else if said.contains("LOCK TABLE") {
-        "somebody holds a table of it locked for longer than [migrations] lock_timeout; pg_locks says who"
+        "another session has held a lock on one of its tables for longer than [migrations] lock_timeout; pg_locks shows which"
     } else if said.contains("No space left") || said.contains("quota exceeded") {
         MAKE_ROOM
     } else if said.contains("File too large") || said.contains("SIGXFSZ") {
         RAISE_THE_LIMIT
     } else if said.starts_with("signal: ") {
-        "somebody ended it, or the system was out of memory (its log says so): do the same again"
+        "it was killed, or the system ran out of memory (see the system's log): try again"
     } else if said.contains("server closed the connection") || said.contains("connection to server") {
-        "see that the server is up, and do the same again"
+        "check that the server is up, and try again"
     } else if said.contains("out of shared memory") {
         "raise max_locks_per_transaction and restart the server"
     } else {
@@ -210,7 +210,7 @@ fn missing(major: u32, found: Option<&Programs>) -> Error {
         Some(found) => format!("the newest pg_dump found is {} in {}", found.version, found.dir.display()),
     };
     Error::refused(
-        format!("archives of this server need pg_dump {major} or newer, and {found}; nothing was changed"),
+        format!("archives of this server need pg_dump {major} or newer, but {found}; nothing was changed"),
         format!(
             "Debian, Ubuntu: apt-get install postgresql-client-{major}   RHEL, Fedora: dnf install postgresql{major}   \
              macOS: brew install postgresql@{major}   (from apt.postgresql.org or yum.postgresql.org where the \

@@ -69,19 +69,21 @@ pub(super) fn prove(source: &Source<'_>, tried: &Tried<'_>, session: Session<'_>
     loop {
         let mut client = match source.target.connect_admin() {
             Ok(client) => client,
-            Err(error) => return Ok(Proof::of_contents(format!("no session could be had: {}", with_causes(&error)))),
+            Err(error) => {
+                return Ok(Proof::of_contents(format!("no connection was available: {}", with_causes(&error))));
+            }
         };
         let result = watched(source, &mut client, session, |client| {
             Trial { source, tried, until: Instant::now() + LIMIT }.run(client, &before, &after)
         })?;
         let error = match result {
             None => {
-                return Ok(Proof::of_contents(format!("restoring it did not end within {} seconds", LIMIT.as_secs())));
+                return Ok(Proof::of_contents(format!("restoring it took longer than {} seconds", LIMIT.as_secs())));
             }
             Some(Ok(proof)) => return Ok(proof),
             Some(Err(Failed::Otherwise)) => {
                 return Ok(Proof::of_contents(
-                    "restored, expressions of it are bound to other functions or operators: of two that have one name, PostgreSQL's \
+                    "once restored, some of its expressions refer to other functions or operators: of two with the same name, PostgreSQL's \
                      own and the tenant's",
                 ));
             }
@@ -103,7 +105,7 @@ pub(super) fn prove(source: &Source<'_>, tried: &Tried<'_>, session: Session<'_>
             let detail = detail.map(|detail| format!("; {}", detail.replace('\n', "; "))).unwrap_or_default();
             return Err(Error::refused(
                 format!("an archive of {} could not be restored: {error}{detail}", source.subject.tenant),
-                "mend what it says in the tenant's schema; or on_remove = \"retain\" keeps the schema, and \"drop\" drops it unarchived",
+                "fix that in the tenant's schema; or on_remove = \"retain\" keeps the schema, and \"drop\" drops it unarchived",
             ));
         }
     }
@@ -117,7 +119,7 @@ fn watched<T: Send>(
     run: impl FnOnce(&mut Client) -> T + Send,
 ) -> Result<Option<T>, Error> {
     const ASK: Duration = Duration::from_secs(3);
-    let doing = "restoring the dump for a trial";
+    let doing = "restoring the dump as a trial";
     let backend: i32 = client.ask_one("SELECT pg_catalog.pg_backend_pid()", &[]).doing(doing)?.get(0);
     let end = || {
         let mut other = source.target.connect_admin().map_err(Error::from)?;
@@ -133,7 +135,7 @@ fn watched<T: Send>(
             if asked.elapsed() >= ASK {
                 if let Err(error) = session() {
                     let _ = end();
-                    return Err(error).doing(format!("{doing} was ended, because our own session was"));
+                    return Err(error).doing(format!("{doing} was terminated, because our own session was"));
                 }
                 if begun.elapsed() > LIMIT + GRACE {
                     ended |= end().is_ok();
@@ -162,9 +164,7 @@ impl Trial<'_> {
         let mut transaction = client.transaction().map_err(of_server)?;
         transaction.batch_execute(&self.preamble()).map_err(of_server)?;
         if !self.has_room(&mut transaction).map_err(of_server)? {
-            return Ok(Proof::of_contents(
-                "its objects are too many for one transaction: the lock table would be filled",
-            ));
+            return Ok(Proof::of_contents("it has too many objects for one transaction: the lock table would fill up"));
         }
         let rows = self.rows(&mut transaction).map_err(of_server)?;
         transaction.batch_execute(&self.scene(&aside)).map_err(of_server)?;
@@ -195,7 +195,7 @@ impl Trial<'_> {
     /// What of rows is tried, or why none are.
     fn rows(&self, transaction: &mut Transaction<'_>) -> Result<Result<&[Piece], String>, postgres::Error> {
         let Some(pieces) = &self.tried.data.kept else {
-            return Ok(Err(format!("its rows are more than {} MB", MOST >> 20)));
+            return Ok(Err(format!("its rows exceed {} MB", MOST >> 20)));
         };
         if self.source.server.admin.superuser {
             return Ok(Ok(pieces));
@@ -205,7 +205,7 @@ impl Trial<'_> {
                          OR pg_catalog.current_setting('log_min_duration_statement') <> '-1' \
                          OR pg_catalog.current_setting('log_min_duration_sample') <> '-1')";
         let is_logged: bool = transaction.ask_one(logs, &[])?.get(0);
-        Ok(if is_logged { Err("the server's log would hold its rows".into()) } else { Ok(pieces) })
+        Ok(if is_logged { Err("its rows would end up in the server's log".into()) } else { Ok(pieces) })
     }
 
     /// Limits what is waited for, and keeps rows out of the server's log where we may.

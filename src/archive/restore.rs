@@ -66,7 +66,7 @@ pub fn refuse_other_names<'a>(manifest: &Manifest, declared: Option<&'a Tenant>)
     let key: &TenantKey = &manifest.tenant;
     let Some(tenant) = declared else {
         return Err(Error::refused(
-            format!("the archive is of tenant {key}, which tenants.toml does not declare; nothing was changed"),
+            format!("the archive is of tenant {key}, which is not declared in tenants.toml; nothing was changed"),
             format!("declare it, and restore again:\n\n{}", manifest.toml()),
         ));
     };

@@ -51,7 +51,7 @@ pub(super) fn copy_keeping_path(mut dump: impl Read, to: &mut impl Write) -> io:
 }
 
 /// Where the statement stands in the table of contents. Its entry holds NUL bytes, as lengths, which no text of PostgreSQL's
-/// does: nothing that a tenant chose is taken for it.
+/// does: nothing that a tenant chose can be mistaken for it.
 fn place_of_the_path(dump: &[u8]) -> Option<usize> {
     // Numbers are a byte for the sign and four, the lowest first; texts have their length before them (pg_backup_archiver.c).
     let number = |n: usize| [&[0][..], &u32::try_from(n).unwrap_or_default().to_le_bytes()].concat();

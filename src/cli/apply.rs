@@ -22,8 +22,8 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     let saved = args.plan.as_deref().map(saved::read).transpose()?;
     if saved.is_some() && !global.target.is_empty() {
         return Err(Failure::refused(
-            "a saved plan is for the tenants it was made for, and takes no --target",
-            "leave --target out, or save a plan of those tenants: tenantry plan --target GLOB --out FILE",
+            "a saved plan already names its tenants, and takes no --target",
+            "omit --target, or save a plan for those tenants: tenantry plan --target GLOB --out FILE",
         ));
     }
     if let Some(saved) = saved.as_ref().filter(|saved| saved.moved() != args.moved) {
@@ -68,7 +68,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     let question = Question {
         command: "apply",
         words: "Apply these changes?",
-        hint: "look at the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve".into(),
+        hint: "review the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve".into(),
     };
     if !approve::approved(args.approve, &question, &place, &mut session, out)? {
         return Ok(Exit::Failed);
@@ -82,7 +82,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         if !report.interrupted {
             // Nothing of the tenants' is amiss without it.
             if let Err(failure) = made::remember(&mut session, &observed, &plan, &report, out) {
-                out.note(&format!("what the migrations made will be remembered by the next apply: {failure}"));
+                out.note(&format!("the next apply will record what the migrations created: {failure}"));
             }
         }
         Ok(exit)
@@ -122,7 +122,9 @@ pub fn must_see_everything(observed: &Observed) -> Result<(), Failure> {
     if let Some(reader) = &observed.server.reader {
         let keeper = &observed.server.admin.name;
         return Err(Failure::refused(
-            format!("{reader} is neither a superuser nor CREATEROLE: it may plan, and not apply; nothing was changed"),
+            format!(
+                "{reader} is neither a superuser nor has CREATEROLE: it may plan but not apply; nothing was changed"
+            ),
             format!("connect as {keeper}, which owns the registry"),
         ));
     }
@@ -225,7 +227,7 @@ pub fn preflight(
         })
         .chain(claims)
         .collect();
-    session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
+    session.store.may_write(&paths).doing("checking whether the secrets may be written")?;
     refusals::known(&session.project.desired, observed, plan)?;
     crate::apply::check_server(&mut session.client, observed, plan)?;
     crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;

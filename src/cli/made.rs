@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::registry;
 
 /// What it is called for whoever interrupts it.
-const WHAT: &str = "what the migrations make";
+const WHAT: &str = "what the migrations create";
 
 pub fn remember(
     session: &mut Session,
@@ -31,7 +31,7 @@ pub fn remember(
     if sets.is_empty() {
         return Ok(());
     }
-    let doing = "remembering what the migrations make";
+    let doing = "recording what the migrations create";
     let rows = session.client.ask("SELECT digest FROM tenantry.migration_sets", &[]).doing(doing)?;
     let known: BTreeSet<String> = rows.iter().map(|row| row.get("digest")).collect();
     sets.retain(|digest, _| !known.contains(digest));
@@ -53,7 +53,7 @@ pub fn remember(
             Ok(made) => made,
             // Nothing of the tenants' is amiss by it.
             Err(error) => {
-                out.note(&format!("who owns what the migrations made is not compared: it could not be found out what they make: {error}"));
+                out.note(&format!("the ownership of what the migrations created is not compared, because what they create could not be determined: {error}"));
                 continue;
             }
         };

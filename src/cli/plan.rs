@@ -24,7 +24,7 @@ pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, F
         )?;
         let moved = if args.moved { "--moved " } else { "" };
         out.note(&format!(
-            "saved; to carry out exactly this: tenantry apply {moved}{}",
+            "saved; to apply exactly this plan: tenantry apply {moved}{}",
             quoted(&path.to_string_lossy())
         ));
     }

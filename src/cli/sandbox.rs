@@ -52,7 +52,7 @@ fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit,
     if let Some(tenant) = session.project.desired.tenants.values().next() {
         out.note(&format!("sandbox: credentials are in {}", session.store.locate(&tenant.secret_path)));
     }
-    out.note(&format!("sandbox: as the admin: {}", server.psql_line()));
+    out.note(&format!("sandbox: to connect as the admin: {}", server.psql_line()));
     drop(session);
     let dir = (store.store == StoreKind::File).then_some(store.dir.as_path());
     match args.command.split_first() {
@@ -91,7 +91,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     if !second.is_empty() {
         return Err(Failure::refused(
             "the second plan is not empty: what was applied is not what was declared",
-            "this is a fault of tenantry's; please report it with this tenants.toml",
+            "this is a bug in tenantry; please report it with this tenants.toml",
         ));
     }
     Ok(verified)

@@ -22,7 +22,7 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
         };
         Failure::refused(
             format!("tenant {:?} is neither in {} nor registered{file}", args.tenant, global.config.display()),
-            "tenantry list shows the tenants there are",
+            "tenantry list shows the tenants",
         )
     };
     let path = Path::new(&args.tenant);

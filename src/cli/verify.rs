@@ -92,7 +92,7 @@ fn note_other_databases(verdicts: &[Verdict], out: &mut Output) {
     let databases: BTreeSet<&String> = verdicts.iter().flat_map(|verdict| &verdict.other_databases).collect();
     for database in databases {
         out.note(&format!(
-            "note: tenants may connect to database {database:?} too; to close it: REVOKE CONNECT ON DATABASE {} FROM PUBLIC;",
+            "note: tenants may also connect to database {database:?}; to prevent that: REVOKE CONNECT ON DATABASE {} FROM PUBLIC;",
             ident(database)
         ));
     }

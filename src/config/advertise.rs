@@ -25,10 +25,10 @@ pub(super) fn check(advertise: &Advertise, places: &Places<'_>, faults: &mut Fau
 
 /// What clients take for one host: a name, an address, or the directory of a socket.
 fn fault_of_host(host: &str) -> Option<(&'static str, &'static str)> {
-    const NAME: &str = "write the name or the address that tenants connect to, such as \"pgbouncer.internal\"";
+    const NAME: &str = "write the name or address that tenants connect to, such as \"pgbouncer.internal\"";
     if let Some(directory) = host.strip_prefix('/') {
         let odd = directory.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, ',' | '@'));
-        return odd.then_some(("is no directory of a socket", NAME));
+        return odd.then_some(("is not a socket directory", NAME));
     }
     if host.starts_with('[') {
         return Some(("is in brackets", "write an IPv6 address without them: host = \"::1\", port = 5432"));
@@ -39,19 +39,20 @@ fn fault_of_host(host: &str) -> Option<(&'static str, &'static str)> {
         return None;
     }
     Some(match host {
-        "" => ("is empty", "leave it out where tenants connect to the server that tenantry does"),
-        _ if host.contains("://") || host.contains('@') => ("is no host but an address with more in it", NAME),
-        _ if host.contains(',') => {
-            ("names several hosts", "name one that leads to whichever takes writes: not every client takes a list")
-        }
+        "" => ("is empty", "omit it where tenants connect to the same server as tenantry"),
+        _ if host.contains("://") || host.contains('@') => ("is more than a host name or an address", NAME),
+        _ if host.contains(',') => (
+            "names several hosts",
+            "name one that points to whichever server accepts writes: not every client accepts a list",
+        ),
         _ if host.contains(':') => {
-            ("holds a port", "write it apart: advertise = { host = \"pgbouncer.internal\", port = 6432 }")
+            ("holds a port", "write it separately: advertise = { host = \"pgbouncer.internal\", port = 6432 }")
         }
         _ if host.len() > LONGEST_HOST
             || !host.bytes().all(is_of_a_name)
             || host.trim_end_matches('.').split('.').any(str::is_empty) =>
         {
-            ("is no name of a host", NAME)
+            ("is not a host name", NAME)
         }
         _ => return None,
     })
@@ -76,16 +77,16 @@ mod tests {
             ("", "empty"),
             ("pgbouncer.internal:6432", "port"),
             ("a,b", "several"),
-            ("*", "no name"),
-            ("a b", "no name"),
-            (" a", "no name"),
-            ("a..b", "no name"),
+            ("*", "not a host name"),
+            ("a b", "not a host name"),
+            (" a", "not a host name"),
+            ("a..b", "not a host name"),
             ("[::1]", "brackets"),
             ("[::1]:5432", "brackets"),
-            ("postgresql://a", "more in it"),
-            ("u:p@a", "more in it"),
+            ("postgresql://a", "more than a host"),
+            ("u:p@a", "more than a host"),
             ("/var/run,/tmp", "directory"),
-            ("b\u{fc}cher", "no name"),
+            ("b\u{fc}cher", "not a host name"),
         ] {
             assert!(fault_of_host(host).is_some_and(|(said, _)| said.contains(problem)), "{host}");
         }

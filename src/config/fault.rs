@@ -19,7 +19,7 @@ pub struct Fault {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     pub path: String,
-    /// The file's text with everything starred out that may be a password, byte for byte as long as the file.
+    /// The file's text with everything masked that may be a password, byte for byte as long as the file.
     pub source: String,
     pub faults: Vec<Fault>,
 }
@@ -37,14 +37,14 @@ const MOST_SHOWN: usize = 100;
 const LONGEST_SHOWN: usize = 400;
 
 impl Faults {
-    /// Once there are enough, says so and heeds no more.
+    /// Once there are enough, says so and ignores the rest.
     pub fn push(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: Option<String>) {
         match self.faults.len() {
             0..MOST_SHOWN => self.faults.push(Fault { span, message: shortened(message.into()), hint }),
             MOST_SHOWN => self.faults.push(Fault {
                 span: None,
                 message: format!("there are more faults than these {MOST_SHOWN}"),
-                hint: Some("mend these first: often they are one and the same".into()),
+                hint: Some("fix these first: often they have one cause".into()),
             }),
             _ => {}
         }

@@ -17,12 +17,12 @@ pub(super) fn interpolate(text: &str, env: Lookup<'_>) -> Result<String, String>
             continue;
         }
         out.push_str(&rest[..at]);
-        let (name, after) = rest[at + 2..].split_once('}').ok_or("\"${\" without its \"}\"")?;
+        let (name, after) = rest[at + 2..].split_once('}').ok_or("\"${\" without a closing \"}\"")?;
         let well_formed = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !well_formed {
             // Not repeated: it may be a piece of a password.
-            return Err("what stands between \"${\" and \"}\" is no name of an environment variable".into());
+            return Err("what is between \"${\" and \"}\" is not the name of an environment variable".into());
         }
         out.push_str(&env(name).ok_or_else(|| format!("the environment variable {name} is not set"))?);
         rest = after;

@@ -36,9 +36,9 @@ pub struct RawDatabase {
     pub public_schema: Option<PublicSchema>,
     /// Schemas that tenants may USE; they come after the tenant's schema in search_path.
     pub shared_schemas: Vec<String>,
-    /// Extensions made once, by the admin, in the first shared schema.
+    /// Extensions created once, by the admin, in the first shared schema.
     pub extensions: Vec<String>,
-    /// What secrets say, where tenants connect elsewhere than tenantry does.
+    /// What secrets contain, where tenants connect to another address than tenantry does.
     pub advertise: Advertise,
 }
 
@@ -163,7 +163,7 @@ impl Default for RawPasswords {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawArchive {
-    /// Where archives of removed tenants go; relative to tenants.toml.
+    /// Where archives of removed tenants are written; relative to tenants.toml.
     pub dir: PathBuf,
 }
 
@@ -189,7 +189,7 @@ pub struct RawTenant {
     pub connection_limit: Option<i64>,
     /// ALTER ROLE … SET, by parameter name; search_path is the tool's.
     pub settings: BTreeMap<String, RawSetting>,
-    /// "authoritative": what was added by hand is taken away (default); "additive": it stays and is noted.
+    /// "authoritative": what was added by hand is removed (default); "additive": it stays and is noted.
     pub mode: Option<Mode>,
     /// What happens when the tenant is no longer declared; default: "archive".
     pub on_remove: Option<OnRemove>,
@@ -197,7 +197,7 @@ pub struct RawTenant {
     pub password_from: Option<String>,
     /// Refuses any plan that would remove this tenant or its data.
     pub protected: Option<bool>,
-    /// drift --deep holds what the tenant made itself against it too; default: false.
+    /// drift --deep also counts what the tenant created itself as drift; default: false.
     pub strict_shape: Option<bool>,
 }
 

@@ -36,11 +36,9 @@ fn fill_value(value: &mut Spanned<DeValue<'_>>, env: Lookup<'_>, faults: &mut Fa
     match value.get_mut() {
         DeValue::String(text) if text.contains("${") => match interpolate(text, env) {
             Ok(filled) => *text = Cow::Owned(filled),
-            Err(message) => faults.push(
-                Some(span),
-                message,
-                Some("set it, or write $${ where the two characters themselves are meant".into()),
-            ),
+            Err(message) => {
+                faults.push(Some(span), message, Some("set it, or write $${ for the two characters themselves".into()))
+            }
         },
         DeValue::Table(table) => fill(table, env, faults),
         DeValue::Array(array) => array.iter_mut().for_each(|item| fill_value(item, env, faults)),
@@ -177,7 +175,7 @@ fn did_you_mean(word: &str, known: &[&str]) -> String {
     let near = if word.len() > 100 { Vec::new() } else { similar::get_close_matches(word, known, 1, 0.6) };
     match near.first() {
         Some(near) => format!("did you mean {near:?}?"),
-        None => format!("known are {}", known.join(", ")),
+        None => format!("known ones are {}", known.join(", ")),
     }
 }
 
@@ -218,7 +216,7 @@ impl<'a> Places<'a> {
         table.get_key_value(*last).map(|(key, _)| key.span())
     }
 
-    /// The source with everything starred out that may be a credential.
+    /// The source with everything masked that may be a credential.
     pub fn redact(&self, source: &str, broken: &[Range<usize>]) -> String {
         redact(self.0, source, broken)
     }

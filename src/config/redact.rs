@@ -82,7 +82,7 @@ const TENANT: Form = Table(&[
     ("strict_shape", Shown),
 ]);
 
-/// The source with everything starred out that is not known to be harmless, as long as before so that spans still fit.
+/// The source with everything masked that is not known to be harmless, as long as before so that spans still fit.
 /// `broken`: the lines that do not parse.
 pub(super) fn redact(document: &Spanned<DeTable<'_>>, source: &str, broken: &[Range<usize>]) -> String {
     let mut shown = vec![false; source.len()];
@@ -239,7 +239,7 @@ mod tests {
         assert!(!unended.contains("hush"), "{unended}");
     }
 
-    /// A new key of tenants.toml is starred out until somebody says here that it is no secret.
+    /// A new key of tenants.toml is masked until somebody says here that it is not a secret.
     #[test]
     fn every_key_of_the_file_is_known_here_and_no_other() {
         fn keys(schema: &Value, root: &Value, path: &str, into: &mut Vec<String>) {

@@ -84,7 +84,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
     if !raw.database.extensions.is_empty() && raw.database.shared_schemas.is_empty() {
         faults.push(
             places.value(&["database", "extensions"]),
-            "extensions are made in the first shared schema, and there is none",
+            "extensions are created in the first shared schema, but there is none",
             Some("add shared_schemas = [\"extensions\"]".into()),
         );
     }
@@ -144,9 +144,9 @@ fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &
 /// Such as "5s", "10m", "30d"; a day is 24 hours.
 ///
 /// # Errors
-/// When it is none, or not above zero.
+/// When it is not a duration, or not above zero.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is no duration"))?;
+    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is not a duration"))?;
     let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok();
     let length = length.and_then(|length| Duration::try_from(length).ok());
     length.filter(|length| !length.is_zero()).ok_or_else(|| format!("{text:?} is not a positive duration"))
@@ -215,7 +215,7 @@ fn resolve_tenant(
                 let hint = "shared schemas are named in [database] shared_schemas".to_owned();
                 faults.push(places.value(&at), format!("{parameter} is set by tenantry itself"), Some(hint));
             } else if !is_parameter(&lower) {
-                faults.push(places.value(&at), format!("{parameter:?} is no name of a parameter"), None);
+                faults.push(places.value(&at), format!("{parameter:?} is not a valid parameter name"), None);
             } else {
                 let value = setting(value);
                 if value.contains('\0') {
@@ -228,7 +228,7 @@ fn resolve_tenant(
     let password = own.password_from.as_deref().or(defaults.password_from.as_deref());
     if let Some(problem) = password.and_then(fault_of_password) {
         let at = places.value(&path(own.password_from.is_some(), "password_from"));
-        faults.push(at, format!("the password {problem}"), Some("leave password_from out to have one made".into()));
+        faults.push(at, format!("the password {problem}"), Some("omit password_from to have one generated".into()));
     }
     Tenant {
         key: key.clone(),
@@ -290,7 +290,7 @@ fn collisions(
         if let Some(other) = schemas.insert(&tenant.schema, key) {
             faults.push(
                 at("schema"),
-                format!("tenants {other} and {key} have one schema, {:?}", tenant.schema),
+                format!("tenants {other} and {key} have the same schema, {:?}", tenant.schema),
                 Some("set schema = … for one of them".into()),
             );
             // Their roles collide too, for the same reason; one message is enough.
@@ -354,12 +354,12 @@ globex = { password_from = "${NOT_SET}", settings = { search_path = "x" } }
             found,
             [
                 "2:17 unknown value \"revoked\"",
-                "4:16 \"soon\" is no duration",
+                "4:16 \"soon\" is not a duration",
                 "6:10 the length is not between 16 and 128",
                 "8:20 connection_limit -2 is not between -1 (none) and 2147483647",
-                "11:1 tenants a-b and a_b have one schema, \"tenant_a_b\"",
+                "11:1 tenants a-b and a_b have the same schema, \"tenant_a_b\"",
                 "11:9 unknown key \"acces\"",
-                "12:1 \"Acme\": a tenant's key starts with a to z and goes on with a to z, 0 to 9, \"_\" or \"-\", 63 characters at most",
+                "12:1 \"Acme\": a tenant's key starts with a to z and continues with a to z, 0 to 9, \"_\" or \"-\", 63 characters at most",
                 "13:28 the environment variable NOT_SET is not set",
                 "13:69 search_path is set by tenantry itself",
             ]

@@ -21,7 +21,7 @@ fn resolve_auth(raw: RawAuth, places: &Places<'_>, faults: &mut Faults) -> Optio
     let secret = |text: Option<String>| text.map(SecretString::from);
     let mut need = |key: &str, value: Option<String>| {
         if value.is_none() {
-            faults.push(places.value(&["vault", "auth"]), format!("auth wants {key} for this method"), None);
+            faults.push(places.value(&["vault", "auth"]), format!("auth needs {key} for this method"), None);
         }
         value
     };

@@ -20,7 +20,7 @@ use super::text::Ask;
 use super::tls::TlsError;
 use super::tuning::Wanting;
 
-/// The session that holds the lock of apply says nothing while tenants are at work, and a NAT forgets a connection that is
+/// The session that holds the lock of apply is silent while tenants are processed, and a NAT forgets a connection that is
 /// idle for some minutes: 350 seconds in AWS, 4 minutes in Azure. `keepalives_idle` says otherwise.
 const KEEPALIVES_IDLE: Duration = Duration::from_secs(60);
 
@@ -245,7 +245,7 @@ impl Target {
     }
 }
 
-/// The driver's own timeout ends with the TCP connection: whoever listens and says nothing would keep us for ever, before
+/// The driver's own timeout ends with the TCP connection: whoever listens but never answers would block us forever, before
 /// TLS, within it or after it. What is not done in time is left to itself, and ends with the process at the latest.
 fn within<T: Send + 'static>(timeout: Duration, log_in: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     let (done, result) = mpsc::channel();

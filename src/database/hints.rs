@@ -69,20 +69,20 @@ fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &Said<'_>)
             )
         }
         "28000" if message.contains("does not exist") => {
-            "name another user: --database-url postgresql://user@host/database".into()
+            "specify another user: --database-url postgresql://user@host/database".into()
         }
         "28000" if message.contains("Peer authentication") => {
-            format!("a socket login must be made as the system's user {user}: name another user, or a host")
+            format!("peer authentication needs the operating-system user {user}: specify another user, or a host")
         }
         "28000" if message.contains("is not permitted to log in") => format!("ALTER ROLE {user} LOGIN"),
         // The same in another language.
         "28000" if message.routine == "ClientAuthentication" => format!(
-            "its pg_hba.conf lets user {user} not in from here to database {database}, or not without encryption or a client certificate"
+            "its pg_hba.conf does not let user {user} in from here to database {database}, or only with encryption or a client certificate"
         ),
         "28000" if message.routine == "InitializeSessionUserId" => {
             format!("there is no role {user}, or it may not log in: ALTER ROLE {user} LOGIN")
         }
-        "3D000" => format!("name another database, or make it: createdb {database}"),
+        "3D000" => format!("specify another database, or create it: createdb {database}"),
         "42501" => format!("GRANT CONNECT ON DATABASE {database} TO {user}"),
         // Which limit it is only the place says: there is one SQLSTATE for all of them.
         "53300" => match message.routine {
@@ -97,11 +97,11 @@ fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &Said<'_>)
             "InitProcess" | "InitPostgres" | "ProcessStartupPacket" | "BackendInitialize" => {
                 "the limit is the server's: lower --parallelism, or raise its max_connections".into()
             }
-            _ => "lower --parallelism, or raise the limit of the server, or of the pooler before it".into(),
+            _ => "lower --parallelism, or raise the limit of the server, or of the pooler in front of it".into(),
         },
         "57P03" => "the server is starting or stopping: try again in a moment".into(),
         "08P01" if message.contains("startup parameter") => {
-            "a pooler refuses it: leave options out of the URL and PGOPTIONS".into()
+            "a pooler rejects it: omit options from the URL and PGOPTIONS".into()
         }
         _ => return None,
     })
@@ -114,7 +114,7 @@ fn of_tls(error: &Tls) -> Option<String> {
         }
         Tls::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => "connect by a name that is in the server's certificate, or set sslmode=verify-ca to accept any".into(),
+        ) => "connect using a name that is in the server's certificate, or set sslmode=verify-ca to accept any".into(),
         Tls::InvalidCertificate(
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
@@ -124,7 +124,10 @@ fn of_tls(error: &Tls) -> Option<String> {
         Tls::InvalidCertificate(CertificateError::Other(other)) if other.to_string().contains("Version") => {
             "the server's certificate is X.509 version 1: reissue it with an extension, such as subjectAltName".into()
         }
-        Tls::AlertReceived(_) => "the server refused our side of TLS: check sslcert, sslkey and its ssl_ca_file".into(),
+        Tls::AlertReceived(_) => {
+            "the server rejected our client certificate or TLS settings: check sslcert, sslkey and its ssl_ca_file"
+                .into()
+        }
         _ => return None,
     })
 }
@@ -133,7 +136,7 @@ fn of_io(place: &Place, error: &io::Error, text: &str) -> Option<String> {
     let (host, port) = (&place.host, place.port);
     Some(match error.kind() {
         io::ErrorKind::NotFound if place.is_socket() => {
-            format!("no server has a socket {host}/.s.PGSQL.{port}: name one with --database-url or PGHOST")
+            format!("no server listens on the socket {host}/.s.PGSQL.{port}: specify one with --database-url or PGHOST")
         }
         io::ErrorKind::PermissionDenied if place.is_socket() => {
             format!("this user may not open {host}/.s.PGSQL.{port}")
@@ -145,10 +148,12 @@ fn of_io(place: &Place, error: &io::Error, text: &str) -> Option<String> {
             format!("no answer from {host}, port {port}: check the network, its firewall, and connect_timeout")
         }
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-            format!("what listens on {host}, port {port} hung up: is it PostgreSQL, and does its log say why?")
+            format!(
+                "what listens on {host}, port {port} closed the connection: is it PostgreSQL, and does its log say why?"
+            )
         }
         _ if text.contains("lookup") || text.contains("resolve") => {
-            format!("the name {host} is not known: check its spelling")
+            format!("the host name {host} cannot be resolved: check its spelling")
         }
         _ => return None,
     })
@@ -158,7 +163,7 @@ fn of_io(place: &Place, error: &io::Error, text: &str) -> Option<String> {
 pub(super) fn silent(place: &Place) -> String {
     let (host, port) = (&place.host, place.port);
     format!(
-        "what listens on {host}, port {port} says nothing: is it PostgreSQL, and not overloaded? connect_timeout says how long is waited"
+        "what listens on {host}, port {port} does not answer: is it PostgreSQL, and not overloaded? connect_timeout sets how long to wait"
     )
 }
 

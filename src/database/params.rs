@@ -112,7 +112,7 @@ impl Params {
 
     /// As libpq's `conninfo_uri_parse_options` splits it: the user information is what stands before the first `@`, if no
     /// `/` comes sooner, and its password may hold a `?` or a `#`. One with a raw `/` or `@` is refused here, and by libpq
-    /// taken for a host, a port or a database; so what stands left of the last `@` is shown in no error.
+    /// mistaken for a host, a port or a database; so no error shows what is left of the last `@`.
     fn read_url(&mut self, rest: &str, origin: &str) -> Result<(), TargetError> {
         let malformed =
             |problem: &str| TargetError::Malformed { origin: origin.to_owned(), problem: problem.to_owned() };
@@ -121,13 +121,13 @@ impl Params {
             _ => (None, rest),
         };
         let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
-        // A parameter's value may hold an @, as in user=admin@server; what is no parameter is a piece of the password.
+        // A parameter's value may hold an @, as in user=admin@server; what is not a parameter is a piece of the password.
         let is_known =
             |pair: &str| KEYWORDS.iter().any(|(name, ..)| pair.split_once('=').is_some_and(|(it, _)| it == *name));
         let strays =
             |query: &str| query.contains('@') && !query.split('&').filter(|pair| !pair.is_empty()).all(is_known);
         if rest.contains('@') || query.is_some_and(strays) {
-            return Err(malformed("it has an @ where none belongs"));
+            return Err(malformed("it has an @ where none is allowed"));
         }
         let (places, database) = rest.split_once('/').map_or((rest, None), |(left, right)| (left, Some(right)));
         if let Some(credentials) = credentials {
@@ -187,10 +187,10 @@ impl Params {
             let (name, after) = rest.split_at(end);
             let Some(after) = after.trim_start().strip_prefix('=') else {
                 // The word may be a piece of a password with a blank in it, so it is not repeated.
-                return Err(malformed("it is no postgresql:// URL, and a word in it has no =".into()));
+                return Err(malformed("it is not a postgresql:// URL, and a word in it has no =".into()));
             };
             let (value, after) =
-                conninfo_value(after.trim_start()).ok_or_else(|| malformed("a quoted value does not end".into()))?;
+                conninfo_value(after.trim_start()).ok_or_else(|| malformed("a quoted value is not closed".into()))?;
             self.set(name, value, origin)?;
             // A blank in a password ends it, when it is not quoted.
             self.guarded |= name == "password";

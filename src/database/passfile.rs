@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-/// A password file as found. Like libpq we go on without one that is missing, but say why one was passed over.
+/// A password file as found. Like libpq we continue without one that is missing, but say why one was ignored.
 #[derive(Default)]
 pub(super) struct PassFile {
     path: PathBuf,
@@ -29,17 +29,16 @@ impl PassFile {
         let mut file = Self { path: path.to_owned(), ..Self::default() };
         let Ok(metadata) = fs::metadata(path) else { return file };
         if !metadata.is_file() {
-            file.passed_over =
-                Some(format!("password file {} was passed over: it is not a plain file", path.display()));
+            file.passed_over = Some(format!("password file {} was ignored: it is not a plain file", path.display()));
         } else if metadata.permissions().mode() & 0o077 != 0 {
             let path = path.display();
             file.passed_over =
-                Some(format!("password file {path} was passed over: others may read it; chmod 0600 {path}"));
+                Some(format!("password file {path} was ignored: other users may read it; chmod 0600 {path}"));
         } else {
             match fs::read_to_string(path) {
                 Ok(text) => file.text = SecretString::from(text),
                 Err(error) => {
-                    file.passed_over = Some(format!("password file {} was passed over: {error}", path.display()));
+                    file.passed_over = Some(format!("password file {} was ignored: {error}", path.display()));
                 }
             }
         }

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_missing_service_and_a_bad_line_are_named() {
         let error = try_fill("[a]\nhost=x\n", "service=prod").err().unwrap();
-        assert_eq!(error.to_string(), "service \"prod\" is in no service file");
+        assert_eq!(error.to_string(), "service \"prod\" is not in any service file");
         assert!(error.hint().unwrap().contains(".pg_service.conf"));
         let error = try_fill("[prod]\nhost=x\nport\n", "service=prod").err().unwrap().to_string();
         assert!(error.ends_with("line 3: a line has no ="), "{error}");

@@ -11,7 +11,7 @@ use crate::database::Ask;
 use crate::error::{Doing, Error};
 use crate::model::{Observed, State};
 
-/// For a server that is perhaps no more: a plan is not held up by it.
+/// For a server that may no longer exist: it must not hold up a plan.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Before anything is changed, or looked at to be changed.
@@ -19,13 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the server is a standby, which changes nothing.
 pub fn refuse_a_standby(client: &mut Client, target: &Target) -> Result<(), Error> {
-    let row = client.ask_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).doing("asking whether this is a standby")?;
+    let row =
+        client.ask_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).doing("checking whether this is a standby")?;
     if !row.get::<_, bool>(0) {
         return Ok(());
     }
     Err(Error::refused(
-        format!("{}:{} is a standby: nothing can be changed there, and nothing was", target.host(), target.port()),
-        "name the primary in the url, or all servers and target_session_attrs=read-write: \
+        format!("{}:{} is a standby, which accepts no writes; nothing was changed", target.host(), target.port()),
+        "specify the primary in the url, or all servers and target_session_attrs=read-write: \
          postgresql://admin@db1,db2/app?target_session_attrs=read-write",
     ))
 }
@@ -40,7 +41,7 @@ impl Target {
         all.into_iter().collect()
     }
 
-    /// The server that tenants' secrets lead to, where that is another of ours than the one we are connected to, and as good:
+    /// The server that tenants' secrets point to, if it is another one of ours than the one we are connected to, and just as good:
     /// the same database, open for writing. Then they stay as they are; two poolers before one server, say, or
     /// `load_balance_hosts=random`, would otherwise change every secret each time. After a fail-over the old primary is gone
     /// or a standby, and they follow the new one.

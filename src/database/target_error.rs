@@ -22,13 +22,13 @@ pub enum TargetError {
     Malformed { origin: String, problem: String },
     #[error("{hosts} hosts are named, but {count} {name}s")]
     Counts { name: &'static str, count: usize, hosts: usize },
-    #[error("service {:?} is in no service file", shown(.service))]
+    #[error("service {:?} is not in any service file", shown(.service))]
     NoService { service: String, looked_in: Vec<PathBuf> },
     #[error("service file {}, line {line}: {problem}", shown(&path.to_string_lossy()))]
     ServiceFile { path: PathBuf, line: usize, problem: String },
     #[error("cannot read {}", shown(&path.to_string_lossy()))]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("no user name is given, and the system does not tell who runs this")]
+    #[error("no user name is given, and the operating system does not say who runs this")]
     NoUser,
 }
 
@@ -44,8 +44,8 @@ impl TargetError {
             Self::UnknownParameter { .. } => {
                 "the parameters are libpq's: https://www.postgresql.org/docs/current/libpq-connect.html".into()
             }
-            Self::Unsupported { name, fine: [], .. } => format!("leave {name} out"),
-            Self::Unsupported { name, fine, .. } => format!("leave {name} out, or set it to {}", fine.join(" or ")),
+            Self::Unsupported { name, fine: [], .. } => format!("omit {name}"),
+            Self::Unsupported { name, fine, .. } => format!("omit {name}, or set it to {}", fine.join(" or ")),
             Self::InvalidValue { expected, .. } => format!("it takes {expected}"),
             Self::WholeAddress { .. } => {
                 "a whole postgresql:// URL goes into --database-url, TENANTRY_DATABASE_URL or [database] url".into()

@@ -59,7 +59,7 @@ pub enum TlsError {
     Unreadable { what: &'static str, path: PathBuf, source: io::Error },
     #[error("{what} {} holds nothing usable: {problem}", path.display())]
     Unusable { what: &'static str, path: PathBuf, problem: String },
-    #[error("private key {} may be read by others", path.display())]
+    #[error("private key {} can be read by other users", path.display())]
     OpenKey { path: PathBuf },
     #[error("cannot set up TLS")]
     Rustls(#[from] rustls::Error),

@@ -63,7 +63,7 @@ impl Deep<'_> {
         let password = match self.store.read(&tenant.secret_path) {
             Ok(Found::Readable(_, secret)) => secret.password,
             // It was there a moment ago.
-            Ok(_) => return Err("its secret changed while we looked".into()),
+            Ok(_) => return Err("its secret changed while it was being checked".into()),
             Err(error) => return Err(format!("reading its secret: {error}")),
         };
         match verifiers.and_then(|verifiers| verifiers.get(&tenant.username)) {
@@ -97,11 +97,11 @@ fn unseen(why: &str, mut tenants: Vec<&TenantKey>) -> Unseen {
     tenants.sort();
     let names: Vec<&str> = tenants.iter().take(NAMED).map(|tenant| tenant.as_str()).collect();
     let more = if tenants.len() > NAMED { ", …" } else { "" };
-    let what = format!("whether {} passwords open the database ({}{more}): {why}", tenants.len(), names.join(", "));
+    let what = format!("whether {} passwords work ({}{more}): {why}", tenants.len(), names.join(", "));
     Unseen { what, hint: None }
 }
 
-/// `None`: we may not read them.
+/// `None`: no permission to read them.
 fn verifiers(client: &mut Client, tenants: &[&Tenant]) -> Result<Option<Verifiers>, Error> {
     let doing = "reading the password verifiers";
     let names: Vec<&str> = tenants.iter().map(|tenant| tenant.username.as_str()).collect();

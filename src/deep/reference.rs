@@ -102,8 +102,8 @@ impl Deep<'_> {
             matches!(change.action, CreateExtension | CreateGroup | CreateSharedSchema | GrantSharedSchema | GrantTemp)
         });
         if let Some(change) = needed {
-            let error = TenantError::new(format!("what tenants share is not there yet: {}", change.detail));
-            return Err(error.hint("tenantry apply, and look again"));
+            let error = TenantError::new(format!("what tenants share does not exist yet: {}", change.detail));
+            return Err(error.hint("tenantry apply, then try again"));
         }
         let apply = Apply {
             moved: false,
@@ -131,9 +131,10 @@ impl Deep<'_> {
 impl Deep<'_> {
     fn may_make_one(&self) -> Result<(), TenantError> {
         let server = &self.observed.server;
-        let error = TenantError::new("a scratch tenant, which is rolled back, takes the rights to make one");
+        let error =
+            TenantError::new("creating a scratch tenant, which is rolled back, takes the rights to create a tenant");
         if let Some(reader) = &server.reader {
-            return Err(error.hint(format!("{reader} may only look; look as the role that applies")));
+            return Err(error.hint(format!("{reader} may only read; run this as the role that applies")));
         }
         let admin = &server.admin;
         if admin.superuser || admin.createrole && admin.can_create_schema {

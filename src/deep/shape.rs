@@ -1,4 +1,4 @@
-//! The fleet's shapes held against what the migrations give.
+//! The fleet's shapes compared with what the migrations create.
 //!
 //! PostgreSQL makes a digest of each schema, a hundred in a transaction; only the schemas whose digest is not the
 //! reference's are read in full, and those decide.
@@ -45,12 +45,12 @@ impl Seen<'_> {
         });
     }
 
-    /// What differs, and what is not held against the tenant.
+    /// What differs, and what does not count as drift.
     fn compare(&self, shape: &Shape, reference: &Reference, own: Vec<String>) -> (Vec<Difference>, Vec<String>) {
         let wanted = reference.names.reference_for(&reference.shape, &self.names, shape);
         let (mut differences, partitions) = compare(shape, &wanted);
         let (its, mut own): (Vec<String>, Vec<String>) = own.into_iter().partition(|title| wanted.has(title));
-        // What the migrations made is no less theirs for being given to the username.
+        // What the migrations created still belongs to them if it was given to the username.
         let given = |object| Difference::owner(object, &self.names.username, &self.names.owner);
         differences.extend(its.into_iter().map(given));
         own.extend(partitions.iter().map(ToString::to_string));
@@ -93,7 +93,7 @@ impl Deep<'_> {
                     }
                 }
                 Err(error) => {
-                    let reason = format!("what the migrations give could not be made: {error}");
+                    let reason = format!("what the migrations create could not be determined: {error}");
                     unseen.extend(tenants.iter().map(|seen| (seen.tenant.key.clone(), reason.clone())));
                 }
             }
@@ -109,9 +109,9 @@ impl Deep<'_> {
         let refused =
             |why: String| Error::Refused { message: format!("the shape of {key} cannot be seen: {why}"), hint: None };
         let found = self.tenants().find(|(tenant, _)| tenant.key == *key);
-        let (tenant, row) = found.ok_or_else(|| refused("it is not there yet".into()))?;
+        let (tenant, row) = found.ok_or_else(|| refused("it does not exist yet".into()))?;
         let seen = self.seen(tenant, row).map_err(refused)?;
-        let (versions, seen) = seen.ok_or_else(|| refused("its schema is not there".into()))?;
+        let (versions, seen) = seen.ok_or_else(|| refused("its schema does not exist".into()))?;
         let reference = self.reference(client, &versions).map_err(|error| refused(error.to_string()))?;
         let shape = self.apart(client, |transaction| {
             let subject = seen.subject();
@@ -141,7 +141,7 @@ impl Deep<'_> {
             let version = i32::try_from(applied.version).ok();
             let version = version.filter(|version| self.desired.migrations.get(*version).is_some());
             versions.insert(
-                version.ok_or_else(|| format!("V{}__{} was applied and has no file", applied.version, applied.name))?,
+                version.ok_or_else(|| format!("V{}__{} was applied but has no file", applied.version, applied.name))?,
             );
         }
         let names = Names { schema: row.schema.clone(), username: row.username.clone(), owner: row.owner.clone() };

@@ -17,7 +17,7 @@ use crate::model::{
 /// Nobody declares one as long.
 pub(crate) const LONG_SETTING: i32 = 8192;
 
-/// What one role has that is no text in this database's encoding (22021, character_not_in_repertoire; 22P05 where there is no
+/// What one role has that is not text in this database's encoding (22021, character_not_in_repertoire; 22P05 where there is no
 /// such character in UTF-8) would keep all of them from us: then they are read as they are, and nothing is converted.
 fn settings(transaction: &mut Transaction<'_>, names: &[String]) -> Result<Vec<Record>, postgres::Error> {
     let query = include_str!("sql/role_settings.sql");

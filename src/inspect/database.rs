@@ -16,7 +16,7 @@ use crate::registry::guard;
 pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {
     let group = plan::group_role(target.database());
     let row = transaction.ask_one(include_str!("sql/server.sql"), &[&guard::tables(), &group]);
-    let row = row.doing("asking which database this is")?;
+    let row = row.doing("identifying the database")?;
     let has_registry: bool = row.get("has_registry");
     if row.get::<_, bool>("has_tenantry_schema") && !has_registry {
         return Err(Error::refused(
@@ -27,7 +27,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
     if let Some(owner) = row.get::<_, Option<String>>("strange_owner") {
         return Err(Error::refused(
             format!(
-                "schema tenantry belongs to {owner:?}, who is neither an administrator nor us: nothing in it is trusted"
+                "schema tenantry belongs to {owner:?}, who is neither an administrator nor the connected role: nothing in it is trusted"
             ),
             "if it is tenantry's own: ALTER SCHEMA tenantry OWNER TO the role that tenantry connects as; if not, drop or rename it",
         ));
@@ -36,7 +36,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
         let (keeper, owner): (String, String) = (row.get("keeper"), row.get("strange_table_owner"));
         return Err(Error::refused(
             format!(
-                "{table} is no table of an administrator's or ours, but of {owner:?}: nothing in it is trusted, since it says what is altered and dropped"
+                "{table} belongs to {owner:?}, who is neither an administrator nor the connected role: nothing in it is trusted, since it determines what is altered and dropped"
             ),
             format!(
                 "look at what it holds; if it is tenantry's own: ALTER TABLE {table} OWNER TO {}; if not, drop it or move it to another schema",
@@ -48,7 +48,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
         let reader = row.get::<_, Option<String>>("reader").unwrap_or_else(|| row.get("admin"));
         let to = ident(&reader);
         return Err(Error::refused(
-            format!("{reader} may not read tenantry's own tables, which say what tenants there are"),
+            format!("{reader} may not read tenantry's own tables, which say which tenants exist"),
             format!("GRANT USAGE ON SCHEMA tenantry TO {to}; GRANT SELECT ON ALL TABLES IN SCHEMA tenantry TO {to};"),
         ));
     }
@@ -57,7 +57,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
     let public_schema = if row.get("has_public") {
         let acl = acl(&row.get::<_, Vec<String>>("public_acl"), "")?;
         let objects =
-            transaction.ask_one(include_str!("sql/public_objects.sql"), &[]).doing("looking into schema public")?;
+            transaction.ask_one(include_str!("sql/public_objects.sql"), &[]).doing("looking at schema public")?;
         Some(PublicState {
             public_privileges: acl.of_public(),
             objects: objects.get("objects"),
@@ -110,7 +110,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
     })
 }
 
-/// A unix socket's directory is no address that a tenant elsewhere could use.
+/// A unix socket's directory is not an address that a tenant elsewhere could use.
 fn advertised_host(target: &Target) -> String {
     match target.host() {
         host if host.starts_with(['/', '@']) => "localhost".to_owned(),
@@ -165,7 +165,7 @@ pub(super) fn group(transaction: &mut Transaction<'_>, name: &str, role: Role) -
     Ok(Group { role, has_connect: row.get("has_connect"), has_temp: row.get("has_temp"), owns: row.get("owns") })
 }
 
-/// What of the declared settings and extensions is beyond an admin who is no superuser.
+/// What of the declared settings and extensions is beyond an admin who is not a superuser.
 pub(super) fn forbidden(
     transaction: &mut Transaction<'_>,
     desired: &Desired,
@@ -183,7 +183,7 @@ pub(super) fn forbidden(
     let declared: BTreeSet<&str> =
         desired.tenants.values().flat_map(|tenant| tenant.settings.keys().map(String::as_str)).collect();
     let declared: Vec<&str> = declared.into_iter().collect();
-    let doing = "asking which settings are ours to give";
+    let doing = "checking which settings we may set";
     let mut settings = names(include_str!("sql/superuser_settings.sql"), &declared, doing)?;
     if observed.server.major() >= 15 {
         let asked: Vec<&str> = settings.iter().map(String::as_str).collect();
@@ -193,7 +193,7 @@ pub(super) fn forbidden(
     let there = &observed.database.extensions;
     let missing: Vec<&str> =
         desired.extensions.iter().map(String::as_str).filter(|name| !there.contains_key(*name)).collect();
-    let doing = "asking which extensions are ours to make";
+    let doing = "checking which extensions we may create";
     let extensions = names(include_str!("sql/superuser_extensions.sql"), &missing, doing)?;
     observed.server.admin.forbidden_settings = settings;
     observed.server.admin.forbidden_extensions = extensions;

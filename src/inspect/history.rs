@@ -129,7 +129,7 @@ fn unreadable(error: Error, schema: &str) -> Result<Histories, Error> {
     let why = match &error {
         _ if error.is_of_the_line() => return Err(error),
         Error::Database { source, .. } if source.sqlstate() == Some("55P03") => {
-            "somebody holds a lock on it for longer than lock_timeout; pg_locks says who".to_owned()
+            "another session has held a lock on it for longer than lock_timeout; pg_locks shows which".to_owned()
         }
         Error::Database { source, .. } => format!("reading it failed: {source}"),
         other => other.to_string(),
@@ -185,7 +185,7 @@ fn read_chunk(transaction: &mut Transaction<'_>, table: &str, chunk: &[(&str, &s
 
 /// COPY, not SELECT: planning a SELECT folds the constants in the table's index expressions, index predicates and
 /// extended statistics, which calls the functions of whoever made those, as us; and CREATE INDEX gets past our lock.
-/// COPY of a table plans nothing and refuses whatever is no table.
+/// COPY of a table plans nothing and refuses whatever is not a table.
 fn rows(transaction: &mut Transaction<'_>, table: &str, version: Type) -> Result<Option<Vec<Applied>>, Error> {
     let doing = || format!("reading {table}");
     let is_long = version == Type::INT8;
@@ -273,7 +273,7 @@ fn distrust(row: &Record, expected_owner: &str) -> Option<String> {
             "f" => "a foreign table",
             "p" => "a partitioned table",
             "S" => "a sequence",
-            _ => "no table",
+            _ => "something else",
         };
         return Some(format!("it is {word}, not an ordinary table"));
     }

@@ -69,7 +69,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
         .isolation_level(IsolationLevel::RepeatableRead)
         .start()
         .doing("starting to read the catalogs")?;
-    // Sizes wait for whoever locked a table: a tenant may, for ever.
+    // Sizes wait for whoever locked a table: a tenant may, forever.
     transaction.batch_execute(&desired.limits_waits()).doing("setting lock_timeout")?;
     let mut observed = database::read(&mut transaction, target, desired)?;
     database::forbidden(&mut transaction, desired, &mut observed)?;

@@ -52,7 +52,7 @@ pub(super) fn unreadable(error: Error, schema: &RegistrySchema) -> Error {
     let secured = schema.foreign.iter().find(|found| found.what.starts_with("row security of "));
     match (&error, secured) {
         (Error::Database { source, .. }, Some(found)) if source.sqlstate() == Some("42501") => Error::refused(
-            format!("{} keeps us from reading tenantry's own tables", found.what),
+            format!("{} prevents tenantry from reading its own tables", found.what),
             format!(
                 "it is not tenantry's; as the tables' owner, or a superuser: {};",
                 found.remedy.clone().unwrap_or_default()

@@ -164,7 +164,7 @@ fn read_one(store: &dyn SecretStore, expected: &Expected<'_>) -> Result<(Found, 
     Ok((found, remembered))
 }
 
-/// Ours, or somebody else's: a secret that names another tenant or database is not ours.
+/// Ours, or belongs to someone else: a secret that names another tenant or database is not ours.
 fn judge(
     head: &SecretHead,
     expected: &Expected<'_>,

@@ -24,35 +24,32 @@ pub struct Blocking {
 const RULES: [(Rule, &str); 8] = [
     (
         Rule::RequireConcurrentIndexCreation,
-        "nothing is written while the index is built; make it CONCURRENTLY, in a no-transaction file",
+        "writes wait while the index is built; create it CONCURRENTLY, in a no-transaction file",
     ),
     (
         Rule::DisallowedUniqueConstraint,
-        "nothing is read or written while its index is built; make a unique index CONCURRENTLY first, then ADD CONSTRAINT … USING INDEX",
+        "reads and writes wait while its index is built; create a unique index CONCURRENTLY first, then ADD CONSTRAINT … USING INDEX",
     ),
     (
         Rule::AddingSerialPrimaryKeyField,
-        "nothing is read or written while its index is built; make a unique index CONCURRENTLY first, then ADD CONSTRAINT … USING INDEX",
+        "reads and writes wait while its index is built; create a unique index CONCURRENTLY first, then ADD CONSTRAINT … USING INDEX",
     ),
-    (
-        Rule::ChangingColumnType,
-        "nothing is read or written while all rows are rewritten; add a column and fill it in steps",
-    ),
+    (Rule::ChangingColumnType, "reads and writes wait while all rows are rewritten; add a column and fill it in steps"),
     (
         Rule::AddingFieldWithDefault,
-        "nothing is read or written while all rows are rewritten; add the column without the default, then set it and fill the rows in steps",
+        "reads and writes wait while all rows are rewritten; add the column without the default, then set it and fill the rows in steps",
     ),
     (
         Rule::AddingForeignKeyConstraint,
-        "nothing is written to either table while all rows are checked; add it NOT VALID, and VALIDATE CONSTRAINT in a later migration",
+        "writes to both tables wait while all rows are checked; add it NOT VALID, and VALIDATE CONSTRAINT in a later migration",
     ),
     (
         Rule::ConstraintMissingNotValid,
-        "nothing is read or written while all rows are checked; add it NOT VALID, and VALIDATE CONSTRAINT in a later migration",
+        "reads and writes wait while all rows are checked; add it NOT VALID, and VALIDATE CONSTRAINT in a later migration",
     ),
     (
         Rule::AddingNotNullableField,
-        "nothing is read or written while all rows are checked; add CHECK (… IS NOT NULL) NOT VALID and validate it first",
+        "reads and writes wait while all rows are checked; add CHECK (… IS NOT NULL) NOT VALID and validate it first",
     ),
 ];
 
@@ -112,10 +109,10 @@ mod tests {
 
     #[test]
     fn what_reads_or_rewrites_a_whole_table_is_seen_with_its_line_and_table() {
-        let built = "nothing is written while the index is built";
-        let unique = "nothing is read or written while its index is built";
-        let rewritten = "nothing is read or written while all rows are rewritten";
-        let checked = "nothing is read or written while all rows are checked";
+        let built = "writes wait while the index is built";
+        let unique = "reads and writes wait while its index is built";
+        let rewritten = "reads and writes wait while all rows are rewritten";
+        let checked = "reads and writes wait while all rows are checked";
         for (sql, message) in [
             ("CREATE INDEX ON Users (email)", built),
             ("CREATE UNIQUE INDEX i ON acme.\"users\" (email)", built),
@@ -127,7 +124,7 @@ mod tests {
             ("ALTER TABLE ONLY users ALTER COLUMN email SET NOT NULL", checked),
             (
                 "ALTER TABLE users ADD FOREIGN KEY (org) REFERENCES orgs",
-                "nothing is written to either table while all rows are checked",
+                "writes to both tables wait while all rows are checked",
             ),
         ] {
             assert_eq!(found(&format!("SELECT 1;\n\n{sql};\n")), [(3, "users".to_owned(), message)], "{sql}");

@@ -66,7 +66,7 @@ pub(super) fn check(
             fault(
                 line,
                 &format!(
-                    "uses '{label}', which this file adds to an enum: PostgreSQL takes a new label in the next transaction only"
+                    "uses '{label}', which this file adds to an enum: PostgreSQL accepts a new label only in a later transaction"
                 ),
                 "put what uses the label into the next migration",
             );
@@ -79,7 +79,7 @@ pub(super) fn check(
         // What it may be once the others are mended is seen then.
         let refused = cut.looks.iter().any(|look| matches!(look.place, Place::Nowhere(..)));
         if no_transaction && for_psql.is_empty() && !refused {
-            let message = format!("is no SQL that is known here; {OUTSIDE}");
+            let message = format!("is not SQL that tenantry recognizes; {OUTSIDE}");
             fault(Some(line), &message, "write the statement another way, or put it into a file without the comment");
         }
         let rest = sql.split_inclusive('\n').skip(line - 1);
@@ -109,7 +109,7 @@ mod tests {
         for command in ["COMMIT", "BEGIN", "ROLLBACK", "START TRANSACTION", "END", "SAVEPOINT a"] {
             let found = faults(&format!("CREATE TABLE t ();\n{command};"));
             assert!(
-                found.len() == 1 && found[0].starts_with("V1__x.sql:2 holds a transaction"),
+                found.len() == 1 && found[0].starts_with("V1__x.sql:2 contains a transaction"),
                 "{command}: {found:?}"
             );
         }

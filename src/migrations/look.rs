@@ -149,7 +149,7 @@ fn escapes(statement: &ast::Stmt, tokens: &[Token]) -> Option<&'static str> {
     let says = |word: &str| tokens.iter().any(|(_, text)| text.eq_ignore_ascii_case(word));
     match statement {
         S::Grant(_) | S::Revoke(_) | S::AlterDefaultPrivileges(_) => {
-            Some("changes privileges: those are as access says, and the next apply makes them so again")
+            Some("changes privileges: access determines them, and the next apply puts them back")
         }
         S::Set(_) | S::Reset(_)
             if place::parameter(statement) == "search_path" || holds(SyntaxKind::SET_SCHEMA_VALUE) =>
@@ -165,7 +165,7 @@ fn escapes(statement: &ast::Stmt, tokens: &[Token]) -> Option<&'static str> {
     }
 }
 
-pub(super) const NAMES_PUBLIC: &str = "names \"public.\": that is shared by all tenants";
+pub(super) const NAMES_PUBLIC: &str = "uses \"public.\", which all tenants share";
 
 /// `public.` or `"public".` between tokens.
 fn qualifies_by_public(tokens: &[Token]) -> bool {

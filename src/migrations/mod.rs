@@ -1,4 +1,4 @@
-//! The team's migration files: read once, checked offline, then held against every tenant's refinery history.
+//! The team's migration files: read once, checked offline, then compared with every tenant's refinery history.
 
 mod blocking;
 mod enums;
@@ -71,7 +71,7 @@ impl MigrationFile {
         let text = sql.trim_start_matches('\u{feff}');
         let (for_psql, text) = psql::find(text);
         let cut = cut(&text).map_err(|error| {
-            fault(error.to_string(), "split it into several migrations, or write what nests so deeply another way")
+            fault(error.to_string(), "split it into several migrations, or rewrite what nests so deeply")
         })?;
         let no_transaction = text
             .lines()
@@ -137,15 +137,19 @@ impl MigrationFile {
             let (message, hint) = match (is_there, if_needed, drops) {
                 (true, true, false) | (false, true, true) => continue,
                 (true, false, false) => (
-                    format!("makes extension {name}, which is there already"),
+                    format!("creates extension {name}, which already exists"),
                     "write CREATE EXTENSION IF NOT EXISTS, or delete the statement".to_owned(),
                 ),
                 (false, _, false) => (
-                    format!("makes extension {name}, which no tenant may: an extension belongs to the whole database"),
+                    format!(
+                        "creates extension {name}, which no tenant may do: an extension belongs to the whole database"
+                    ),
                     format!("add {name:?} to [database] extensions, and write CREATE EXTENSION IF NOT EXISTS"),
                 ),
                 (_, _, true) => (
-                    format!("drops extension {name}, which no tenant may: an extension belongs to the whole database"),
+                    format!(
+                        "drops extension {name}, which no tenant may do: an extension belongs to the whole database"
+                    ),
                     "delete the statement; let an administrator drop the extension".to_owned(),
                 ),
             };

@@ -45,15 +45,15 @@ pub(super) fn check(name: &str) -> Result<(), Misnamed> {
     let better = format!("name it {prefix}{number}__{plain}.sql");
     if parts.starts_with('.') {
         return misnamed(
-            ": its version is no whole number",
-            format!("number it as a whole, such as {prefix}{}__{plain}.sql", whole(number, parts)),
+            ": its version is not a whole number",
+            format!("use a whole number, such as {prefix}{}__{plain}.sql", whole(number, parts)),
         );
     }
     if letter != prefix {
-        return misnamed(&format!(": it begins with a small {letter}"), better);
+        return misnamed(&format!(": it begins with a lower-case {letter}"), better);
     }
     if !name.ends_with(".sql") {
-        return misnamed(": it does not end in .sql, in small letters", better);
+        return misnamed(": it does not end in .sql, in lower case", better);
     }
     if underscores != "__" || !parts.is_empty() {
         return misnamed("", AS.into());
@@ -66,7 +66,7 @@ pub(super) fn check(name: &str) -> Result<(), Misnamed> {
     } else {
         format!("; where it was applied as {read:?}, {prefix}{number}__{read}.sql is that migration")
     };
-    misnamed(&format!(": {odd:?} is no letter, digit or underscore"), better + &before)
+    misnamed(&format!(": {odd:?} is not a letter, digit or underscore"), better + &before)
 }
 
 /// 13.1 as a number that leaves room for others: 1301.
@@ -111,16 +111,16 @@ mod tests {
         for (name, why, hint) in [
             (
                 "V2__add-index.sql",
-                ": '-' is no letter",
+                ": '-' is not a letter",
                 "name it V2__add_index.sql; where it was applied as \"add\", V2__add.sql is that",
             ),
-            ("V2__add index.sql", ": ' ' is no letter", "V2__add_index.sql"),
-            ("V2__a.b.sql", ": '.' is no letter", "V2__a_b.sql"),
-            ("V2__x.sql.sql", ": '.' is no letter", "V2__x_sql.sql"),
+            ("V2__add index.sql", ": ' ' is not a letter", "V2__add_index.sql"),
+            ("V2__a.b.sql", ": '.' is not a letter", "V2__a_b.sql"),
+            ("V2__x.sql.sql", ": '.' is not a letter", "V2__x_sql.sql"),
             ("V4__x.SQL", ": it does not end in .sql", "name it V4__x.sql"),
-            ("v1__x.sql", ": it begins with a small v", "name it V1__x.sql"),
-            ("V13.1__x.sql", ": its version is no whole number", "V1301__x.sql"),
-            ("V1.2.3__x.sql", ": its version is no whole number", "V10203__x.sql"),
+            ("v1__x.sql", ": it begins with a lower-case v", "name it V1__x.sql"),
+            ("V13.1__x.sql", ": its version is not a whole number", "V1301__x.sql"),
+            ("V1.2.3__x.sql", ": its version is not a whole number", "V10203__x.sql"),
             ("V1_x.sql", "", "two underscores"),
             ("V1__.sql", "", "two underscores"),
             ("1__x.sql", "", "two underscores"),

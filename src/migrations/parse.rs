@@ -9,7 +9,7 @@ use squawk_syntax::{Parse, SourceFile};
 /// Tokens that may lie inside each other. PostgreSQL's own parser ends at 10,000 (bison's YYMAXDEPTH), and its analysis of
 /// an expression earlier (`max_stack_depth`).
 const MAX_DEPTH: usize = 10_000;
-/// Three times what the unoptimised parser takes for so many: 2 to 4 kB a token, measured with the shapes of the test
+/// Three times what the unoptimised parser needs for that many: 2 to 4 kB a token, measured with the shapes of the test
 /// below. Reserved, and touched as far as it is used.
 const STACK_BYTES: usize = 128 * 1024 * 1024;
 /// So many levels fit any thread's stack.
@@ -20,7 +20,7 @@ const SHALLOW: usize = 50;
 pub(super) enum ParseError {
     #[error("nests deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    #[error("cannot be cut into its statements")]
+    #[error("cannot be split into statements")]
     Parser,
 }
 

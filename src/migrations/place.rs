@@ -35,11 +35,11 @@ pub(super) fn of(statement: &ast::Stmt) -> Place {
         | S::SavepointCreate(_)
         | S::ReleaseSavepoint(_)
         | S::PrepareTransaction(_) => nowhere(
-            "holds a transaction command; each tenant is one transaction, and it is tenantry's",
+            "contains a transaction command; each tenant is one transaction, which tenantry controls",
             "delete the command, or split the file where the transaction was meant to end",
         ),
         S::SetTransaction(set) if set.session_characteristics().is_none() => nowhere(
-            "sets the mode of a transaction; each tenant is one transaction, and it is tenantry's",
+            "sets the mode of a transaction; each tenant is one transaction, which tenantry controls",
             "delete the command",
         ),
         S::Discard(discard) if matches!(discard.discard_target(), Some(ast::DiscardTarget::DiscardAll(_))) => {
@@ -54,7 +54,7 @@ pub(super) fn of(statement: &ast::Stmt) -> Place {
         S::CreateIndex(create) if create.concurrently_token().is_some() => match create.index() {
             Some(_) => Place::Outside("CREATE INDEX CONCURRENTLY"),
             None => nowhere(
-                "CREATE INDEX CONCURRENTLY without a name makes one more index each time a run is cut off",
+                "CREATE INDEX CONCURRENTLY without a name creates another index each time a run is interrupted",
                 "give the index a name",
             ),
         },
@@ -87,19 +87,18 @@ fn beyond(statement: &ast::Stmt) -> Place {
         nowhere(format!("{what} {why}"), "let an administrator do it once for the database, outside of migrations")
     };
     let superuser =
-        |what: &str| by_administrator(what, "takes a superuser, and a migration runs as the tenant's owner");
-    let of_database = |what: &str| {
-        by_administrator(what, "is about the whole database, and a migration is about one tenant's schema")
-    };
+        |what: &str| by_administrator(what, "needs a superuser, but a migration runs as the tenant's owner");
+    let of_database =
+        |what: &str| by_administrator(what, "affects the whole database, but a migration is for one tenant's schema");
     let of_cluster =
-        |what: &str| by_administrator(what, "is about the whole server, and a migration is about one tenant's schema");
+        |what: &str| by_administrator(what, "affects the whole server, but a migration is for one tenant's schema");
     match statement {
         S::CreateSchema(_) => nowhere(
-            "CREATE SCHEMA leaves the tenant's own schema, which is there before its migrations run",
-            "make the objects without naming a schema; one that all tenants use goes into [database] shared_schemas",
+            "CREATE SCHEMA goes beyond the tenant's own schema, which exists before its migrations run",
+            "create the objects without naming a schema; a schema that all tenants use goes into [database] shared_schemas",
         ),
         S::AlterSchema(_) | S::DropSchema(_) => nowhere(
-            "a schema is tenantry's to make, rename and drop, as tenants.toml says",
+            "tenantry creates, renames and drops schemas, as tenants.toml says",
             "delete the statement; to empty a tenant's schema, drop its objects",
         ),
         S::CreateRole(_)
@@ -111,8 +110,8 @@ fn beyond(statement: &ast::Stmt) -> Place {
         | S::CreateGroup(_)
         | S::AlterGroup(_)
         | S::DropGroup(_) => nowhere(
-            "a role belongs to the whole server, and a migration runs as the tenant's owner, who may make and alter none",
-            "tenants' roles, limits and settings are in tenants.toml; let an administrator make any other",
+            "a role belongs to the whole server, but a migration runs as the tenant's owner, which may not create or alter any",
+            "tenants' roles, limits and settings are in tenants.toml; let an administrator create any other",
         ),
         S::CreateDatabase(_) => of_cluster("CREATE DATABASE"),
         S::AlterDatabase(_) => of_database("ALTER DATABASE"),
@@ -155,13 +154,16 @@ fn beyond(statement: &ast::Stmt) -> Place {
                 | ast::CommentObject::ObjectEventTrigger(_)
                 | ast::CommentObject::ObjectLanguage(_)
                 | ast::CommentObject::ObjectAccessMethod(_),
-            ) => nowhere("comments on what is not the tenant's, which only its owner may", "delete the statement"),
+            ) => nowhere(
+                "comments on something that is not the tenant's, which only its owner may do",
+                "delete the statement",
+            ),
             Some(ast::CommentObject::ObjectSchema(schema))
                 if schema
                     .schema_ref()
                     .is_some_and(|name| stored(name.syntax().text().to_string().trim()) == "public") =>
             {
-                nowhere("comments on schema public, which only its owner may", "delete the statement")
+                nowhere("comments on schema public, which only its owner may do", "delete the statement")
             }
             _ => Place::Inside,
         },
@@ -171,14 +173,14 @@ fn beyond(statement: &ast::Stmt) -> Place {
 
 fn role_of_session() -> Place {
     nowhere(
-        "PostgreSQL refuses a change of role where migrations run, inside a SECURITY DEFINER function",
-        "delete it: a migration runs as the tenant's owner, to whom belongs what it makes",
+        "PostgreSQL does not allow a change of role where migrations run, inside a SECURITY DEFINER function",
+        "delete it: a migration runs as the tenant's owner, which owns what it creates",
     )
 }
 
 fn every_table(what: &str) -> Place {
     nowhere(
-        format!("{what} without a table goes through the tables of the whole database, for each tenant"),
+        format!("{what} without a table processes every table of the database, once for each tenant"),
         "name the tables",
     )
 }
@@ -205,18 +207,18 @@ fn copy(copy: &ast::Copy) -> Place {
     let rows = "write INSERT INTO … VALUES (…), (…); pg_dump writes it so with --rows-per-insert=1000";
     let holds = |kind| copy.syntax().descendants().any(|node| node.kind() == kind);
     if holds(SyntaxKind::COPY_STDIN) {
-        return nowhere("COPY … FROM stdin wants rows from a client, and a migration has none", rows);
+        return nowhere("COPY … FROM stdin needs rows from a client, but a migration has none", rows);
     }
     if holds(SyntaxKind::COPY_STDOUT) {
-        return nowhere("COPY … TO stdout writes to a client, and a migration has none", "delete the statement");
+        return nowhere("COPY … TO stdout writes to a client, but a migration has none", "delete the statement");
     }
-    nowhere("COPY reads or writes files of the server's, which no tenant may", rows)
+    nowhere("COPY reads or writes files on the server, which no tenant may do", rows)
 }
 
 fn reindex(reindex: &ast::Reindex) -> Place {
     use ast::ReindexTarget as T;
     let one = |what: &str| {
-        nowhere(format!("REINDEX {what} is about more than one tenant's schema"), "write REINDEX TABLE for each table")
+        nowhere(format!("REINDEX {what} affects more than one tenant's schema"), "write REINDEX TABLE for each table")
     };
     match reindex.reindex_target() {
         Some(T::ReindexTargetDatabase(_)) => one("DATABASE"),

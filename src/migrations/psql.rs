@@ -99,11 +99,11 @@ fn command(line: usize, written: &str) -> ForPsql {
             "put that file's statements here, or into a migration of its own"
         }
         "\\c" | "\\connect" => "delete the line: a migration runs in each tenant's schema",
-        "\\gexec" => "write a DO block that EXECUTEs what the query makes",
+        "\\gexec" => "write a DO block that EXECUTEs what the query returns",
         "\\." => "write the rows as INSERT INTO … VALUES (…), (…)",
         _ => "delete the line, or write it in SQL",
     };
-    ForPsql { line, message: format!("{name} is a command of psql's, and no SQL"), hint }
+    ForPsql { line, message: format!("{name} is a psql command, not SQL"), hint }
 }
 
 #[cfg(test)]

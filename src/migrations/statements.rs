@@ -21,13 +21,13 @@ pub struct Statement {
     pub waits_for_transactions: bool,
 }
 
-/// A partition that is detached in two transactions, between which a run may be cut off.
+/// A partition that is detached in two transactions, between which a run may be interrupted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detach {
     /// Both as they are written, with or without a schema.
     pub table: String,
     pub partition: String,
-    /// The statement that completes what was begun.
+    /// The statement that completes what was started.
     pub finalize: String,
 }
 
@@ -69,7 +69,7 @@ impl Statement {
     }
 
     /// A form that can run again: nothing records that a statement outside a transaction is done in the same moment as it
-    /// is, so a run that was cut off runs it once more. CREATE INDEX CONCURRENTLY gets IF NOT EXISTS, DROP INDEX
+    /// is, so a run that was interrupted runs it once more. CREATE INDEX CONCURRENTLY gets IF NOT EXISTS, DROP INDEX
     /// CONCURRENTLY IF EXISTS; of DETACH PARTITION is known what it is about, so that how far it got can be asked; the
     /// others make what is there once more.
     pub(super) fn repeatable(&self) -> Self {

@@ -56,7 +56,7 @@ pub struct Entry<'a> {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no aclitem")]
+#[error("{0:?} is not an aclitem")]
 pub struct ParseAclError(String);
 
 impl std::str::FromStr for AclItem {

@@ -42,14 +42,14 @@ pub enum PublicSchema {
     Keep,
 }
 
-/// Where tenants connect, when that is elsewhere than we do (a pooler, a public name).
+/// Where tenants connect, when that is not where tenantry does (a pooler, a public name).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Advertise {
     /// A name, an address or a socket's directory; default: the server that tenantry is connected to.
     pub host: Option<String>,
     pub port: Option<u16>,
-    /// Default: "disable" when tenantry's own line is not encrypted, otherwise "require".
+    /// Default: "disable" when tenantry's own connection is not encrypted, otherwise "require".
     pub sslmode: Option<SslMode>,
 }
 
@@ -230,7 +230,7 @@ pub enum Access {
     Full,
     /// The username itself owns the schema and its objects.
     Owner,
-    /// Reads and changes rows; changes no structure.
+    /// Reads and changes rows, but no structure.
     Readwrite,
     Readonly,
 }
@@ -247,11 +247,11 @@ impl Access {
     }
 }
 
-/// What is done about what was added by hand.
+/// What happens to what was added by hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// It is taken away.
+    /// It is removed.
     #[default]
     Authoritative,
     /// It stays, and is noted; only what is missing is added.

@@ -17,7 +17,9 @@ pub struct TenantKey(String);
 /// Why a name is refused; the text is a fragment that follows the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    #[error("a tenant's key starts with a to z and goes on with a to z, 0 to 9, \"_\" or \"-\", 63 characters at most")]
+    #[error(
+        "a tenant's key starts with a to z and continues with a to z, 0 to 9, \"_\" or \"-\", 63 characters at most"
+    )]
     Key,
     #[error("is empty")]
     Empty,
@@ -25,7 +27,7 @@ pub enum NameError {
     Nul,
     #[error("is {0} bytes long; PostgreSQL cuts names silently at 63 bytes")]
     TooLong(usize),
-    #[error("begins with \"pg_\", which PostgreSQL keeps for itself")]
+    #[error("begins with \"pg_\", which PostgreSQL reserves")]
     PgPrefix,
     #[error("is reserved")]
     Reserved,

@@ -46,7 +46,7 @@ pub enum Delivered {
 pub struct Unseen {
     /// Such as "the secrets".
     pub what: String,
-    /// What to type so that it can be.
+    /// What to type so that it can be seen.
     pub hint: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl Server {
         self.keeper.clone().unwrap_or_else(admin)
     }
 
-    /// Who reads the tenants' histories by a grant: a keeper that is no superuser. Plan and `show` go by this.
+    /// Who reads the tenants' histories by a grant: a keeper that is not a superuser. Plan and `show` go by this.
     #[must_use]
     pub fn reads_by_grant(&self) -> Option<String> {
         let keeper = self.keeper();
@@ -207,7 +207,7 @@ pub struct Registry {
     pub came_from: Option<String>,
     /// `None`: of a form that has none yet.
     pub home: Option<Home>,
-    /// Owner roles made for several tenants of which none is registered with it: not yet, or no more. Each is dropped when none
+    /// Owner roles made for several tenants of which none is registered with it: not yet, or no longer. Each is dropped when none
     /// is declared with it.
     pub former_owners: BTreeSet<String>,
     /// The sets of migrations of which it is known what they make, by their [`set_digest`].
@@ -311,7 +311,7 @@ pub struct Registered {
     pub password_source: PasswordSource,
     pub created_at: jiff::Timestamp,
     pub password_changed_at: Option<jiff::Timestamp>,
-    /// The role that pg_dump or pg_restore logs in as for this tenant; left over, unless somebody is at work now.
+    /// The role that pg_dump or pg_restore logs in as for this tenant; left over, unless somebody is using it now.
     pub deputy: Option<String>,
     pub deputy_at_work: bool,
     /// The name of its history; `None`: not noted, as in a registry of an older version.
@@ -594,7 +594,7 @@ pub enum SecretState {
     Ours {
         version: String,
         created: Option<jiff::Timestamp>,
-        /// The store's metadata say that it is ours. Not so when a write was cut off before its metadata.
+        /// The store's metadata say that it is ours. Not so when a write was interrupted before its metadata.
         marked: bool,
         /// Whose, by its mark.
         belongs: Belongs,

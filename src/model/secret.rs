@@ -79,7 +79,7 @@ pub struct SecretHead {
     pub version: String,
     /// When this version was written, where the store tells.
     pub created: Option<Timestamp>,
-    /// `tenantry` for ours. Absent for somebody else's, and for ours when a write was cut off before its metadata.
+    /// `tenantry` for ours. Absent for somebody else's, and for ours when a write was interrupted before its metadata.
     pub managed_by: Option<String>,
     pub tenant: Option<String>,
     pub database: Option<String>,
@@ -188,7 +188,7 @@ pub fn fault_of_password(password: &str) -> Option<&'static str> {
         "" => Some("is empty"),
         text if text.contains('\0') => Some("holds a NUL character"),
         text if stringprep::saslprep(text).is_ok_and(|prepared| prepared.is_empty()) => {
-            Some("holds only characters that do not count (SASLprep)")
+            Some("contains only characters that SASLprep removes")
         }
         _ => None,
     }

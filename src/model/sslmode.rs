@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum SslMode {
     Disable,
-    /// Unencrypted, or encrypted where the server takes nothing else.
+    /// Unencrypted, or encrypted where the server accepts nothing else.
     Allow,
     /// Encrypted, or unencrypted where the server has no TLS.
     #[default]
     Prefer,
-    /// Encrypted. With root certificates at hand the chain is verified too, as in libpq.
+    /// Encrypted. If there are root certificates the chain is verified too, as in libpq.
     Require,
     VerifyCa,
     VerifyFull,

@@ -130,7 +130,7 @@ impl VaultConfig {
             ca_cert,
             client_cert: fallback("CLIENT_CERT").map(PathBuf::from),
             client_key: fallback("CLIENT_KEY").map(PathBuf::from),
-            // What Go's strconv.ParseBool takes for true, since that reads it in the stock clients.
+            // What Go's strconv.ParseBool accepts as true, since that is what the standard clients use.
             skip_verify: fallback("SKIP_VERIFY")
                 .is_some_and(|value| matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")),
             tls_server_name: fallback("TLS_SERVER_NAME"),

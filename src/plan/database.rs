@@ -112,7 +112,7 @@ fn policy(desired: &Desired, observed: &Observed) -> PublicSchema {
     desired.public_schema.unwrap_or(if objects == 0 { PublicSchema::Revoke } else { PublicSchema::Keep })
 }
 
-/// Whether the tenants' owners have TEMPORARY on the database through a group role of their own: PUBLIC has it no more, or is
+/// Whether the tenants' owners have TEMPORARY on the database through a group role of their own: PUBLIC no longer has it, or is
 /// about to lose it, and migrations make temporary tables, as REFRESH MATERIALIZED VIEW CONCURRENTLY does. Not where it is
 /// not ours to grant.
 #[must_use]
@@ -137,7 +137,7 @@ fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
             hazards.push(Hazard {
                 kind: HazardKind::PublicSchemaOpen,
                 detail: format!(
-                    "schema public holds {objects} objects ({}) and stays open to every tenant; say public_schema = \"revoke\" or \"keep\" in [database]",
+                    "schema public holds {objects} objects ({}) and stays open to every tenant; set public_schema to \"revoke\" or \"keep\" in [database]",
                     examples()
                 ),
             });
@@ -152,7 +152,7 @@ fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
                 hazards.push(Hazard {
                     kind: HazardKind::PublicSchemaClosed,
                     detail: format!(
-                        "schema public holds {objects} objects ({}); roles that reached them through PUBLIC lose them",
+                        "schema public holds {objects} objects ({}); roles that could use them through PUBLIC lose that access",
                         examples()
                     ),
                 });
@@ -221,7 +221,7 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
     }
     let former = look.observed.registry.iter().flat_map(|registry| &registry.former_owners);
     let unused = former.filter(|role| look.remembers_owner(role) && !look.owners.contains_key(role.as_str()));
-    changes.extend(unused.map(|role| drop_shared_owner(role, "which no tenant has")));
+    changes.extend(unused.map(|role| drop_shared_owner(role, "which no tenant uses")));
 }
 
 fn drop_shared_owner(owner: &str, why: &str) -> DatabaseChange {

@@ -31,7 +31,7 @@ pub(super) struct Look<'a> {
     pub claims_schema: BTreeMap<&'a str, &'a TenantKey>,
     /// Which declared tenant is to have which role, as username or owner.
     pub claims_role: BTreeMap<&'a str, &'a TenantKey>,
-    /// Roles that pg_dump or pg_restore logs in as. They are no members by hand: each goes by itself, or with a change of the
+    /// Roles that pg_dump or pg_restore logs in as. They are not memberships made by hand: each goes by itself, or with a change of the
     /// tenant whose row names it, and with it from an owner role that others share.
     pub deputies: BTreeSet<&'a str>,
 }
@@ -116,7 +116,7 @@ impl<'a> Look<'a> {
     }
 
     /// For the transaction in which an owner role goes, or its name: one that was shared, and was to be dropped after its
-    /// last tenants, is remembered no more.
+    /// last tenants, is no longer remembered.
     pub fn forgetting_owner(&self, role: &str) -> Option<String> {
         let registry = self.observed.registry.as_ref();
         registry.filter(|registry| registry.former_owners.contains(role)).map(|_| former_owner_is_gone(role))

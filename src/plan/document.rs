@@ -28,7 +28,7 @@ pub struct Document<'a> {
     pub database_changes: &'a [DatabaseChange],
     pub hazards: &'a [Hazard],
     pub unseen: &'a [Unseen],
-    /// When not every tenant was looked at: this document says nothing of the others.
+    /// When not every tenant was looked at: this document does not cover the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targeting: Option<Targeting>,
     pub tenants: &'a [TenantPlan],

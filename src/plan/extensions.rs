@@ -14,7 +14,7 @@ pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: 
     }
     for (name, found) in elsewhere(look.desired, look.observed) {
         let detail = format!(
-            "extension {name} is in schema {}, which is not among shared_schemas: no tenant's search_path leads there, and migrations that use it fail; {}",
+            "extension {name} is in schema {}, which is not among shared_schemas: no tenant's search_path includes it, and migrations that use the extension fail; {}",
             found.schema,
             remedy(name, found, first)
         );
@@ -40,7 +40,7 @@ fn remedy(name: &str, found: &Extension, first: &str) -> String {
             "{add}, or, if nobody uses it there, as {owner} or a superuser: ALTER EXTENSION {extension} SET SCHEMA {to}"
         );
     }
-    format!("{add}, or, if nobody uses it yet: DROP EXTENSION {extension}, and apply makes it in {first}")
+    format!("{add}, or, if nobody uses it yet: DROP EXTENSION {extension}, and apply creates it in {first}")
 }
 
 /// One that tenants could not use by any name, with what to do, where migrations are to run.

@@ -92,7 +92,7 @@ fn as_declared(look: &Look<'_>, role: &GroupRole<'_>, changes: &mut Vec<Database
         hazards.push(Hazard {
             kind: HazardKind::GroupRole,
             detail: format!(
-                "role {} owns {} here, which {} reaches and no archive holds; to see the large objects among them: \
+                "role {} owns {} here, which {} can use and no archive contains; to see the large objects among them: \
                  SELECT oid FROM pg_largeobject_metadata WHERE lomowner = {}::regrole; to delete one: SELECT lo_unlink(oid)",
                 role.name,
                 if found.owns == 1 { "an object".to_owned() } else { format!("{} objects", found.owns) },

@@ -63,7 +63,7 @@ fn another_cluster(cluster: &str) -> Doubt {
     Doubt {
         kind: HazardKind::AnotherCluster,
         detail: format!(
-            "this database came here from another cluster (system identifier {cluster}), and its secrets may be in use there"
+            "this database came from another cluster (system identifier {cluster}), and its secrets may be in use there"
         ),
         hint: format!("{MOVED}   (pg_upgrade and a restored dump give another system identifier too)"),
     }

@@ -16,20 +16,20 @@ pub(super) fn schema<'a>(look: &Look<'a>, key: &TenantKey, row: &Registered) -> 
         (Some(schema), _) if schema.oid == oid => Ok(Some(schema)),
         (None, None) => Ok(None),
         (None, Some(now)) => Err(Blocked::new(
-            format!("its schema {name:?} is called {now:?} now"),
-            format!("if it is to stay this tenant's: ALTER SCHEMA {} RENAME TO {}", ident(now), ident(name)),
+            format!("its schema {name:?} is now called {now:?}"),
+            format!("if it still belongs to this tenant: ALTER SCHEMA {} RENAME TO {}", ident(now), ident(name)),
         )),
         (Some(_), Some(now)) => Err(Blocked::new(
-            format!("schema {name:?} is not the one that was registered: that one is called {now:?} now"),
+            format!("schema {name:?} is not the one that was registered: that one is now called {now:?}"),
             format!("ALTER SCHEMA {} RENAME TO …; ALTER SCHEMA {} RENAME TO {}", ident(name), ident(now), ident(name)),
         )),
         (Some(schema), None) => Err(Blocked::new(
             format!(
-                "schema {name:?} is not the one that was registered: that one is gone, and this one, of {:?}, was made since",
+                "schema {name:?} is not the one that was registered: that one is gone, and this one, owned by {:?}, was created since",
                 schema.owner
             ),
             format!(
-                "if it is this tenant's all the same, brought back by hand: UPDATE tenantry.tenants SET schema_oid = NULL WHERE tenant = '{key}'   or move it away: ALTER SCHEMA {} RENAME TO …",
+                "if it is this tenant's nevertheless, restored by hand: UPDATE tenantry.tenants SET schema_oid = NULL WHERE tenant = '{key}'   or move it out of the way: ALTER SCHEMA {} RENAME TO …",
                 ident(name)
             ),
         )),
@@ -51,7 +51,7 @@ pub(super) fn unclaimed(look: &Look<'_>, key: &TenantKey, row: &Registered) -> R
     Err(Blocked::new(
         format!("tenant {other} is declared with its {what} {name:?}"),
         format!(
-            "{}; if they are two: give {other} names of its own, or let it wait until {key} is removed",
+            "{}; if they are two tenants: give {other} names of its own, or declare it once {key} is removed",
             keep_the_key(key, other)
         ),
     ))

@@ -27,7 +27,7 @@ fn connections(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     Some(Hazard {
         kind: HazardKind::ConnectionsShort,
         detail: format!(
-            "the connection limits of {} tenants{and} come to {limits}, and PostgreSQL has room for {room} sessions: when many are busy the next is refused (53300); lower connection_limit, raise max_connections, or put a pooler in between",
+            "the connection limits of {} tenants{and} add up to {limits}, but PostgreSQL accepts {room} connections: when many are in use, the next one is refused (53300); lower connection_limit, raise max_connections, or put a pooler in between",
             declared().count() - unlimited
         ),
     })
@@ -41,7 +41,7 @@ pub(super) fn log(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     (sets && !server.admin.superuser && !server.logged_by.is_empty()).then(|| Hazard {
         kind: HazardKind::VerifiersLogged,
         detail: format!(
-            "the server's log will hold the SCRAM verifiers of these passwords: {}; a superuser can keep them out of it: ALTER ROLE {} SET log_statement = none (and what else docs/secrets.md names)",
+            "the server's log will hold the SCRAM verifiers of these passwords: {}; a superuser can keep them out of it: ALTER ROLE {} SET log_statement = none (and the other settings in docs/secrets.md)",
             server.logged_by.join(", "),
             ident(&server.admin.name)
         ),
@@ -58,7 +58,7 @@ fn locks(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     (makes && room > 0 && locks > room).then(|| Hazard {
         kind: HazardKind::ManyLocks,
         detail: format!(
-            "making a tenant as large as the smallest there is may take more locks than the {room} that PostgreSQL has room for (53200); raise max_locks_per_transaction and restart the server"
+            "creating a tenant as large as the smallest existing one may take more than the {room} locks that PostgreSQL has room for (53200); raise max_locks_per_transaction and restart the server"
         ),
     })
 }

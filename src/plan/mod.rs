@@ -79,13 +79,13 @@ pub struct Plan {
     pub tenants: Vec<TenantPlan>,
     /// When not every tenant was to be looked at.
     pub targeting: Option<Targeting>,
-    /// Tenants whose names go round: each set changes in one transaction.
+    /// Tenants whose names are swapped: each set changes in one transaction.
     pub together: Vec<BTreeSet<TenantKey>>,
     /// For a tenant those that are done before it, because they still name a role that it drops or renames.
     pub waits: BTreeMap<TenantKey, BTreeSet<TenantKey>>,
     /// What one key of tenants.toml changes for many tenants at once; each is a hazard too.
     pub fleet_changes: Vec<FleetChange>,
-    /// The shapes held against the migrations, where `--deep` asked for it. No plan mends a shape.
+    /// The shapes compared with the migrations, if `--deep` was given. No plan fixes a shape.
     pub shape: Option<shape::Report>,
 }
 
@@ -110,7 +110,7 @@ impl DatabaseIdentity {
     }
 }
 
-/// A look at a part of the tenants: it says nothing of the others.
+/// Only some of the tenants were looked at: nothing is known about the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Targeting {
     pub looked_at: usize,
@@ -129,7 +129,7 @@ impl Targeting {
     }
 }
 
-/// A change of what tenants share. Run serially: concurrent GRANTs on one object fail with XX000.
+/// A change to what tenants share. Run serially: concurrent GRANTs on one object fail with XX000.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseChange {
     pub action: DatabaseAction,
@@ -209,7 +209,7 @@ pub enum Stage {
     After,
 }
 
-/// One statement: shown as it is sent, but for the verifier. One that is read back is for showing: its verifier is elided
+/// One statement: shown as it is sent, except for the verifier. One that is read back is only for display: its verifier is elided
 /// for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
@@ -293,11 +293,11 @@ pub struct TenantPlan {
     pub owner: String,
     pub changes: Vec<Change>,
     pub hazards: Vec<Hazard>,
-    /// What is left as it is, and a person should know; no reason for a plan.
+    /// What is left unchanged and a person should know about; not a change by itself.
     pub notes: Vec<Note>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What a person types next, when blocked.
+    /// When blocked, what to type next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     #[serde(skip)]
@@ -314,7 +314,7 @@ pub struct SeenSchema {
     pub oid: u32,
 }
 
-/// Something that is there beside what is declared, and stays.
+/// Something that exists but is not declared, and stays.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     /// The thing, such as "schema tenant_acme".
@@ -454,7 +454,7 @@ pub enum Step {
     Sql,
     /// Ends the sessions of this role, waiting until they are gone.
     EndSessions { role: String },
-    /// Archives the schema with its tables locked against writes, and goes on only when the archive was read back.
+    /// Archives the schema with its tables locked against writes, and continues only once the archive was read back.
     /// `roles`: those that own what is in it.
     Archive { subject: Subject, roles: Vec<String> },
     /// Drops this role. `holds`: what the look found that keeps it from being dropped, and that goes before.
@@ -475,7 +475,7 @@ pub enum Step {
     DeleteSecret { path: String, expected: Option<String> },
 }
 
-/// Something about a plan that a person should know before saying yes.
+/// Something about a plan that a person should know before approving it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hazard {
     pub kind: HazardKind,
@@ -485,7 +485,7 @@ pub struct Hazard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HazardKind {
-    /// A tenant's role has a power over other tenants, such as SUPERUSER or membership of pg_write_all_data. First of all.
+    /// A tenant's role has power over other tenants, such as SUPERUSER or membership in pg_write_all_data. Always first.
     PrivilegedTenant,
     /// One key of tenants.toml changes many tenants.
     WholeFleet,
@@ -499,15 +499,15 @@ pub enum HazardKind {
     SharedOwner,
     PublicSchemaOpen,
     PublicSchemaClosed,
-    /// Every tenant may make things in a schema that is in the others' search_path, and it is not ours to close.
+    /// Every tenant may create objects in a schema that is in the others' search_path, and we may not revoke that.
     SharedSchemaOpen,
-    /// Something in schema tenantry is not tenantry's, and not its to take away.
+    /// Something in schema tenantry is not tenantry's, and tenantry may not remove it.
     RegistryOpen,
-    /// A declared extension is in a schema that no tenant's search_path holds.
+    /// A declared extension is in a schema that is in no tenant's search_path.
     ExtensionElsewhere,
-    /// The role that every tenant joins has more than it should, and it is not ours to take.
+    /// The role that every tenant joins has more than it should, and we may not revoke that.
     GroupRole,
-    /// The database came here from another cluster; if that one is still in use, both have the same secrets.
+    /// The database came from another cluster; if that one is still in use, both have the same secrets.
     AnotherCluster,
     /// Secrets were written by a copy of this database, or by this one before it was set back to an earlier state.
     AnotherCopy,
@@ -523,11 +523,11 @@ pub enum HazardKind {
     ManyLocks,
     /// A migration may reach outside the tenant's schema.
     MigrationEscapes,
-    /// A migration keeps a large table from being read or written while it runs.
+    /// A migration blocks reads or writes of a large table while it runs.
     BlocksTable,
-    /// The server's log will hold SCRAM verifiers, and only a superuser may keep statements out of it.
+    /// The server's log will contain SCRAM verifiers, and only a superuser may keep statements out of it.
     VerifiersLogged,
-    /// The tenants' connection limits come to more than the server takes.
+    /// The tenants' connection limits add up to more than the server accepts.
     ConnectionsShort,
 }
 
@@ -537,7 +537,7 @@ impl TenantPlan {
         matches!(self.verb, Verb::Create | Verb::Update | Verb::Remove)
     }
 
-    /// Takes something away that is still there; the rest of a removal that was cut off does not.
+    /// Takes something away that is still there; the rest of a removal that was interrupted does not.
     #[must_use]
     pub fn removes(&self) -> bool {
         self.verb == Verb::Remove && self.changes.iter().any(|change| change.kind != Kind::DeleteSecret)

@@ -45,13 +45,14 @@ impl Pieces {
     pub fn hazard(&self, schema: &str, archived: bool) -> Option<Hazard> {
         let what = match (self.tables, self.large_objects) {
             (None, None) => return None,
-            (Some(_), None) => "its tables go",
-            (None, Some(_)) => "its large objects go",
-            (Some(_), Some(_)) => "its large objects and its tables go",
+            (Some(_), None) => "its tables are dropped",
+            (None, Some(_)) => "its large objects are dropped",
+            (Some(_), Some(_)) => "its large objects and its tables are dropped",
         };
-        let lost = if archived { "; what an administrator writes to those that are left is lost" } else { "" };
+        let lost =
+            if archived { "; what an administrator writes to the remaining ones in the meantime is lost" } else { "" };
         let detail = format!(
-            "dropping schema {schema} takes about {} locks, and PostgreSQL has room for {}: {what} a few at a time{lost}",
+            "dropping schema {schema} takes about {} locks, but PostgreSQL has room for {}: {what} a few at a time{lost}",
             self.locks, self.slots,
         );
         Some(Hazard { kind: HazardKind::ManyLocks, detail })

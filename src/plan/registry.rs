@@ -23,7 +23,8 @@ pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: 
     for found in &schema.foreign {
         match &found.remedy {
             Some(sql) => {
-                let after = if found.runs { ", which is not tenantry's → gone" } else { " → as tenantry made it" };
+                let after =
+                    if found.runs { ", which is not tenantry's → removed" } else { " → as tenantry created it" };
                 changes.push(close(format!("{}{after}", found.what), vec![sql.clone()]));
             }
             None => hazards.push(Hazard { kind: HazardKind::RegistryOpen, detail: by_hand(found) }),
@@ -41,10 +42,7 @@ fn close(detail: String, sql: Vec<String>) -> DatabaseChange {
 }
 
 fn by_hand(found: &Foreign) -> String {
-    format!(
-        "{}: it is not tenantry's and would run as tenantry, so nothing is written until somebody takes it away",
-        found.what
-    )
+    format!("{}: it is not tenantry's and would run as tenantry, so nothing is written until it is removed", found.what)
 }
 
 /// What on tenantry's own tables would run as whoever writes to them.
@@ -59,7 +57,7 @@ pub(super) fn shows(observed: &Observed, outside: &Outside) -> bool {
     matches!(outside.held, Holding::Granted { .. }) && objects.into_iter().any(is_it)
 }
 
-/// Who looks, and no more. Another admin may hold what it likes, as with what tenants have.
+/// A role that only reads. Another admin may have any privilege, as on what tenants have.
 fn expected(look: &Look<'_>, owner: &str, acl: &Acl, kind: &str) -> Expected {
     let (letters, by_default) = match kind {
         "schema" => ("U", ""),
@@ -85,7 +83,7 @@ fn privileges(look: &Look<'_>, object: &RegistryObject, changes: &mut Vec<Databa
         if object.ours {
             changes.push(close(format!("{what} → {after}"), sql));
         } else {
-            let detail = format!("{what}; not ours to take, {} can: {}", object.owner, sql.join("; "));
+            let detail = format!("{what}; not ours to revoke, {} can: {}", object.owner, sql.join("; "));
             hazards.push(Hazard { kind: HazardKind::RegistryOpen, detail });
         }
     };
@@ -139,7 +137,7 @@ fn strangers(schema: &RegistrySchema, hazards: &mut Vec<Hazard>) {
         named.push(format!("and {} more", many - NAMED));
     }
     let detail = format!(
-        "schema tenantry holds what is not tenantry's: {}; left as it is: whoever it belongs to drops it, or moves it: ALTER … SET SCHEMA …",
+        "schema tenantry contains objects that are not tenantry's: {}; left unchanged: their owner can drop or move them: ALTER … SET SCHEMA …",
         named.join(", ")
     );
     hazards.push(Hazard { kind: HazardKind::RegistryOpen, detail });

@@ -67,7 +67,10 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
         let remedy = schema.dependents.iter().find_map(|dependent| dependent.remedy.as_deref());
         let hint = match remedy {
             Some(remedy) => {
-                format!("keep it: {remedy}   or let it go along: ALTER TABLE … SET SCHEMA {}", ident(&row.schema))
+                format!(
+                    "keep it: {remedy}   or have it dropped with the tenant: ALTER TABLE … SET SCHEMA {}",
+                    ident(&row.schema)
+                )
             }
             None => "drop or change what depends on the schema first".to_owned(),
         };
@@ -109,17 +112,17 @@ fn large_objects_that_stay(look: &Look<'_>, key: &TenantKey, row: &Registered) -
     let found = look.observed.roles.get(&row.owner).filter(|_| goes && shared)?.large_objects;
     (found > 0).then(|| Note {
         what: format!("{} of role {}", count(found, "large object"), row.owner),
-        detail: "other tenants share that role, and whose they are cannot be told".into(),
+        detail: "other tenants share that role, so there is no telling whose they are".into(),
     })
 }
 
-/// The registry is a table, and tables are edited: no row leads to what is never a tenant's.
+/// The registry is a table, and tables are edited: no row may point to what is never a tenant's.
 fn check_row(key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
     let names = [check_schema_name(&row.schema), check_role_name(&row.username), check_role_name(&row.owner)];
     match names.into_iter().find_map(Result::err) {
         None => Ok(()),
         Some(error) => Err(Blocked::new(
-            format!("the registry's row of {key} names what no tenant can have: a name {error}"),
+            format!("the registry's row for {key} contains an invalid name: it {error}"),
             format!("look at: SELECT * FROM tenantry.tenants WHERE tenant = '{key}'"),
         )),
     }
@@ -263,7 +266,7 @@ pub(super) fn disk_hazard(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Haz
 pub(crate) fn disk_short(bytes: i64, free: u64, dir: &Path) -> Option<String> {
     u64::try_from(bytes).is_ok_and(|bytes| bytes > free).then(|| {
         let free = size(i64::try_from(free).unwrap_or(i64::MAX));
-        format!("archives of {} in all are to go to {}, where {free} are free", size(bytes), dir.display())
+        format!("up to {} of archives are to be written to {}, where {free} is free", size(bytes), dir.display())
     })
 }
 

@@ -1,4 +1,4 @@
-//! Names that go round: a tenant is to have a name that another one gives up in the same plan, as in a → b, b → a.
+//! Names that go round: a tenant gets a name that another one gives up in the same plan, as in a → b, b → a.
 //!
 //! No order of single renames gets there, so the tenants of such a ring change in one transaction: first every name that goes
 //! round is parked under one that nobody wants, then each tenant's changes run as always.
@@ -12,7 +12,7 @@ use super::tenant::Blocked;
 use super::{Change, Kind, TenantPlan, Verb};
 use crate::model::{Access, Desired, Membership, Observed, Registered, State, Tenant, TenantKey, ident, literal};
 
-/// The names that go round, each with the one it is parked under; and whose they are.
+/// The names that are swapped, each with the one it is parked under; and whose they are.
 #[derive(Default)]
 pub(super) struct Rings {
     roles: BTreeMap<String, String>,
@@ -137,8 +137,8 @@ impl Rings {
                     Some(key) => plan.take(
                         plan.verb,
                         Err(Blocked::new(
-                            format!("it changes names with tenant {key}, which is blocked"),
-                            format!("see to {key} first, or give one of them another name"),
+                            format!("it swaps names with tenant {key}, which is blocked"),
+                            format!("fix {key} first, or give one of them another name"),
                         )),
                     ),
                     None => self.complete_one(look, observed, plan),

@@ -60,7 +60,7 @@ fn renew(
     let apply = || format!("tenantry apply --target {key}");
     let row = registered.filter(|row| row.state == State::Active);
     let row = row.ok_or_else(|| match registered.map(|row| row.state) {
-        None | Some(State::Removed) => Blocked::new("it is not there yet", apply()),
+        None | Some(State::Removed) => Blocked::new("it does not exist yet", apply()),
         Some(state) => Blocked::new(format!("it is {}", state.as_str()), apply()),
     })?;
     if declared.password.is_some() {
@@ -70,14 +70,14 @@ fn renew(
     let policy = &look.desired.secrets;
     let elsewhere = row.secret.place.as_ref().is_some_and(|place| *place != policy.place());
     if row.secret.store != policy.store.as_str() || elsewhere {
-        return Err(Blocked::new("its secret is in another place than [secrets] says", apply()));
+        return Err(Blocked::new("its secret is not where [secrets] says", apply()));
     }
     if look.observed.registry.as_ref().is_some_and(|registry| registry.pending > 0) {
-        return Err(Blocked::new("tenantry's own tables are of an older version", "tenantry apply"));
+        return Err(Blocked::new("tenantry's own tables were created by an older version", "tenantry apply"));
     }
     let role = look.observed.roles.get(&row.username).cloned();
     if role.is_none() {
-        return Err(Blocked::new(format!("role {} is not there", row.username), apply()));
+        return Err(Blocked::new(format!("role {} does not exist", row.username), apply()));
     }
     let mut draft = Draft {
         look,

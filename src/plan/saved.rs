@@ -1,7 +1,7 @@
 //! A plan in a file: `plan --out FILE`, `apply FILE`, `show FILE`.
 //!
 //! The file is bound to the cluster, the database, the configuration and what was observed of each tenant it touches.
-//! Apply looks again and plans again; it goes on only when that comes to the very plan that was saved, and carries out
+//! Apply reads and plans again; it continues only if the result is exactly the plan that was saved, and carries out
 //! its own: no statement of the file is ever run.
 
 mod moved;
@@ -45,21 +45,21 @@ pub struct Saved {
     tenants: Vec<TenantPlan>,
     /// What was observed of each tenant with work: a digest of each part, by the part's name.
     observed: BTreeMap<TenantKey, Parts>,
-    /// Of everything above: tells a file that was edited or damaged. It is no signature, and need not be one: apply runs
+    /// Of everything above: detects a file that was edited or damaged. It is not a signature, and need not be one: apply runs
     /// the statements of the plan it makes itself, and none from the file.
     digest: String,
 }
 
-/// Why a file is no saved plan of ours.
+/// Why a file is not a saved plan of ours.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    #[error("it is not a saved plan, or a part of one only: {0}")]
+    #[error("it is not a saved plan, or only part of one: {0}")]
     NotAPlan(String),
-    #[error("it is what --format json prints, and not a saved plan")]
+    #[error("it is the output of --format json, not a saved plan")]
     Document,
-    #[error("it is of format {0:?}, and this tenantry reads {FORMAT:?}")]
+    #[error("it has format {0:?}, but this version of tenantry reads {FORMAT:?}")]
     OtherFormat(String),
-    #[error("it was saved by tenantry {0:?}, and this is {this:?}", this = env!("CARGO_PKG_VERSION"))]
+    #[error("it was saved by tenantry {0:?}, but this is {this:?}", this = env!("CARGO_PKG_VERSION"))]
     OtherVersion(String),
     #[error("it was changed since it was saved")]
     Changed,

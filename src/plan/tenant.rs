@@ -69,7 +69,7 @@ impl Draft<'_> {
         self.notes.push(Note { what: what.into(), detail: detail.into() });
     }
 
-    /// The role that owned until now was made for this tenant alone, and is of no use to it any more.
+    /// The role that owned until now was created for this tenant only, and is no longer of use to it.
     pub fn drops_former_owner(&self) -> bool {
         let Some(former) = &self.current.former_owner else { return false };
         let was_own = self.registered.is_some_and(|row| row.access != Access::Owner);
@@ -172,7 +172,7 @@ fn converge(draft: &mut Draft<'_>) -> Result<Option<Work>, Blocked> {
         let owner = &draft.tenant.owner_role;
         draft.hazard(
             HazardKind::SharedOwner,
-            format!("{owner} owns for several tenants that may plant code in their schemas; what one plants runs with rights on the others' objects"),
+            format!("{owner} is the owner role of several tenants that can create code in their schemas; the code of one can run with rights on the others' objects"),
         );
     }
     rights::borrow(draft);
@@ -182,18 +182,18 @@ fn converge(draft: &mut Draft<'_>) -> Result<Option<Work>, Blocked> {
     Ok(Some((changes, hazards, Target::Declared { tenant, password, secret_version })))
 }
 
-/// What a restore or a removal was cut off from is neither whole nor gone; only the same again may go on with it.
+/// What an interrupted restore or removal left is neither complete nor gone; only the same operation may resume it.
 fn refuse_half_way(draft: &Draft<'_>) -> Result<(), Blocked> {
     let key = &draft.tenant.key;
     match draft.registered.map(|row| row.state) {
         Some(State::Restoring) => Err(Blocked::new(
-            "its restore was cut off, and its schema may hold a part of the archive",
+            "its restore was interrupted, and its schema may contain only part of the archive",
             format!(
-                "restore it again: tenantry restore FILE   or give it up: take {key} out of tenants.toml and apply"
+                "restore it again: tenantry restore FILE   or abandon it: take {key} out of tenants.toml and apply"
             ),
         )),
         Some(State::Removing) => Err(Blocked::new(
-            "its removal was cut off, and its schema holds a part of what it held",
+            "its removal was interrupted, and its schema contains only part of its data",
             format!("take {key} out of tenants.toml and apply; then restore its archive, if it is wanted back"),
         )),
         _ => Ok(()),

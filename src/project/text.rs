@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// Why a file is no text of ours.
+/// Why a file is not text of ours.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
     #[error("there is no such file")]
     NotFound,
-    #[error("is {0}, and no file")]
+    #[error("is {0}, not a file")]
     NotAFile(&'static str),
-    #[error("is larger than {0} MB, and no more is read")]
+    #[error("is larger than {0} MB, the most that is read")]
     TooLarge(u64),
     #[error("line {0} is not UTF-8")]
     NotUtf8(usize),
@@ -22,7 +22,7 @@ pub(super) enum ReadError {
 impl ReadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NotAFile(_) => Some("save the text in a file; what it names is looked for beside it"),
+            Self::NotAFile(_) => Some("save the text in a file; relative paths in it are looked up next to it"),
             Self::NotUtf8(_) => Some("save the file as UTF-8"),
             _ => None,
         }

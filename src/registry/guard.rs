@@ -28,7 +28,7 @@ pub(crate) fn tables() -> Vec<String> {
 
 /// SQL that fails when writing to the registry would run somebody else's code.
 pub(crate) fn check() -> String {
-    check_of(&tables(), "nothing was written; tenantry plan shows it, and tenantry apply takes it away")
+    check_of(&tables(), "nothing was written; tenantry plan shows it, and tenantry apply removes it")
 }
 
 /// The same of the one table that is written to before anything can be looked at.
@@ -52,7 +52,7 @@ fn check_of(names: &[String], hint: &str) -> String {
          AND c.relname = ANY ({tables}::text[]::name[]) ORDER BY c.relname LOOP EXECUTE item; END LOOP;\n\
          {found} SELECT what INTO item FROM found WHERE runs ORDER BY what LIMIT 1;\n\
          IF FOUND THEN RAISE EXCEPTION USING ERRCODE = '{NOT_OURS}', \
-         MESSAGE = pg_catalog.format('on tenantry''s own tables there is something that is not tenantry''s, and would run as tenantry: %s', item), \
+         MESSAGE = pg_catalog.format('something on tenantry''s own tables does not belong to tenantry, and would run as tenantry: %s', item), \
          HINT = {hint}; END IF; END$tenantry_guard$",
         hint = literal(hint)
     )

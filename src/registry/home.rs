@@ -25,13 +25,14 @@ pub(super) struct Identity {
 /// # Errors
 /// When it is a copy: the database it was made for is in this very cluster, and the roles named here serve that one.
 pub(super) fn identity(client: &mut impl GenericClient) -> Result<Option<Identity>, Error> {
-    let row =
-        client.ask_opt(include_str!("../inspect/sql/identity.sql"), &[]).doing("asking whose registry this is")?;
+    let row = client
+        .ask_opt(include_str!("../inspect/sql/identity.sql"), &[])
+        .doing("checking which database this registry belongs to")?;
     let Some(row) = row else { return Ok(None) };
     if let Some(original) = row.get::<_, Option<String>>("original") {
         return Err(Error::refused(
             format!(
-                "this database is a copy of {original:?} in the same cluster: the roles in its registry serve that one"
+                "this database is a copy of {original:?} in the same cluster: the roles in its registry belong to that one"
             ),
             "to use the copy for tenants of its own: DROP SCHEMA tenantry CASCADE in the copy, and other usernames and owners in its tenants.toml",
         ));
@@ -64,7 +65,7 @@ const HERE: &str = "INSERT INTO tenantry.identity (system_identifier, database_o
 const ANOTHER_FLEET: &str = "UPDATE tenantry.identity SET former_fleets = former_fleets || fleet, \
      fleet = pg_catalog.gen_random_uuid()::text, reached = '{}'";
 
-/// A schema that does not belong to the registered owner may be anybody's, and is not taken for the tenant's.
+/// A schema that does not belong to the registered owner may be anybody's, and is not assumed to be the tenant's.
 const SCHEMAS_HERE: &str = "UPDATE tenantry.tenants t SET schema_oid = n.oid \
      FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner \
      WHERE t.schema_oid IS NULL AND t.state <> 'removed' AND n.nspname = t.schema_name::name AND r.rolname = t.owner::name";
@@ -96,7 +97,7 @@ pub struct Arrival<'a> {
 /// # Errors
 /// What PostgreSQL answered.
 pub fn settle(client: &mut postgres::Client, arrival: &Arrival<'_>) -> Result<Mark, Error> {
-    let doing = "noting whose registry this is";
+    let doing = "recording which database this registry belongs to";
     let mut transaction = client.transaction().doing(doing)?;
     transaction.batch_execute(&guard::check()).doing(doing)?;
     let identity = identity(&mut transaction)?;

@@ -29,7 +29,7 @@ pub(crate) enum Taken {
 /// A registry of an older form has no such row.
 ///
 /// # Errors
-/// What PostgreSQL answered; or that it is none of ours, such as a view, whose code would run as us.
+/// What PostgreSQL answered; or that it is not ours, such as a view, whose code would run as us.
 pub(crate) fn has_lock(client: &mut Client) -> Result<bool, Error> {
     let answers = client.simple_query(include_str!("sql/lock_there.sql")).doing("looking for the lock of apply")?;
     let Some(row) = first(answers) else { return Ok(false) };
@@ -39,7 +39,7 @@ pub(crate) fn has_lock(client: &mut Client) -> Result<bool, Error> {
     let owner = row.get("owner").unwrap_or_default();
     Err(Error::refused(
         format!(
-            "tenantry.apply_lock, or its schema, is no table of an administrator's or ours, but of {owner:?}: nothing in it is trusted, and nothing was changed"
+            "tenantry.apply_lock, or its schema, belongs to {owner:?}, who is neither an administrator nor the connected role: nothing in it is trusted, and nothing was changed"
         ),
         "look at \\d tenantry.apply_lock and \\dn+ tenantry; drop or rename what is not tenantry's",
     ))

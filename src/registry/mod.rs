@@ -90,7 +90,7 @@ fn closing(group: &str) -> String {
 }
 
 fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), Error> {
-    transaction.batch_execute("CREATE SCHEMA IF NOT EXISTS tenantry").doing("making schema tenantry")?;
+    transaction.batch_execute("CREATE SCHEMA IF NOT EXISTS tenantry").doing("creating schema tenantry")?;
     embedded::migrations::runner()
         .set_grouped(true)
         .set_migration_table_name(HISTORY)
@@ -98,11 +98,11 @@ fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), Error> {
         .map(drop)
         .map_err(|error| match error.kind() {
             Kind::Connection(_, cause) => {
-                Error::Refused { message: format!("making tenantry's own tables: {cause}"), hint: None }
+                Error::Refused { message: format!("creating tenantry's own tables: {cause}"), hint: None }
             }
             _ => Error::refused(
-                format!("tenantry's own tables are not of this version's making: {error}"),
-                "use the newest tenantry that was used on this database, or a newer one",
+                format!("tenantry's own tables were not created by this version: {error}"),
+                "use the newest version of tenantry that was used on this database, or a newer one",
             ),
         })
 }
@@ -118,7 +118,7 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let has_home: bool = row.get(1);
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     let identity = home::identity(transaction)?;
-    let others_at_work = others_at_work(transaction).doing("asking who holds the lock of apply")?;
+    let others_at_work = others_at_work(transaction).doing("looking up who holds the lock")?;
     let mut tenants = rows::read(transaction, others_at_work)?;
     if identity.as_ref().is_some_and(|identity| !identity.is_of_here) {
         // It came with a dump, or is of a copy. There every object has another OID, and what has one of these by chance is
@@ -159,7 +159,7 @@ pub fn leave_owners(client: &mut postgres::Client, roles: &[&str]) -> Result<(),
         return Ok(());
     }
     let insert = "INSERT INTO tenantry.former_owners (role) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING";
-    let doing = "noting the owner roles to drop";
+    let doing = "recording the owner roles to drop";
     let mut transaction = client.transaction().doing(doing)?;
     transaction.batch_execute(&guard::check()).doing(doing)?;
     transaction.execute(insert, &[&roles]).doing(doing)?;

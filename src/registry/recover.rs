@@ -54,7 +54,7 @@ pub fn recover(
     selects: &dyn Fn(&TenantKey) -> bool,
 ) -> Result<Recovery, Error> {
     if observed.registry.as_ref().is_some_and(|registry| registry.pending > 0) {
-        return Err(Error::refused("tenantry's own tables are of an older version", "tenantry apply"));
+        return Err(Error::refused("tenantry's own tables were created by an older version", "tenantry apply"));
     }
     let is_registered = |key: &TenantKey| observed.registry.as_ref().is_some_and(|r| r.tenants.contains_key(key));
     let missing = desired.tenants.values().filter(|tenant| selects(&tenant.key) && !is_registered(&tenant.key));
@@ -79,7 +79,7 @@ pub fn recover(
     Ok(recovery)
 }
 
-/// Why it may be somebody else's: only tenantry puts roles into its group role, and only into that of the one database.
+/// Why it may be belongs to someone else: only tenantry puts roles into its group role, and only into that of the one database.
 fn doubt(observed: &Observed, tenant: &Tenant) -> Option<String> {
     let group = group_role(&observed.database.name);
     let (user, owner) = (&tenant.username, tenant.owner());
@@ -92,7 +92,7 @@ fn doubt(observed: &Observed, tenant: &Tenant) -> Option<String> {
     }
     for role in [user.as_str(), owner] {
         match observed.roles.get(role) {
-            None => return Some(format!("role {role} is not there")),
+            None => return Some(format!("role {role} does not exist")),
             Some(found) if !found.is_member_of(&group) => {
                 return Some(format!("role {role} is no member of {group}, so it is not of tenantry's making here"));
             }
@@ -105,7 +105,7 @@ fn doubt(observed: &Observed, tenant: &Tenant) -> Option<String> {
         return Some(format!("its schema or its username is tenant {other}'s"));
     }
     match observed.secrets.get(&tenant.secret_path) {
-        Some(SecretState::Foreign(why)) => Some(format!("its secret is somebody else's: {why}")),
+        Some(SecretState::Foreign(why)) => Some(format!("its secret belongs to someone else: {why}")),
         Some(SecretState::Unseen) => Some("its secret may not be read, and would be written anew".into()),
         Some(SecretState::Ours { .. }) | None => None,
     }

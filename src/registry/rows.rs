@@ -61,7 +61,7 @@ pub(super) fn read(
         let unknown = || {
             Error::refused(
                 format!("the row of tenant {name:?} in tenantry.tenants holds a value this version does not know"),
-                "use the newest tenantry that was used on this database",
+                "use the newest version of tenantry that was used on this database",
             )
         };
         let key = TenantKey::new(name.as_str()).map_err(|_| unknown())?;
@@ -185,7 +185,7 @@ pub fn secret_is_gone(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> 
         .map(drop)
 }
 
-/// What earlier applies left to be done, if they were cut off.
+/// What earlier applies left to be done, if they were interrupted.
 pub(super) fn read_leftovers(transaction: &mut Transaction<'_>, registry: &mut Registry) -> Result<(), Error> {
     let query =
         "SELECT tenant, store, place, path, version FROM tenantry.former_secrets ORDER BY tenant, store, place, path";
@@ -263,7 +263,7 @@ pub fn forget_former_secrets(transaction: &mut Transaction<'_>, tenant: &TenantK
     transaction.execute("DELETE FROM tenantry.former_secrets WHERE tenant = $1", &[&tenant.as_str()]).map(drop)
 }
 
-/// One line of the audit log, in the transaction it tells of.
+/// One line of the audit log, in the transaction that it records.
 ///
 /// # Errors
 /// What PostgreSQL answered.

@@ -62,7 +62,7 @@ pub(super) struct NoteBlock<'a> {
     pub detail: String,
 }
 
-/// What is left as it is; the same of many tenants together, unless each is to stand on its own.
+/// What is left unchanged; the same of many tenants together, unless each is to stand on its own.
 pub(super) fn notes(plan: &Plan, each_on_its_own: bool) -> Vec<NoteBlock<'_>> {
     let mut groups: BTreeMap<_, Vec<(&TenantKey, &Note)>> = BTreeMap::new();
     for tenant in &plan.tenants {

@@ -70,7 +70,9 @@ fn verdict(page: &mut String, plan: &Plan) {
     let differing = plan.tenants.iter().filter(|tenant| tenant.verb != Verb::Unchanged).count();
     let misshapen = plan.shape.iter().flat_map(|shape| &shape.groups).map(|group| group.tenants.len()).sum::<usize>();
     let (class, words) = match (differing, plan.database_changes.len()) {
-        (0, 0) if misshapen > 0 => ("drift", format!("Drift: {} not as the migrations give them.", schemas(misshapen))),
+        (0, 0) if misshapen > 0 => {
+            ("drift", format!("Drift: {} not as the migrations create them.", schemas(misshapen)))
+        }
         (0, 0) if !plan.unseen.is_empty() || plan.targeting.is_some() => ("drift", no_changes(plan).to_owned()),
         (0, 0) => ("ok", "In sync: PostgreSQL and the secret store match what is declared.".to_owned()),
         (0, shared) => ("drift", format!("Drift: {shared} changes to what the tenants share.")),

@@ -11,7 +11,7 @@ pub fn plan(plan: &Plan) -> String {
 
 /// Indented, with a final newline; safe to print on a terminal.
 pub(crate) fn pretty(value: &impl serde::Serialize) -> String {
-    // Only a map whose keys are no strings, or a Serialize that gives up, could fail; ours do neither.
+    // Only a map whose keys are not strings, or a Serialize that gives up, could fail; ours do neither.
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
     let mut out = escaped(&text);
     out.push('\n');

@@ -11,12 +11,12 @@ pub struct ListRow {
     pub username: String,
     /// "active", "retained", "removed", or "absent": declared and not applied yet.
     pub state: String,
-    /// The highest version applied; `None`: none yet.
+    /// The highest version applied; null: none yet.
     pub migration: Option<i64>,
     /// Bytes on disk.
     pub size: i64,
     pub connections: i64,
-    /// Seconds since the password was last changed; `None`: not known.
+    /// Seconds since the password was last changed; null: unknown.
     pub secret_age: Option<i64>,
     /// Locks that its sessions hold, when they are so many that they crowd others out.
     #[serde(skip_serializing_if = "Option::is_none")]

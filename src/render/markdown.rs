@@ -106,7 +106,7 @@ fn notes(plan: &Plan) -> String {
         .take(LONG)
         .map(|note| {
             let who = names(note.members.iter().copied(), note.members.len(), "…");
-            line("left as it is", &format!("{who}:"), &format!("{}: {}", note.what, note.detail))
+            line("left unchanged", &format!("{who}:"), &format!("{}: {}", note.what, note.detail))
         })
         .collect();
     let more = notes.len().saturating_sub(LONG);
@@ -228,7 +228,7 @@ pub fn fenced(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{text}{fence}\n")
 }
 
-/// A line of text as a paragraph of its own. An underscore within a word is no markup, and a variable's name is better read so.
+/// A line of text as a paragraph of its own. An underscore within a word is not markup, and a variable's name is better read so.
 #[must_use]
 pub fn paragraph(text: &str) -> String {
     let words = escape(text);

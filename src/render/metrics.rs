@@ -32,7 +32,7 @@ pub fn text(plan: &Plan, run: &Run) -> String {
     family("tenants", "Tenants by what a plan would do with them.", verbs.collect());
     family("drift", "1 when observed differs from desired, else 0.", one(if plan.in_sync() { 0.0 } else { 1.0 }));
     let left_out = plan.targeting.map(|part| (String::new(), count(part.of - part.looked_at)));
-    let help = "Tenants that --target left out of the last run: the other metrics say nothing of them. Absent when it looked at all.";
+    let help = "Tenants that --target left out of the last run: the other metrics do not cover them. Absent when none were left out.";
     family("tenants_not_looked_at", help, left_out.into_iter().collect());
     family("last_run_timestamp_seconds", "When the last run that finished ended, as Unix time.", one(run.ended_at));
     family("run_duration_seconds", "How long the last run took.", one(run.duration_seconds));

@@ -17,7 +17,7 @@ use crate::apply::{Outcome, Report, TenantError, TenantOutcome};
 use crate::model::TenantKey;
 use crate::plan::{Plan, Targeting, TenantPlan};
 
-/// The tenants that are not as declared, each with what a person needs to go on; the sum last.
+/// The tenants that are not as declared, each with what a person needs to continue; the total last.
 ///
 /// `plan` is the one that was applied: it knows the tenants' names.
 #[must_use]
@@ -51,7 +51,7 @@ pub fn text(report: &Report, plan: &Plan, style: &Style) -> String {
         }
     }
     if report.interrupted {
-        page.line(0, "Interrupted: what had begun was finished or rolled back; nothing was left half done.");
+        page.line(0, "Interrupted: tenants in progress were finished or rolled back; nothing was left half done.");
     }
     if let Some(error) = &report.shared_error {
         page.line(0, style.paint(Tone::Danger, &format!("failed: {}", visible(&error.message))));
@@ -92,17 +92,17 @@ pub fn summary(report: &Report) -> String {
 pub(super) struct Document<'a> {
     format_version: &'static str,
     summary: Counts,
-    /// What went wrong with what the tenants share, once they were done.
+    /// What failed in what the tenants share, after the tenants were done.
     #[serde(skip_serializing_if = "Option::is_none")]
     shared_error: Option<&'a TenantError>,
-    /// When not every tenant was looked at: this document says nothing of the others.
+    /// When not every tenant was looked at: this document does not cover the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     targeting: Option<Targeting>,
     /// Every tenant that had work or was blocked, by key.
     tenants: &'a [TenantOutcome],
 }
 
-/// Tenants by how it went.
+/// Tenants by outcome.
 #[derive(Serialize, JsonSchema)]
 struct Counts {
     applied: usize,
@@ -231,7 +231,7 @@ mod tests {
         let mut outcomes: Vec<_> = (0..9).map(|n| outcome(&format!("t{n}"), Outcome::Failed, timeout)).collect();
         outcomes.push(outcome("acme", Outcome::Applied, None));
         outcomes.push(outcome("bad", Outcome::Failed, Some("db says\x1b[2J\nsecond line")));
-        outcomes.push(outcome("late", Outcome::Skipped, Some("interrupted before it began")));
+        outcomes.push(outcome("late", Outcome::Skipped, Some("interrupted before it started")));
         let tenants = outcomes
             .iter()
             .map(|outcome| TenantPlan {

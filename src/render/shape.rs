@@ -1,4 +1,4 @@
-//! The shapes of a fleet, and of one tenant, held against what the migrations give.
+//! The shapes of a fleet, and of one tenant, compared with what the migrations create.
 
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
@@ -69,7 +69,7 @@ fn summary(report: &Report) -> String {
     let differ: usize = report.groups.iter().map(|group| group.tenants.len()).sum();
     let unseen: usize = report.unseen.iter().map(|unseen| unseen.tenants.len()).sum();
     let unseen = if unseen > 0 { format!(", {unseen} not seen") } else { String::new() };
-    format!("Shape: {} as migrated, {differ} not{unseen}.", count(report.as_migrated, "tenant"))
+    format!("Shape: {} as migrated, {differ} different{unseen}.", count(report.as_migrated, "tenant"))
 }
 
 pub(super) fn text(page: &mut Page, report: &Report, style: Style) {
@@ -83,7 +83,7 @@ pub(super) fn text(page: &mut Page, report: &Report, style: Style) {
     }
     let own = own(report);
     if !own.is_empty() {
-        page.line(0, style.paint(Tone::Faint, "  made by tenants themselves, and partitions: no drift"));
+        page.line(0, style.paint(Tone::Faint, "  created by tenants themselves, and partitions (not drift)"));
         for line in own {
             page.line(4, style.paint(Tone::Faint, &visible(&line)));
         }
@@ -91,7 +91,7 @@ pub(super) fn text(page: &mut Page, report: &Report, style: Style) {
     }
     page.line(0, style.paint(Tone::Strong, &summary(report)));
     if report.differs() {
-        page.line(0, "tenantry show TENANT --shape shows all of a difference.");
+        page.line(0, "tenantry show TENANT --shape shows the whole difference.");
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) fn markdown(report: &Report, escape: &dyn Fn(&str) -> String) -> Stri
     }
     let own = own(report);
     if !own.is_empty() {
-        out.push_str("\n<details><summary>Made by tenants themselves</summary>\n\n");
+        out.push_str("\n<details><summary>Created by tenants themselves</summary>\n\n");
         for line in own {
             out.push_str(&format!("- {}\n", escape(&line)));
         }
@@ -122,7 +122,7 @@ pub(super) fn html(report: &Report, escape: &dyn Fn(&str) -> String) -> String {
     }
     let own = own(report);
     if !own.is_empty() {
-        out.push_str("<details><summary>Made by tenants themselves, and partitions</summary>\n<ul>\n");
+        out.push_str("<details><summary>Created by tenants themselves, and partitions</summary>\n<ul>\n");
         for line in own {
             out.push_str(&format!("<li>{}</li>\n", escape(&line)));
         }
@@ -142,7 +142,7 @@ pub fn tenant(key: &TenantKey, observed: &Shape, desired: &Shape, style: &Style)
         return page.into_string();
     }
     page.line(0, style.paint(Tone::Remove, "- observed"));
-    page.line(0, style.paint(Tone::Create, "+ as the migrations give it"));
+    page.line(0, style.paint(Tone::Create, "+ as the migrations create it"));
     let diff = TextDiff::from_lines(&have, &want);
     for group in diff.grouped_ops(CONTEXT) {
         page.gap();

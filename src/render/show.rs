@@ -24,7 +24,7 @@ pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &S
     let mut page = Page::default();
     page.line(0, style.paint(Tone::Strong, &format!("tenant {key}")));
     if before == after {
-        page.line(0, "In sync: what is observed is as declared.");
+        page.line(0, "In sync: the observed state is as declared.");
     } else {
         page.line(0, style.paint(Tone::Remove, "- observed"));
         page.line(0, style.paint(Tone::Create, "+ desired"));

@@ -59,7 +59,7 @@ pub(super) fn no_changes(plan: &Plan) -> &'static str {
     match (plan.unseen.is_empty(), plan.targeting) {
         (true, None) => "No changes. PostgreSQL and the secret store match tenants.toml.",
         (true, Some(_)) => "No changes to what was looked at.",
-        (false, _) => "No changes in what could be seen; not everything could.",
+        (false, _) => "No changes in what could be seen; not everything could be.",
     }
 }
 

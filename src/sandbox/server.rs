@@ -119,7 +119,7 @@ impl Server {
             let _ = fs::remove_file(self.root.join(conf::FILE));
             self.write(conf::FILE, &text)?;
             match self.start_again() {
-                // With one of the two addresses taken the server goes on with the other.
+                // If one of the two addresses is taken, the server continues with the other.
                 Ok(()) if tries_left > 0 && self.log().contains("could not bind IPv4") => self.stop()?,
                 Err(SandboxError::NotStarted { log }) if tries_left > 0 && log.contains("could not bind") => {}
                 result => return result,
@@ -260,7 +260,7 @@ impl std::fmt::Debug for Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // There is nobody to tell of a failure here, and the guard tries again.
+        // There is nobody to report a failure to here, and the guard tries again.
         let _ = self.stop_immediate();
         let _ = fs::remove_dir_all(&self.root);
         self.guard.end();

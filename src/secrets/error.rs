@@ -22,16 +22,16 @@ pub enum SecretError {
     #[error("no trusted connection to the secret store at {address}")]
     Tls { address: String, source: Source },
 
-    #[error("the policy of the secret store's token does not allow to {capability} \"{path}\"")]
+    #[error("the policy of the secret store's token does not grant {capability} on \"{path}\"")]
     Forbidden { path: String, capability: &'static str },
 
     #[error("login to the secret store by {method} (mounted at auth/{mount}) failed: {reason}")]
     LoginFailed { method: &'static str, mount: String, reason: String },
 
-    #[error("no token for the secret store, and it does not answer without one")]
+    #[error("no token for the secret store, and it does not accept requests without one")]
     NoToken,
 
-    #[error("the token for the secret store is expired, revoked or not one of this server")]
+    #[error("the token for the secret store is expired, revoked or not from this server")]
     TokenRejected,
 
     #[error("no KV secrets engine at mount \"{mount}\": {reason}")]
@@ -61,11 +61,11 @@ pub enum SecretError {
 
 fn conflict(expected: Option<&str>, found: Option<&str>) -> String {
     match (expected, found) {
-        (None, Some(found)) => format!("was made by somebody else in between: it is at version {found}"),
+        (None, Some(found)) => format!("was created by someone else in the meantime: it is at version {found}"),
         (Some(expected), Some(found)) => {
-            format!("was changed by somebody else in between: it is at version {found}, not {expected}")
+            format!("was changed by someone else in the meantime: it is at version {found}, not {expected}")
         }
-        (_, None) => "was deleted by somebody else in between".to_owned(),
+        (_, None) => "was deleted by someone else in the meantime".to_owned(),
     }
 }
 
@@ -89,13 +89,13 @@ impl SecretError {
             Self::Sealed { address } => format!("unseal it: bao operator unseal -address={address} (or vault)"),
             Self::Uninitialized { address } => format!("initialize it: bao operator init -address={address} (or vault)"),
             Self::Tls { .. } => {
-                "name the certificate authority: [vault] ca_cert = \"ca.pem\", or VAULT_CACERT=ca.pem".to_owned()
+                "specify the certificate authority: [vault] ca_cert = \"ca.pem\", or VAULT_CACERT=ca.pem".to_owned()
             }
             Self::Forbidden { path, capability } => {
                 format!("add to the token's policy: path \"{path}\" {{ capabilities = [\"{capability}\"] }}")
             }
             Self::LoginFailed { method, .. } => {
-                format!("check [vault] auth = {{ method = \"{method}\", … }}; \"mount\" in it, where the method is mounted elsewhere")
+                format!("check [vault] auth = {{ method = \"{method}\", … }}; add \"mount\" to it if the method is mounted elsewhere")
             }
             Self::NoToken => "log in (vault login, or bao login), set VAULT_TOKEN, or configure [vault] auth".to_owned(),
             Self::TokenRejected => {
@@ -130,13 +130,13 @@ mod tests {
         };
         assert_eq!(
             said(None, Some("3")),
-            "secret \"tenants/acme\" was made by somebody else in between: it is at version 3"
+            "secret \"tenants/acme\" was created by someone else in the meantime: it is at version 3"
         );
         assert_eq!(
             said(Some("2"), Some("3")),
-            "secret \"tenants/acme\" was changed by somebody else in between: it is at version 3, not 2"
+            "secret \"tenants/acme\" was changed by someone else in the meantime: it is at version 3, not 2"
         );
-        assert_eq!(said(Some("2"), None), "secret \"tenants/acme\" was deleted by somebody else in between");
+        assert_eq!(said(Some("2"), None), "secret \"tenants/acme\" was deleted by someone else in the meantime");
     }
 
     #[test]

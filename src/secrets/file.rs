@@ -45,7 +45,7 @@ impl FileStore {
             }
             // Below the directory everything is ours; a link there was planted, and would lead our writes elsewhere.
             if file.symlink_metadata().is_ok_and(|at| at.is_symlink()) {
-                return Err(SecretError::BadPath { path: path.to_owned(), reason: "leads over a symbolic link" });
+                return Err(SecretError::BadPath { path: path.to_owned(), reason: "goes through a symbolic link" });
             }
         }
         Ok(file)
@@ -67,7 +67,7 @@ impl FileStore {
         opened.take(MOST_BYTES).read_to_end(&mut text).map_err(failed("read", &file))?;
         if private::is_open_to_others(&file) && !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "others can read {} and perhaps more; type: chmod -R go= {}",
+                "other users can read {} and perhaps more; fix it with: chmod -R go= {}",
                 file.display(),
                 self.dir.display()
             );
@@ -138,7 +138,7 @@ impl SecretStore for FileStore {
             private::warn_if_readable_by_others(made);
             if let Some(parent) = private::parent_open_to_others(made) {
                 tracing::warn!(
-                    "others can put another directory in the place of {}; type: chmod o-w {}",
+                    "other users can replace {} with another directory; fix it with: chmod o-w {}",
                     made.display(),
                     parent.display()
                 );
@@ -153,7 +153,7 @@ impl SecretStore for FileStore {
         }
         // Nobody is at a write now.
         let _lock = self.lock()?;
-        sweep(&self.dir).map_err(failed("tidy up", &self.dir))
+        sweep(&self.dir).map_err(failed("clean up", &self.dir))
     }
 
     fn heads(&self, paths: &[String]) -> Result<BTreeMap<String, SecretHead>, SecretError> {

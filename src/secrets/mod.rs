@@ -1,7 +1,7 @@
 //! The secret store: files, or the KV secrets engine of HashiCorp Vault or OpenBao.
 //!
 //! The store holds the password of record; PostgreSQL is converged to it. So every write is check-and-set: it names
-//! the version it means to replace, and fails when somebody else was quicker.
+//! the version it means to replace, and fails if someone else was faster.
 
 mod error;
 mod file;
@@ -25,7 +25,7 @@ pub enum Found {
     Absent,
     /// A tenant's credentials. Whose, the secret says itself.
     Readable(SecretHead, Secret),
-    /// Something that is not of our shape, so somebody else's. `reason` names keys, never values.
+    /// Something that does not have our format, so it belongs to someone else. `reason` names keys, never values.
     Foreign { head: SecretHead, reason: String },
 }
 
@@ -37,7 +37,7 @@ pub trait SecretStore: Send + Sync {
     /// changes in PostgreSQL.
     fn preflight(&self) -> Result<(), SecretError>;
 
-    /// Deletes what writes that were cut off left behind: it may hold a password. For those who hold apply's lock.
+    /// Deletes what writes that were interrupted left behind: it may hold a password. For those who hold apply's lock.
     fn tidy(&self) -> Result<(), SecretError> {
         Ok(())
     }
@@ -85,14 +85,14 @@ pub fn open_vault(settings: VaultSettings) -> Result<VaultStore, SecretError> {
 fn components(path: &str) -> Result<Vec<&str>, SecretError> {
     let refuse = |reason| Err(SecretError::BadPath { path: path.to_owned(), reason });
     if path.contains(['\0', '\\']) {
-        return refuse("holds a backslash or a NUL");
+        return refuse("contains a backslash or a NUL");
     }
     let parts: Vec<_> = path.split('/').collect();
     if parts.contains(&"") {
-        return refuse("is absolute or holds an empty component");
+        return refuse("is absolute or contains an empty component");
     }
     if parts.contains(&".") || parts.contains(&"..") {
-        return refuse("holds \".\" or \"..\"");
+        return refuse("contains \".\" or \"..\"");
     }
     Ok(parts)
 }

@@ -30,7 +30,7 @@ pub enum DifferenceKind {
     Missing,
     Extra,
     Different,
-    /// The columns are the same, and stand in another order.
+    /// The columns are the same, in a different order.
     Order,
 }
 
@@ -86,21 +86,21 @@ impl std::fmt::Display for Difference {
                 write!(f, "{holder} has an extra {part}")?;
                 observed.map_or(Ok(()), |text| write!(f, " ({text})"))
             }
-            (DifferenceKind::Order, _) => write!(f, "{holder} has its columns in another order"),
+            (DifferenceKind::Order, _) => write!(f, "{holder} has its columns in a different order"),
             (DifferenceKind::Different, part) => {
                 let what = part.as_ref().map_or_else(|| self.object.clone(), |part| format!("{holder}: {part}"));
                 match (observed, desired) {
                     (Some(observed), Some(desired)) => write!(f, "{what} is {observed}, not {desired}"),
                     (None, Some(desired)) if self.observed.is_none() => {
-                        write!(f, "{what}: nothing, where the migrations give {desired}")
+                        write!(f, "{what} is missing: the migrations create {desired}")
                     }
                     (Some(observed), None) if self.desired.is_none() => {
-                        write!(f, "{what}: {observed}, where the migrations give nothing")
+                        write!(f, "{what} is {observed}, which the migrations do not create")
                     }
                     // As a trigger that was disabled is, at the end of a long definition.
                     _ => match added(self.observed.as_deref(), self.desired.as_deref()) {
                         Some(more) => write!(f, "{what}: also {more}"),
-                        None => write!(f, "{what} is defined otherwise"),
+                        None => write!(f, "{what} is defined differently"),
                     },
                 }
             }
@@ -202,10 +202,10 @@ mod tests {
             ("table users", "rule r", 0, "CREATE RULE r\n ON DELETE DISABLED"),
         ]);
         insta::assert_snapshot!(words(&observed, &desired).join("\n"), @r"
-        function f() is defined otherwise
+        function f() is defined differently
         table orders is missing
-        table users: ROW LEVEL SECURITY, where the migrations give nothing
-        users has its columns in another order
+        table users is ROW LEVEL SECURITY, which the migrations do not create
+        users has its columns in a different order
         users: column email is character varying(20), not text
         users has an extra column phone (text)
         users lacks index users_email_idx

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::Difference;
 use crate::model::TenantKey;
 
-/// What `drift --deep` found of the fleet's shapes.
+/// What `drift --deep` found out about the fleet's shapes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Tenants whose shape is what the migrations give.
     pub as_migrated: usize,
     /// Tenants with the same differences, the largest group first.
     pub groups: Vec<Group>,
-    /// What tenants made themselves, and partitions: not held against them.
+    /// What tenants created themselves, and partitions: not counted as drift.
     pub made_by_tenants: Vec<OwnObjects>,
     /// Tenants whose shape could not be seen, and why.
     pub unseen: Vec<UnseenShape>,
@@ -41,7 +41,7 @@ pub struct UnseenShape {
 }
 
 impl Report {
-    /// `found`: each tenant with its differences and the objects not held against it. `unseen`: each tenant with the reason.
+    /// `found`: each tenant with its differences and the objects not counted as drift. `unseen`: each tenant with the reason.
     #[must_use]
     pub fn new(
         found: impl IntoIterator<Item = (TenantKey, Vec<Difference>, Vec<String>)>,

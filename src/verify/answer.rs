@@ -112,26 +112,26 @@ pub(super) fn rule(
         (Wanted::Allowed, Answer::NoPrivilege, _) => (Ruling::Wrong, error.clone()),
         (Wanted::Allowed, _, Some(false)) => (Ruling::Wrong, format!("it lacks the privilege: {error}")),
         (Wanted::Allowed, Answer::RefusedOtherwise, _) => {
-            (Ruling::Said, format!("the privilege is there, something else refused it: {error}"))
+            (Ruling::Said, format!("it has the privilege, but something else refused it: {error}"))
         }
         (Wanted::Allowed, Answer::NotTried, _) => {
-            (Ruling::Said, format!("the privilege is there, and could not be tried: {error}"))
+            (Ruling::Said, format!("it has the privilege, but it could not be tried: {error}"))
         }
         (Wanted::Refused, Answer::Allowed, Some(false)) if rewritten => {
-            (Ruling::Right, "a rule took its place; the privilege is not there".into())
+            (Ruling::Right, "a rule replaced it; it lacks the privilege".into())
         }
         (Wanted::Refused, Answer::Allowed, _) => (Ruling::Wrong, "it was not refused".into()),
         (Wanted::Refused, Answer::RefusedOtherwise, Some(true)) => {
-            (Ruling::Wrong, format!("it got past the privileges: {error}"))
+            (Ruling::Wrong, format!("it passed the privilege check: {error}"))
         }
         (Wanted::Refused, Answer::NotTried, Some(true)) => {
-            (Ruling::Wrong, format!("the privilege is there; it could not be tried: {error}"))
+            (Ruling::Wrong, format!("it has the privilege; it could not be tried: {error}"))
         }
         (Wanted::Refused, Answer::RefusedOtherwise, Some(false)) => {
-            (Ruling::Right, format!("the privilege is not there; something else refused it first: {error}"))
+            (Ruling::Right, format!("it lacks the privilege; something else refused it first: {error}"))
         }
         (Wanted::Refused, Answer::NotTried, Some(false)) => {
-            (Ruling::Right, format!("the privilege is not there; it could not be tried: {error}"))
+            (Ruling::Right, format!("it lacks the privilege; it could not be tried: {error}"))
         }
         (Wanted::Refused, Answer::RefusedOtherwise | Answer::NotTried, None) => {
             (Ruling::Said, format!("it is no longer there: {error}"))

@@ -23,7 +23,7 @@ impl Probe {
     }
 
     pub fn refused(what: &str, sql: String, privilege: String) -> Self {
-        let what = format!("is refused to {what}");
+        let what = format!("may not {what}");
         Self { what, object: None, sql, wanted: Wanted::Refused, privilege, rewritten: false }
     }
 }
@@ -160,7 +160,7 @@ pub(super) fn cluster(name: &str, admin: &str, major: i32) -> Vec<Probe> {
         ),
         Probe::refused("become another role", format!("SET LOCAL ROLE {role}"), may_become(admin, major)),
         Probe::refused("run a program on the server", "COPY (SELECT 1) TO PROGRAM 'true'".into(), program),
-        Probe::refused("read a file of the server", "SELECT pg_catalog.pg_read_file('PG_VERSION')".into(), file),
+        Probe::refused("read a file on the server", "SELECT pg_catalog.pg_read_file('PG_VERSION')".into(), file),
     ]
 }
 

@@ -29,7 +29,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRA
 const NO_OTHER_LIMITS: &str = "SELECT CASE WHEN pg_catalog.current_setting(n, true) IS NOT NULL THEN pg_catalog.set_config(n, '0', true) END \
      FROM pg_catalog.unnest(ARRAY['idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']) u (n)";
 
-/// What the database holds is no text in its own encoding, perhaps, and an error is an answer, not the session's end.
+/// What the database holds is not text in its own encoding, perhaps, and an error is an answer, not the session's end.
 const WHATEVER_IT_HOLDS: &str = "SET LOCAL exit_on_error = off; SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true) \
      WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
 
@@ -92,7 +92,7 @@ pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -
     if let Some(mut client) = probes.log_in()
         && let Err(error) = probes.in_a_transaction(&mut client, schemas)
     {
-        let detail = format!("the session did not last: {error}");
+        let detail = format!("the session ended early: {error}");
         let mut check = Check::new("everything else", Ruling::Open, Some(detail));
         check.answer = Some(Answer::NotTried);
         check.sqlstate = error.sqlstate().map(str::to_owned);
@@ -140,9 +140,7 @@ impl Probes<'_> {
         let remembered = remembered.map(|row| &row.secret.fields);
         let wanted = desired.secret_fields(self.tenant, &observed.server, &observed.database.name, remembered);
         if !secret.url_says_the_same() {
-            return Err("the secret's url is not what its other keys give; tenantry apply writes it again"
-                .to_owned()
-                .into());
+            return Err("the secret's url does not match its other keys; tenantry apply rewrites it".to_owned().into());
         }
         // Not by the url: whoever may write the secret could name our own password file in it.
         let target = self.verify.target.of_secret(&secret, &wanted, desired.advertise.host.is_some());
@@ -158,7 +156,7 @@ impl Probes<'_> {
         let mut transaction = client.transaction()?;
         self.lands_in_its_schema(&mut transaction)?;
         let mut asking = transaction.transaction()?;
-        // Its own search_path may lead to operators and functions of its own: what they say is no answer.
+        // Its own search_path may lead to operators and functions of its own: what they say is not an answer.
         asking.batch_execute("SET LOCAL search_path = pg_catalog, pg_temp")?;
         let (probes, privileges) = self.ask(&mut asking, schemas)?;
         asking.rollback()?;
@@ -173,8 +171,8 @@ impl Probes<'_> {
         )?;
         let (user, schema): (String, String) = (row.get(0), row.get(1));
         let right = user == self.tenant.username && schema == self.tenant.schema;
-        let result = if right { Ok(()) } else { Err(format!("it lands as {user:?} in schema {schema:?}")) };
-        self.checks.push(Check::asked("land in its own schema", result));
+        let result = if right { Ok(()) } else { Err(format!("it connects as {user:?} in schema {schema:?}")) };
+        self.checks.push(Check::asked("start in its own schema", result));
         Ok(())
     }
 

@@ -34,7 +34,7 @@ fn who_works_as_another_role_than_it_logged_in_as_applies_or_is_told_why_not() {
         fleet
             .try_apply()
             .ends(1)
-            .says(&format!("intern{v}, who is no superuser, works as the superuser boss{v}"))
+            .says(&format!("intern{v}, who is not a superuser, acts as the superuser boss{v}"))
             .says("nothing was changed");
         nothing_was_changed(&fleet, "de");
         fleet.url = fleet.database.url_as(&format!("deploy{v}"), "a");
@@ -133,7 +133,7 @@ fn a_module_that_refuses_verifiers_is_met_before_anything_is_changed() {
         .ends(1)
         .says("password type is not a plain text")
         .says("nothing was changed")
-        .says("take verifiers");
+        .says("allow verifiers");
     nothing_was_changed(&fleet, "vr");
     assert!(!fleet.secret_file("vr-one").exists());
     fleet.execute(&off);

@@ -70,7 +70,7 @@ fn a_directory_that_cannot_be_written_to_is_found_out_before() {
     fleet.execute("INSERT INTO tenant_uw_one.users (email) VALUES ('kept')");
     std::fs::write(fleet.path("archives"), "a file").unwrap();
     fleet.declare("");
-    fleet.run(&REMOVE).ends(1).says("making the archive directory");
+    fleet.run(&REMOVE).ends(1).says("creating the archive directory");
     std::fs::remove_file(fleet.path("archives")).unwrap();
     assert_untouched(&fleet, "uw-one");
 }
@@ -94,11 +94,11 @@ pub fn instead_of_pg_restore(fleet: &mut Fleet, script: &str) {
 fn a_pg_dump_that_fails_leaves_the_tenant_as_it_was() {
     let failures = [
         ("echo 'pg_dump: error: no such luck' >&2; exit 1", "pg_dump: error: no such luck", "-"),
-        ("exec $REAL \"$@\" --file=/dev/full", "No space left on device", "make room"),
+        ("exec $REAL \"$@\" --file=/dev/full", "No space left on device", "free some space"),
         // As large as a file may be, in the middle of the dump; as a disk that is full by then.
-        ("trap '' XFSZ; ulimit -f 64; exec $REAL \"$@\"", "File too large", "set [archive] dir to another disk"),
-        ("ulimit -f 64; exec $REAL \"$@\"", "SIGXFSZ", "set [archive] dir to another disk"),
-        ("$REAL \"$@\" & kill -9 $!; kill -9 $$", "signal: 9", "somebody ended it, or the system was out of memory"),
+        ("trap '' XFSZ; ulimit -f 64; exec $REAL \"$@\"", "File too large", "point [archive] dir at another disk"),
+        ("ulimit -f 64; exec $REAL \"$@\"", "SIGXFSZ", "point [archive] dir at another disk"),
+        ("$REAL \"$@\" & kill -9 $!; kill -9 $$", "signal: 9", "it was killed, or the system ran out of memory"),
     ];
     for version in BOTH {
         let mut fleet = project(version, "failing_dump");
@@ -138,7 +138,7 @@ fn a_disk_that_is_full_when_the_dump_is_written() {
     let output = limited.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for words in ["reading the large objects", "File too large", "set [archive] dir to another disk"] {
+    for words in ["reading the large objects", "File too large", "point [archive] dir at another disk"] {
         assert!(said.contains(words), "{words:?} in {said}");
     }
     assert_untouched(&fleet, "fu-one");
@@ -170,7 +170,7 @@ fn a_pg_dump_that_waits_for_a_server_that_is_gone_is_ended() {
         assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("pg_dump of schema tenant_go_one was ended, because our own session was"), "{said}");
+        assert!(said.contains("pg_dump of schema tenant_go_one was terminated, because our own session was"), "{said}");
         assert_untouched(&fleet, "go-one");
         fleet.env.insert("TENANTRY_PG_BINDIR".into(), real);
         fleet.run(&REMOVE).ends(0);
@@ -212,7 +212,7 @@ fn a_removal_that_is_committed_says_so_and_where_its_archive_is_though_its_secre
         let tenant = &run.json()["tenants"][0];
         assert_eq!(tenant["outcome"], "failed", "{tenant}");
         let message = tenant["error"]["message"].as_str().unwrap();
-        assert!(message.contains("it is committed, and what comes after that failed: deleting the secret"), "{tenant}");
+        assert!(message.contains("it is committed, but a later step failed: deleting the secret"), "{tenant}");
         assert!(tenant["error"]["hint"].as_str().unwrap().contains("the next apply deletes the secret"), "{tenant}");
         assert_eq!(manifests(&fleet)[0].0.file_name(), Path::new(tenant["archive"].as_str().unwrap()).file_name());
         assert_eq!(fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'tenant_lf_one'"), "0");

@@ -76,7 +76,7 @@ fn more_large_objects_than_fit_the_lock_table_go_in_pieces_and_come_back() {
             "SELECT count(*), md5(string_agg(id || convert_from(lo_get(id), 'UTF8'), ',' ORDER BY id)) FROM blobs";
         let before = ask(&mut fleet.log_in("ob-arch"), digests);
         fleet.declare("");
-        fleet.run(&["plan"]).ends(0).says("its large objects go a few at a time");
+        fleet.run(&["plan"]).ends(0).says("its large objects are dropped a few at a time");
         fleet.run(&["plan", "-v", "--out", "saved"]).ends(0).says("SELECT lo_unlink(...), 50 at a time");
         // One more or less is no reason to look at the plan again.
         fleet.log_in("ob-drop").batch_execute("SELECT lo_from_bytea(0, 'more')").unwrap();
@@ -101,7 +101,7 @@ fn more_large_objects_than_fit_the_lock_table_go_in_pieces_and_come_back() {
         fleet.execute(&format!("SELECT lo_create({last})"));
         fleet.declare("ob-arch = {}");
         fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(1).says(&format!(
-            "1 of the {OBJECTS} large objects in the archive have OIDs that others have here: {last} of \"postgres\"; nothing of the tenant was made"
+            "1 of the {OBJECTS} large objects in the archive have OIDs that are already taken here: {last} of \"postgres\"; nothing was created"
         ));
         assert_gone(&fleet, "ob_arch");
         assert_eq!(fleet.ask("SELECT count(*) FROM pg_largeobject_metadata"), "1");
@@ -187,7 +187,7 @@ fn killed_between_the_pieces_the_next_apply_goes_on() {
             if fleet.ask("SELECT state FROM tenantry.tenants") == "removing" {
                 went_on += 1;
                 fleet.declare("cu-one = {}");
-                fleet.run(&["plan"]).ends(0).says("its removal was cut off");
+                fleet.run(&["plan"]).ends(0).says("its removal was interrupted");
                 fleet.declare("");
             }
             fleet.run(&REMOVE).ends(0);

@@ -47,13 +47,10 @@ fn of_many_rows_the_structure_is_tried_and_of_many_objects_nothing() {
     fleet.execute(
         "INSERT INTO tenant_rm_one.users (email) SELECT n || repeat('x', 1000) FROM generate_series(1, 17000) n",
     );
-    fleet
-        .run(&["archive", "rm-one"])
-        .ends(0)
-        .says("restored without rows, and rolled back: its rows are more than 16 MB");
+    fleet.run(&["archive", "rm-one"]).ends(0).says("restored without rows, and rolled back: its rows exceed 16 MB");
     let manifest = manifests(&fleet).pop().unwrap().1;
     assert_eq!(manifest["proved"], "structure");
-    assert_eq!(manifest["proved_no_more_because"], "its rows are more than 16 MB");
+    assert_eq!(manifest["proved_no_more_because"], "its rows exceed 16 MB");
 
     let fleet = project_of_few_locks(Version::V18, "few_locks");
     fleet.declare("fl-one = {}");
@@ -77,7 +74,7 @@ fn a_name_that_would_be_understood_otherwise_is_no_proof() {
              CREATE FUNCTION concat(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT NULL::text'",
         )
         .unwrap();
-    fleet.run(&["archive", "bo-one"]).ends(0).says("bound to other functions or operators");
+    fleet.run(&["archive", "bo-one"]).ends(0).says("refer to other functions or operators");
     assert_eq!(manifests(&fleet).pop().unwrap().1["proved"], "contents");
 }
 

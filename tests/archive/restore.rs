@@ -100,17 +100,17 @@ fn an_archive_that_was_tampered_with_is_refused() {
     fleet
         .run(&["restore", "-y", manifest])
         .ends(1)
-        .says("does not declare")
+        .says("is not declared in")
         .says("[tenants.ta-one]")
         .says("tenant_ta_one");
     fleet.declare("ta-one = {}");
-    fleet.run(&["restore", "-y", dump]).ends(1).says("is there already");
+    fleet.run(&["restore", "-y", dump]).ends(1).says("already exists");
     fleet.run(&REMOVE).ends(0);
     let mut broken = whole.clone();
     *broken.last_mut().unwrap() ^= 1;
     for bytes in [broken.as_slice(), &whole[..whole.len() - 1], &[]] {
         std::fs::write(fleet.path(dump), bytes).unwrap();
-        fleet.run(&["restore", "-y", dump]).ends(1).says("is not what the manifest says");
+        fleet.run(&["restore", "-y", dump]).ends(1).says("does not match the manifest");
     }
     std::fs::write(fleet.path(dump), &whole).unwrap();
     for (from, to) in [("\"format_version\": \"1\"", "\"format_version\": \"9\""), ("\"file\": \"", "\"file\": \"../")]
@@ -214,7 +214,7 @@ fn a_tenant_that_locks_its_tables_keeps_its_archive_waiting_not_for_ever() {
     fleet.applies_and_settles();
     let mut session = fleet.log_in("lo-one");
     session.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
-    fleet.run(&["archive", "lo-one"]).ends(1).says("somebody holds a table of it locked");
+    fleet.run(&["archive", "lo-one"]).ends(1).says("another session has held a lock on one of its tables");
     assert_no_deputy(&fleet);
     assert!(manifests(&fleet).is_empty());
     session.batch_execute("COMMIT").unwrap();

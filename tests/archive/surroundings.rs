@@ -214,7 +214,7 @@ fn a_restore_that_fails_or_is_killed_leaves_nothing_or_goes_on() {
                     break;
                 }
                 "restoring" => {
-                    fleet.run(&["plan"]).ends(0).says("its restore was cut off").says("tenantry restore FILE");
+                    fleet.run(&["plan"]).ends(0).says("its restore was interrupted").says("tenantry restore FILE");
                     fleet.run(&["archive", "fa-one"]).ends(1).says("restoring");
                     if n % 2 == 0 {
                         fleet.declare("");

@@ -37,11 +37,11 @@ fn the_first_interrupt_says_what_is_waited_for_and_the_second_rolls_it_back() {
         assert_eq!(output.status.code(), Some(130), "{stderr}");
         assert!(begun.elapsed() < Duration::from_secs(50), "{stderr}");
         assert!(
-            stderr.contains("those that have begun are waited for")
+            stderr.contains("waiting for those in progress")
                 && stderr.contains(&format!("{name}-one: V1__create_users.sql to V3__slow.sql, for ")),
             "{stderr}"
         );
-        assert!(stderr.contains("cancelled and rolled back"), "{stderr}");
+        assert!(stderr.contains("cancelling and rolling back"), "{stderr}");
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(report["tenants"][0]["outcome"], "failed", "{report}");
         assert!(report["tenants"][0]["error"]["message"].as_str().unwrap().contains("interrupted: "), "{report}");
@@ -90,7 +90,7 @@ fn one_typing_error_is_met_three_times_and_not_by_the_whole_fleet() {
         assert!(last["error"]["message"].as_str().unwrap().contains("--max-failures 3"), "{last}");
         assert_eq!(count(&["--max-failures", "5"]).0, (5, 25));
         assert_eq!(count(&["--max-failures", "0"]).0, (30, 0));
-        fleet.try_apply().ends(1).says("V3__typo.sql:2").says("skipped").says("failed with one and the same error");
+        fleet.try_apply().ends(1).says("V3__typo.sql:2").says("skipped").says("failed with the same error");
         // Each one's own failure is no reason to stop.
         fleet.migration(
             "V3__typo.sql",

@@ -35,7 +35,7 @@ fn a_question_that_waits_for_its_answer_is_what_the_next_apply_is_told() {
         assert!(begun.elapsed() < Duration::from_secs(60));
         sleep(Duration::from_millis(20));
     }
-    fleet.try_apply().ends(1).says("waiting for an answer to its question");
+    fleet.try_apply().ends(1).says("waiting for confirmation");
     assert!(answer(&mut child, "yes").0);
     fleet.settled();
 }

@@ -38,7 +38,7 @@ fn connect_timeout_is_for_the_whole_login() {
         let error = nobody().connect(&url).unwrap_err();
         let told = told(&error);
         assert!(told.contains("no answer within 1 s (connect_timeout)"), "{answer:?} {mode}: {told}");
-        assert!(told.contains(&format!("127.0.0.1, port {port} says nothing")), "{told}");
+        assert!(told.contains(&format!("127.0.0.1, port {port} does not answer")), "{told}");
         assert!(begun.elapsed() < Duration::from_secs(10), "{answer:?} {mode}: {:?}", begun.elapsed());
     }
 }

@@ -153,7 +153,7 @@ fn a_client_certificate_logs_in_and_its_absence_says_what_to_set() {
     assert!(told.contains("valid client certificate") && told.contains("set sslcert and sslkey"), "{told}");
     fs::set_permissions(Path::new(&key), Permissions::from_mode(0o644)).unwrap();
     let told = it.connect("localhost", "certified", &parameters).unwrap_err();
-    assert!(told.contains("may be read by others") && told.contains("chmod 0600"), "{told}");
+    assert!(told.contains("can be read by other users") && told.contains("chmod 0600"), "{told}");
     user.file(".postgresql/postgresql.crt", &leaf.certificate);
     user.file(".postgresql/postgresql.key", &leaf.key);
     assert_eq!(it.connect_from(&user, "localhost", "certified", "sslmode=require"), Ok(true));

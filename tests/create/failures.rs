@@ -87,7 +87,7 @@ fn a_secret_of_somebody_elses_blocks_and_is_left_as_it_is() {
     fs::create_dir_all(fleet.secret_file("x").parent().unwrap()).unwrap();
     let theirs = "{\"api_key\": \"of another program\"}\n";
     fs::write(fleet.secret_file("x-one"), theirs).unwrap();
-    fleet.try_apply().ends(1).says("x-one").says("somebody else's");
+    fleet.try_apply().ends(1).says("x-one").says("someone else");
     assert_eq!(fs::read_to_string(fleet.secret_file("x-one")).unwrap(), theirs);
     fs::remove_file(fleet.secret_file("x-one")).unwrap();
     fleet.assert_no_trace_of("x-one");
@@ -114,8 +114,8 @@ fn a_role_or_schema_that_is_not_in_the_registry_blocks_and_is_left_as_it_is() {
             assert!(run.stdout.contains(what), "{what}: {}", run.stdout);
         }
         let run = run
-            .says("not under management")
-            .says("cannot be taken over yet")
+            .says("not managed by tenantry")
+            .says("cannot be adopted yet")
             .says("ALTER SCHEMA \"tenant_u_three\" RENAME TO");
         assert!(run.stdout.contains("1 applied") && run.stdout.contains("3 skipped"), "{}", run.stdout);
         assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants"), "u-four");

@@ -96,7 +96,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (
         "ALTER TEXT SEARCH CONFIGURATION SCHEMA.plain DROP MAPPING FOR word",
         "ALTER TEXT SEARCH CONFIGURATION SCHEMA.plain ADD MAPPING FOR word WITH simple",
-        "text search configuration plain is defined otherwise",
+        "text search configuration plain is defined differently",
     ),
     (
         "ALTER TABLE SCHEMA.projects DROP CONSTRAINT projects_owner_fkey, ADD CONSTRAINT projects_owner_fkey FOREIGN KEY (owner) REFERENCES SCHEMA.users NOT VALID",
@@ -122,7 +122,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (
         "ALTER FUNCTION SCHEMA.touch() SECURITY DEFINER",
         "ALTER FUNCTION SCHEMA.touch() SECURITY INVOKER",
-        "function touch() is defined otherwise",
+        "function touch() is defined differently",
     ),
 ];
 

@@ -11,8 +11,8 @@ fn put_off(attack: &Attack, migration: &str, table: &str) {
     attack
         .next_migration(migration)
         .ends(1)
-        .says(&format!("a trigger on \"{table}\" puts its work off to COMMIT").replace('.', "\".\""))
-        .says("look for triggers that say SET CONSTRAINTS and drop them");
+        .says(&format!("a trigger on \"{table}\" defers its work to COMMIT").replace('.', "\".\""))
+        .says("look for triggers that use SET CONSTRAINTS and drop them");
     attack.gained_nothing();
     assert_eq!(attack.ran(), "", "rolled back");
 }
@@ -107,7 +107,7 @@ fn it_is_found_whatever_became_of_the_trigger_and_the_table() {
                 ),
             );
             let run = attack.next_migration("INSERT INTO again VALUES (1);").ends(1);
-            run.says(&format!("\"{table}\" puts its work off to COMMIT"));
+            run.says(&format!("\"{table}\" defers its work to COMMIT"));
             attack.gained_nothing();
         }
     }
@@ -131,8 +131,8 @@ fn it_is_found_on_a_temporary_table_and_on_a_partition() {
              CREATE CONSTRAINT TRIGGER late AFTER INSERT ON temporary DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
              INSERT INTO temporary VALUES (1); END IF",
         );
-        attack.next_migration("INSERT INTO again VALUES (1);").ends(1).says("\"part\" puts its work off");
-        attack.next_migration("INSERT INTO again VALUES (2);").ends(1).says("\"temporary\" puts its work off");
+        attack.next_migration("INSERT INTO again VALUES (1);").ends(1).says("\"part\" defers its work");
+        attack.next_migration("INSERT INTO again VALUES (2);").ends(1).says("\"temporary\" defers its work");
         attack.gained_nothing();
     }
 }

@@ -140,7 +140,12 @@ fn a_history_held_locked_blocks_its_tenant_and_no_other() {
         let mut client = attack.fleet.log_in(&attack.tenant);
         client.batch_execute("BEGIN; LOCK TABLE refinery_schema_history, users IN ACCESS EXCLUSIVE MODE").unwrap();
         attack.fleet.migration("V2__next.sql", "CREATE TABLE more (n int);");
-        attack.fleet.run(&["plan"]).ends(0).says("cannot be trusted: somebody holds a lock on it").says("held_other");
+        attack
+            .fleet
+            .run(&["plan"])
+            .ends(0)
+            .says("cannot be trusted: another session has held a lock on it")
+            .says("held_other");
         attack.fleet.run(&["list"]).ends(0).says("held_other");
         attack.fleet.try_apply().ends(1).says("applied: held_other");
         client.batch_execute("ROLLBACK").unwrap();

@@ -174,8 +174,8 @@ fn all_attacks_under_migrations_archives_and_removals() {
             fleet.migration("V3__again.sql", "INSERT INTO again VALUES (1);");
             runs(&attack, &["apply", "-y"])
                 .ends(1)
-                .says("puts its work off to COMMIT")
-                .says("look for triggers that say SET CONSTRAINTS and drop them");
+                .says("defers its work to COMMIT")
+                .says("look for triggers that use SET CONSTRAINTS and drop them");
             assert_eq!(attack.ran(), "", "rolled back");
             std::fs::remove_file(fleet.path("migrations/V3__again.sql")).unwrap();
             let (schema, user) = (attack.schema(), attack.user());

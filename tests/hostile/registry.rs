@@ -149,11 +149,11 @@ fn a_tenants_trigger_on_the_registry_gains_nothing_and_apply_takes_it_away() {
                 fleet
                     .run(command)
                     .ends(1)
-                    .says("trigger t on tenantry.tenants is not tenantry's")
-                    .says("tenantry apply takes it away");
+                    .says("trigger t on tenantry.tenants does not belong to tenantry")
+                    .says("tenantry apply removes it");
             }
             drift(&fleet, 2)
-                .says("trigger t on tenantry.tenants, which is not tenantry's → gone")
+                .says("trigger t on tenantry.tenants, which is not tenantry's → removed")
                 .says("DROP TRIGGER t ON tenantry.tenants");
             fleet.applies_and_settles();
             fleet.run(&["rotate", "-y", "one"]).ends(0);
@@ -196,16 +196,16 @@ fn whatever_acts_on_the_registrys_tables_is_drift_and_apply_takes_it_away() {
                 ),
                 (
                     "ALTER TABLE tenantry.audit_log DISABLE TRIGGER append_only",
-                    "trigger append_only on tenantry.audit_log: disabled → as tenantry made it",
+                    "trigger append_only on tenantry.audit_log: disabled → as tenantry created it",
                 ),
             ];
             let one_by_one = [
                 ("DROP TRIGGER append_only ON tenantry.audit_log", "trigger append_only on tenantry.audit_log: gone"),
                 (
                     "CREATE OR REPLACE FUNCTION tenantry.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
-                    "keeps the audit log append-only: another one",
+                    "keeps the audit log append-only: replaced",
                 ),
-                ("DROP FUNCTION tenantry.refuse_change() CASCADE", "keeps the audit log append-only: another one"),
+                ("DROP FUNCTION tenantry.refuse_change() CASCADE", "keeps the audit log append-only: replaced"),
             ];
             fleet.execute("GRANT USAGE ON SCHEMA dba TO PUBLIC");
             for changes in std::iter::once(at_once.as_slice()).chain(one_by_one.chunks(1)) {
@@ -240,7 +240,7 @@ fn a_tenants_table_in_the_registrys_schema_keeps_nobody_out() {
             drift(&fleet, 2).says(&says);
             fleet.applies_and_settles();
             fleet.run(&["list"]).ends(0);
-            fleet.run(&["plan"]).ends(0).says(&says).says("left as it is");
+            fleet.run(&["plan"]).ends(0).says(&says).says("left unchanged");
             fleet.run(&["rotate", "-y", "one"]).ends(0);
             // A registry table given to a tenant is not healed: what it holds may be the tenant's.
             fleet.execute(&format!("ALTER TABLE tenantry.former_owners OWNER TO {prefix}_one_user"));

@@ -102,10 +102,10 @@ fn a_schema_that_was_put_in_the_place_of_the_planned_one_is_not_dropped() {
         );
         leaves_alone(&fleet, "%_mh_two", || {
             let said = waiting.meanwhile("SELECT 1");
-            assert!(said.contains("schema \"tenant_mh_two\" is another one now"), "{said}");
+            assert!(said.contains("schema \"tenant_mh_two\" is now a different one"), "{said}");
         });
         leaves_alone(&fleet, "%mh%", || {
-            fleet.run(&REMOVE).ends(1).says("that one is called \"legal_hold_mh\" now");
+            fleet.run(&REMOVE).ends(1).says("that one is now called \"legal_hold_mh\"");
         });
     }
 }
@@ -123,7 +123,7 @@ fn nor_is_it_changed() {
         leaves_alone(&fleet, "%mu%", || {
             // The lock of the first is held until then, so that it is the second that is looked at.
             let said = waiting.meanwhile("SELECT 1");
-            assert!(said.contains("schema \"tenant_mu_two\" is another one now"), "{said}");
+            assert!(said.contains("schema \"tenant_mu_two\" is now a different one"), "{said}");
         });
     }
 }

@@ -96,7 +96,7 @@ fn secrets_lead_to_the_primary_wherever_it_stands_in_the_url_and_follow_it() {
         target(&there).connect().unwrap().batch_execute("SELECT pg_promote()").unwrap();
         kill(primary);
         fleet.url = of("PRIMARY,STANDBY", "target_session_attrs=read-write");
-        fleet.run(&["drift"]).ends(2).says("moves with a fail-over").says("advertise");
+        fleet.run(&["drift"]).ends(2).says("changes on failover").says("advertise");
         fleet.applies_and_settles();
         let secret = fleet.secret("sv-one");
         assert_eq!(secret["port"], json!(standby.port()));

@@ -41,10 +41,10 @@ const PARTS: [&str; 6] = [" FROM pg_", "pg_catalog.", "RAISE EXCEPTION", "MESSAG
 /// Words for people that look like a statement; nobody sends them.
 const FOR_PEOPLE: [&str; 5] = [
     "ALTER SCHEMA {} RENAME TO ",
-    "COPY \u{2026} FROM stdin wants rows",
+    "COPY \u{2026} FROM stdin needs rows",
     "COPY \u{2026} TO stdout writes",
     "REINDEX \u{2026} CONCURRENTLY",
-    "if it is this tenant's all the same",
+    "if it is this tenant's nevertheless",
 ];
 
 fn files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {

@@ -28,9 +28,9 @@ fn what_is_no_file_is_named_as_what_it_is() {
     let _socket = UnixListener::bind(path("socket")).unwrap();
     symlink("loop", path("loop")).unwrap();
     symlink("gone", path("dangling")).unwrap();
-    project.validate("migrations").refuses(&["migrations: is a directory, and no file", "save the text in a file"]);
+    project.validate("migrations").refuses(&["migrations: is a directory, not a file", "save the text in a file"]);
     for name in ["pipe", "socket", "/dev/zero", "/dev/stdin"] {
-        project.validate(name).refuses(&[name, "is a device, a pipe or a socket, and no file"]);
+        project.validate(name).refuses(&[name, "is a device, a pipe or a socket, not a file"]);
     }
     project.validate("loop").refuses(&["loop: cannot be read: Too many levels of symbolic links"]);
     project.validate("dangling").refuses(&["dangling: there is no such file", "tenantry init"]);
@@ -43,7 +43,7 @@ fn a_million_tenants_are_read_and_the_faults_of_thirty_thousand() {
     Project::new(tenants(1_000_000, " = {}")).validate("tenants.toml").takes();
     let more = "more than 100 faults in tenants.toml";
     let one = format!("[defaults]\nschema = \"one\"\n{}", tenants(many, " = {}"));
-    Project::new(one).validate("tenants.toml").refuses(&["have one schema", "there are more faults", more]);
+    Project::new(one).validate("tenants.toml").refuses(&["have the same schema", "there are more faults", more]);
     Project::new(tenants(many, " = { acces = 1 }")).validate("tenants.toml").refuses(&["\"acces\"", more]);
     Project::new(tenants(many, " = {")).validate("tenants.toml").refuses(&["unclosed inline table"]);
     Project::new(tenants(many, "X = {}")).validate("tenants.toml").refuses(&["a tenant's key starts with", more]);
@@ -105,13 +105,16 @@ fn what_is_said_twice_or_comes_to_one_name_is_a_fault_at_its_place() {
     refuses("[tenants.acme]\n[tenants.acme]\n", &["tenants.toml:2:"]);
     refuses("[tenants]\nacme = { access = \"full\", access = \"owner\" }\n", &["duplicate key"]);
     // "-" becomes "_" in names.
-    refuses("[tenants]\na-b = {}\na_b = {}\n", &["tenants.toml:3:1: tenants a-b and a_b have one schema"]);
+    refuses("[tenants]\na-b = {}\na_b = {}\n", &["tenants.toml:3:1: tenants a-b and a_b have the same schema"]);
     let shared =
         "[defaults]\nschema = \"{tenant}\"\nusername = \"{tenant}\"\nowner = \"{tenant}\"\n[tenants]\na = {}\n";
     refuses(shared, &["username and owner are both \"a\""]);
     let of_another = "[defaults]\nusername = \"u_{tenant}\"\n[tenants]\na = { owner = \"u_b\" }\nb = {}\n";
     refuses(of_another, &["tenants.toml:5:1: username \"u_b\" of tenant b is also the owner of tenant a"]);
-    refuses("[tenants]\na = {}\nb = { schema = \"tenant_a\" }\n", &["tenants a and b have one schema, \"tenant_a\""]);
+    refuses(
+        "[tenants]\na = {}\nb = { schema = \"tenant_a\" }\n",
+        &["tenants a and b have the same schema, \"tenant_a\""],
+    );
     // Names of other letters are other names, as PostgreSQL takes quoted ones.
     Project::new("[tenants]\na = { schema = \"B\" }\nb = { schema = \"b\" }\n").validate("tenants.toml").takes();
 }

@@ -33,7 +33,7 @@ fn a_command_that_ends_the_transaction_is_refused_and_the_word_alone_is_not() {
         ["COMMIT", "commit and chain", "/* so */ COMMIT", "ROLLBACK TO a", "END WORK", "PREPARE TRANSACTION 'x'"]
     {
         let sql = format!("CREATE TABLE t ();\n\n{command};\nCREATE TABLE u ();\n");
-        with(&[("V1__x.sql", &sql)]).refuses(&["V1__x.sql:3 holds a transaction command"]);
+        with(&[("V1__x.sql", &sql)]).refuses(&["V1__x.sql:3 contains a transaction command"]);
     }
     for sql in [
         "DO $$ BEGIN COMMIT; END $$;",
@@ -60,12 +60,12 @@ fn a_file_is_run_under_its_whole_name_or_named_with_the_reason() {
     project.migration("|8__x.sql", "");
     project.migration("V99999999999__x.sql", "");
     project.validate("tenants.toml").refuses(&[
-        "V2__add-index.sql is not named as refinery names migrations: '-' is no letter",
+        "V2__add-index.sql is not named as refinery names migrations: '-' is not a letter",
         "name it V2__add_index.sql; where it was applied as \"add\", V2__add.sql is that migration",
         "V3__fill.rs is a migration in Rust",
         "V4__x.SQL is not named as refinery names migrations: it does not end in .sql",
-        "v5__x.sql is not named as refinery names migrations: it begins with a small v",
-        "V6.1__x.sql is not named as refinery names migrations: its version is no whole number",
+        "v5__x.sql is not named as refinery names migrations: it begins with a lower-case v",
+        "V6.1__x.sql is not named as refinery names migrations: its version is not a whole number",
         "V7_x.sql is not named as refinery names migrations\n",
         "|8__x.sql is not named as refinery names migrations\n",
         "V99999999999__x.sql has a version above 2147483647",
@@ -85,7 +85,7 @@ fn what_lies_beside_the_migrations_is_no_fault_and_is_named() {
     }
     symlink("2026", at("linked")).unwrap();
     let said = project.validate("tenants.toml");
-    let line = "no migrations, and not run: 2026/notes.txt, README.md, V9__b.sql.bak, linked (a link to a directory), mod.rs\n";
+    let line = "not migrations, so not run: 2026/notes.txt, README.md, V9__b.sql.bak, linked (a link to a directory), mod.rs\n";
     assert!(said.text.contains(line), "{}", said.text);
     said.takes();
     // A terminal is told the first.
@@ -109,10 +109,10 @@ fn two_directories_with_one_version_are_told_apart() {
 fn what_only_psql_understands_is_refused_with_its_line() {
     let dump = "\\restrict x\nSET search_path = '';\nCREATE TABLE t (a text);\nCOPY t (a) FROM stdin;\nit's\n\\.\nSELECT 1 INTO u;\n\\unrestrict x\n";
     with(&[("V1__x.sql", dump)]).refuses(&[
-        "V1__x.sql:1 \\restrict is a command of psql's",
-        "V1__x.sql:4 COPY … FROM stdin wants rows from a client",
+        "V1__x.sql:1 \\restrict is a psql command",
+        "V1__x.sql:4 COPY … FROM stdin needs rows from a client",
         "V1__x.sql:7 SELECT INTO is refused",
-        "V1__x.sql:8 \\unrestrict is a command of psql's",
+        "V1__x.sql:8 \\unrestrict is a psql command",
     ]);
 }
 
@@ -147,10 +147,10 @@ fn an_extension_that_is_not_declared_is_refused_with_its_line() {
     };
     says(
         "\nCREATE EXTENSION hstore;",
-        &["V1__x.sql:2 makes extension hstore", "add \"hstore\" to [database] extensions"],
+        &["V1__x.sql:2 creates extension hstore", "add \"hstore\" to [database] extensions"],
     );
-    says("CREATE EXTENSION IF NOT EXISTS hstore", &["V1__x.sql:1 makes extension hstore"]);
-    says("CREATE EXTENSION citext", &["V1__x.sql:1 makes extension citext, which is there already"]);
+    says("CREATE EXTENSION IF NOT EXISTS hstore", &["V1__x.sql:1 creates extension hstore"]);
+    says("CREATE EXTENSION citext", &["V1__x.sql:1 creates extension citext, which already exists"]);
     says("DROP EXTENSION IF EXISTS citext", &["V1__x.sql:1 drops extension citext"]);
     project.migration(
         "V1__x.sql",
@@ -168,10 +168,10 @@ fn a_label_that_is_used_in_the_file_that_adds_it_is_refused() {
 #[test]
 fn where_the_parser_stops_is_said() {
     let said = with(&[("V1__x.sql", "CREATE TABLE t ();\nCREAT TABLE u ();\nCOMMIT;\n")]);
-    assert!(said.text.contains("V1__x.sql:2 is no SQL that tenantry knows"), "{}", said.text);
+    assert!(said.text.contains("V1__x.sql:2 is not SQL that tenantry recognizes"), "{}", said.text);
     said.takes();
     // What stands before is checked all the same.
-    with(&[("V1__x.sql", "COMMIT;\nCREAT TABLE u ();\n")]).refuses(&["V1__x.sql:1 holds a transaction command"]);
+    with(&[("V1__x.sql", "COMMIT;\nCREAT TABLE u ();\n")]).refuses(&["V1__x.sql:1 contains a transaction command"]);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn ten_megabytes_in_one_file_are_taken() {
     let statement = "INSERT INTO t VALUES ('a name of some length', 'and@its.address', 12345.67, now());\n";
     let many = statement.repeat(10 * 1024 * 1024 / statement.len());
     let some = statement.repeat(10_000);
-    with(&[("V1__x.sql", &(some + "COMMIT;"))]).refuses(&["V1__x.sql:10001 holds a transaction command"]);
+    with(&[("V1__x.sql", &(some + "COMMIT;"))]).refuses(&["V1__x.sql:10001 contains a transaction command"]);
     with(&[("V1__x.sql", &format!("DO $$ BEGIN\n{many}END $$;"))]).takes();
 }
 

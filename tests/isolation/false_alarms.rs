@@ -108,7 +108,7 @@ fn a_privilege_that_is_there_is_a_leak_whatever_refuses_its_use() {
         fleet
             .run(&["verify"])
             .ends(2)
-            .says("is refused to create a schema: it got past the privileges: no (SQLSTATE 42501)");
+            .says("may not create a schema: it passed the privilege check: no (SQLSTATE 42501)");
     }
 }
 

@@ -24,17 +24,17 @@ fn verify_names_each_thing_that_was_opened() {
             (
                 "GRANT pg_execute_server_program TO vf_one_user",
                 "REVOKE pg_execute_server_program FROM vf_one_user",
-                "is refused to run a program on the server",
+                "may not run a program on the server",
             ),
             (
                 "GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_file(text) TO vf_one_user",
                 "REVOKE EXECUTE ON FUNCTION pg_catalog.pg_read_file(text) FROM vf_one_user",
-                "is refused to read a file of the server",
+                "may not read a file on the server",
             ),
             (
                 "GRANT CREATE ON SCHEMA extensions TO vf_one_user",
                 "REVOKE CREATE ON SCHEMA extensions FROM vf_one_user",
-                "is refused to create in shared schema extensions",
+                "may not create in shared schema extensions",
             ),
             (
                 "ALTER DATABASE {db} SET lo_compat_privileges = on",

@@ -53,7 +53,7 @@ fn each_part_of_a_tenant() {
             ("ALTER ROLE pa_one_user CREATEDB", "now role pa_one_user CREATEDB, no connection limit → NOCREATEDB"),
             ("ALTER ROLE pa_one_user CONNECTION LIMIT 9", "no longer role pa_one_user no connection limit"),
             ("ALTER ROLE pa_one_user VALID UNTIL '2001-01-01'", "role pa_one_user"),
-            ("ALTER ROLE pa_one_user CONNECTION LIMIT 4", "tenant pa-one: there is nothing to do any more"),
+            ("ALTER ROLE pa_one_user CONNECTION LIMIT 4", "tenant pa-one: there is nothing left to do"),
             ("GRANT SELECT ON ALL TABLES IN SCHEMA tenant_pa_one TO PUBLIC", "tenant pa-one: now "),
             ("SET ROLE pa_one_user; CREATE TABLE tenant_pa_one.own (id int)", schema),
             (
@@ -94,16 +94,16 @@ fn a_secret_a_tenant_that_is_gone_and_one_that_is_blocked() {
     let secret = fs::read_to_string(fleet.secret_file("se-one")).unwrap();
     fs::write(fleet.secret_file("se-one"), secret.replace("\"password\": \"", "\"password\": \"x")).unwrap();
     fleet.execute("CREATE SCHEMA tenant_se_new");
-    stale(&fleet, &["tenant se-one: ", "secret", "tenant se-new: it is blocked now: "]);
+    stale(&fleet, &["tenant se-one: ", "secret", "tenant se-new: it is now blocked: "]);
     fs::write(fleet.secret_file("se-one"), secret).unwrap();
     fleet.execute("DROP SCHEMA tenant_se_new");
     fleet.declare("se-one = { connection_limit = 4 }\nse-new = {}");
     stale(
         &fleet,
-        &["tenants.toml or the migrations changed", "tenant se-two: the file says update, and now it is remove"],
+        &["tenants.toml or the migrations changed", "tenant se-two: the file says update, but now it is remove"],
     );
     fleet.run(&["apply", "-y", "-q", "--allow-removals", "1"]).ends(0);
-    stale(&fleet, &["tenant se-two: it is neither declared nor registered any more"]);
+    stale(&fleet, &["tenant se-two: it is no longer declared or registered"]);
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn a_file_with_less_in_it_does_less_and_nothing_else() {
     let limits = "SELECT rolconnlimit FROM pg_roles WHERE rolname ~ '^tl_(one|two)_user' ORDER BY rolname";
     assert_eq!(fleet.ask(limits), "-1; 5");
     write(&fleet, &with_digest(less));
-    fleet.run(&["apply", "-y", "plan.json"]).ends(1).says("there is nothing to do any more");
+    fleet.run(&["apply", "-y", "plan.json"]).ends(1).says("there is nothing left to do");
     fleet.applies_and_settles();
 }
 
@@ -113,14 +113,17 @@ fn what_is_no_plan_is_told_apart() {
         serde_json::to_vec(&with_digest(plan)).unwrap()
     };
     let cases: [(Vec<u8>, &str); 13] = [
-        (Vec::new(), "it is not a saved plan, or a part of one only: EOF"),
+        (Vec::new(), "it is not a saved plan, or only part of one: EOF"),
         (b"garbage".to_vec(), "it is not a saved plan"),
         (vec![0xff, 0xfe, 0], "it is not a saved plan"),
         (b"[1, 2]".to_vec(), "there is no format_version"),
-        (text.as_bytes()[..text.len() / 2].to_vec(), "or a part of one only: EOF"),
+        (text.as_bytes()[..text.len() / 2].to_vec(), "or only part of one: EOF"),
         (format!("{text}{text}").into_bytes(), "trailing characters"),
-        (fleet.run(&["plan", "--format", "json"]).stdout.into_bytes(), "it is what --format json prints"),
-        (edited(|plan| plan["format_version"] = json!("2")), "it is of format \"2\", and this tenantry reads \"1\""),
+        (fleet.run(&["plan", "--format", "json"]).stdout.into_bytes(), "it is the output of --format json"),
+        (
+            edited(|plan| plan["format_version"] = json!("2")),
+            "it has format \"2\", but this version of tenantry reads \"1\"",
+        ),
         (edited(|plan| plan["tenantry_version"] = json!("9.9.9\u{1b}")), "saved by tenantry \"9.9.9\\u{1b}\""),
         (edited(|plan| plan["tenants"][0]["verb"] = json!("destroy")), "unknown variant `destroy`"),
         (edited(|plan| plan["more"] = json!(1)), "unknown field `more`"),

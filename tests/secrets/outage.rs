@@ -84,7 +84,7 @@ fn a_certificate_is_trusted_only_by_its_authority_and_for_its_name() {
     assert!(matches!(misnamed, SecretError::Tls { .. }), "{misnamed:?}");
 
     let plain = preflight(&|settings| settings.address = server.address.replace("https", "http")).unwrap_err();
-    assert!(plain.to_string().contains("speaks TLS; say https://"), "{plain}");
+    assert!(plain.to_string().contains("uses TLS; write https://"), "{plain}");
     let missing = preflight(&|settings| settings.ca_cert = Some("nosuch.pem".into())).unwrap_err();
     assert!(matches!(missing, SecretError::Io { .. }), "{missing:?}");
 }

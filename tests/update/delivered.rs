@@ -63,9 +63,9 @@ fn a_url_that_is_not_what_the_other_keys_give_is_written_again() {
         let right = fleet.secret("su-one")["url"].clone();
         for wrong in ["postgresql://elsewhere/app", "", &format!("{}&options=x", right.as_str().unwrap())] {
             edit(&fleet, "su-one", |secret| secret["url"] = json!(wrong));
-            fleet.run(&["drift"]).ends(2).says("a url that says otherwise");
-            fleet.run(&["show", "su-one"]).ends(0).says("its url says something else");
-            fleet.run(&["verify"]).ends(2).says("the secret's url is not what its other keys give");
+            fleet.run(&["drift"]).ends(2).says("a url that does not match");
+            fleet.run(&["show", "su-one"]).ends(0).says("its url does not match");
+            fleet.run(&["verify"]).ends(2).says("the secret's url does not match its other keys");
             fleet.applies_and_settles();
             assert_eq!(fleet.secret("su-one")["url"], right);
         }
@@ -122,7 +122,7 @@ fn a_password_that_nobody_can_use_is_refused() {
     for version in BOTH {
         let fleet = Fleet::usual(version, "unusable");
         fleet.declare("un-one = { password_from = \"\\u00ad\" }");
-        fleet.run(&["validate"]).ends(1).says("the password holds only characters that do not count");
+        fleet.run(&["validate"]).ends(1).says("the password contains only characters that SASLprep removes");
         fleet.declare("un-one = {}");
         fleet.applies_and_settles();
         let verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = 'un-one_user'";

@@ -84,7 +84,7 @@ fn when_one_cannot_change_none_does() {
         fleet.execute("DELETE FROM tenant_rs_b.users WHERE email = 'rs-b2'");
         // Nor when one of them is blocked.
         fleet.execute("ALTER TABLE tenant_rs_b.refinery_schema_history ENABLE ROW LEVEL SECURITY");
-        let blocked = fleet.run(&["plan"]).ends(0).says("it changes names with tenant rs-b, which is blocked");
+        let blocked = fleet.run(&["plan"]).ends(0).says("it swaps names with tenant rs-b, which is blocked");
         assert!(blocked.stdout.contains("2 blocked"), "{}", blocked.stdout);
         fleet.execute("ALTER TABLE tenant_rs_b.refinery_schema_history DISABLE ROW LEVEL SECURITY");
         // Another tenant's name is not taken while that one is not looked at.

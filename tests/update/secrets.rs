@@ -140,7 +140,7 @@ fn a_directory_that_is_changed_and_changed_back_holds_the_password_again() {
         assert_ne!(second["password"], first["password"]);
         fleet.head = head;
         fleet.declare("pl-one = {}");
-        fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("as the secret store has it");
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("as in the secret store");
         fleet.applies_and_settles();
         fleet.log_in("pl-one");
     }

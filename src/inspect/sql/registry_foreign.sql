@@ -59,7 +59,7 @@ WITH ours AS (
     WHERE d.refobjid >= 16384 AND d.refclassid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass,
                                                    'pg_opfamily'::regclass, 'pg_collation'::regclass, 'pg_cast'::regclass)
     UNION ALL
-    SELECT 2, 'function tenantry.refuse_change(), which keeps the audit log append-only: another one',
+    SELECT 2, 'function tenantry.refuse_change(), which keeps the audit log append-only: replaced',
            format('CREATE OR REPLACE FUNCTION tenantry.refuse_change() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog AS %L', $2::text),
            o.relowner, false
     FROM ours o WHERE o.relname = 'audit_log' AND NOT EXISTS (SELECT FROM refusal f WHERE f.whole)

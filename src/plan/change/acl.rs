@@ -1,4 +1,4 @@
-//! What an ACL should be, how it differs, and the REVOKE and GRANT that mend it.
+//! What an ACL should be, how it differs, and the REVOKE and GRANT that fix it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -24,6 +24,6 @@ pub(in crate::plan) fn drop(observed: &Observed, row: &Registered) -> Option<Cha
             format!("DROP ROLE {}", ident(name)),
         ];
     }
-    let before = "left over from an archive, a restore or a migration that was cut off";
+    let before = "left over from an archive, a restore or a migration that was interrupted";
     Some(Change::sql(Kind::DropDeputy, format!("role {name}"), sql).before(before).step(Step::DropDeputy))
 }

@@ -23,7 +23,7 @@ pub(super) fn expected(draft: &Draft<'_>, tenants: &str, keepers: &str) -> Expec
     expected_of(draft.tenant, &draft.look.observed.server, tenants, keepers)
 }
 
-/// A keeper who is no superuser reads the histories by a grant, not by staying a member of every owner.
+/// A keeper who is not a superuser reads the histories by a grant, not by staying a member of every owner.
 fn expected_of(tenant: &Tenant, server: &Server, tenants: &str, keepers: &str) -> Expected {
     let mut exactly = BTreeMap::new();
     if tenant.access != Access::Owner {
@@ -67,7 +67,7 @@ pub(crate) fn is_as_declared(
         && columns.iter().all(|column| on_column(column, &expected, letters.tenants).is_empty())
 }
 
-/// The change that mends a difference on one thing that GRANT can name; what is kept is noted.
+/// The change that fixes a difference on one thing that GRANT can name; what is kept is noted.
 pub(super) fn mend(draft: &mut Draft<'_>, kind: Kind, what: &str, on: &str, prefix: &str, difference: &Difference) {
     let keep = draft.keeps(&difference.grantee);
     if keep && difference.takes() {

@@ -44,7 +44,7 @@ fn one_role(draft: &mut Draft<'_>, name: &str, role: &Role) {
             draft.take(change);
         }
     }
-    // The tenant's own role is told of as a member above.
+    // The tenant's own role is reported as a member above.
     let known = |member: &str| look.deputies.contains(member) || member == draft.tenant.username;
     let members: Vec<_> = role.members.iter().filter(|member| !known(&member.role)).collect();
     for membership in members {

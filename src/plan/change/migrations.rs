@@ -93,7 +93,7 @@ fn in_transactions(set: &MigrationSet, pending: &[i32], major: i32, history_sql:
                 lines.push("-- after COMMIT, outside a transaction, logged in with the owner's rights alone:".to_owned());
             }
             Begins::AfterLabel { file, name } => lines.push(format!(
-                "-- after COMMIT, in a transaction of its own: {file} adds a label to {name}, which none may use before:"
+                "-- after COMMIT, in a transaction of its own: {file} adds a label to {name}, which cannot be used before:"
             )),
         }
         lines.extend(versions.iter().filter_map(|version| set.get(*version)).map(|file| format!("-- {}", file.file)));
@@ -127,7 +127,7 @@ fn history_table<'a>(draft: &'a Draft<'_>) -> &'a str {
 /// What brings the history back under the tenant's owner, when that is what it lacks.
 fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
     let owner = draft.tenant.owner();
-    let look = "look at what stands there";
+    let look = "look at what is there";
     if !why.starts_with("it belongs to") {
         return format!("{look}, put the history table back as it was, and plan again");
     }
@@ -170,8 +170,8 @@ fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32>, Blocked>
         match file {
             None => {
                 return Err(Blocked::new(
-                    format!("migration V{version}__{} was applied and its file is missing", row.name),
-                    "restore the file: a fleet cannot be migrated from files that are not what it was migrated by",
+                    format!("migration V{version}__{} was applied but its file is missing", row.name),
+                    "restore the file: the files must include every migration that was applied",
                 ));
             }
             Some(file) if file.name() != row.name || file.checksum() != row.checksum => {

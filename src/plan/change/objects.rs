@@ -108,7 +108,7 @@ fn few_of(names: &[String], count: i64) -> String {
 ///
 /// ALTER TABLE takes views, sequences and foreign tables too; sequences of columns and types of tables follow them. What
 /// belongs to an extension stays its owner's. A SECURITY DEFINER routine of a tenant's is made INVOKER before it changes
-/// hands: its code would else run as the new owner from then on.
+/// hands: its code would otherwise run as the new owner from then on.
 fn transfer(schema: &str, from: &str, to: &str, disarm: bool, only: Option<&[String]>) -> String {
     let only = Only(only, schema);
     let schema = literal(&ident(schema));

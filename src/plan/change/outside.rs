@@ -1,6 +1,6 @@
 //! What a tenant's roles were granted, or own, outside of the tenants' schemas.
 //!
-//! A privilege is taken away, where it is ours to take. What a role owns is only told of: it is somebody's data.
+//! A privilege is revoked, where we may. What a role owns is only reported: it is somebody's data.
 
 use crate::model::{Access, Holding, Outside, ident};
 use crate::plan::tenant::Draft;
@@ -38,7 +38,7 @@ pub(in crate::plan) fn judge(found: &Outside, role: &str) -> Judged {
     match &found.held {
         Holding::Owned => Judged::Tell {
             what: format!("role {role}"),
-            detail: format!("owns {object}, outside of its schema; left as it is: give it another owner, or drop it"),
+            detail: format!("owns {object}, outside its schema; left unchanged: give it another owner, or drop it"),
         },
         Holding::Future { of, plural, privileges, ours } => {
             let (place, clause) = match &found.schema {

@@ -40,7 +40,7 @@ pub(in crate::plan) fn locate(draft: &mut Draft<'_>) -> Result<(), Blocked> {
     if renamed_schema || renamed_user.is_some() {
         draft.hazard(
             HazardKind::ChangesCredentials,
-            "clients must read the secret again: the name they connect with or to changes",
+            "clients must read the secret again: the user name or the schema changes",
         );
     }
     Ok(())
@@ -100,7 +100,7 @@ fn schema(draft: &mut Draft<'_>) -> Result<bool, Blocked> {
     }
 }
 
-/// Without its OID, as after a restore into another cluster, a schema is told from another by its owner; with it, an owner
+/// Without its OID, as after a restore into another cluster, a schema is distinguished from another by its owner; with it, an owner
 /// that was changed by hand is changed back.
 fn has_a_known_owner(draft: &Draft<'_>, name: &str, found: &Schema) -> Result<(), Blocked> {
     let Some(row) = draft.registered else { return Ok(()) };
@@ -113,7 +113,7 @@ fn has_a_known_owner(draft: &Draft<'_>, name: &str, found: &Schema) -> Result<()
             "schema {name:?} is not the one that was registered: it belongs to {:?}, not to {:?}",
             found.owner, row.owner
         ),
-        format!("if it is this tenant's all the same: ALTER SCHEMA {} OWNER TO {}", ident(name), ident(&row.owner)),
+        format!("if it is this tenant's nevertheless: ALTER SCHEMA {} OWNER TO {}", ident(name), ident(&row.owner)),
     ))
 }
 
@@ -196,34 +196,34 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
             if draft.look.desired.tenants.contains_key(*other) {
                 format!("apply the change of {other} first, or set another {what} for {key}")
             } else {
-                format!("{}; if they are two: set another {what} for {key}", identity::keep_the_key(other, key))
+                format!("{}; if they are two tenants: set another {what} for {key}", identity::keep_the_key(other, key))
             },
         ),
         Some(_) => Blocked::new(
-            format!("{what} {name:?} already serves this tenant in another way"),
+            format!("{what} {name:?} is already used by this tenant for something else"),
             format!("set another {what} for {key}, apply, and change it back"),
         ),
         None if what == "role" && other_fleet(draft, name).is_some() => Blocked::new(
             format!(
-                "role {name:?} serves tenants of another database in this cluster (it is a member of {})",
+                "role {name:?} belongs to tenants of another database in this cluster (it is a member of {})",
                 other_fleet(draft, name).unwrap_or_default()
             ),
-            "roles are the cluster's: set another username and owner, such as [defaults] username = \"staging_{tenant}_user\"",
+            "roles are shared by the whole cluster: set another username and owner, such as [defaults] username = \"staging_{tenant}_user\"",
         ),
         None if was_made_here(draft, what, name) => Blocked::new(
             format!("{what} {name:?} is of tenantry's making, and no row in schema tenantry names it"),
             "if that schema, or rows of it, were lost: tenantry recover   prints the SQL that registers the tenants again (docs/recovery.md)",
         ),
         None => Blocked::new(
-            format!("{what} {name:?} exists and is not under management"),
+            format!("{what} {name:?} exists but is not managed by tenantry"),
             match what {
                 "schema" => format!(
-                    "it cannot be taken over yet: set another schema for {key}; or move this one out of the way: ALTER SCHEMA {} RENAME TO …, \
-                     apply, and copy its rows into the tables that the migrations made",
+                    "it cannot be adopted yet: set another schema for {key}; or move this one out of the way: ALTER SCHEMA {} RENAME TO …, \
+                     apply, and copy its rows into the tables that the migrations create",
                     ident(name)
                 ),
                 _ => format!(
-                    "it cannot be taken over yet: set another name for {key}; or, if nobody needs the role under this one: ALTER ROLE {} RENAME TO …",
+                    "it cannot be adopted yet: set another name for {key}; or, if the role is not needed under this name: ALTER ROLE {} RENAME TO …",
                     ident(name)
                 ),
             },

@@ -1,4 +1,4 @@
-//! An admin who is no superuser needs the owner's rights for a while: taken for the transaction, given back in it.
+//! An admin who is no superuser needs the owner's rights for a while: granted at the start of the transaction, revoked at its end.
 //!
 //! Up to PostgreSQL 15 that is membership; from 16 on the creator has ADMIN only and grants itself SET and INHERIT
 //! (manual, "CREATE ROLE", notes on CREATEROLE).

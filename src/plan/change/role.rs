@@ -134,7 +134,7 @@ fn attributes(draft: &mut Draft<'_>, kind: Kind, name: &str, role: &Role, login:
     if let Some(until) = role.valid_until.as_deref().filter(|until| *until != "infinity") {
         clauses.push("VALID UNTIL 'infinity'".into());
         before.push(format!("valid until {until}"));
-        after.push("valid for ever".into());
+        after.push("valid forever".into());
     }
     if clauses.is_empty() {
         return;

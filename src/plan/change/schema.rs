@@ -16,7 +16,7 @@ pub(in crate::plan) fn diff(draft: &mut Draft<'_>) {
             if draft.registered.is_some() {
                 draft.hazard(
                     HazardKind::DataLost,
-                    format!("schema {name} was there at the last apply and is gone; it is made anew, empty but for the migrations"),
+                    format!("schema {name} existed at the last apply and is gone; it is created again, empty except for what the migrations create"),
                 );
             }
         }

@@ -40,7 +40,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     }
     let found = ours_at(draft, &tenant.secret_path)?;
     let active = draft.registered.filter(|row| row.state == State::Active);
-    // A role that is made now, or woken up, has no password anybody knows: who put it to sleep may have made it anew.
+    // A role that is created or enabled now has no password that anybody knows: whoever disabled it may have recreated it.
     // A role without one was restored from a dump that holds none, or somebody took it away.
     let awake = draft.current.role.as_ref().is_some_and(|role| role.can_login && !role.lacks_password);
     let registered = active.filter(|_| awake);
@@ -56,7 +56,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
     {
         return Err(Blocked::new(
             format!(
-                "the secret at {} is somebody else's: it leads to {}:{}",
+                "the secret at {} belongs to someone else: it points to {}:{}",
                 tenant.secret_path, fields.host, fields.port
             ),
             "set another [secrets] path or [vault] mount for this cluster; tenantry overwrites nothing it did not write",
@@ -73,7 +73,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         |secret: &Secret<'_>| Password::Stored { path: tenant.secret_path.clone(), version: secret.version.to_owned() };
 
     let (password, write, why) = match (&tenant.password, &found) {
-        (Some(_), None) => (Password::Given, true, "as password_from gives it"),
+        (Some(_), None) => (Password::Given, true, "from password_from"),
         (Some(_), Some(secret)) => {
             let same = given_is_stored(secret);
             let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, &here));
@@ -81,7 +81,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             if same && in_step && !stale {
                 (Password::Untouched, false, "")
             } else {
-                (Password::Given, stale, if same && in_step { "" } else { "as password_from gives it" })
+                (Password::Given, stale, if same && in_step { "" } else { "from password_from" })
             }
         }
         (None, None) => match moved {
@@ -89,7 +89,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             Some(row) if row.secret.store == store => match look.own_secret(&row.secret.path) {
                 Some(version) => {
                     let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
-                    let why = if in_step { "" } else { "as the secret store has it" };
+                    let why = if in_step { "" } else { "as in the secret store" };
                     (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, why)
                 }
                 _ => (Password::Generated, true, "newly generated"),
@@ -100,7 +100,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
             if let Some(fault) = secret.contents().and_then(|contents| contents.unusable) {
                 return Err(Blocked::new(
                     format!("the password in the secret at {} {fault}", tenant.secret_path),
-                    format!("put another one there, or have one made: tenantry rotate {}", tenant.key),
+                    format!("put another one there, or generate one: tenantry rotate {}", tenant.key),
                 ));
             }
             let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
@@ -110,9 +110,9 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
                 Some(row) if opens && in_step(row, PasswordSource::Generated, secret, &here) => {
                     (if stale { stored(secret) } else { Password::Untouched }, stale, "")
                 }
-                Some(_) => (stored(secret), stale, "as the secret store has it"),
+                Some(_) => (stored(secret), stale, "as in the secret store"),
                 // A secret of ours for a role that does not exist is reused, not overwritten.
-                None => (stored(secret), stale, "as the secret store has it"),
+                None => (stored(secret), stale, "as in the secret store"),
             }
         }
     };
@@ -128,7 +128,7 @@ pub(in crate::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option
         draft.hazard(
             HazardKind::ChangesCredentials,
             format!(
-                "the secret will lead to {}:{} and no longer to {}:{}; if that is only how this run gets there (a tunnel), or moves with a fail-over, set [database] advertise",
+                "the secret will point to {}:{} instead of {}:{}; if that is only how this run connects (a tunnel), or changes on failover, set [database] advertise",
                 wanted.host, wanted.port, known.host, known.port
             ),
         );
@@ -190,8 +190,8 @@ fn ours_at<'a>(draft: &Draft<'a>, path: &str) -> Result<Option<Secret<'a>>, Bloc
             "if that database is in use: set another [secrets] path or [vault] mount for this one   if this one has taken its place: tenantry apply --moved",
         )),
         Some(SecretState::Foreign(why)) => Err(Blocked::new(
-            format!("the secret at {path} is somebody else's: {why}"),
-            "move that secret away, or set another [secrets] path; tenantry overwrites nothing it did not write",
+            format!("the secret at {path} belongs to someone else: {why}"),
+            "move that secret elsewhere, or set another [secrets] path; tenantry overwrites nothing it did not write",
         )),
         Some(state @ SecretState::Ours { version, .. }) => Ok(Some(Secret { version, state })),
         None | Some(SecretState::Unseen) => Ok(None),
@@ -225,7 +225,7 @@ fn delete(draft: &mut Draft<'_>, secret: &RegisteredSecret) {
     }
 }
 
-/// Deletes what earlier applies, cut off after COMMIT, left at other paths: ours still, and nobody's again.
+/// Deletes what earlier applies, interrupted after COMMIT, left at other paths: ours still, and nobody's again.
 pub(in crate::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<Change> {
     let policy = &look.desired.secrets;
     let here = |former: &&FormerSecret| former.store == policy.store.as_str() && former.place == policy.place();
@@ -308,7 +308,7 @@ fn is_new_here(draft: &Draft<'_>, secret: &Secret<'_>) -> bool {
 /// The secret's words are not what they should be: read, or else as the registry remembers them.
 fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFields) -> bool {
     match (secret.state, row) {
-        // Written anew, it gets its metadata.
+        // Rewritten, it gets its metadata.
         (SecretState::Ours { marked: false, .. }, _) => true,
         (SecretState::Ours { contents: Some(contents), .. }, _) => contents.fields != *wanted,
         (_, Some(row)) => row.fields != *wanted,
@@ -319,7 +319,7 @@ fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFie
 fn words(registered: Option<&SecretFields>, secret: &Secret<'_>) -> String {
     match (secret.contents(), registered) {
         (Some(contents), _) if !contents.url_says_the_same => {
-            format!("{}, and a url that says otherwise", spell(&contents.fields))
+            format!("{}, with a url that does not match", spell(&contents.fields))
         }
         (Some(SecretContents { fields, .. }), _) | (None, Some(fields)) => spell(fields),
         (None, None) => format!("version {}", secret.version),

@@ -16,15 +16,15 @@ pub(super) fn moved(
     observed: Option<&Parts>,
     look: &Look<'_>,
 ) -> Option<String> {
-    let Some(now) = now else { return Some("it is neither declared nor registered any more".into()) };
+    let Some(now) = now else { return Some("it is no longer declared or registered".into()) };
     if let Some(reason) = &now.reason {
-        return Some(format!("it is blocked now: {reason}"));
+        return Some(format!("it is now blocked: {reason}"));
     }
     if !now.has_work() {
-        return Some("there is nothing to do any more".into());
+        return Some("there is nothing left to do".into());
     }
     if saved.verb != now.verb {
-        return Some(format!("the file says {}, and now it is {}", saved.verb.as_str(), now.verb.as_str()));
+        return Some(format!("the file says {}, but now it is {}", saved.verb.as_str(), now.verb.as_str()));
     }
     let (saved, now) = (without_sizes(saved), without_sizes(now));
     let shown = |plan: &TenantPlan| serde_json::to_value(plan).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(super) fn moved(
     (!other.is_empty()).then(|| format!("changed since: {}", other.join(", ")))
 }
 
-/// The first thing that is no longer so, the first that is so now, and how many more there are.
+/// The first thing that no longer holds, the first that holds now, and how many more there are.
 pub(super) fn difference(before: Vec<String>, after: Vec<String>) -> String {
     let gone: Vec<_> =
         before.iter().filter(|line| !after.contains(line)).map(|line| format!("no longer {line}")).collect();
@@ -45,7 +45,7 @@ pub(super) fn difference(before: Vec<String>, after: Vec<String>) -> String {
     let more = gone.len().saturating_sub(1) + new.len().saturating_sub(1);
     let mut parts: Vec<String> = gone.into_iter().take(1).chain(new.into_iter().take(1)).collect();
     match (parts.is_empty(), more) {
-        (true, _) => return "the file says other statements than would be run".into(),
+        (true, _) => return "the statements in the file are not the ones that would be run".into(),
         (false, 0) => {}
         (false, more) => parts.push(format!("and {more} more")),
     }
@@ -62,7 +62,7 @@ fn lines(plan: &TenantPlan) -> Vec<String> {
     std::iter::once(names).chain(changes).chain(plan.hazards.iter().map(|hazard| hazard.detail.clone())).collect()
 }
 
-/// How large a tenant is changes by itself, and is no reason to look at the plan again.
+/// How large a tenant is changes by itself, and is not a reason to look at the plan again.
 fn without_sizes(plan: &TenantPlan) -> TenantPlan {
     let mut plan = plan.clone();
     for change in plan.changes.iter_mut().filter(|change| change.kind == Kind::DropSchema) {
@@ -137,6 +137,6 @@ mod tests {
         assert_eq!(difference(lines("a b"), lines("a c")), "no longer b; now c");
         assert_eq!(difference(lines("a"), lines("a c d")), "now c; and 1 more");
         assert_eq!(difference(lines("a b c d"), lines("a")), "no longer b; and 2 more");
-        assert_eq!(difference(lines("a"), lines("a")), "the file says other statements than would be run");
+        assert_eq!(difference(lines("a"), lines("a")), "the statements in the file are not the ones that would be run");
     }
 }

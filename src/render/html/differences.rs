@@ -22,7 +22,7 @@ pub(super) fn differences(page: &mut String, plan: &Plan, planning: &str) {
     }
     page.push_str(
         "<h2>What differs</h2>\n<p class=\"more\"><span class=\"before\">What is there</span> → \
-         <span class=\"after\">what is declared</span>. {schema} and the like stand for each tenant's own name.</p>\n",
+         <span class=\"after\">what is declared</span>. {schema} and similar placeholders stand for each tenant's own names.</p>\n",
     );
     if !plan.database_changes.is_empty() {
         page.push_str("<details open><summary>What the tenants share</summary>\n<ul>\n");

@@ -136,7 +136,7 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
     let table = one_line(&desired.migrations.table);
     match &schema.history {
         History::Absent => {}
-        History::Unseen { .. } => page.line(2, format!("history {table}: not read, we may not")),
+        History::Unseen { .. } => page.line(2, format!("history {table}: not read: no permission")),
         History::Untrusted(why) => page.line(2, format!("history {table}: not read, {}", one_line(why))),
         History::Read { acl, columns: found, .. } => {
             let owners = owners_privileges(ObjectKind::Table, whose.server.major());
@@ -245,7 +245,7 @@ fn role(page: &mut Page, name: &str, role: &Role, with_settings: bool, known: &K
     }
     if with_settings {
         for (parameter, value) in &role.settings {
-            // As the desired side spells it, so that quotes alone are no difference.
+            // As the desired side spells it, so that quotes alone are not a difference.
             let value = if parameter == "search_path" {
                 crate::plan::split_identifiers(value).join(", ")
             } else {
@@ -272,8 +272,8 @@ fn secret(
     let Some(state) = observed.secrets.get(path) else { return };
     page.line(0, format!("secret {} in {store}", one_line(path)));
     let (version, contents) = match state {
-        SecretState::Unseen => return page.line(2, "not read, we may not"),
-        SecretState::Foreign(why) => return page.line(2, format!("somebody else's: {}", one_line(why))),
+        SecretState::Unseen => return page.line(2, "not read: no permission"),
+        SecretState::Foreign(why) => return page.line(2, format!("belongs to someone else: {}", one_line(why))),
         SecretState::Ours { version, contents, .. } => (version, contents),
     };
     if let Some(row) = registered {
@@ -284,7 +284,7 @@ fn secret(
         secret_fields(page, fields);
     }
     if contents.as_ref().is_some_and(|contents| !contents.url_says_the_same) {
-        page.line(2, "its url says something else");
+        page.line(2, "its url does not match");
     }
     if let Some(fault) = contents.as_ref().and_then(|contents| contents.unusable) {
         page.line(2, format!("its password {fault}"));

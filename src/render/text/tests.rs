@@ -42,7 +42,7 @@ fn removed(key: &str, tables: usize) -> TenantPlan {
 
 fn blocked(key: &str) -> TenantPlan {
     let mut plan = tenant(key, Verb::Blocked);
-    plan.reason = Some(format!("schema \"tenant_{key}\" exists and is not under management"));
+    plan.reason = Some(format!("schema \"tenant_{key}\" exists but is not managed by tenantry"));
     plan.hint = Some(format!("set another schema for {key}"));
     plan
 }

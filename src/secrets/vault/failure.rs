@@ -74,7 +74,7 @@ fn plain(body: &str) -> Option<String> {
     (!line.starts_with(['{', '[', '<'])).then(|| line.chars().take(200).collect())
 }
 
-/// Looks into `io::Error`s, however deep: their `source` skips what they hold and goes on to what that holds.
+/// Looks into `io::Error`s, however deep: their `source` skips what they contain and continues with what that contains.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || held.is_some_and(|held| is_tls(held))

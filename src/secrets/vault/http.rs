@@ -58,19 +58,19 @@ pub(super) fn client(settings: &VaultSettings) -> Result<(Client, Url), SecretEr
 fn parse(address: &str) -> Result<Url, SecretError> {
     let refuse = |reason: &str| Err(setting("address", reason.to_owned()));
     let Ok(base) = Url::parse(address) else {
-        return refuse("is not a URL; say https://HOST:8200");
+        return refuse("is not a URL; write https://HOST:8200");
     };
     match base.scheme() {
         "http" | "https" if !base.username().is_empty() || base.password().is_some() || address.contains('@') => {
-            refuse("holds a user or a password; those belong into auth")
+            refuse("contains a user or a password; those belong in auth")
         }
-        "http" | "https" if base.host().is_none() => refuse("names no host"),
+        "http" | "https" if base.host().is_none() => refuse("has no host"),
         "http" | "https" if base.query().is_some() || base.fragment().is_some() => {
-            refuse("holds a ? or a #; say https://HOST:8200")
+            refuse("contains a ? or a #; write https://HOST:8200")
         }
         // vaultrs would put the API's version in front of it.
         "http" | "https" if !matches!(base.path(), "" | "/") => {
-            refuse("has a path; the API must be at the top of its host")
+            refuse("has a path; the API must be at the root of its host")
         }
         "http" | "https" => Ok(base),
         _ => refuse("is neither https:// nor http://"),
@@ -157,11 +157,11 @@ mod tests {
             ("vault", "is not a URL"),
             ("unix:///run/vault.sock", "is neither"),
             ("https://gateway/vault", "has a path"),
-            ("https://ada:hunter2@vault:8200", "holds a user"),
+            ("https://ada:hunter2@vault:8200", "contains a user"),
             ("https://ada:hunter2@vault:82000", "is not a URL"),
             ("ada:hunter2@vault:8200", "is neither"),
-            ("https://vault:8200?token=hunter2", "holds a ?"),
-            ("https://vault:8200/hunter2@", "holds a user"),
+            ("https://vault:8200?token=hunter2", "contains a ?"),
+            ("https://vault:8200/hunter2@", "contains a user"),
             ("hunter2", "is not a URL"),
         ] {
             let error = parse(address).unwrap_err().to_string();

@@ -51,7 +51,7 @@ impl VaultStore {
         Ok(heads)
     }
 
-    /// A write that was cut off before its metadata: the data says whose it is.
+    /// A write that was interrupted before its metadata: the data says whose it is.
     fn name_the_unfinished(&self, heads: &mut BTreeMap<String, SecretHead>) -> Result<(), SecretError> {
         let unnamed: Vec<String> =
             heads.iter().filter(|(_, head)| head.tenant.is_none()).map(|(path, _)| path.clone()).collect();
@@ -135,7 +135,7 @@ impl VaultStore {
         self.read_at(path, None)
     }
 
-    /// `None` when it is deleted, destroyed or pushed out by newer ones, or is no secret of ours.
+    /// `None` when it is deleted, destroyed or pushed out by newer ones, or is not a secret of ours.
     pub(super) fn v2_read_version(&self, path: &str, version: u64) -> Result<Option<Secret>, SecretError> {
         match self.read_at(path, Some(version)) {
             Ok(Found::Readable(_, secret)) => Ok(Some(secret)),

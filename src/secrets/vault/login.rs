@@ -117,7 +117,7 @@ pub(super) fn header(key: &'static str, value: Zeroizing<String>) -> Result<Zero
     if !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(value);
     }
-    Err(SecretError::Settings { key, reason: "is empty or holds characters that no HTTP header can".to_owned() })
+    Err(SecretError::Settings { key, reason: "is empty or contains characters that no HTTP header can".to_owned() })
 }
 
 fn exposed(secret: &SecretString) -> Zeroizing<String> {

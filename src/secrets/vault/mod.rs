@@ -40,7 +40,7 @@ impl VaultStore {
     pub fn new(settings: VaultSettings) -> Result<Self, SecretError> {
         components(&settings.mount).map_err(|_| SecretError::WrongMount {
             mount: settings.mount.clone(),
-            reason: "that is no path of a mount".to_owned(),
+            reason: "that is not a valid mount path".to_owned(),
         })?;
         let mount = settings.mount.clone();
         let session = Session::new(settings)?;
@@ -58,7 +58,7 @@ impl VaultStore {
     /// What becomes of an answer that is neither success nor "nothing there".
     fn refused(&self, refusal: Refusal, path: &str) -> SecretError {
         if refusal.says("no handler for route") || refusal.says("unsupported path") {
-            let reason = "there is none that answers".to_owned();
+            let reason = "nothing answers there".to_owned();
             return SecretError::WrongMount { mount: self.mount.clone(), reason };
         }
         refusal.into_error(path)

@@ -23,7 +23,7 @@ pub(super) fn kind(session: &Session, mount: &str) -> Result<Kind, SecretError> 
         Ok(found) => judge(mount, &found),
         Err(refusal) if refusal.code == 403 && refusal.says("preflight capability check") => unseen(session, mount),
         Err(refusal) => {
-            tracing::debug!(?refusal, "the mounts are hidden; taking \"{mount}\" for KV version 2");
+            tracing::debug!(?refusal, "the mounts cannot be listed; assuming that \"{mount}\" is KV version 2");
             Ok(Kind::V2)
         }
     }
@@ -45,7 +45,7 @@ fn judge(mount: &str, found: &Mount) -> Result<Kind, SecretError> {
     if let Some(path) = found.path.as_deref().map(|path| path.trim_matches('/'))
         && path != mount
     {
-        return wrong(mount, &format!("the mount is \"{path}\"; the rest belongs into [secrets] path"));
+        return wrong(mount, &format!("the mount is \"{path}\"; the rest belongs in [secrets] path"));
     }
     if found.kind != "kv" && found.kind != "generic" {
         return wrong(mount, &format!("there is an engine of type \"{}\"", found.kind));
@@ -54,7 +54,7 @@ fn judge(mount: &str, found: &Mount) -> Result<Kind, SecretError> {
     match version.and_then(|version| version.as_str()) {
         Some("2") => Ok(Kind::V2),
         None | Some("1" | "") => Ok(Kind::V1),
-        Some(other) => wrong(mount, &format!("it is KV version {other}, and not 1 or 2")),
+        Some(other) => wrong(mount, &format!("it is KV version {other}, not 1 or 2")),
     }
 }
 

@@ -266,7 +266,7 @@ impl Session {
             }
             // Go's own words, whatever runs on it.
             Failure::Status { code: 400, reasons } if says(&reasons, "HTTP request to an HTTPS server") => {
-                let reason = format!("the server at {address} speaks TLS; say https://");
+                let reason = format!("the server at {address} uses TLS; write https://");
                 SecretError::Settings { key: "address", reason }
             }
             Failure::Status { code, reasons } => Refusal { code, reasons }.into_error(path),
