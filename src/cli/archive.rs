@@ -5,13 +5,13 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{interrupt, session};
-use crate::apply::{Lock, check_deputy, check_registry};
-use crate::archive::{Archive, Live, Programs, Proved, free_space};
-use crate::inspect::{self, Sizes};
-use crate::model::{Observed, Registered, State, TenantKey};
-use crate::plan::{Plan, disk_short};
-use crate::render::escape::visible;
-use crate::render::json::pretty;
+use crate::core::model::{Observed, Registered, State, TenantKey};
+use crate::core::plan::{Plan, disk_short};
+use crate::core::render::escape::visible;
+use crate::core::render::json::pretty;
+use crate::engine::apply::{Lock, check_deputy, check_registry};
+use crate::engine::archive::{Archive, Live, Programs, Proved, free_space};
+use crate::engine::inspect::{self, Sizes};
 
 pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
     interrupt::watch();
@@ -84,7 +84,7 @@ fn refuse_what_is_not_whole(observed: &Observed, key: &TenantKey, row: &Register
 
 fn text(archive: &Archive) -> String {
     let manifest = &archive.manifest;
-    let size = crate::plan::size(i64::try_from(manifest.dump.size).unwrap_or(i64::MAX));
+    let size = crate::core::plan::size(i64::try_from(manifest.dump.size).unwrap_or(i64::MAX));
     let mut text = format!(
         "Archive: {} in {}\n  {} of schema {}, {} rows, {size}\n  sha256 {}\n",
         manifest.tenant,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::plan::FleetKey;
+use crate::core::plan::FleetKey;
 
 /// Declarative reconciler for schema-per-tenant PostgreSQL
 ///
@@ -138,7 +138,7 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct LockArgs {
     /// Wait up to this long for another apply on the same database, such as 5m, instead of failing at once
-    #[arg(long, value_name = "DURATION", value_parser = crate::config::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = crate::core::config::duration)]
     pub lock_timeout: Option<std::time::Duration>,
 }
 
@@ -240,7 +240,7 @@ pub struct Which {
     #[arg(long)]
     pub all: bool,
     /// Of those, the tenants whose password is at least this old, such as 30d or 12h
-    #[arg(long, value_name = "AGE", value_parser = crate::config::duration)]
+    #[arg(long, value_name = "AGE", value_parser = crate::core::config::duration)]
     pub older_than: Option<std::time::Duration>,
 }
 

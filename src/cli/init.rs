@@ -8,7 +8,7 @@ use super::args::{Global, InitArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use crate::error::Doing;
+use crate::engine::error::Doing;
 
 const TENANTS: &str = include_str!("templates/tenants.toml");
 const MIGRATION: &str = include_str!("templates/V1__create_users.sql");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use super::args::Global;
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::apply::Underway;
+use crate::engine::apply::Underway;
 
 /// Set by Ctrl-C.
 pub static STOP: AtomicBool = AtomicBool::new(false);

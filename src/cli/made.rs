@@ -9,13 +9,13 @@ use super::failure::Failure;
 use super::interrupt;
 use super::output::Output;
 use super::session::Session;
-use crate::apply::{Outcome, Report};
-use crate::database::Ask;
-use crate::error::Doing;
-use crate::inspect::Sizes;
-use crate::model::{Access, Applied, Observed, set_digest};
-use crate::plan::Plan;
-use crate::registry;
+use crate::core::model::{Access, Applied, Observed, set_digest};
+use crate::core::plan::Plan;
+use crate::engine::apply::{Outcome, Report};
+use crate::engine::database::Ask;
+use crate::engine::error::Doing;
+use crate::engine::inspect::Sizes;
+use crate::engine::registry;
 
 /// What it is called for whoever interrupts it.
 const WHAT: &str = "what the migrations create";
@@ -40,7 +40,7 @@ pub fn remember(
     }
     // What tenants share may have been made just now.
     let again = if plan.database_changes.is_empty() { None } else { Some(session.observe(Sizes::Removed)?) };
-    let mut other = session.target.connect_admin().map_err(crate::error::Error::from)?;
+    let mut other = session.target.connect_admin().map_err(crate::engine::error::Error::from)?;
     for (digest, versions) in sets {
         if interrupt::STOP.load(Ordering::Relaxed) {
             break;

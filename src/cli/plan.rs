@@ -6,8 +6,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{refusals, saved, session};
-use crate::plan::{Plan, Saved};
-use crate::render;
+use crate::core::plan::{Plan, Saved};
+use crate::core::render;
 
 pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?.deep(args.deep).moved(args.moved)?;

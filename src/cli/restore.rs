@@ -10,13 +10,13 @@ use super::failure::Failure;
 use super::output::Output;
 use super::validate::count;
 use super::{apply, interrupt, session};
-use crate::apply::{Apply, Lock, Recorded, Restore};
-use crate::archive::{self, Manifest, Opened, Programs};
-use crate::inspect::Sizes;
-use crate::model::{Observed, State, Tenant, TenantKey};
-use crate::plan::{self, Plan, Target, Verb};
-use crate::render;
-use crate::render::escape::visible;
+use crate::core::model::{Observed, State, Tenant, TenantKey};
+use crate::core::plan::{self, Plan, Target, Verb};
+use crate::core::render;
+use crate::core::render::escape::visible;
+use crate::engine::apply::{Apply, Lock, Recorded, Restore};
+use crate::engine::archive::{self, Manifest, Opened, Programs};
+use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
     interrupt::or_interrupted(restore(global, args, out), global)

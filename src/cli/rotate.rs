@@ -11,9 +11,9 @@ use super::failure::Failure;
 use super::output::Output;
 use super::validate::count;
 use super::{apply, interrupt, plan, session};
-use crate::inspect::Sizes;
-use crate::model::{Observed, State, TenantKey};
-use crate::plan::{TenantPlan, rotation};
+use crate::core::model::{Observed, State, TenantKey};
+use crate::core::plan::{TenantPlan, rotation};
+use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;

@@ -11,13 +11,13 @@ use super::failure::Failure;
 use super::interrupt::STOP;
 use super::output::Output;
 use super::{apply, plan, session, verify};
-use crate::apply::Lock;
-use crate::error::Doing;
-use crate::inspect::Sizes;
-use crate::model::StoreKind;
-use crate::project::{Project, environment};
-use crate::render;
-use crate::sandbox::{SandboxError, Server};
+use crate::core::model::StoreKind;
+use crate::core::render;
+use crate::engine::apply::Lock;
+use crate::engine::error::Doing;
+use crate::engine::inspect::Sizes;
+use crate::engine::project::{Project, environment};
+use crate::engine::sandbox::{SandboxError, Server};
 
 pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit, Failure> {
     // Which must not end the process before the server and the secrets are deleted, however often.
@@ -40,7 +40,7 @@ fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit,
         // Deleted with the server, also when this process is killed.
         project = project.with_secrets_in(Some(server.dir().join("secrets")));
     }
-    project.desired.advertise = crate::model::Advertise::default();
+    project.desired.advertise = crate::core::model::Advertise::default();
     let url = server.admin_url();
     let sandbox = Global { database_url: Some(url.clone()), ..global.clone() };
     let mut session = session::open(&sandbox, project, session::Filter::new(&global.target)?)?;

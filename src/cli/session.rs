@@ -8,18 +8,18 @@ use postgres::Client;
 
 use super::args::{Global, LockArgs};
 use super::failure::Failure;
-use crate::apply::{Lock, TenantError};
-use crate::archive;
-use crate::database::{Endpoint, Target};
-use crate::deep::Deep;
-use crate::error::Doing;
-use crate::inspect::{self, Sizes};
-use crate::model::{MadeObject, Observed, StoreKind, TenantKey};
-use crate::plan::{self, DatabaseIdentity, Plan, Targeting};
-use crate::project::{Project, environment};
-use crate::render;
-use crate::secrets::SecretStore;
-use crate::shape::{Report, Shape};
+use crate::core::model::{MadeObject, Observed, StoreKind, TenantKey};
+use crate::core::plan::{self, DatabaseIdentity, Plan, Targeting};
+use crate::core::render;
+use crate::core::shape::{Report, Shape};
+use crate::engine::apply::{Lock, TenantError};
+use crate::engine::archive;
+use crate::engine::database::{Endpoint, Target};
+use crate::engine::deep::Deep;
+use crate::engine::error::Doing;
+use crate::engine::inspect::{self, Sizes};
+use crate::engine::project::{Project, environment};
+use crate::engine::secrets::SecretStore;
 
 /// A project, connected.
 pub struct Session {
@@ -90,7 +90,7 @@ pub fn connect(global: &Global) -> Result<Session, Failure> {
 pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session, Failure> {
     let target = project.target(global.database_url.as_deref())?;
     let store = project.store()?;
-    let (client, endpoint) = target.connect_admin_to().map_err(crate::error::Error::from)?;
+    let (client, endpoint) = target.connect_admin_to().map_err(crate::engine::error::Error::from)?;
     let (listed, target) = (target.clone(), target.at(&endpoint));
     let kind = match project.desired.secrets.store {
         StoreKind::File => "the secret store",
@@ -208,7 +208,7 @@ impl Session {
     fn look_deep<T>(
         &mut self,
         observed: &Observed,
-        look: impl FnOnce(&Deep<'_>, &mut Client) -> Result<T, crate::error::Error>,
+        look: impl FnOnce(&Deep<'_>, &mut Client) -> Result<T, crate::engine::error::Error>,
     ) -> Result<T, Failure> {
         let deep = Deep {
             target: &self.target,

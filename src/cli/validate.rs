@@ -5,9 +5,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::session;
-use crate::migrations::{MigrationFile, MigrationWarning, place};
-use crate::render::escape::visible;
-use crate::render::fold;
+use crate::core::migrations::{MigrationFile, MigrationWarning, place};
+use crate::core::render::escape::visible;
+use crate::core::render::fold;
 
 /// Files beside the migrations that are named; JSON names all.
 const NAMED: usize = 20;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::failure::Failure;
-use crate::error::Doing;
+use crate::engine::error::Doing;
 
 /// Who may read a file, whatever the umask says and whatever stood there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

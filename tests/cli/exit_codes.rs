@@ -108,7 +108,7 @@ fn a_second_apply_is_refused_and_told_who_is_at_work() {
         holder.batch_execute(&format!("SELECT pg_advisory_lock({key})")).unwrap();
         refused(&fleet);
         holder.batch_execute("SELECT pg_advisory_unlock_all()").unwrap();
-        let take = include_str!("../../src/registry/sql/lock_take.sql").replace("{token}", "77");
+        let take = include_str!("../../src/engine/registry/sql/lock_take.sql").replace("{token}", "77");
         holder.batch_execute(&format!("SELECT pg_advisory_lock(77); {take}")).unwrap();
         refused(&fleet);
         fleet.run(&["plan"]).ends(0);
