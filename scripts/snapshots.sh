@@ -7,6 +7,6 @@ need_rust
 cd "$root"
 PATH=$("$root/scripts/postgres.sh"):$PATH
 export PATH
-SNAPSHOTS=overwrite cargo test --locked --quiet --test readme --test reference --test help
+SNAPSHOTS=overwrite cargo test --locked --quiet --test cli readme:: reference:: help::
 git status --short -- README.md docs tests/snapshots
 echo "snapshots: written; see git diff"

@@ -15,11 +15,6 @@ bindir=$("$here/postgres.sh") || exit 1
 export PATH=$bindir:$PATH RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 for name in "${!PG@}" "${!VAULT_@}" "${!BAO_@}" TENANTRY_DATABASE_URL TENANTRY_SECRETS_DIR; do unset "$name"; done
 
-tests=()
-for file in $(grep -l 'support/postgres.rs' tests/*.rs); do
-  # That one wants fail points, which are compiled into a binary of their own.
-  [ "$file" = tests/crash.rs ] || tests+=(--test "$(basename "$file" .rs)")
-done
 logs=${CARGO_TARGET_DIR:-$root/target}/matrix
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -40,15 +35,14 @@ on_each_version() { # what cargo test is to run
   done
 }
 on_each_version --features failpoints --test crash
-on_each_version "${tests[@]}"
+on_each_version --test servers --test cli
 
-# The tests of an admin with CREATEROLE are those in tests/admin.rs, and those in a module of that name elsewhere.
+# The tests of an admin with CREATEROLE are those in tests/servers/admin.rs, and those in a module of that name elsewhere.
 echo
 echo "version  admin       passed  failed"
 for version in $versions; do
   awk -v version="$version" '
-    $1 == "Running" { file = $2 }
-    /^test .* \.\.\. / { admin = (file ~ /admin\.rs$/ || $2 ~ /createrole/) ? "CREATEROLE" : "superuser"; count[admin, $NF]++ }
+    /^test .* \.\.\. / { admin = ($2 ~ /^admin::|createrole/) ? "CREATEROLE" : "superuser"; count[admin, $NF]++ }
     END { for (n = split("superuser CREATEROLE", admins, " "); n > 0; n--) {
       a = admins[3 - n]
       printf "%-8s %-10s %7d %7d\n", version, a, count[a, "ok"], count[a, "FAILED"]

@@ -1,49 +1,23 @@
 //! A declarative reconciler for schema-per-tenant PostgreSQL.
 //!
-//! The pipeline, and the modules in its order:
-//! `tenants.toml` → [`config`] → desired; PostgreSQL and the secret store → `inspect` → observed;
-//! [`plan`] = diff(desired, observed), pure; `apply` carries a plan out; [`render`] shows it.
+//! Three layers, each of which knows only those before it:
+//! [`core`] is pure: `tenants.toml` → desired, desired and observed → plan → words;
+//! [`engine`] is what looks and acts: PostgreSQL, the secret store, archives, apply, verify;
+//! [`cli`] is the command line.
 //!
 //! Without the feature `engine` the library is the pure core: no driver, no network, no clock, no environment.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
-// First: a macro is known to what follows it.
+// First: its fail points are known to what follows it.
 #[cfg(feature = "engine")]
 #[macro_use]
-mod failpoint;
+pub mod engine;
 
-#[cfg(feature = "engine")]
-pub mod apply;
-#[cfg(feature = "engine")]
-pub mod archive;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod config;
+pub mod core;
+
+pub use core::{config, migrations, model, plan, render, shape};
 #[cfg(feature = "engine")]
-pub mod database;
-#[cfg(feature = "engine")]
-pub mod deep;
-#[cfg(feature = "engine")]
-pub mod error;
-#[cfg(feature = "engine")]
-pub mod inspect;
-pub mod migrations;
-pub mod model;
-pub mod plan;
-#[cfg(feature = "engine")]
-mod private;
-#[cfg(feature = "engine")]
-pub mod project;
-#[cfg(feature = "engine")]
-pub mod registry;
-pub mod render;
-#[cfg(feature = "engine")]
-pub mod sandbox;
-#[cfg(feature = "engine")]
-pub mod secrets;
-pub mod shape;
-#[cfg(feature = "engine")]
-pub mod verify;
-#[cfg(feature = "engine")]
-mod workers;
+pub use engine::{apply, archive, database, deep, error, inspect, project, registry, sandbox, secrets, verify};

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use clap::CommandFactory;
 
 use super::args::{Cli, Global};
-use crate::apply::Report;
-use crate::plan::Plan;
+use crate::core::plan::Plan;
+use crate::engine::apply::Report;
 
 /// What a command of ours is to be repeated with.
 #[derive(Clone, Debug, Default)]
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(complete("tenantry apply saved.plan"), "tenantry -c x.toml apply saved.plan");
         assert_eq!(complete("tenantry list shows them"), "tenantry -c x.toml list shows them");
         assert_eq!(complete("take it over: tenantry adopt acme"), "take it over: tenantry -c x.toml adopt acme");
-        assert_eq!(complete("make one with: tenantry init"), "make one with: tenantry init");
+        assert_eq!(complete("create one with: tenantry init"), "create one with: tenantry init");
         for other in ["tenantry keeps its own tables", "my-tenantry plan", "schema tenantry"] {
             assert_eq!(complete(other), other);
         }

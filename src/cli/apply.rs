@@ -11,19 +11,19 @@ use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
 use super::{interrupt, made, plan, refusals, saved, session};
-use crate::apply::{Apply, Lock, Recorded, Report};
-use crate::error::Doing;
-use crate::model::Observed;
-use crate::plan::{Consents, Plan, Step, TenantPlan, Verb};
-use crate::registry::{self, Arrival};
-use crate::render;
+use crate::core::model::Observed;
+use crate::core::plan::{Consents, Plan, Step, TenantPlan, Verb};
+use crate::core::render;
+use crate::engine::apply::{Apply, Lock, Recorded, Report};
+use crate::engine::error::Doing;
+use crate::engine::registry::{self, Arrival};
 
 pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let saved = args.plan.as_deref().map(saved::read).transpose()?;
     if saved.is_some() && !global.target.is_empty() {
         return Err(Failure::refused(
-            "a saved plan is for the tenants it was made for, and takes no --target",
-            "leave --target out, or save a plan of those tenants: tenantry plan --target GLOB --out FILE",
+            "a saved plan already names its tenants, and takes no --target",
+            "omit --target, or save a plan for those tenants: tenantry plan --target GLOB --out FILE",
         ));
     }
     if let Some(saved) = saved.as_ref().filter(|saved| saved.moved() != args.moved) {
@@ -44,7 +44,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     if plan.database_changes.is_empty() && !plan.tenants.iter().any(TenantPlan::has_work) {
         if observed.registry.is_some() {
-            crate::apply::check_registry(&observed, &plan)?;
+            crate::engine::apply::check_registry(&observed, &plan)?;
             let arrival = Arrival {
                 reached: &observed.server.reached,
                 moved: false,
@@ -63,12 +63,12 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         fleet_changes: args.allow_fleet_change.iter().copied().collect(),
         rename_history: args.rename_history,
     };
-    crate::apply::check_fleet(&plan, &consents, &|flags| with(args, flags))?;
+    crate::engine::apply::check_fleet(&plan, &consents, &|flags| with(args, flags))?;
     preflight(&mut session, &observed, &plan, args.allow_new_secrets)?;
     let question = Question {
         command: "apply",
         words: "Apply these changes?",
-        hint: "look at the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve".into(),
+        hint: "review the plan with: tenantry plan   and apply it with: tenantry apply --auto-approve".into(),
     };
     if !approve::approved(args.approve, &question, &place, &mut session, out)? {
         return Ok(Exit::Failed);
@@ -82,7 +82,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         if !report.interrupted {
             // Nothing of the tenants' is amiss without it.
             if let Err(failure) = made::remember(&mut session, &observed, &plan, &report, out) {
-                out.note(&format!("what the migrations made will be remembered by the next apply: {failure}"));
+                out.note(&format!("the next apply will record what the migrations created: {failure}"));
             }
         }
         Ok(exit)
@@ -122,7 +122,9 @@ pub fn must_see_everything(observed: &Observed) -> Result<(), Failure> {
     if let Some(reader) = &observed.server.reader {
         let keeper = &observed.server.admin.name;
         return Err(Failure::refused(
-            format!("{reader} is neither a superuser nor CREATEROLE: it may plan, and not apply; nothing was changed"),
+            format!(
+                "{reader} is neither a superuser nor has CREATEROLE: it may plan but not apply; nothing was changed"
+            ),
             format!("connect as {keeper}, which owns the registry"),
         ));
     }
@@ -132,8 +134,11 @@ pub fn must_see_everything(observed: &Observed) -> Result<(), Failure> {
 }
 
 pub fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
-    let outcomes =
-        plan.tenants.iter().filter(|tenant| tenant.verb == Verb::Blocked).map(crate::apply::TenantOutcome::blocked);
+    let outcomes = plan
+        .tenants
+        .iter()
+        .filter(|tenant| tenant.verb == Verb::Blocked)
+        .map(crate::engine::apply::TenantOutcome::blocked);
     let report = Report {
         unchanged: plan.count(Verb::Unchanged),
         database_changes: 0,
@@ -211,8 +216,8 @@ pub fn preflight(
     plan: &Plan,
     allow_new_secrets: usize,
 ) -> Result<(), Failure> {
-    crate::apply::check_whose(plan)?;
-    crate::apply::check_missing(plan, session.store.as_ref(), allow_new_secrets)?;
+    crate::engine::apply::check_whose(plan)?;
+    crate::engine::apply::check_missing(plan, session.store.as_ref(), allow_new_secrets)?;
     let claims = plan.database_changes.iter().flat_map(|change| &change.claims).map(|claim| claim.path.clone());
     let paths: Vec<String> = plan
         .tenants
@@ -225,10 +230,10 @@ pub fn preflight(
         })
         .chain(claims)
         .collect();
-    session.store.may_write(&paths).doing("asking whether the secrets may be written")?;
+    session.store.may_write(&paths).doing("checking whether the secrets may be written")?;
     refusals::known(&session.project.desired, observed, plan)?;
-    crate::apply::check_server(&mut session.client, observed, plan)?;
-    crate::apply::check_archives(observed, plan, &session.project.archive_dir())?;
+    crate::engine::apply::check_server(&mut session.client, observed, plan)?;
+    crate::engine::apply::check_archives(observed, plan, &session.project.archive_dir())?;
     Ok(())
 }
 

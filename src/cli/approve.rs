@@ -6,7 +6,7 @@ use super::args::ApproveArgs;
 use super::failure::Failure;
 use super::output::Output;
 use super::session::Session;
-use crate::error::Doing;
+use crate::engine::error::Doing;
 
 /// What a command asks, when what it would do has been shown.
 pub struct Question {

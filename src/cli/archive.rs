@@ -1,17 +1,17 @@
-//! `archive TENANT`: a dump and its manifest, of a tenant that goes on working.
+//! `archive TENANT`: a dump and its manifest, of a tenant in use.
 
 use super::args::{ArchiveArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{interrupt, session};
-use crate::apply::{Lock, check_deputy, check_registry};
-use crate::archive::{Archive, Live, Programs, Proved, free_space};
-use crate::inspect::{self, Sizes};
-use crate::model::{Observed, Registered, State, TenantKey};
-use crate::plan::{Plan, disk_short};
-use crate::render::escape::visible;
-use crate::render::json::pretty;
+use crate::core::model::{Observed, Registered, State, TenantKey};
+use crate::core::plan::{Plan, disk_short};
+use crate::core::render::escape::visible;
+use crate::core::render::json::pretty;
+use crate::engine::apply::{Lock, check_deputy, check_registry};
+use crate::engine::archive::{Archive, Live, Programs, Proved, free_space};
+use crate::engine::inspect::{self, Sizes};
 
 pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
     interrupt::watch();
@@ -26,7 +26,7 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
     let unknown = || {
         Failure::refused(
             format!("tenant {:?} is not registered in this database", args.tenant),
-            "tenantry list shows the tenants there are; one that is only declared holds nothing yet",
+            "tenantry list shows the tenants; one that is only declared has nothing to archive yet",
         )
     };
     let key = TenantKey::new(args.tenant.as_str()).map_err(|_| unknown())?;
@@ -36,7 +36,10 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
     let row = registry.tenants.get(&key).ok_or_else(unknown)?;
     session.must_select(&key)?;
     if registry.pending > 0 {
-        return Err(Failure::refused("tenantry's own tables are of an older version", "upgrade them: tenantry apply"));
+        return Err(Failure::refused(
+            "tenantry's own tables were created by an older version",
+            "upgrade them: tenantry apply",
+        ));
     }
     refuse_what_is_not_whole(&observed, &key, row)?;
     let subject = row.subject(&key);
@@ -69,19 +72,19 @@ fn refuse_what_is_not_whole(observed: &Observed, key: &TenantKey, row: &Register
         (State::Active | State::Retained, Some(found)) => match row.schema_oid.filter(|oid| *oid != found.oid) {
             None => return Ok(()),
             Some(oid) => format!(
-                "its schema was registered with the OID {oid}, and schema {name:?} has {}: it is another of that name",
+                "its schema was registered with the OID {oid}, but schema {name:?} has {}: it is a different schema of that name",
                 found.oid
             ),
         },
-        (State::Active | State::Retained, None) => format!("its schema {name:?} is not there"),
+        (State::Active | State::Retained, None) => format!("its schema {name:?} does not exist"),
         (state, _) => format!("it is {}, and its schema is {name:?}", state.as_str()),
     };
-    Err(Failure::refused(format!("tenant {key} is not whole: {what}"), "tenantry plan says what is the matter"))
+    Err(Failure::refused(format!("tenant {key} is incomplete: {what}"), "tenantry plan says what is wrong"))
 }
 
 fn text(archive: &Archive) -> String {
     let manifest = &archive.manifest;
-    let size = crate::plan::size(i64::try_from(manifest.dump.size).unwrap_or(i64::MAX));
+    let size = crate::core::plan::size(i64::try_from(manifest.dump.size).unwrap_or(i64::MAX));
     let mut text = format!(
         "Archive: {} in {}\n  {} of schema {}, {} rows, {size}\n  sha256 {}\n",
         manifest.tenant,
@@ -96,21 +99,21 @@ fn text(archive: &Archive) -> String {
     }
     if manifest.large_objects_left_out > 0 {
         text.push_str(&format!(
-            "  {} of {} left out: other tenants share that role, and whose they are cannot be told\n",
+            "  {} of {} left out: other tenants share that role, so there is no telling whose they are\n",
             super::validate::count(manifest.large_objects_left_out, "large object"),
             visible(&manifest.owner),
         ));
     }
     text.push_str(&match (manifest.proved, &manifest.proved_no_more_because) {
-        (Proved::Rows, _) => "  tried: restored with all rows, and rolled back\n".to_owned(),
+        (Proved::Rows, _) => "  tested: restored with all rows, then rolled back\n".to_owned(),
         (Proved::Structure, because) => {
             format!(
-                "  tried: restored without rows, and rolled back: {}\n",
+                "  tested: restored without rows, then rolled back: {}\n",
                 visible(because.as_deref().unwrap_or_default())
             )
         }
         (Proved::Contents, because) => {
-            format!("  read back, and not tried further: {}\n", visible(because.as_deref().unwrap_or_default()))
+            format!("  read back, but not tested further: {}\n", visible(because.as_deref().unwrap_or_default()))
         }
     });
     text

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::plan::FleetKey;
+use crate::core::plan::FleetKey;
 
 /// Declarative reconciler for schema-per-tenant PostgreSQL
 ///
@@ -28,25 +28,25 @@ pub struct Global {
     /// The database; else TENANTRY_DATABASE_URL, then [database] url, then libpq's PG* variables
     #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
-    /// The form of the output
+    /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// When to colour; NO_COLOR is heeded
+    /// When to use colour; NO_COLOR is respected
     #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto)]
     pub color: ColorWhen,
     /// Print less: no progress, no notes
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Print more: each tenant on its own, with its SQL; twice: logs too
+    /// Print more: each tenant on its own, with its SQL; given twice: logs as well
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// The form of the logs on stderr
+    /// Format of the logs on stderr
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Only the tenants whose key matches; may be given more than once
+    /// Only the tenants whose key matches; may be repeated
     #[arg(long, global = true, value_name = "GLOB")]
     pub target: Vec<String>,
-    /// Connections that work at once [default: the smaller of 8 and twice the number of cores]
+    /// Connections to work on at the same time [default: the smaller of 8 and twice the number of cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub parallelism: Option<u16>,
 }
@@ -79,23 +79,23 @@ pub enum Command {
     Validate,
     /// Show what apply would do; change nothing
     Plan(PlanArgs),
-    /// Plan, ask, and carry the plan out
+    /// Plan, ask for confirmation, and apply
     Apply(ApplyArgs),
-    /// Say whether anything differs from tenants.toml; read-only, for scheduled jobs
+    /// Report whether anything differs from tenants.toml; read-only, for scheduled jobs
     ///
-    /// Exits with 0 when in sync, 2 when not, 1 when that could not be found out.
+    /// Exits with 0 when in sync, 2 when not, 1 on error.
     Drift(DriftArgs),
     /// Show the fleet: every tenant with its state, migration, size, connections and secret's age
     List,
-    /// Show one tenant, desired against observed; or a saved plan
+    /// Show one tenant, desired state against observed, or a saved plan
     Show(ShowArgs),
     /// Give tenants a new password, in PostgreSQL and in the secret store
     ///
-    /// Nothing else about them is changed. Open sessions go on; whoever logs in next needs the new secret.
+    /// Nothing else about them changes. Open sessions continue; new logins need the new secret.
     Rotate(RotateArgs),
-    /// Log in as each tenant with its delivered secret; prove it reaches its own schema and no other
+    /// Log in as each tenant with its delivered secret; prove that it reaches its own schema and no other
     Verify(VerifyArgs),
-    /// Dump one tenant's schema into a file, with a manifest and a checksum; the tenant goes on working
+    /// Dump one tenant's schema into a file, with a manifest and a checksum; the tenant stays online
     Archive(ArchiveArgs),
     /// Bring a tenant back from its archive, with a new password
     Restore(RestoreArgs),
@@ -105,7 +105,7 @@ pub enum Command {
     Recover,
     /// Try tenants.toml on a throw-away PostgreSQL, with secrets in files; delete it all afterwards
     Sandbox(SandboxArgs),
-    /// Print the completions of a shell
+    /// Print shell completions
     Completions(CompletionsArgs),
     /// Print the manual page
     Man,
@@ -120,7 +120,7 @@ pub struct InitArgs {
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Look as drift --deep does
+    /// Compare what drift --deep compares
     #[arg(long)]
     pub deep: bool,
     /// Plan what apply --moved would do
@@ -137,15 +137,15 @@ pub struct PlanArgs {
 /// Of the commands that only one may run at a time.
 #[derive(Debug, Args)]
 pub struct LockArgs {
-    /// Wait so long for another apply on the same database, such as 5m, rather than give up at once
-    #[arg(long, value_name = "DURATION", value_parser = crate::config::duration)]
+    /// Wait up to this long for another apply on the same database, such as 5m, instead of failing at once
+    #[arg(long, value_name = "DURATION", value_parser = crate::core::config::duration)]
     pub lock_timeout: Option<std::time::Duration>,
 }
 
 /// Of the commands that ask before they change anything.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct ApproveArgs {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short = 'y', long)]
     pub auto_approve: bool,
 }
@@ -158,7 +158,7 @@ pub struct ApplyArgs {
     /// A plan saved with plan --out: applied as saved, refused when stale
     #[arg(value_name = "PLANFILE")]
     pub plan: Option<PathBuf>,
-    /// Try each delivered password, and set anew what does not open the database
+    /// Try each delivered password, and set those again that do not work
     #[arg(long)]
     pub deep: bool,
     #[command(flatten)]
@@ -178,7 +178,7 @@ pub struct ApplyArgs {
     /// Rename the tenants' history tables to what [migrations] table says now
     #[arg(long)]
     pub rename_history: bool,
-    /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
+    /// Start no more tenants once N have failed with the same error; 0: continue whatever fails
     #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
     pub max_failures: usize,
     /// End sessions of tenants that keep it waiting for a lock; never those of other roles
@@ -196,10 +196,10 @@ fn fleet_key() -> impl clap::builder::TypedValueParser<Value = FleetKey> {
 
 #[derive(Debug, Args)]
 pub struct DriftArgs {
-    /// Try each delivered password, and hold each schema's shape against what the migrations give
+    /// Try each delivered password, and compare each schema's shape with what the migrations create
     #[arg(long)]
     pub deep: bool,
-    /// Write a page for people to this file: one HTML file that loads nothing
+    /// Write an HTML report to this file: one page that loads nothing
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
     /// Write Prometheus metrics to this file, atomically
@@ -209,7 +209,7 @@ pub struct DriftArgs {
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// Show the shape of the tenant's schema against what the migrations give
+    /// Compare the shape of the tenant's schema with what the migrations create
     #[arg(long)]
     pub shape: bool,
     /// The tenant's key, or the file of a saved plan
@@ -223,7 +223,7 @@ pub struct RotateArgs {
     pub which: Which,
     #[command(flatten)]
     pub approve: ApproveArgs,
-    /// Begin no more once N tenants have failed with one and the same error; 0: go on whatever fails
+    /// Start no more tenants once N have failed with the same error; 0: continue whatever fails
     #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
     pub max_failures: usize,
     #[command(flatten)]
@@ -236,17 +236,17 @@ pub struct RotateArgs {
 pub struct Which {
     /// The tenants' keys
     pub tenants: Vec<String>,
-    /// Every tenant whose password is not given by password_from
+    /// Every tenant whose password does not come from password_from
     #[arg(long)]
     pub all: bool,
-    /// Of those, the tenants whose password is at least so old, such as 30d or 12h
-    #[arg(long, value_name = "AGE", value_parser = crate::config::duration)]
+    /// Of those, the tenants whose password is at least this old, such as 30d or 12h
+    #[arg(long, value_name = "AGE", value_parser = crate::core::config::duration)]
     pub older_than: Option<std::time::Duration>,
 }
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The tenants' keys; none: all
+    /// The tenants' keys; all tenants if omitted
     pub tenants: Vec<String>,
 }
 
@@ -254,7 +254,7 @@ pub struct VerifyArgs {
 pub struct ArchiveArgs {
     /// The tenant's key
     pub tenant: String,
-    /// Where to write; else [archive] dir
+    /// Directory to write to; [archive] dir if omitted
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     #[command(flatten)]

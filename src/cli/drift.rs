@@ -9,9 +9,9 @@ use super::output::Output;
 use super::session::Session;
 use super::write::{Readable, atomically};
 use super::{list, plan, session};
-use crate::inspect::Sizes;
-use crate::model::{Observed, State};
-use crate::render;
+use crate::core::model::{Observed, State};
+use crate::core::render;
+use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, Failure> {
     let start = Instant::now();

@@ -14,10 +14,10 @@ use regex::Regex;
 use super::again::Again;
 use super::args::{Format, Global};
 use super::exit::Exit;
-use crate::config::ConfigError;
-use crate::error::{Error, with_causes};
-use crate::render::escape::{marked, visible};
-use crate::render::json::line;
+use crate::core::config::ConfigError;
+use crate::core::render::escape::{marked, visible};
+use crate::core::render::json::line;
+use crate::engine::error::{Error, with_causes};
 
 /// Why a command ends before its end.
 #[derive(Debug)]

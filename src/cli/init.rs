@@ -8,7 +8,7 @@ use super::args::{Global, InitArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use crate::error::Doing;
+use crate::engine::error::Doing;
 
 const TENANTS: &str = include_str!("templates/tenants.toml");
 const MIGRATION: &str = include_str!("templates/V1__create_users.sql");
@@ -20,11 +20,11 @@ pub fn run(global: &Global, args: &InitArgs, out: &mut Output) -> Result<Exit, F
     let migrations = root.join("migrations");
     if config.exists() {
         return Err(Failure::refused(
-            format!("{} is there already; nothing was written", config.display()),
-            "edit it, or name a directory: tenantry init DIRECTORY",
+            format!("{} already exists; nothing was written", config.display()),
+            "edit it, or specify another directory: tenantry init DIRECTORY",
         ));
     }
-    fs::create_dir_all(&migrations).doing(format!("making {}", migrations.display()))?;
+    fs::create_dir_all(&migrations).doing(format!("creating {}", migrations.display()))?;
     write_new(&config, TENANTS)?;
     out.print(&format!("wrote {}\n", config.display()))?;
     // A team that has migrations needs no first one.
@@ -38,7 +38,7 @@ pub fn run(global: &Global, args: &InitArgs, out: &mut Output) -> Result<Exit, F
         out.print(&format!("wrote {}\n", first.display()))?;
     }
     let ignore = root.join(".tenantry");
-    fs::create_dir_all(&ignore).doing(format!("making {}", ignore.display()))?;
+    fs::create_dir_all(&ignore).doing(format!("creating {}", ignore.display()))?;
     let ignore = ignore.join(".gitignore");
     if !ignore.exists() {
         write_new(&ignore, IGNORE)?;

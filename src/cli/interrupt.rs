@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use super::args::Global;
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::apply::Underway;
+use crate::engine::apply::Underway;
 
 /// Set by Ctrl-C.
 pub static STOP: AtomicBool = AtomicBool::new(false);
@@ -27,14 +27,12 @@ fn pressed() {
     match PRESSED.fetch_add(1, Ordering::Relaxed) {
         0 => say(&first(&UNDERWAY.lines())),
         1 => {
-            say(
-                "Interrupted again: what is being done is cancelled and rolled back. Press Ctrl-C once more to end tenantry at once.",
-            );
+            say("Interrupted again: cancelling and rolling back. Press Ctrl-C once more to quit immediately.");
             UNDERWAY.cancel();
         }
         _ => {
-            // PostgreSQL rolls back what has no client any more, and the next apply converges the rest.
-            say("Ended at once: the next apply finds out what was done, and goes on.");
+            // PostgreSQL rolls back what no longer has a client, and the next apply converges the rest.
+            say("Quit immediately: the next apply finds out what was done, and continues from there.");
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     }
@@ -42,11 +40,11 @@ fn pressed() {
 
 fn first(lines: &[String]) -> String {
     if lines.is_empty() {
-        return "Interrupted: nothing more is begun. Press Ctrl-C again to cancel what is being done.".into();
+        return "Interrupted: nothing more is started. Press Ctrl-C again to cancel what is running.".into();
     }
     let list: String = lines.iter().map(|line| format!("  {line}\n")).collect();
     format!(
-        "Interrupted: no more tenants are begun, and those that have begun are waited for:\n{list}Press Ctrl-C again to cancel them and roll them back."
+        "Interrupted: no more tenants are started; waiting for those in progress:\n{list}Press Ctrl-C again to cancel them and roll them back."
     )
 }
 

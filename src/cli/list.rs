@@ -7,10 +7,10 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::session;
-use crate::inspect::{self, Sizes};
-use crate::model::{Observed, SecretState, TenantKey};
-use crate::render;
-use crate::render::list::ListRow;
+use crate::core::model::{Observed, SecretState, TenantKey};
+use crate::core::render;
+use crate::core::render::list::ListRow;
+use crate::engine::inspect::{self, Sizes};
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;

@@ -9,16 +9,16 @@ use super::failure::Failure;
 use super::interrupt;
 use super::output::Output;
 use super::session::Session;
-use crate::apply::{Outcome, Report};
-use crate::database::Ask;
-use crate::error::Doing;
-use crate::inspect::Sizes;
-use crate::model::{Access, Applied, Observed, set_digest};
-use crate::plan::Plan;
-use crate::registry;
+use crate::core::model::{Access, Applied, Observed, set_digest};
+use crate::core::plan::Plan;
+use crate::engine::apply::{Outcome, Report};
+use crate::engine::database::Ask;
+use crate::engine::error::Doing;
+use crate::engine::inspect::Sizes;
+use crate::engine::registry;
 
 /// What it is called for whoever interrupts it.
-const WHAT: &str = "what the migrations make";
+const WHAT: &str = "what the migrations create";
 
 pub fn remember(
     session: &mut Session,
@@ -31,7 +31,7 @@ pub fn remember(
     if sets.is_empty() {
         return Ok(());
     }
-    let doing = "remembering what the migrations make";
+    let doing = "recording what the migrations create";
     let rows = session.client.ask("SELECT digest FROM tenantry.migration_sets", &[]).doing(doing)?;
     let known: BTreeSet<String> = rows.iter().map(|row| row.get("digest")).collect();
     sets.retain(|digest, _| !known.contains(digest));
@@ -40,7 +40,7 @@ pub fn remember(
     }
     // What tenants share may have been made just now.
     let again = if plan.database_changes.is_empty() { None } else { Some(session.observe(Sizes::Removed)?) };
-    let mut other = session.target.connect_admin().map_err(crate::error::Error::from)?;
+    let mut other = session.target.connect_admin().map_err(crate::engine::error::Error::from)?;
     for (digest, versions) in sets {
         if interrupt::STOP.load(Ordering::Relaxed) {
             break;
@@ -53,7 +53,7 @@ pub fn remember(
             Ok(made) => made,
             // Nothing of the tenants' is amiss by it.
             Err(error) => {
-                out.note(&format!("who owns what the migrations made is not compared: it could not be found out what they make: {error}"));
+                out.note(&format!("the ownership of what the migrations created is not compared, because what they create could not be determined: {error}"));
                 continue;
             }
         };

@@ -64,7 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     #[cfg(feature = "failpoints")]
-    let _failpoints = crate::failpoint::set_up();
+    let _failpoints = crate::engine::failpoint::set_up();
     output::start_logging(&cli.global);
     let mut out = Output::new(&cli.global);
     let result = match &cli.command {

@@ -6,8 +6,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{refusals, saved, session};
-use crate::plan::{Plan, Saved};
-use crate::render;
+use crate::core::plan::{Plan, Saved};
+use crate::core::render;
 
 pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?.deep(args.deep).moved(args.moved)?;
@@ -24,7 +24,7 @@ pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, F
         )?;
         let moved = if args.moved { "--moved " } else { "" };
         out.note(&format!(
-            "saved; to carry out exactly this: tenantry apply {moved}{}",
+            "saved; to apply exactly this plan: tenantry apply {moved}{}",
             quoted(&path.to_string_lossy())
         ));
     }

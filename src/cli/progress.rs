@@ -7,8 +7,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Output;
-use crate::apply::{Outcome, TenantOutcome};
-use crate::render::escape::visible;
+use crate::core::render::escape::visible;
+use crate::engine::apply::{Outcome, TenantOutcome};
 
 /// A line for every so many tenants when there is no terminal; ten lines for a large fleet.
 const PLAIN_LINES: usize = 10;

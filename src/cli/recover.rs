@@ -8,8 +8,8 @@ use super::failure::Failure;
 use super::output::Output;
 use super::session;
 use super::validate::count;
-use crate::inspect::Sizes;
-use crate::registry;
+use crate::engine::inspect::Sizes;
+use crate::engine::registry;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;

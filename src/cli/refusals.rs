@@ -3,9 +3,9 @@
 use super::args::Format;
 use super::failure::Failure;
 use super::output::Output;
-use crate::apply::{check_admin, check_registry};
-use crate::model::{Desired, Observed};
-use crate::plan::{Plan, unreachable_extension};
+use crate::core::model::{Desired, Observed};
+use crate::core::plan::{Plan, unreachable_extension};
+use crate::engine::apply::{check_admin, check_registry};
 
 /// What is known without asking anybody again.
 pub fn known(desired: &Desired, observed: &Observed, plan: &Plan) -> Result<(), Failure> {

@@ -10,13 +10,13 @@ use super::failure::Failure;
 use super::output::Output;
 use super::validate::count;
 use super::{apply, interrupt, session};
-use crate::apply::{Apply, Lock, Recorded, Restore};
-use crate::archive::{self, Manifest, Opened, Programs};
-use crate::inspect::Sizes;
-use crate::model::{Observed, State, Tenant, TenantKey};
-use crate::plan::{self, Plan, Target, Verb};
-use crate::render;
-use crate::render::escape::visible;
+use crate::core::model::{Observed, State, Tenant, TenantKey};
+use crate::core::plan::{self, Plan, Target, Verb};
+use crate::core::render;
+use crate::core::render::escape::visible;
+use crate::engine::apply::{Apply, Lock, Recorded, Restore};
+use crate::engine::archive::{self, Manifest, Opened, Programs};
+use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
     interrupt::or_interrupted(restore(global, args, out), global)
@@ -63,7 +63,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, apply::Limits::default(), out)?;
     if !report.is_success() {
         apply::tell(&report, &rest, out)?;
-        out.note(&format!("{}: its data are restored; when the cause is mended, apply finishes the rest", tenant.key));
+        out.note(&format!("{}: its data is restored; once the cause is fixed, apply does the rest", tenant.key));
         return Ok(Exit::Failed);
     }
     let secret = session.store.locate(&tenant.secret_path);
@@ -88,22 +88,22 @@ fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Re
                 Ok(())
             } else {
                 Err(Failure::refused(
-                    format!("a restore of {key} was cut off under other names"),
-                    format!("give that one up first: take {key} out of tenants.toml and apply"),
+                    format!("an earlier restore of {key} was interrupted, under other names"),
+                    format!("abandon that one first: take {key} out of tenants.toml and apply"),
                 ))
             };
         }
         Some(State::Removed) => {
             return Err(Failure::refused(
-                format!("the secret of {key} as it was before is not deleted yet"),
+                format!("the former secret of {key} has not been deleted yet"),
                 format!("take {key} out of tenants.toml and apply; declare it again, and restore"),
             ));
         }
         Some(state) => {
             return Err(Failure::refused(
-                format!("tenant {key} is there already ({}); nothing was changed", state.as_str()),
+                format!("tenant {key} already exists ({}); nothing was changed", state.as_str()),
                 format!(
-                    "to put the archive in its place: take {key} out of tenants.toml and apply, which archives what is there; declare it again, and restore"
+                    "to replace it with the archive: take {key} out of tenants.toml and apply, which archives what is there; declare it again, and restore"
                 ),
             ));
         }
@@ -125,7 +125,7 @@ fn leave_out_what_it_holds(session: &session::Session, manifest: &Manifest, plan
     for tenant in &mut plan.tenants {
         plan::after_restore(tenant, set, manifest.migrations.as_deref()).map_err(|(reason, hint)| {
             Failure::Refused {
-                message: format!("the archive does not go with these migrations: {reason}; nothing was changed"),
+                message: format!("the archive does not match these migrations: {reason}; nothing was changed"),
                 hint: hint.unwrap_or_default(),
             }
         })?;

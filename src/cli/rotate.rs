@@ -11,9 +11,9 @@ use super::failure::Failure;
 use super::output::Output;
 use super::validate::count;
 use super::{apply, interrupt, plan, session};
-use crate::inspect::Sizes;
-use crate::model::{Observed, State, TenantKey};
-use crate::plan::{TenantPlan, rotation};
+use crate::core::model::{Observed, State, TenantKey};
+use crate::core::plan::{TenantPlan, rotation};
+use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
@@ -26,7 +26,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     out.talks_to(&place);
     let chosen = chosen(&session, &observed, args, out);
     if chosen.is_empty() && out.format != Format::Json {
-        out.print("No password is to be rotated.\n")?;
+        out.print("No passwords to rotate.\n")?;
         return Ok(Exit::Ok);
     }
     let mut plan = rotation(&session.project.desired, &observed, &|key| chosen.contains(key));
@@ -70,7 +70,8 @@ fn chosen(session: &session::Session, observed: &Observed, args: &RotateArgs, ou
     };
     let (given, others): (Vec<_>, Vec<_>) = declared.partition(|tenant| tenant.password.is_some());
     let (there, absent): (Vec<_>, Vec<_>) = others.into_iter().partition(|tenant| row(&tenant.key).is_some());
-    for (left_out, why) in [(given.len(), "password_from gives the password"), (absent.len(), "apply comes first")] {
+    for (left_out, why) in [(given.len(), "the password comes from password_from"), (absent.len(), "apply comes first")]
+    {
         if left_out > 0 {
             out.note(&format!("{} left out: {why}", count(left_out, "tenant")));
         }

@@ -11,13 +11,13 @@ use super::failure::Failure;
 use super::interrupt::STOP;
 use super::output::Output;
 use super::{apply, plan, session, verify};
-use crate::apply::Lock;
-use crate::error::Doing;
-use crate::inspect::Sizes;
-use crate::model::StoreKind;
-use crate::project::{Project, environment};
-use crate::render;
-use crate::sandbox::{SandboxError, Server};
+use crate::core::model::StoreKind;
+use crate::core::render;
+use crate::engine::apply::Lock;
+use crate::engine::error::Doing;
+use crate::engine::inspect::Sizes;
+use crate::engine::project::{Project, environment};
+use crate::engine::sandbox::{SandboxError, Server};
 
 pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit, Failure> {
     // Which must not end the process before the server and the secrets are deleted, however often.
@@ -40,7 +40,7 @@ fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit,
         // Deleted with the server, also when this process is killed.
         project = project.with_secrets_in(Some(server.dir().join("secrets")));
     }
-    project.desired.advertise = crate::model::Advertise::default();
+    project.desired.advertise = crate::core::model::Advertise::default();
     let url = server.admin_url();
     let sandbox = Global { database_url: Some(url.clone()), ..global.clone() };
     let mut session = session::open(&sandbox, project, session::Filter::new(&global.target)?)?;
@@ -52,7 +52,7 @@ fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit,
     if let Some(tenant) = session.project.desired.tenants.values().next() {
         out.note(&format!("sandbox: credentials are in {}", session.store.locate(&tenant.secret_path)));
     }
-    out.note(&format!("sandbox: as the admin: {}", server.psql_line()));
+    out.note(&format!("sandbox: to connect as the admin: {}", server.psql_line()));
     drop(session);
     let dir = (store.store == StoreKind::File).then_some(store.dir.as_path());
     match args.command.split_first() {
@@ -91,7 +91,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     if !second.is_empty() {
         return Err(Failure::refused(
             "the second plan is not empty: what was applied is not what was declared",
-            "this is a fault of tenantry's; please report it with this tenants.toml",
+            "this is a bug in tenantry; please report it with this tenants.toml",
         ));
     }
     Ok(verified)

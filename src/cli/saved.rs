@@ -5,10 +5,10 @@ use std::path::Path;
 use super::failure::Failure;
 use super::session::Session;
 use super::write::{Readable, atomically};
-use crate::error::Doing;
-use crate::model::Observed;
-use crate::plan::{Plan, Saved, Stale};
-use crate::render::escape::visible;
+use crate::core::model::Observed;
+use crate::core::plan::{Plan, Saved, Stale};
+use crate::core::render::escape::visible;
+use crate::engine::error::Doing;
 
 /// A plan holds no secret, and still says more of a fleet than everybody should read.
 pub fn write(path: &Path, saved: &Saved) -> Result<(), Failure> {

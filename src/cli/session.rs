@@ -8,18 +8,18 @@ use postgres::Client;
 
 use super::args::{Global, LockArgs};
 use super::failure::Failure;
-use crate::apply::{Lock, TenantError};
-use crate::archive;
-use crate::database::{Endpoint, Target};
-use crate::deep::Deep;
-use crate::error::Doing;
-use crate::inspect::{self, Sizes};
-use crate::model::{MadeObject, Observed, StoreKind, TenantKey};
-use crate::plan::{self, DatabaseIdentity, Plan, Targeting};
-use crate::project::{Project, environment};
-use crate::render;
-use crate::secrets::SecretStore;
-use crate::shape::{Report, Shape};
+use crate::core::model::{MadeObject, Observed, StoreKind, TenantKey};
+use crate::core::plan::{self, DatabaseIdentity, Plan, Targeting};
+use crate::core::render;
+use crate::core::shape::{Report, Shape};
+use crate::engine::apply::{Lock, TenantError};
+use crate::engine::archive;
+use crate::engine::database::{Endpoint, Target};
+use crate::engine::deep::Deep;
+use crate::engine::error::Doing;
+use crate::engine::inspect::{self, Sizes};
+use crate::engine::project::{Project, environment};
+use crate::engine::secrets::SecretStore;
 
 /// A project, connected.
 pub struct Session {
@@ -48,7 +48,7 @@ impl Filter {
         let matcher = |glob: &String| match Glob::new(glob) {
             Ok(glob) => Ok(glob.compile_matcher()),
             Err(error) => Err(Failure::refused(
-                format!("--target {glob:?} is no glob: {}", error.kind()),
+                format!("--target {glob:?} is not a valid glob: {}", error.kind()),
                 "write it as 'acme-*', quoted for the shell",
             )),
         };
@@ -69,7 +69,7 @@ impl Filter {
         idle.map_or(Ok(()), |glob| {
             Err(Failure::refused(
                 format!("--target {:?} matches no tenant", glob.glob().glob()),
-                "tenantry list shows the keys there are",
+                "tenantry list shows the keys",
             ))
         })
     }
@@ -90,7 +90,7 @@ pub fn connect(global: &Global) -> Result<Session, Failure> {
 pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session, Failure> {
     let target = project.target(global.database_url.as_deref())?;
     let store = project.store()?;
-    let (client, endpoint) = target.connect_admin_to().map_err(crate::error::Error::from)?;
+    let (client, endpoint) = target.connect_admin_to().map_err(crate::engine::error::Error::from)?;
     let (listed, target) = (target.clone(), target.at(&endpoint));
     let kind = match project.desired.secrets.store {
         StoreKind::File => "the secret store",
@@ -99,7 +99,7 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
     match store.preflight() {
         // Whoever only looks is told so with the plan; whoever writes is refused then.
         Err(error) if error.is_denied() => {}
-        other => other.doing(format!("asking {kind} whether it is ready")).map_err(Failure::from)?,
+        other => other.doing(format!("checking whether {kind} is ready")).map_err(Failure::from)?,
     }
     Ok(Session {
         project,
@@ -120,15 +120,15 @@ impl Session {
     /// shown is what is there until it is changed.
     pub fn lock(&mut self, wait: &LockArgs) -> Result<Lock, Failure> {
         let lock = Lock::take(&mut self.client, &self.target, wait.lock_timeout.unwrap_or_default())?;
-        self.store.tidy().doing("tidying up the secret store")?;
+        self.store.tidy().doing("cleaning up the secret store")?;
         Ok(lock)
     }
 
     /// In pg_stat_activity, where another apply looks who holds the lock.
     pub fn is_waiting(&mut self, for_an_answer: bool) -> Result<(), Failure> {
-        let name = if for_an_answer { "'tenantry, waiting for an answer to its question'" } else { "DEFAULT" };
+        let name = if for_an_answer { "'tenantry, waiting for confirmation'" } else { "DEFAULT" };
         let sql = format!("SET application_name TO {name}");
-        Ok(self.client.batch_execute(&sql).doing("saying what the lock waits for")?)
+        Ok(self.client.batch_execute(&sql).doing("recording what the lock waits for")?)
     }
 
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Failure> {
@@ -208,7 +208,7 @@ impl Session {
     fn look_deep<T>(
         &mut self,
         observed: &Observed,
-        look: impl FnOnce(&Deep<'_>, &mut Client) -> Result<T, crate::error::Error>,
+        look: impl FnOnce(&Deep<'_>, &mut Client) -> Result<T, crate::engine::error::Error>,
     ) -> Result<T, Failure> {
         let deep = Deep {
             target: &self.target,
@@ -232,7 +232,7 @@ impl Session {
         if self.selects(key) {
             return Ok(());
         }
-        Err(Failure::refused(format!("--target leaves out tenant {key}"), "name it in --target too, or leave that out"))
+        Err(Failure::refused(format!("--target leaves out tenant {key}"), "add it to --target, or omit --target"))
     }
 
     /// When not every tenant is looked at.
@@ -262,7 +262,7 @@ impl Session {
             .try_for_each(|key| self.must_select(key))
     }
 
-    /// Looks at these tenants from now on: a saved plan is held against a plan for the same ones.
+    /// Looks at these tenants from now on: a saved plan is compared with a plan for the same ones.
     pub fn retarget(&mut self, globs: &[String]) -> Result<(), Failure> {
         self.filter = Filter::new(globs)?;
         self.retargeted = true;

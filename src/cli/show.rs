@@ -7,11 +7,12 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{plan as plans, saved, session};
-use crate::inspect::Sizes;
-use crate::model::TenantKey;
-use crate::plan::Plan;
-use crate::render::escape::visible;
-use crate::{plan, render};
+use crate::core::model::TenantKey;
+use crate::core::plan;
+use crate::core::plan::Plan;
+use crate::core::render;
+use crate::core::render::escape::visible;
+use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
     let unknown = || {
@@ -22,7 +23,7 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
         };
         Failure::refused(
             format!("tenant {:?} is neither in {} nor registered{file}", args.tenant, global.config.display()),
-            "tenantry list shows the tenants there are",
+            "tenantry list shows the tenants",
         )
     };
     let path = Path::new(&args.tenant);

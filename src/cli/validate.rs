@@ -5,9 +5,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::session;
-use crate::migrations::{MigrationFile, MigrationWarning, place};
-use crate::render::escape::visible;
-use crate::render::fold;
+use crate::core::migrations::{MigrationFile, MigrationWarning, place};
+use crate::core::render::escape::visible;
+use crate::core::render::fold;
 
 /// Files beside the migrations that are named; JSON names all.
 const NAMED: usize = 20;
@@ -39,7 +39,7 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let first: Vec<_> = project.not_run.iter().take(NAMED).map(|name| visible(name)).collect();
         let more = project.not_run.len() - first.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        out.note(&format!("no migrations, and not run: {}{more}", first.join(", ")));
+        out.note(&format!("not migrations, so not run: {}{more}", first.join(", ")));
     }
     out.print(&format!(
         "{} is valid: {}, {}.\n",
@@ -56,7 +56,7 @@ fn warnings_of(file: &MigrationFile) -> Vec<MigrationWarning> {
         file: file.file.clone(),
         line,
         message:
-            "is no SQL that tenantry knows: from here on the file is not checked, and PostgreSQL has the last word"
+            "is not SQL that tenantry recognizes: the file is not checked from here on, and PostgreSQL has the last word"
                 .into(),
     });
     file.warnings.iter().cloned().chain(unknown).collect()

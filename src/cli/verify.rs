@@ -9,11 +9,11 @@ use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
 use super::session;
-use crate::inspect::{self, ManyLocks, Sizes};
-use crate::model::{Observed, Tenant, TenantKey, ident};
-use crate::plan::Targeting;
-use crate::render;
-use crate::verify::{Verdict, Verify};
+use crate::core::model::{Observed, Tenant, TenantKey, ident};
+use crate::core::plan::Targeting;
+use crate::core::render;
+use crate::engine::inspect::{self, ManyLocks, Sizes};
+use crate::engine::verify::{Verdict, Verify};
 
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
@@ -92,7 +92,7 @@ fn note_other_databases(verdicts: &[Verdict], out: &mut Output) {
     let databases: BTreeSet<&String> = verdicts.iter().flat_map(|verdict| &verdict.other_databases).collect();
     for database in databases {
         out.note(&format!(
-            "note: tenants may connect to database {database:?} too; to close it: REVOKE CONNECT ON DATABASE {} FROM PUBLIC;",
+            "note: tenants may also connect to database {database:?}; to prevent that: REVOKE CONNECT ON DATABASE {} FROM PUBLIC;",
             ident(database)
         ));
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::failure::Failure;
-use crate::error::Doing;
+use crate::engine::error::Doing;
 
 /// Who may read a file, whatever the umask says and whatever stood there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +48,15 @@ fn replaceable(path: &Path) -> Result<(), Failure> {
     let what = match () {
         () if there.is_dir() => "a directory",
         () if there.is_symlink() => "a symbolic link",
-        () => "no regular file",
+        () => "not a regular file",
     };
     let hint = match path.canonicalize() {
-        Ok(real) if there.is_symlink() && real.is_file() => format!("name the file it leads to: {}", real.display()),
-        _ => "name a file, or one that is not there yet".to_owned(),
+        Ok(real) if there.is_symlink() && real.is_file() => {
+            format!("specify the file it points to: {}", real.display())
+        }
+        _ => "specify a file, or a path that does not exist yet".to_owned(),
     };
-    Err(Failure::refused(format!("{} is {what}, and was left as it is", path.display()), hint))
+    Err(Failure::refused(format!("{} is {what}, and was left unchanged", path.display()), hint))
 }
 
 #[cfg(all(test, unix))]

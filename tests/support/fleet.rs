@@ -101,7 +101,8 @@ impl Run {
 }
 
 impl Fleet {
-    /// Roles are the cluster's and a server serves a whole test binary: each test names its tenants as no other does.
+    /// Roles are the cluster's and a server serves a whole module of tests: each test names its tenants as no other in it does.
+    #[track_caller]
     pub fn new(version: Version, name: &str) -> Self {
         Self::on(database_of(version, name))
     }
@@ -119,6 +120,7 @@ impl Fleet {
     }
 
     /// With the usual migrations.
+    #[track_caller]
     pub fn usual(version: Version, name: &str) -> Self {
         let fleet = Self::new(version, name);
         MIGRATIONS.iter().for_each(|(file, sql)| fleet.migration(file, sql));
@@ -126,6 +128,7 @@ impl Fleet {
     }
 
     /// With the usual migrations, under an admin of this kind. Who may not close schema public says that it stays open.
+    #[track_caller]
     pub fn under(admin: Admin, version: Version, name: &str) -> Self {
         Self::usual_on(admin, database_of(version, name))
     }

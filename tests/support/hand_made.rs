@@ -357,25 +357,25 @@ const KINDS: &[Kind] = &[
         Anyone,
         "CREATE FUNCTION {schema}.planted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
          CREATE TRIGGER {key} BEFORE UPDATE ON tenantry.tenants FOR EACH ROW EXECUTE FUNCTION {schema}.planted()",
-        &["trigger ", " on tenantry.tenants, which is not tenantry's → gone"],
+        &["trigger ", " on tenantry.tenants, which is not tenantry's → removed"],
     ),
     sql(
         "a rule stands on the registry",
         Anyone,
         "CREATE RULE {key} AS ON DELETE TO tenantry.former_owners DO INSTEAD NOTHING",
-        &["rule ", " on tenantry.former_owners, which is not tenantry's → gone"],
+        &["rule ", " on tenantry.former_owners, which is not tenantry's → removed"],
     ),
     sql(
         "the registry has row security",
         Anyone,
         "ALTER TABLE tenantry.former_secrets ENABLE ROW LEVEL SECURITY",
-        &["row security of tenantry.former_secrets, which is not tenantry's → gone"],
+        &["row security of tenantry.former_secrets, which is not tenantry's → removed"],
     ),
     sql(
         "the audit log may be changed",
         Anyone,
         "ALTER TABLE tenantry.audit_log DISABLE TRIGGER append_only",
-        &["trigger append_only on tenantry.audit_log: disabled → as tenantry made it"],
+        &["trigger append_only on tenantry.audit_log: disabled → as tenantry created it"],
     ),
     sql("the schema is dropped", Anyone, "DROP SCHEMA {schema} CASCADE", &["schema {schema}:  → owner {owner}"]),
     // What it was given of the migrations' goes back: PostgreSQL drops no type that a table needs.

@@ -1,14 +1,15 @@
-//! Real PostgreSQL servers for tests: one per test binary and version, a fresh database per test.
+//! Real PostgreSQL servers for tests: one per module of a test binary and version, a fresh database per test.
 //!
-//! Use it as `#[path = "support/postgres.rs"] mod postgres_server;`. The servers are never dropped: each
-//! server's guard process stops it and deletes its files when the test binary ends.
+//! Use it as `#[path = "../support/postgres.rs"] mod postgres_server;`. These servers are never dropped: each server's guard
+//! process stops it and deletes its files when the test binary ends. A server that a test starts for itself ends with it.
 #![allow(dead_code)] // Each test binary uses a part.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tenantry::database::Target;
 use tenantry::sandbox::{Binaries, Server};
@@ -69,12 +70,24 @@ pub fn of_the_distribution() -> Binaries {
     Binaries::at(&script("postgres.sh", &[])).unwrap()
 }
 
-/// A database of its own on a shared server, with the server's superuser.
+/// A database of its own on a shared server, with the server's superuser. It is dropped with the value: five hundred would
+/// fill a disk.
 pub struct TestDatabase {
     pub name: String,
     /// For the superuser postgres.
     pub url: String,
-    pub server: &'static Server,
+    pub server: Arc<Server>,
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // Who started the server for itself has stopped it, perhaps; and its files go with it.
+        if let Some(mut client) =
+            is_shared(&self.server).then(|| target(&self.server.admin_url()).connect_admin().ok()).flatten()
+        {
+            let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", self.name));
+        }
+    }
 }
 
 impl TestDatabase {
@@ -103,15 +116,18 @@ pub fn target(url: &str) -> Target {
 }
 
 /// A fresh database on the installed version; its name is `name` and a number.
+#[track_caller]
 pub fn database(name: &str) -> TestDatabase {
     database_on(server(Version::Installed), name)
 }
 
+#[track_caller]
 pub fn database_of(version: Version, name: &str) -> TestDatabase {
     database_on(server(version), name)
 }
 
-pub fn database_on(server: &'static Server, name: &str) -> TestDatabase {
+pub fn database_on(server: impl Into<Arc<Server>>, name: &str) -> TestDatabase {
+    let server = server.into();
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let name = format!("{name}_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let mut client = target(&server.admin_url()).connect_admin().unwrap();
@@ -120,16 +136,34 @@ pub fn database_on(server: &'static Server, name: &str) -> TestDatabase {
     TestDatabase { url: server.url(&name, "postgres", server.password()), name, server }
 }
 
-/// The test binary's server of that version.
-pub fn server(version: Version) -> &'static Server {
-    static SERVERS: Mutex<BTreeMap<Version, &'static Server>> = Mutex::new(BTreeMap::new());
+type Servers = BTreeMap<(Version, String), Arc<Server>>;
+
+static SERVERS: Mutex<Servers> = Mutex::new(Servers::new());
+
+/// The server of that version, of the module of tests that asks for it. Roles are the cluster's: no two modules need to know of
+/// each other's names.
+#[track_caller]
+pub fn server(version: Version) -> Arc<Server> {
     let version = version.wanted();
     // Others may go on after a test in which a server did not start.
     let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
-    servers.entry(version).or_insert_with(|| {
+    let server = servers.entry((version, module_of(Location::caller()))).or_insert_with(|| {
         let builder = Server::builder().binaries(version.binaries()).setting("max_connections", "200");
-        Box::leak(Box::new(builder.start().unwrap()))
-    })
+        Arc::new(builder.start().unwrap())
+    });
+    Arc::clone(server)
+}
+
+fn is_shared(server: &Arc<Server>) -> bool {
+    let servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
+    servers.values().any(|shared| Arc::ptr_eq(shared, server))
+}
+
+/// "create" for tests/servers/create.rs and for what is in tests/servers/create/.
+fn module_of(caller: &Location<'_>) -> String {
+    let file = Path::new(caller.file());
+    let within = file.strip_prefix("tests").unwrap_or(file).iter().nth(1).unwrap_or_default();
+    Path::new(within).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The programs of that very version; installs them where they are wanted and missing.

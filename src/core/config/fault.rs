@@ -1,0 +1,210 @@
+//! What is wrong with a `tenants.toml`, and where.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::read::Places;
+use crate::core::render::escape::{visible, visible_lines};
+
+/// One fault. The message is a lower-case fragment; the hint says what to type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Bytes of the source; `None` when the fault has no one place.
+    pub span: Option<Range<usize>>,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// Every fault of one file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    pub path: String,
+    /// The file's text with everything masked that may be a password, byte for byte as long as the file.
+    pub source: String,
+    pub faults: Vec<Fault>,
+}
+
+#[derive(Default)]
+pub(super) struct Faults {
+    faults: Vec<Fault>,
+    /// Where the text does not parse.
+    syntax: Vec<Fault>,
+}
+
+/// More faults than this are one fault many times over.
+const MOST_SHOWN: usize = 100;
+/// Bytes of a message, and of the text that it is about: a file may be one line of many megabytes.
+const LONGEST_SHOWN: usize = 400;
+
+impl Faults {
+    /// Once there are enough, says so and ignores the rest.
+    pub fn push(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: Option<String>) {
+        match self.faults.len() {
+            0..MOST_SHOWN => self.faults.push(Fault { span, message: shortened(message.into()), hint }),
+            MOST_SHOWN => self.faults.push(Fault {
+                span: None,
+                message: format!("there are more faults than these {MOST_SHOWN}"),
+                hint: Some("fix these first: often they have one cause".into()),
+            }),
+            _ => {}
+        }
+    }
+
+    /// What does not parse.
+    pub fn push_syntax(&mut self, span: Option<Range<usize>>, message: &str) {
+        if self.syntax.len() < MOST_SHOWN {
+            self.syntax.push(Fault { span, message: shortened(message.to_owned()), hint: None });
+        }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.faults.len() > MOST_SHOWN
+    }
+
+    /// The lines that do not parse. What was made out there may be a piece of a password for a key.
+    fn broken_lines(&self, source: &str) -> Vec<Range<usize>> {
+        let line = |span: &Range<usize>| {
+            let (start, end) = (span.start.min(source.len()), span.end.clamp(span.start, source.len().max(span.start)));
+            let first = source.as_bytes()[..start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            let rest = source.as_bytes().get(end..).unwrap_or_default().iter().position(|b| *b == b'\n');
+            first..rest.map_or(source.len(), |at| end + at)
+        };
+        self.syntax.iter().filter_map(|fault| fault.span.as_ref()).map(line).collect()
+    }
+
+    pub fn into_result(mut self, path: &str, source: &str, places: &Places<'_>) -> Result<(), ConfigError> {
+        if self.faults.is_empty() && self.syntax.is_empty() {
+            return Ok(());
+        }
+        let broken = self.broken_lines(source);
+        let is_broken =
+            |span: &Range<usize>| broken.iter().any(|line| line.start <= span.start && span.start <= line.end);
+        self.faults.retain(|fault| !fault.span.as_ref().is_some_and(is_broken));
+        self.faults.append(&mut self.syntax);
+        self.faults.sort_by_key(|fault| fault.span.as_ref().map_or(usize::MAX, |span| span.start));
+        self.faults.dedup();
+        for span in self.faults.iter_mut().filter_map(|fault| fault.span.as_mut()) {
+            span.start = source.floor_char_boundary(span.start);
+            span.end = source.ceil_char_boundary(span.end.clamp(span.start, span.start + LONGEST_SHOWN));
+        }
+        let shown = places.redact(source, &broken);
+        for fault in &mut self.faults {
+            // In the place of a table, any word may have been meant for anything.
+            let is_hidden = fault.span.as_ref().is_some_and(|span| shown.get(span.clone()) != source.get(span.clone()));
+            if is_hidden && fault.message.starts_with("unknown value") {
+                fault.message = "unknown value".into();
+            }
+        }
+        Err(ConfigError { path: path.to_owned(), source: shown, faults: self.faults })
+    }
+}
+
+impl ConfigError {
+    /// A fault that belongs to the file as a whole.
+    #[must_use]
+    pub fn whole(path: &str, message: impl Into<String>, hint: Option<String>) -> Self {
+        let fault = Fault { span: None, message: message.into(), hint };
+        Self { path: path.to_owned(), source: String::new(), faults: vec![fault] }
+    }
+
+    /// How many faults, as a person says it.
+    #[must_use]
+    pub fn number(&self) -> String {
+        match self.faults.len() {
+            1 => "1 fault".into(),
+            n @ 0..=MOST_SHOWN => format!("{n} faults"),
+            _ => format!("more than {MOST_SHOWN} faults"),
+        }
+    }
+
+    /// Line and column of a byte, both from 1, the column in characters.
+    #[must_use]
+    pub fn line_column(&self, byte: usize) -> (usize, usize) {
+        let before = &self.source.as_bytes()[..byte.min(self.source.len())];
+        let line = 1 + before.iter().filter(|b| **b == b'\n').count();
+        let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        (line, 1 + String::from_utf8_lossy(&before[start..]).chars().count())
+    }
+
+    /// The text to show for a span, and the bytes of it that the fault is about: its whole lines, or as much of them around it
+    /// as a person reads, with what a terminal or a CI system would obey spelled out.
+    #[must_use]
+    pub fn excerpt(&self, span: &Range<usize>) -> (String, Range<usize>) {
+        let bytes = self.bytes_to_show(span);
+        let clamped = |at: usize| self.source.floor_char_boundary(at.clamp(bytes.start, bytes.end));
+        let (start, end) = (clamped(span.start), clamped(span.end));
+        // Where the file has tabs, they are for the eye.
+        let shown = |part: Range<usize>| {
+            visible_lines(&self.source[part].replace("\r\n", "\n").replace('\t', "    ")).into_owned()
+        };
+        let before = shown(bytes.start..start);
+        let about = shown(start..end);
+        let underlined = before.len()..before.len() + about.len();
+        (before + &about + &shown(end..bytes.end), underlined)
+    }
+
+    fn bytes_to_show(&self, span: &Range<usize>) -> Range<usize> {
+        let (text, end) = (&self.source, span.end.min(self.source.len()));
+        let start = span.start.min(end);
+        let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let rest = text[end..].find('\n').map_or(text.len(), |at| end + at);
+        let first = text.ceil_char_boundary(line.max(start.saturating_sub(LONGEST_SHOWN)));
+        first..text.floor_char_boundary(rest.min(end + LONGEST_SHOWN)).max(first)
+    }
+}
+
+fn shortened(mut message: String) -> String {
+    if message.len() > LONGEST_SHOWN {
+        message.truncate(message.floor_char_boundary(LONGEST_SHOWN));
+        message.push('…');
+    }
+    message
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, fault) in self.faults.iter().enumerate() {
+            if n > 0 {
+                writeln!(f)?;
+            }
+            match &fault.span {
+                Some(span) => {
+                    let (line, column) = self.line_column(span.start);
+                    write!(f, "{}:{line}:{column}: {}", self.path, visible(&fault.message))?;
+                    let (excerpt, underlined) = self.excerpt(span);
+                    let text = excerpt.lines().next().unwrap_or_default();
+                    let indent = excerpt[..underlined.start].chars().count();
+                    let width = underlined.len().clamp(1, text.chars().count().saturating_sub(indent).max(1));
+                    let gutter = line.to_string().len();
+                    let carets = "^".repeat(width);
+                    write!(f, "\n{line} | {text}\n{:gutter$} | {:indent$}{carets}", "", "")?;
+                }
+                None => write!(f, "{}: {}", self.path, visible(&fault.message))?,
+            }
+            if let Some(hint) = &fault.hint {
+                write!(f, "\n  hint: {}", visible(hint))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_fault_is_shown_with_its_line_and_carets_under_it() {
+        let source = "[tenants]\nacme = { acces = \"full\" }\n";
+        let error = crate::core::config::parse("t.toml", source, &|_| None).unwrap_err();
+        let shown = "t.toml:2:10: unknown key \"acces\"\n\
+                     2 | acme = { acces = \"****\" }\n  |          ^^^^^\n  hint: did you mean \"access\"?";
+        assert_eq!(error.to_string(), shown);
+    }
+}

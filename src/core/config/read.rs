@@ -1,0 +1,223 @@
+//! TOML text → [`RawConfig`], going on after a fault: the key at fault is taken out and the rest is read again.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Lookup;
+use super::fault::Faults;
+use super::interpolate::interpolate;
+use super::raw::{RawConfig, RawTenant};
+use super::redact::redact;
+
+type Table<'a> = DeTable<'a>;
+
+/// The parsed file with `${VAR}` filled in. Syntax errors are faults; what could be read is still looked at.
+pub(super) fn document<'a>(source: &'a str, env: Lookup<'_>, faults: &mut Faults) -> Spanned<Table<'a>> {
+    let (mut document, errors) = DeTable::parse_recoverable(source);
+    for error in errors {
+        faults.push_syntax(error.span(), error.message());
+    }
+    fill(document.get_mut(), env, faults);
+    document
+}
+
+fn fill(table: &mut Table<'_>, env: Lookup<'_>, faults: &mut Faults) {
+    for (_, value) in table.iter_mut() {
+        fill_value(value, env, faults);
+    }
+}
+
+fn fill_value(value: &mut Spanned<DeValue<'_>>, env: Lookup<'_>, faults: &mut Faults) {
+    let span = value.span();
+    match value.get_mut() {
+        DeValue::String(text) if text.contains("${") => match interpolate(text, env) {
+            Ok(filled) => *text = Cow::Owned(filled),
+            Err(message) => {
+                faults.push(Some(span), message, Some("set it, or write $${ for the two characters themselves".into()))
+            }
+        },
+        DeValue::Table(table) => fill(table, env, faults),
+        DeValue::Array(array) => array.iter_mut().for_each(|item| fill_value(item, env, faults)),
+        _ => {}
+    }
+}
+
+/// Reads section by section and tenant by tenant, so that a fault in one hides none in another.
+pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawConfig {
+    let mut config = RawConfig::default();
+    for (key, value) in document.get_ref().iter() {
+        match key.get_ref().as_ref() {
+            "database" => config.database = section(value, faults),
+            "migrations" => config.migrations = section(value, faults),
+            "secrets" => config.secrets = section(value, faults),
+            "vault" => config.vault = section(value, faults),
+            "passwords" => config.passwords = section(value, faults),
+            "defaults" => config.defaults = section(value, faults),
+            "archive" => config.archive = section(value, faults),
+            "tenants" => match value.get_ref() {
+                DeValue::Table(tenants) => {
+                    for (key, value) in tenants.iter() {
+                        if faults.is_full() {
+                            break;
+                        }
+                        let tenant: RawTenant = section(value, faults);
+                        config.tenants.insert(key.get_ref().to_string(), tenant);
+                    }
+                }
+                _ => faults.push(Some(value.span()), "tenants is not a table", Some("write [tenants]".into())),
+            },
+            other => {
+                let known =
+                    ["database", "migrations", "secrets", "vault", "passwords", "defaults", "archive", "tenants"];
+                let shown = if other.contains('@') { "…" } else { other };
+                let hint = did_you_mean(shown, &known);
+                faults.push(Some(key.span()), format!("unknown section {shown:?}"), Some(hint));
+            }
+        }
+    }
+    config
+}
+
+/// Deserializes one value, as often as it takes: each round reports one fault and takes its key out.
+fn section<T: DeserializeOwned + Default>(value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> T {
+    let mut value = Cow::Borrowed(value);
+    loop {
+        match T::deserialize(value.as_ref().clone().into_deserializer()) {
+            Ok(read) => return read,
+            Err(error) => {
+                let span = error.span().unwrap_or_else(|| value.span());
+                let (message, hint) = in_words(error.message());
+                faults.push(Some(span.clone()), message, hint);
+                if faults.is_full() || !take_out(value.to_mut(), &span) {
+                    return T::default();
+                }
+            }
+        }
+    }
+}
+
+/// Removes the innermost key whose name or value covers the span.
+fn take_out(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
+    let DeValue::Table(table) = value.get_mut() else { return false };
+    let covers = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
+    let found = table.iter().find(|(key, value)| covers(key.span()) || covers(value.span()));
+    let Some(key) = found.map(|(key, _)| key.clone()) else { return false };
+    if let Some(inner) = table.get_mut(&key)
+        && covers(inner.span())
+        && take_out(inner, span)
+    {
+        return true;
+    }
+    table.remove(&key).is_some()
+}
+
+/// serde's message in this project's words, with the nearest known key as the hint. A value that it quotes is left out: it
+/// may be a password that stands where a table is wanted. Only a word that an enumeration does not know is repeated, since
+/// such a key holds no secret.
+fn in_words(message: &str) -> (String, Option<String>) {
+    for (kind, word) in [("unknown field `", "unknown key"), ("unknown variant `", "unknown value")] {
+        if let Some((name, rest)) = message.strip_prefix(kind).and_then(|rest| rest.split_once('`')) {
+            let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+            // One with an @ was an address before somebody forgot a "=".
+            let name = if name.contains('@') { "…" } else { name };
+            return (format!("{word} {name:?}"), Some(did_you_mean(name, &known)));
+        }
+    }
+    if message.starts_with("missing field `") || message.starts_with("duplicate field `") {
+        return (message.lines().next().unwrap_or_default().to_owned(), None);
+    }
+    let without_value = |text: &str| text.split(['`', '"', '\n']).next().unwrap_or_default().trim().to_owned();
+    let message = match message.rsplit_once(", expected ") {
+        Some((found, expected)) => {
+            let (found, expected) = (without_value(found), in_tomls_words(expected));
+            let found = match found.strip_prefix("invalid ").and_then(|rest| rest.split_once(": ")) {
+                Some((_, "integer")) if expected.starts_with("a whole number") => "out of range",
+                Some(("type", "integer" | "floating point")) => "found a number",
+                Some(("type", "boolean")) => "found a boolean",
+                Some(("type", "string")) => "found a string",
+                Some(("type", "sequence")) => "found an array",
+                Some(("type", "map")) => "found a table",
+                _ => &found,
+            };
+            format!("{found}, expected {expected}")
+        }
+        // Words of ours, about one of several types.
+        None if message.starts_with("a ") => format!("expected {}", without_value(message)),
+        None => without_value(message),
+    };
+    (message, None)
+}
+
+/// What serde says in Rust's words.
+fn in_tomls_words(expected: &str) -> &str {
+    match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, not below 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "an array",
+        "a map" => "a table",
+        other if other.starts_with("struct ") => "a table",
+        other if other.starts_with("sequence") => "an array",
+        other => other,
+    }
+}
+
+fn did_you_mean(word: &str, known: &[&str]) -> String {
+    // Its cost grows with the square of the word's length.
+    let near = if word.len() > 100 { Vec::new() } else { similar::get_close_matches(word, known, 1, 0.6) };
+    match near.first() {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("known ones are {}", known.join(", ")),
+    }
+}
+
+/// Finds the place of a key or value again.
+pub(super) struct Places<'a>(&'a Spanned<Table<'a>>);
+
+impl<'a> Places<'a> {
+    pub fn new(document: &'a Spanned<Table<'a>>) -> Self {
+        Self(document)
+    }
+
+    /// The span of a value, such as `["tenants", "acme", "schema"]`; else of the nearest key above it.
+    pub fn value(&self, path: &[&str]) -> Option<Range<usize>> {
+        let mut table = self.0.get_ref();
+        let mut nearest = None;
+        for (depth, name) in path.iter().enumerate() {
+            let Some((key, value)) = table.get_key_value(*name) else { return nearest };
+            nearest = Some(key.span());
+            match value.get_ref() {
+                _ if depth + 1 == path.len() => return Some(value.span()),
+                DeValue::Table(inner) => table = inner,
+                _ => return Some(value.span()),
+            }
+        }
+        nearest
+    }
+
+    /// The span of a key's name.
+    pub fn key(&self, path: &[&str]) -> Option<Range<usize>> {
+        let (last, parents) = path.split_last()?;
+        let mut table = self.0.get_ref();
+        for name in parents {
+            match table.get(*name)?.get_ref() {
+                DeValue::Table(inner) => table = inner,
+                _ => return None,
+            }
+        }
+        table.get_key_value(*last).map(|(key, _)| key.span())
+    }
+
+    /// The source with everything masked that may be a credential.
+    pub fn redact(&self, source: &str, broken: &[Range<usize>]) -> String {
+        redact(self.0, source, broken)
+    }
+}

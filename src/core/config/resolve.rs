@@ -1,0 +1,398 @@
+//! [`RawConfig`] → [`Configuration`]: defaults filled in, names checked, collisions found.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::fault::Faults;
+use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
+use super::read::Places;
+use super::{advertise, vault};
+use crate::core::migrations::MigrationSet;
+use crate::core::model::secret::fault_of_password;
+use crate::core::model::{
+    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Tenant, TenantKey,
+    check_role_name, check_schema_name,
+};
+
+/// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    pub database_url: Option<SecretString>,
+    pub public_schema: Option<PublicSchema>,
+    pub shared_schemas: Vec<String>,
+    pub extensions: BTreeSet<String>,
+    pub advertise: Advertise,
+    /// Relative to the directory of `tenants.toml`.
+    pub migrations_dir: PathBuf,
+    pub migrations_table: String,
+    pub lock_timeout: Duration,
+    pub end_blockers: bool,
+    pub secrets: SecretsPolicy,
+    pub passwords: PasswordPolicy,
+    pub archive_dir: PathBuf,
+    pub tenants: BTreeMap<TenantKey, Tenant>,
+}
+
+impl Configuration {
+    /// The desired state, once the migrations are read.
+    #[must_use]
+    pub fn with_migrations(self, migrations: MigrationSet) -> Desired {
+        Desired {
+            database_url: self.database_url,
+            public_schema: self.public_schema,
+            shared_schemas: self.shared_schemas,
+            extensions: self.extensions,
+            advertise: self.advertise,
+            migrations,
+            lock_timeout: self.lock_timeout,
+            end_blockers: self.end_blockers,
+            secrets: self.secrets,
+            passwords: self.passwords,
+            archive_dir: self.archive_dir,
+            tenants: self.tenants,
+        }
+    }
+}
+
+/// Settings `ALTER ROLE … SET` must not carry: they are the tool's, or change who the session is.
+const RESERVED_SETTINGS: [&str; 3] = ["search_path", "role", "session_authorization"];
+
+/// Fills in the defaults and checks what only the whole file can tell.
+pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) -> Configuration {
+    let lock_timeout = duration(&raw.migrations.lock_timeout).unwrap_or_else(|message| {
+        faults.push(
+            places.value(&["migrations", "lock_timeout"]),
+            message,
+            Some("write it as \"5s\" or \"500ms\"".into()),
+        );
+        Duration::from_secs(5)
+    });
+    name(&["migrations", "table"], &raw.migrations.table, "table name", check_role_name, places, faults);
+    if !raw.secrets.path.contains("{tenant}") {
+        faults.push(
+            places.value(&["secrets", "path"]),
+            "the path is the same for every tenant",
+            Some("put {tenant} into it, as in \"tenants/{tenant}\"".into()),
+        );
+    }
+    if !(16..=128).contains(&raw.passwords.length) {
+        faults.push(places.value(&["passwords", "length"]), "the length is not between 16 and 128", None);
+    }
+    if !raw.database.extensions.is_empty() && raw.database.shared_schemas.is_empty() {
+        faults.push(
+            places.value(&["database", "extensions"]),
+            "extensions are created in the first shared schema, but there is none",
+            Some("add shared_schemas = [\"extensions\"]".into()),
+        );
+    }
+    for schema in raw.database.shared_schemas.iter().filter(|schema| *schema != "public") {
+        name(&["database", "shared_schemas"], schema, "shared schema", check_schema_name, places, faults);
+    }
+    advertise::check(&raw.database.advertise, places, faults);
+    let vault = vault::resolve(raw.vault, places, faults);
+    let max_missing = at_most(&["secrets", "max_missing"], raw.secrets.max_missing.as_ref(), places, faults);
+    let path = raw.secrets.path;
+    let mut tenants = BTreeMap::new();
+    for (key, tenant) in &raw.tenants {
+        match TenantKey::new(key.as_str()) {
+            Ok(key) => {
+                let tenant = resolve_tenant(&key, tenant, &raw.defaults, &path, places, faults);
+                tenants.insert(key, tenant);
+            }
+            Err(error) => {
+                let shown = if key.contains('@') { "…" } else { key };
+                faults.push(places.key(&["tenants", key]), format!("{shown:?}: {error}"), None);
+            }
+        }
+    }
+    collisions(&tenants, &raw.tenants, &raw.defaults, &raw.database.shared_schemas, places, faults);
+    Configuration {
+        database_url: raw.database.url.map(SecretString::from),
+        public_schema: raw.database.public_schema,
+        shared_schemas: raw.database.shared_schemas,
+        extensions: raw.database.extensions.into_iter().collect(),
+        advertise: raw.database.advertise,
+        migrations_dir: raw.migrations.dir,
+        migrations_table: raw.migrations.table,
+        lock_timeout,
+        end_blockers: raw.migrations.end_blockers,
+        secrets: SecretsPolicy { store: raw.secrets.store, path, dir: raw.secrets.dir, max_missing, vault },
+        passwords: PasswordPolicy {
+            length: raw.passwords.length.clamp(16, 128).unsigned_abs() as usize,
+            charset: raw.passwords.charset,
+        },
+        archive_dir: raw.archive.dir,
+        tenants,
+    }
+}
+
+fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &mut Faults) -> AtMost {
+    match raw {
+        None => AtMost::Usual,
+        Some(RawAtMost::Number(number)) => AtMost::Number(*number as usize),
+        Some(RawAtMost::Part(text)) => AtMost::percent(text).unwrap_or_else(|| {
+            let hint = "write a number, or a part from \"0%\" to \"100%\"";
+            faults.push(places.value(key), format!("{text:?} is neither a number nor a part"), Some(hint.into()));
+            AtMost::Usual
+        }),
+    }
+}
+
+/// Such as "5s", "10m", "30d"; a day is 24 hours.
+///
+/// # Errors
+/// When it is not a duration, or not above zero.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is not a duration"))?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok();
+    let length = length.and_then(|length| Duration::try_from(length).ok());
+    length.filter(|length| !length.is_zero()).ok_or_else(|| format!("{text:?} is not a positive duration"))
+}
+
+fn name(
+    path: &[&str],
+    value: &str,
+    what: &str,
+    check: fn(&str) -> Result<(), NameError>,
+    places: &Places<'_>,
+    faults: &mut Faults,
+) {
+    if let Err(error) = check(value) {
+        faults.push(places.value(path), format!("{what} {value:?} {error}"), None);
+    }
+}
+
+fn resolve_tenant(
+    key: &TenantKey,
+    own: &RawTenant,
+    defaults: &RawTenant,
+    secret_path: &str,
+    places: &Places<'_>,
+    faults: &mut Faults,
+) -> Tenant {
+    let k = key.as_str();
+    // A key of [defaults] is at fault where it is written, not at each tenant that takes it over.
+    let path = |set: bool, field: &'static str| if set { vec!["tenants", k, field] } else { vec!["defaults", field] };
+    let fill = |own: &Option<String>, default: &Option<String>, builtin: &str| {
+        key.fill(own.as_deref().or(default.as_deref()).unwrap_or(builtin))
+    };
+    let schema = fill(&own.schema, &defaults.schema, "tenant_{tenant}");
+    let username = fill(&own.username, &defaults.username, "{tenant}_user");
+    let owner_role = fill(&own.owner, &defaults.owner, "{tenant}_owner");
+    let access = own.access.or(defaults.access).unwrap_or_default();
+    // A name too long for its key alone: the place is the tenant's key when nothing was written.
+    for (set, field, what, value, check) in [
+        (own.schema.is_some(), "schema", "schema", &schema, check_schema_name as fn(&str) -> _),
+        (own.username.is_some(), "username", "username", &username, check_role_name),
+        (own.owner.is_some(), "owner", "owner", &owner_role, check_role_name),
+    ] {
+        let path = if set || defaults_has(defaults, field) { path(set, field) } else { vec!["tenants", k] };
+        name(&path, value, what, check, places, faults);
+    }
+    if access != Access::Owner && username == owner_role {
+        faults.push(
+            places.value(&["tenants", k]),
+            format!("username and owner are both {username:?}"),
+            Some("set access = \"owner\" if the username itself is to own the schema".into()),
+        );
+    }
+    let limit = own.connection_limit.or(defaults.connection_limit).unwrap_or(-1);
+    let connection_limit = i32::try_from(limit).ok().filter(|limit| *limit >= -1).unwrap_or_else(|| {
+        let at = places.value(&path(own.connection_limit.is_some(), "connection_limit"));
+        faults.push(at, format!("connection_limit {limit} is not between -1 (none) and 2147483647"), None);
+        -1
+    });
+    let mut settings = BTreeMap::new();
+    for (set, from) in [(false, &defaults.settings), (true, &own.settings)] {
+        for (parameter, value) in from {
+            let lower = parameter.to_ascii_lowercase();
+            let mut at = path(set, "settings");
+            at.push(parameter);
+            if RESERVED_SETTINGS.contains(&lower.as_str()) {
+                let hint = "shared schemas are named in [database] shared_schemas".to_owned();
+                faults.push(places.value(&at), format!("{parameter} is set by tenantry itself"), Some(hint));
+            } else if !is_parameter(&lower) {
+                faults.push(places.value(&at), format!("{parameter:?} is not a valid parameter name"), None);
+            } else {
+                let value = setting(value);
+                if value.contains('\0') {
+                    faults.push(places.value(&at), format!("the value of {parameter} holds a NUL character"), None);
+                }
+                settings.insert(lower, value);
+            }
+        }
+    }
+    let password = own.password_from.as_deref().or(defaults.password_from.as_deref());
+    if let Some(problem) = password.and_then(fault_of_password) {
+        let at = places.value(&path(own.password_from.is_some(), "password_from"));
+        faults.push(at, format!("the password {problem}"), Some("omit password_from to have one generated".into()));
+    }
+    Tenant {
+        key: key.clone(),
+        schema,
+        username,
+        owner_role,
+        access,
+        connection_limit,
+        settings,
+        mode: own.mode.or(defaults.mode).unwrap_or_default(),
+        on_remove: own.on_remove.or(defaults.on_remove).unwrap_or_default(),
+        protected: own.protected.or(defaults.protected).unwrap_or(false),
+        password: password.map(SecretString::from),
+        secret_path: secret_path.replace("{tenant}", key.as_str()),
+        strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
+    }
+}
+
+fn defaults_has(defaults: &RawTenant, field: &str) -> bool {
+    match field {
+        "schema" => defaults.schema.is_some(),
+        "username" => defaults.username.is_some(),
+        _ => defaults.owner.is_some(),
+    }
+}
+
+fn is_parameter(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$'))
+}
+
+fn setting(value: &RawSetting) -> String {
+    match value {
+        RawSetting::Text(text) => text.clone(),
+        RawSetting::Integer(number) => number.to_string(),
+        RawSetting::Float(number) => number.to_string(),
+        RawSetting::Boolean(true) => "on".into(),
+        RawSetting::Boolean(false) => "off".into(),
+    }
+}
+
+/// Two tenants on one schema or one role would be one tenant.
+fn collisions(
+    tenants: &BTreeMap<TenantKey, Tenant>,
+    raw: &BTreeMap<String, RawTenant>,
+    defaults: &RawTenant,
+    shared: &[String],
+    places: &Places<'_>,
+    faults: &mut Faults,
+) {
+    let mut schemas: BTreeMap<&str, &TenantKey> = BTreeMap::new();
+    let mut roles: BTreeMap<&str, (&TenantKey, &str, bool)> = BTreeMap::new();
+    for (key, tenant) in tenants {
+        let own = raw.get(key.as_str());
+        let at = |field: &str| places.value(&["tenants", key.as_str(), field]);
+        if shared.contains(&tenant.schema) {
+            faults.push(at("schema"), format!("schema {:?} is one of shared_schemas", tenant.schema), None);
+        }
+        if let Some(other) = schemas.insert(&tenant.schema, key) {
+            faults.push(
+                at("schema"),
+                format!("tenants {other} and {key} have the same schema, {:?}", tenant.schema),
+                Some("set schema = … for one of them".into()),
+            );
+            // Their roles collide too, for the same reason; one message is enough.
+            continue;
+        }
+        // One fixed name shares the owner among tenants; a template that folds two keys into one name does not.
+        let fixed =
+            own.and_then(|t| t.owner.as_ref()).or(defaults.owner.as_ref()).is_some_and(|o| !o.contains("{tenant}"));
+        let mut claim = |role, field: &'static str, shareable: bool| match roles.get(role) {
+            Some((_, _, true)) if shareable => {}
+            Some((other, of, _)) => faults.push(
+                at(field),
+                format!("{field} {role:?} of tenant {key} is also the {of} of tenant {other}"),
+                Some(format!("set {field} = … for one of them")),
+            ),
+            None => drop(roles.insert(role, (key, field, shareable))),
+        };
+        claim(tenant.username.as_str(), "username", false);
+        if tenant.access != Access::Owner && tenant.owner_role != tenant.username {
+            claim(tenant.owner_role.as_str(), "owner", fixed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::core::config::parse;
+
+    fn faults(source: &str) -> Vec<String> {
+        match parse("t.toml", source, &|_| None) {
+            Ok(_) => Vec::new(),
+            Err(error) => error
+                .faults
+                .iter()
+                .map(|f| {
+                    let (line, column) = f.span.as_ref().map_or((0, 0), |s| error.line_column(s.start));
+                    format!("{line}:{column} {}", f.message)
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn eight_faults_are_eight_messages_with_their_places() {
+        let source = r#"[database]
+public_schema = "revoked"
+[migrations]
+lock_timeout = "soon"
+[passwords]
+length = 8
+[defaults]
+connection_limit = -2
+[tenants]
+a-b = {}
+a_b = { acces = "full" }
+Acme = {}
+globex = { password_from = "${NOT_SET}", settings = { search_path = "x" } }
+"#;
+        let found = faults(source);
+        assert_eq!(
+            found,
+            [
+                "2:17 unknown value \"revoked\"",
+                "4:16 \"soon\" is not a duration",
+                "6:10 the length is not between 16 and 128",
+                "8:20 connection_limit -2 is not between -1 (none) and 2147483647",
+                "11:1 tenants a-b and a_b have the same schema, \"tenant_a_b\"",
+                "11:9 unknown key \"acces\"",
+                "12:1 \"Acme\": a tenant's key starts with a to z and continues with a to z, 0 to 9, \"_\" or \"-\", 63 characters at most",
+                "13:28 the environment variable NOT_SET is not set",
+                "13:69 search_path is set by tenantry itself",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_does_not_hide_the_others() {
+        let found = faults("[tenants]\nacme = {\nglobex = { owner = 3 }\n[tenant]\n");
+        assert!(found.len() >= 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_password_in_the_file_is_never_shown() {
+        let error =
+            parse("t.toml", "[tenants]\nacme = { password_from = \"hunter2\", x = 1 }\n", &|_| None).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        let error = parse("t.toml", "[tenants]\nacme = { password_from = \"hunter2\n", &|_| None).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_name_of_64_bytes_is_refused_at_its_place_and_odd_names_are_taken() {
+        let long = "ü".repeat(32);
+        assert_eq!(faults(&format!("[tenants]\nacme = {{ schema = \"{long}\" }}\n")).len(), 1);
+        assert!(faults("[tenants.acme]\nschema = 'Bobby\"; DROP SCHEMA public; --'\nusername = 'select'\n").is_empty());
+        let key = "a".repeat(60);
+        assert_eq!(faults(&format!("[tenants]\n{key} = {{}}\n")).len(), 3, "every template makes a name too long");
+    }
+
+    #[test]
+    fn one_fixed_owner_may_be_shared() {
+        assert!(faults("[defaults]\nowner = \"app_owner\"\n[tenants]\na = {}\nb = {}\n").is_empty());
+        assert_eq!(faults("[defaults]\nusername = \"app\"\n[tenants]\na = {}\nb = {}\n").len(), 1);
+    }
+}

@@ -1,0 +1,282 @@
+//! The desired state: a valid `tenants.toml`, every default filled in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::vault::VaultConfig;
+use super::{AtMost, SecretFields, Server, SslMode, Subject, TenantKey, ident};
+use crate::core::migrations::MigrationSet;
+
+/// Everything `tenants.toml` and the migrations say.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// `[database].url`, the third place to look for the database. May hold a password: never print it.
+    pub database_url: Option<SecretString>,
+    pub public_schema: Option<PublicSchema>,
+    /// Schemas that every tenant may USE, in search_path order.
+    pub shared_schemas: Vec<String>,
+    /// Made once, in the first shared schema.
+    pub extensions: BTreeSet<String>,
+    pub advertise: Advertise,
+    pub migrations: MigrationSet,
+    pub lock_timeout: Duration,
+    /// Sessions of tenants that keep an apply waiting for a lock are ended.
+    pub end_blockers: bool,
+    pub secrets: SecretsPolicy,
+    pub passwords: PasswordPolicy,
+    pub archive_dir: PathBuf,
+    pub tenants: BTreeMap<TenantKey, Tenant>,
+}
+
+/// What PUBLIC keeps on schema `public` and on the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicSchema {
+    /// PUBLIC gets nothing on schema public and no TEMP on the database.
+    Revoke,
+    Keep,
+}
+
+/// Where tenants connect, when that is not where tenantry does (a pooler, a public name).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Advertise {
+    /// A name, an address or a socket's directory; default: the server that tenantry is connected to.
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    /// Default: "disable" when tenantry's own connection is not encrypted, otherwise "require".
+    pub sslmode: Option<SslMode>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SecretsPolicy {
+    pub store: StoreKind,
+    /// The template of a secret's path; `{tenant}` stands for the tenant's key as it is.
+    pub path: String,
+    /// For [`StoreKind::File`].
+    pub dir: PathBuf,
+    /// More secrets that are gone than this mean that it is the wrong store.
+    pub max_missing: AtMost,
+    pub vault: VaultConfig,
+}
+
+impl Desired {
+    /// What the tenant's secret has to say, but for the password: planned, shown, compared and written. `remembered`: as it
+    /// was written last.
+    #[must_use]
+    pub fn secret_fields(
+        &self,
+        tenant: &Tenant,
+        server: &Server,
+        database: &str,
+        remembered: Option<&SecretFields>,
+    ) -> SecretFields {
+        // A standby's own address is for nobody who writes: whoever only looks there sees what the primary's secrets say.
+        let kept = remembered.filter(|_| server.in_recovery);
+        let by_line = if server.encrypted { SslMode::Require } else { SslMode::Disable };
+        let host = self.advertise.host.as_ref().or(kept.map(|kept| &kept.host)).unwrap_or(&server.host);
+        SecretFields {
+            username: tenant.username.clone(),
+            schema: tenant.schema.clone(),
+            host: host.clone(),
+            port: self.advertise.port.or(kept.map(|kept| kept.port)).unwrap_or(server.port),
+            database: database.to_owned(),
+            sslmode: self.advertise.sslmode.or(kept.and_then(|kept| kept.sslmode)).or(Some(by_line)),
+        }
+    }
+
+    /// Where unqualified names are looked for when a tenant's code runs. pg_temp last: otherwise it is looked into first, for tables.
+    #[must_use]
+    pub fn search_path(&self, schema: &str) -> String {
+        let shared = self.shared_schemas.iter().map(|schema| ident(schema));
+        std::iter::once(ident(schema)).chain(shared).chain(["pg_temp".to_owned()]).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The statement that limits the waits for locks in a transaction.
+    #[must_use]
+    pub fn limits_waits(&self) -> String {
+        format!("SET LOCAL lock_timeout = '{}ms'", self.lock_timeout.as_millis())
+    }
+}
+
+impl SecretsPolicy {
+    /// Where versions count, as it is configured: the directory, or the namespace and the mount. Not an address: that of a
+    /// tunnel leads to the same place.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.store {
+            StoreKind::File => self.dir.display().to_string(),
+            StoreKind::Vault => {
+                let part = |text: &Option<String>| text.clone().unwrap_or_default();
+                format!("{}/{}", part(&self.vault.namespace), part(&self.vault.mount))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    Vault,
+    #[default]
+    File,
+}
+
+impl StoreKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vault => "vault",
+            Self::File => "file",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordPolicy {
+    /// Characters, 16 to 128.
+    pub length: usize,
+    pub charset: Charset,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Charset {
+    /// The 94 printable ASCII characters but the space.
+    #[default]
+    Printable,
+    /// The 62 letters and digits.
+    Alphanumeric,
+}
+
+/// One tenant, every default filled in.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub key: TenantKey,
+    pub schema: String,
+    /// The role the tenant logs in as.
+    pub username: String,
+    /// The NOLOGIN role of `owner = …`; see [`Tenant::owner`] for the role that owns.
+    pub owner_role: String,
+    pub access: Access,
+    /// -1: none.
+    pub connection_limit: i32,
+    /// `ALTER ROLE … SET`, by lower-case parameter name.
+    pub settings: BTreeMap<String, String>,
+    pub mode: Mode,
+    pub on_remove: OnRemove,
+    pub protected: bool,
+    /// The admin's own password; `None`: generated.
+    pub password: Option<SecretString>,
+    pub secret_path: String,
+    /// What the tenant made itself counts as drift of its shape too.
+    pub strict_shape: bool,
+}
+
+impl Tenant {
+    /// The role that owns the schema and what migrations create.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        if self.access == Access::Owner { &self.username } else { &self.owner_role }
+    }
+
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            tenant: self.key.clone(),
+            schema: self.schema.clone(),
+            username: self.username.clone(),
+            owner: self.owner().to_owned(),
+            access: self.access,
+        }
+    }
+
+    #[must_use]
+    pub fn password_source(&self) -> PasswordSource {
+        if self.password.is_some() { PasswordSource::Given } else { PasswordSource::Generated }
+    }
+}
+
+/// Where a tenant's password comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordSource {
+    /// `password_from`.
+    Given,
+    Generated,
+}
+
+impl PasswordSource {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Generated => "generated",
+        }
+    }
+}
+
+/// What a tenant may do in its own schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// USAGE and CREATE on the schema, every privilege but TRIGGER on its objects.
+    #[default]
+    Full,
+    /// The username itself owns the schema and its objects.
+    Owner,
+    /// Reads and changes rows, but no structure.
+    Readwrite,
+    Readonly,
+}
+
+impl Access {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Owner => "owner",
+            Self::Readwrite => "readwrite",
+            Self::Readonly => "readonly",
+        }
+    }
+}
+
+/// What happens to what was added by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// It is removed.
+    #[default]
+    Authoritative,
+    /// It stays, and is noted; only what is missing is added.
+    Additive,
+}
+
+/// What happens to a tenant that is no longer declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnRemove {
+    /// Dump, then drop.
+    #[default]
+    Archive,
+    Drop,
+    /// NOLOGIN, secret deleted, schema kept.
+    Retain,
+}
+
+impl OnRemove {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Drop => "drop",
+            Self::Retain => "retain",
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The tenant's secret: where it is, whose it is, whether its words are current, and where the password comes from.
+//!
+//! The secret store holds the password of record; PostgreSQL is converged to it.
+
+use crate::core::model::{
+    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields,
+    SecretState, SslMode, State, literal,
+};
+use crate::core::plan::change::role;
+use crate::core::plan::diff::Look;
+use crate::core::plan::tenant::{Blocked, Draft};
+use crate::core::plan::{Change, HazardKind, Kind, Password, Step};
+
+/// What a look at the store says of a tenant's path.
+struct Secret<'a> {
+    version: &'a str,
+    state: &'a SecretState,
+}
+
+impl<'a> Secret<'a> {
+    fn contents(&self) -> Option<&'a SecretContents> {
+        match self.state {
+            SecretState::Ours { contents, .. } => contents.as_ref(),
+            SecretState::Foreign(_) | SecretState::Unseen => None,
+        }
+    }
+}
+
+/// Plans the secret and the password; says where apply takes the password from, and the version there is.
+///
+/// # Errors
+/// When the secret at the tenant's path is somebody else's.
+pub(in crate::core::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option<String>), Blocked> {
+    let tenant = draft.tenant;
+    let look = draft.look;
+    let store = look.desired.secrets.store.as_str();
+    // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
+    if let (Some(SecretState::Unseen), Some(row)) = (look.observed.secrets.get(&tenant.secret_path), draft.registered) {
+        return Ok((Password::Untouched, row.secret.version.clone()));
+    }
+    let found = ours_at(draft, &tenant.secret_path)?;
+    let active = draft.registered.filter(|row| row.state == State::Active);
+    // A role that is created or enabled now has no password that anybody knows: whoever disabled it may have recreated it.
+    // A role without one was restored from a dump that holds none, or somebody took it away.
+    let awake = draft.current.role.as_ref().is_some_and(|role| role.can_login && !role.lacks_password);
+    let registered = active.filter(|_| awake);
+    // The password of record goes along, whether or not the role is still there.
+    let moved = active
+        .filter(|row| row.secret.version.is_some())
+        .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
+    let wanted = fields(draft);
+    // A tenant we know nothing of, and a secret for it that leads elsewhere: another cluster's, of the same names.
+    if let (None, Some(SecretContents { fields, .. })) = (draft.registered, found.as_ref().and_then(Secret::contents))
+        && !look.observed.moved
+        && (&fields.host, fields.port) != (&wanted.host, wanted.port)
+    {
+        return Err(Blocked::new(
+            format!(
+                "the secret at {} belongs to someone else: it points to {}:{}",
+                tenant.secret_path, fields.host, fields.port
+            ),
+            "set another [secrets] path or [vault] mount for this cluster; tenantry overwrites nothing it did not write",
+        ));
+    }
+    let place = look.desired.secrets.place();
+    let here = Place { store, place: &place, path: &tenant.secret_path };
+    // What the last apply wrote here, whether or not the role is still there.
+    let remembered =
+        draft.registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && here.is_of(secret));
+    // A deep look tried it; without one it is taken to open the database.
+    let opens = !matches!(look.observed.delivered.get(&tenant.key), Some(Delivered::Refused));
+    let stored =
+        |secret: &Secret<'_>| Password::Stored { path: tenant.secret_path.clone(), version: secret.version.to_owned() };
+
+    let (password, write, why) = match (&tenant.password, &found) {
+        (Some(_), None) => (Password::Given, true, "from password_from"),
+        (Some(_), Some(secret)) => {
+            let same = given_is_stored(secret);
+            let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, &here));
+            let stale = !same || is_new_here(draft, secret) || stale(remembered, secret, &wanted);
+            if same && in_step && !stale {
+                (Password::Untouched, false, "")
+            } else {
+                (Password::Given, stale, if same && in_step { "" } else { "from password_from" })
+            }
+        }
+        (None, None) => match moved {
+            // Taken along to the new path, if the old one is in the same store and still there.
+            Some(row) if row.secret.store == store => match look.own_secret(&row.secret.path) {
+                Some(version) => {
+                    let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
+                    let why = if in_step { "" } else { "as in the secret store" };
+                    (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, why)
+                }
+                _ => (Password::Generated, true, "newly generated"),
+            },
+            _ => (Password::Generated, true, "newly generated"),
+        },
+        (None, Some(secret)) => {
+            if let Some(fault) = secret.contents().and_then(|contents| contents.unusable) {
+                return Err(Blocked::new(
+                    format!("the password in the secret at {} {fault}", tenant.secret_path),
+                    format!("put another one there, or generate one: tenantry rotate {}", tenant.key),
+                ));
+            }
+            let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
+            let stale = is_new_here(draft, secret) || stale(remembered, secret, &wanted);
+            match registered {
+                _ if was_given => (Password::Generated, true, "newly generated"),
+                Some(row) if opens && in_step(row, PasswordSource::Generated, secret, &here) => {
+                    (if stale { stored(secret) } else { Password::Untouched }, stale, "")
+                }
+                Some(_) => (stored(secret), stale, "as in the secret store"),
+                // A secret of ours for a role that does not exist is reused, not overwritten.
+                None => (stored(secret), stale, "as in the secret store"),
+            }
+        }
+    };
+    if !why.is_empty() && draft.current.role.is_some() {
+        role::set_password(draft, why);
+        if registered.is_some() && matches!(password, Password::Given | Password::Generated) {
+            role::warn_of_new_password(draft);
+        }
+    }
+    if let Some(known) = registered.map(|row| &row.secret.fields).filter(|_| write)
+        && (&known.host, known.port) != (&wanted.host, wanted.port)
+    {
+        draft.hazard(
+            HazardKind::ChangesCredentials,
+            format!(
+                "the secret will point to {}:{} instead of {}:{}; if that is only how this run connects (a tunnel), or changes on failover, set [database] advertise",
+                wanted.host, wanted.port, known.host, known.port
+            ),
+        );
+    }
+    if write {
+        warn_of_weaker_tls(draft, found.as_ref(), registered, &wanted);
+        draft.changes.push(writing(draft, found.as_ref(), remembered));
+    }
+    if let Some(row) = moved.filter(|row| row.secret.store == store) {
+        delete(draft, &row.secret);
+    }
+    let formers = draft.registered.map(|row| former(draft.look, row)).unwrap_or_default();
+    draft.changes.extend(formers);
+    Ok((password, found.map(|secret| secret.version.to_owned())))
+}
+
+/// Clients do what the url says, and nobody sees that they encrypt no more, or no longer ask whose server it is.
+fn warn_of_weaker_tls(
+    draft: &mut Draft<'_>,
+    found: Option<&Secret<'_>>,
+    registered: Option<&Registered>,
+    wanted: &SecretFields,
+) {
+    let contents = found.and_then(Secret::contents).map(|contents| &contents.fields);
+    let known = contents.or(registered.map(|row| &row.secret.fields)).and_then(|fields| fields.sslmode);
+    let (Some(known), Some(wanted)) = (known, wanted.sslmode) else { return };
+    if wanted >= known {
+        return;
+    }
+    let then = match wanted {
+        SslMode::Disable => "clients will not encrypt: passwords are safe, and what they send and read is not",
+        SslMode::Allow | SslMode::Prefer => "clients will not encrypt where somebody in between keeps them from it",
+        _ => "clients will no longer make as sure whose server they talk to",
+    };
+    draft.hazard(HazardKind::WeakerTls, format!("the secret will say sslmode {wanted} and no longer {known}: {then}"));
+}
+
+/// A new password and its secret, whatever PostgreSQL and the store hold now.
+///
+/// # Errors
+/// When the secret at the tenant's path is somebody else's.
+pub(in crate::core::plan) fn renew(draft: &mut Draft<'_>) -> Result<(), Blocked> {
+    let found = ours_at(draft, &draft.tenant.secret_path)?;
+    role::set_password(draft, "newly generated");
+    role::warn_of_new_password(draft);
+    let remembered = draft.registered.map(|row| &row.secret);
+    draft.changes.push(writing(draft, found.as_ref(), remembered));
+    Ok(())
+}
+
+/// The secret at the tenant's path, if there is one and it can be seen.
+fn ours_at<'a>(draft: &Draft<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
+    let look = draft.look;
+    // At a new path it is as foreign as to a new tenant.
+    let is_named = draft.registered.is_some_and(|row| row.secret.path == path && row.secret.version.is_some());
+    match look.observed.secrets.get(path) {
+        Some(SecretState::Ours { belongs, .. }) if !look.may_take(belongs, is_named) => Err(Blocked::new(
+            format!("the secret at {path} is another database's: it carries {}", fleet(look, belongs)),
+            "if that database is in use: set another [secrets] path or [vault] mount for this one   if this one has taken its place: tenantry apply --moved",
+        )),
+        Some(SecretState::Foreign(why)) => Err(Blocked::new(
+            format!("the secret at {path} belongs to someone else: {why}"),
+            "move that secret elsewhere, or set another [secrets] path; tenantry overwrites nothing it did not write",
+        )),
+        Some(state @ SecretState::Ours { version, .. }) => Ok(Some(Secret { version, state })),
+        None | Some(SecretState::Unseen) => Ok(None),
+    }
+}
+
+fn fleet(look: &Look<'_>, belongs: &Belongs) -> String {
+    let own = look.observed.registry.as_ref().and_then(|registry| registry.home.as_ref());
+    let own = own.map(|home| format!(", and this registry is of {}", home.fleet)).unwrap_or_default();
+    match belongs {
+        Belongs::AnotherFleet(fleet) => format!("the fleet {fleet}{own}"),
+        _ => format!("a fleet that this registry was of before{own}"),
+    }
+}
+
+/// Writes the tenant's secret just before COMMIT. `remembered`: as it was written last.
+fn writing(draft: &Draft<'_>, found: Option<&Secret<'_>>, remembered: Option<&RegisteredSecret>) -> Change {
+    let path = &draft.tenant.secret_path;
+    let expected = found.map(|secret| secret.version.to_owned());
+    let mut change = Change::sql(Kind::WriteSecret, format!("secret {path}"), Vec::new())
+        .after(spell(&fields(draft)))
+        .step(Step::WriteSecret { path: path.clone(), expected });
+    change.before = found.map(|secret| words(remembered.map(|known| &known.fields), secret));
+    change
+}
+
+/// Deletes a secret that is no longer the tenant's, after COMMIT.
+fn delete(draft: &mut Draft<'_>, secret: &RegisteredSecret) {
+    if let Some(version) = draft.look.own_secret(&secret.path) {
+        draft.changes.push(deletion(&secret.path, Some(version.clone())));
+    }
+}
+
+/// Deletes what earlier applies, interrupted after COMMIT, left at other paths: ours still, and nobody's again.
+pub(in crate::core::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<Change> {
+    let policy = &look.desired.secrets;
+    let here = |former: &&FormerSecret| former.store == policy.store.as_str() && former.place == policy.place();
+    let is_used = |path: &str| {
+        look.desired.tenants.values().any(|tenant| tenant.secret_path == path)
+            || look.registered().any(|(_, row)| row.secret.path == path)
+    };
+    let formers = row.former_secrets.iter().filter(here).filter(|former| !is_used(&former.path));
+    formers
+        .filter_map(|former| match look.observed.secrets.get(&former.path) {
+            Some(_) => {
+                let own = look.own_secret(&former.path).filter(|version| **version == former.version);
+                own.map(|version| deletion(&former.path, Some(version.clone())))
+            }
+            // Deleted, and the connection was cut before that was noted.
+            None => Some(forgetting(former)),
+        })
+        .collect()
+}
+
+fn forgetting(former: &FormerSecret) -> Change {
+    let FormerSecret { store, place, path, .. } = former;
+    let sql = format!(
+        "DELETE FROM tenantry.former_secrets WHERE (store, place, path) = ({}, {}, {})",
+        literal(store),
+        literal(place),
+        literal(path)
+    );
+    Change::sql(Kind::DeleteSecret, format!("secret {path}"), vec![sql]).before("deleted already")
+}
+
+pub(in crate::core::plan) fn deletion(path: &str, expected: Option<String>) -> Change {
+    Change::sql(Kind::DeleteSecret, format!("secret {path}"), Vec::new())
+        .before("delivered")
+        .step(Step::DeleteSecret { path: path.to_owned(), expected })
+}
+
+/// What the tenant's secret has to say, but for the password.
+fn fields(draft: &Draft<'_>) -> SecretFields {
+    let (desired, observed) = (draft.look.desired, draft.look.observed);
+    let remembered = draft.registered.map(|row| &row.secret.fields);
+    desired.secret_fields(draft.tenant, &observed.server, &observed.database.name, remembered)
+}
+
+/// Where a secret's versions count.
+struct Place<'a> {
+    store: &'a str,
+    place: &'a str,
+    path: &'a str,
+}
+
+impl Place<'_> {
+    fn is_of(&self, secret: &RegisteredSecret) -> bool {
+        let same = secret.place.as_deref().is_none_or(|place| place == self.place);
+        secret.store == self.store && same && secret.path == self.path
+    }
+}
+
+/// PostgreSQL holds the password of the secret's current version, or of one that only has other keys than that. Another store
+/// counts its versions for itself.
+fn in_step(row: &Registered, want: PasswordSource, secret: &Secret<'_>, here: &Place<'_>) -> bool {
+    let is_known = row.secret.version.as_deref() == Some(secret.version);
+    let is_same = secret.contents().is_some_and(|contents| contents.password_is_remembered_one == Some(true));
+    row.password_source == want && here.is_of(&row.secret) && (is_known || is_same)
+}
+
+fn given_is_stored(secret: &Secret<'_>) -> bool {
+    match secret.state {
+        SecretState::Ours { contents: Some(contents), .. } => contents.password_is_given_one == Some(true),
+        _ => false,
+    }
+}
+
+/// A secret that is taken over with its password, and is another's by its mark, or nobody's. One that the registry names is
+/// only marked.
+fn is_new_here(draft: &Draft<'_>, secret: &Secret<'_>) -> bool {
+    draft.registered.is_none() && matches!(secret.state, SecretState::Ours { belongs, .. } if *belongs != Belongs::Here)
+}
+
+/// The secret's words are not what they should be: read, or else as the registry remembers them.
+fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFields) -> bool {
+    match (secret.state, row) {
+        // Rewritten, it gets its metadata.
+        (SecretState::Ours { marked: false, .. }, _) => true,
+        (SecretState::Ours { contents: Some(contents), .. }, _) => contents.fields != *wanted,
+        (_, Some(row)) => row.fields != *wanted,
+        (_, None) => true,
+    }
+}
+
+fn words(registered: Option<&SecretFields>, secret: &Secret<'_>) -> String {
+    match (secret.contents(), registered) {
+        (Some(contents), _) if !contents.url_says_the_same => {
+            format!("{}, with a url that does not match", spell(&contents.fields))
+        }
+        (Some(SecretContents { fields, .. }), _) | (None, Some(fields)) => spell(fields),
+        (None, None) => format!("version {}", secret.version),
+    }
+}
+
+fn spell(fields: &SecretFields) -> String {
+    let SecretFields { username, schema, host, port, database, sslmode } = fields;
+    let sslmode = sslmode.map(|mode| format!(", sslmode {mode}")).unwrap_or_default();
+    format!("{username}@{host}:{port}/{database}{sslmode}, schema {schema}")
+}

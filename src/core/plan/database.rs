@@ -1,0 +1,234 @@
+//! What tenants share: the registry, the group role, shared schemas, extensions, schema public.
+
+use std::collections::BTreeSet;
+
+use super::change::acl::{Expected, differences};
+use super::diff::{Look, former_owner_is_gone, remember_owner};
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group, home};
+use crate::core::model::{Access, Desired, Grantee, Observed, PublicSchema, SharedSchema, State, ident};
+
+pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
+    let mut changes = Vec::new();
+    let mut hazards = Vec::new();
+    let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || look.observed.registry.is_some();
+    if serves_tenants && !(look.desired.tenants.is_empty() && look.observed.registry.is_none()) {
+        super::registry::plan(look, &mut changes, &mut hazards);
+        registry(look, &mut changes);
+        changes.extend(home::claim(look, tenants));
+        group::plan(look, &mut changes, &mut hazards);
+        group::plan_owners(look, &mut changes, &mut hazards);
+        shared(look, &mut changes, &mut hazards);
+        public(look, &mut changes, &mut hazards);
+        shared_owners(look, tenants, &mut changes);
+    }
+    (changes, hazards)
+}
+
+pub(super) fn change(action: DatabaseAction, detail: impl Into<String>, sql: Vec<String>) -> DatabaseChange {
+    DatabaseChange {
+        action,
+        detail: detail.into(),
+        sql: sql.into_iter().map(Into::into).collect(),
+        stage: Stage::Before,
+        drops: None,
+        claims: Vec::new(),
+    }
+}
+
+fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
+    match &look.observed.registry {
+        None => {
+            changes.push(change(DatabaseAction::CreateRegistry, "schema tenantry, tenantry's own tables", Vec::new()))
+        }
+        Some(registry) if registry.pending > 0 => changes.push(change(
+            DatabaseAction::UpgradeRegistry,
+            format!("schema tenantry, tenantry's own tables: pending upgrades: {}", registry.pending),
+            Vec::new(),
+        )),
+        Some(_) => {}
+    }
+}
+
+fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &look.observed.database;
+    for schema in &look.desired.shared_schemas {
+        let found = database.shared_schemas.get(schema);
+        if found.is_none() {
+            let name = ident(schema);
+            // Default privileges may have opened it.
+            let sql = vec![format!("CREATE SCHEMA {name}"), format!("REVOKE ALL ON SCHEMA {name} FROM PUBLIC CASCADE")];
+            changes.push(change(
+                DatabaseAction::CreateSharedSchema,
+                format!("schema {schema}, shared by the tenants"),
+                sql,
+            ));
+        }
+        if !found.is_some_and(|found| found.group_has_usage) {
+            let sql = vec![format!("GRANT USAGE ON SCHEMA {} TO {}", ident(schema), ident(&look.group))];
+            changes.push(change(
+                DatabaseAction::GrantSharedSchema,
+                format!("USAGE on {schema} to {}", look.group),
+                sql,
+            ));
+        }
+    }
+    for (name, found) in &database.shared_schemas {
+        may_not_make(name, found, changes, hazards);
+    }
+    super::extensions::plan(look, changes, hazards);
+}
+
+/// What one tenant makes in a schema of everybody's search_path, another one runs.
+fn may_not_make(name: &str, found: &SharedSchema, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    // Schema public has a key of its own.
+    if name == "public" || !found.acl.of_public().contains('C') {
+        return;
+    }
+    let expected = Expected {
+        owner: found.owner.clone(),
+        at_most: [(Grantee::Public, "U".to_owned())].into(),
+        ..Expected::default()
+    };
+    let differs = differences(&found.acl, &expected);
+    for difference in differs.iter().filter(|difference| difference.grantee == Grantee::Public) {
+        let sql = difference.sql(&format!("SCHEMA {}", ident(name)), false);
+        let what = format!("schema {name}, shared by the tenants: {}", difference.before());
+        if found.ours {
+            changes.push(change(
+                DatabaseAction::CloseSharedSchema,
+                format!("{what} → {}", difference.after(false)),
+                sql,
+            ));
+        } else {
+            let detail = format!("{what}; not ours to close, {} can: {}", found.owner, sql.join("; "));
+            hazards.push(Hazard { kind: HazardKind::SharedSchemaOpen, detail });
+        }
+    }
+}
+
+/// Never closed where somebody else's objects live, unless told to.
+fn policy(desired: &Desired, observed: &Observed) -> PublicSchema {
+    let objects = observed.database.public_schema.as_ref().map_or(0, |public| public.objects);
+    desired.public_schema.unwrap_or(if objects == 0 { PublicSchema::Revoke } else { PublicSchema::Keep })
+}
+
+/// Whether the tenants' owners have TEMPORARY on the database through a group role of their own: PUBLIC no longer has it, or is
+/// about to lose it, and migrations make temporary tables, as REFRESH MATERIALIZED VIEW CONCURRENTLY does. Not where it is
+/// not ours to grant.
+#[must_use]
+pub fn owners_want_temp(desired: &Desired, observed: &Observed) -> bool {
+    let (admin, database) = (&observed.server.admin, &observed.database);
+    let owns = admin.superuser || admin.owns_database;
+    let closes = owns && policy(desired, observed) == PublicSchema::Revoke;
+    let has_temp = database.owners_group.as_ref().is_some_and(|group| group.has_temp);
+    // Who may not grant it would only be warned, and the next plan say the same.
+    (!database.public_has_temp || closes) && (owns || admin.may_grant_temp || has_temp)
+}
+
+/// Schema public, and TEMPORARY on the database.
+fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &look.observed.database;
+    let admin = &look.observed.server.admin;
+    let objects = database.public_schema.as_ref().map_or(0, |public| public.objects);
+    let open = database.public_schema.as_ref().filter(|public| !public.public_privileges.is_empty());
+    let examples = || open.map(|public| public.examples.join(", ")).unwrap_or_default();
+    if policy(look.desired, look.observed) == PublicSchema::Keep {
+        if open.is_some() && objects > 0 && look.desired.public_schema.is_none() {
+            hazards.push(Hazard {
+                kind: HazardKind::PublicSchemaOpen,
+                detail: format!(
+                    "schema public holds {objects} objects ({}) and stays open to every tenant; set public_schema to \"revoke\" or \"keep\" in [database]",
+                    examples()
+                ),
+            });
+        }
+        return;
+    }
+    if open.is_some() {
+        let sql = "REVOKE ALL ON SCHEMA public FROM PUBLIC".to_owned();
+        if admin.superuser || admin.owns_public {
+            changes.push(change(DatabaseAction::ClosePublicSchema, "schema public: PUBLIC gets nothing", vec![sql]));
+            if objects > 0 {
+                hazards.push(Hazard {
+                    kind: HazardKind::PublicSchemaClosed,
+                    detail: format!(
+                        "schema public holds {objects} objects ({}); roles that could use them through PUBLIC lose that access",
+                        examples()
+                    ),
+                });
+            }
+        } else {
+            hazards.push(not_ours(&sql, "schema public"));
+        }
+    }
+    if database.public_has_temp {
+        let sql = format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", ident(&database.name));
+        if admin.superuser || admin.owns_database {
+            let detail = format!("database {}: no TEMPORARY for PUBLIC", database.name);
+            changes.push(change(DatabaseAction::RevokeTemp, detail, vec![sql]));
+        } else {
+            hazards.push(not_ours(&sql, "the database"));
+        }
+    }
+}
+
+fn not_ours(sql: &str, what: &str) -> Hazard {
+    let detail = format!("{what} is not ours to close; its owner can: {sql};   or set public_schema = \"keep\"");
+    Hazard { kind: HazardKind::PublicSchemaOpen, detail }
+}
+
+/// An owner that several tenants share is made before them and dropped after the last of them.
+fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<DatabaseChange>) {
+    let planned: BTreeSet<&str> = tenants.iter().filter(|t| t.has_work()).map(|t| t.tenant.as_str()).collect();
+    for (owner, users) in look.owners.iter().filter(|(_, users)| users.len() > 1) {
+        let declared = |key: &&crate::core::model::TenantKey| {
+            look.desired.tenants.get(*key).is_some_and(|t| t.access != Access::Owner && t.owner_role == **owner)
+        };
+        let exists = look.observed.roles.get(*owner);
+        let wanted = users.iter().copied().filter(|key| declared(key)).any(|key| planned.contains(key.as_str()));
+        if wanted {
+            let mut sql = Vec::new();
+            if exists.is_none() {
+                sql.push(format!("CREATE ROLE {} NOLOGIN", ident(owner)));
+                sql.push(remember_owner(owner));
+            }
+            let groups = [Some(&look.group), Some(&look.owners_group).filter(|_| look.owners_join)];
+            for group in groups.into_iter().flatten() {
+                if !exists.is_some_and(|role| role.is_member_of(group)) {
+                    sql.push(format!("GRANT {} TO {}", ident(group), ident(owner)));
+                }
+            }
+            if !sql.is_empty() {
+                changes.push(change(
+                    DatabaseAction::CreateSharedOwner,
+                    format!("role {owner} (NOLOGIN), shared by {} tenants", users.len()),
+                    sql,
+                ));
+            }
+        }
+        let last_goes = exists.is_some()
+            && users.iter().all(|key| {
+                // Removed, or handed over to an owner of its own.
+                let leaves = look
+                    .registered_tenant(key)
+                    .is_some_and(|row| row.state != State::Removed && row.state != State::Retained)
+                    && planned.contains(key.as_str());
+                leaves && !declared(key)
+            });
+        if last_goes {
+            changes.push(drop_shared_owner(owner, "whose last tenants leave it"));
+        }
+    }
+    let former = look.observed.registry.iter().flat_map(|registry| &registry.former_owners);
+    let unused = former.filter(|role| look.remembers_owner(role) && !look.owners.contains_key(role.as_str()));
+    changes.extend(unused.map(|role| drop_shared_owner(role, "which no tenant uses")));
+}
+
+fn drop_shared_owner(owner: &str, why: &str) -> DatabaseChange {
+    // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
+    let sql = vec![format!("DROP ROLE {}", ident(owner)), former_owner_is_gone(owner)];
+    let mut drop = change(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}"), sql);
+    drop.stage = Stage::After;
+    drop.drops = Some(owner.to_owned());
+    drop
+}

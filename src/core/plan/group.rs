@@ -1,0 +1,188 @@
+//! The group role that every tenant joins, and the one that every tenant's owner joins: what they share is granted once to
+//! it, because an ACL with thousands of entries does not fit a row. What it may do, each of them may; so it is kept to what
+//! is declared, whatever the tenants' mode.
+
+use std::collections::BTreeSet;
+
+use super::change::membership::{revocation, words};
+use super::change::outside::{Judged, judge};
+use super::database::change;
+use super::diff::Look;
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, registry};
+use crate::core::model::{Group, Holding, Outside, Tenant, ident, literal};
+
+/// One of the two.
+struct GroupRole<'a> {
+    name: &'a str,
+    found: Option<&'a Group>,
+    /// Who joins it.
+    joins: &'static str,
+    /// What it may do with the database.
+    on_database: &'static str,
+    /// What it may do with the shared schemas.
+    on_shared: &'static str,
+    is_known: Box<dyn Fn(&str) -> bool + 'a>,
+}
+
+pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &look.observed.database;
+    let declared = look.desired.tenants.values();
+    let tenants: BTreeSet<&str> =
+        declared.flat_map(|tenant| [tenant.username.as_str(), tenant.owner_role.as_str()]).collect();
+    let role = GroupRole {
+        name: &look.group,
+        found: database.group.as_ref(),
+        joins: "every tenant",
+        on_database: "CONNECT",
+        on_shared: "USAGE",
+        is_known: Box::new(move |role| {
+            tenants.contains(role)
+                || look.role_of.contains_key(role)
+                || look.deputies.contains(role)
+                || look.remembers_owner(role)
+        }),
+    };
+    as_declared(look, &role, changes, hazards);
+    let has_connect = database.public_has_connect || database.group.as_ref().is_some_and(|group| group.has_connect);
+    if !has_connect {
+        grant(look, &role, DatabaseAction::GrantConnect, changes);
+    }
+}
+
+/// Only where PUBLIC has no TEMPORARY; one that is there is looked after all the same.
+pub(super) fn plan_owners(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &look.observed.database;
+    let owners: BTreeSet<&str> = look.desired.tenants.values().map(Tenant::owner).collect();
+    let registered: BTreeSet<&str> = look.registered().map(|(_, row)| row.owner.as_str()).collect();
+    let role = GroupRole {
+        name: &look.owners_group,
+        found: database.owners_group.as_ref(),
+        joins: "every tenant's owner",
+        on_database: "TEMPORARY",
+        on_shared: "",
+        is_known: Box::new(move |role| {
+            owners.contains(role) || registered.contains(role) || look.remembers_owner(role)
+        }),
+    };
+    if !look.owners_join && role.found.is_none() {
+        return;
+    }
+    as_declared(look, &role, changes, hazards);
+    if look.owners_join && !role.found.is_some_and(|group| group.has_temp) {
+        grant(look, &role, DatabaseAction::GrantTemp, changes);
+    }
+}
+
+fn grant(look: &Look<'_>, role: &GroupRole<'_>, action: DatabaseAction, changes: &mut Vec<DatabaseChange>) {
+    let (database, privilege) = (&look.observed.database.name, role.on_database);
+    let sql = vec![format!("GRANT {privilege} ON DATABASE {} TO {}", ident(database), ident(role.name))];
+    changes.push(change(action, format!("{privilege} on {database} to {}", role.name), sql));
+}
+
+fn as_declared(look: &Look<'_>, role: &GroupRole<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let name = ident(role.name);
+    let Some(found) = role.found else {
+        let detail = format!("role {} (NOLOGIN), which {} joins", role.name, role.joins);
+        changes.push(change(DatabaseAction::CreateGroup, detail, vec![format!("CREATE ROLE {name} NOLOGIN")]));
+        return;
+    };
+    attributes(role, found, changes);
+    memberships(role, found, changes);
+    if found.owns > 0 {
+        hazards.push(Hazard {
+            kind: HazardKind::GroupRole,
+            detail: format!(
+                "role {} owns {} here, which {} can use and no archive contains; to see the large objects among them: \
+                 SELECT oid FROM pg_largeobject_metadata WHERE lomowner = {}::regrole; to delete one: SELECT lo_unlink(oid)",
+                role.name,
+                if found.owns == 1 { "an object".to_owned() } else { format!("{} objects", found.owns) },
+                role.joins,
+                literal(&name),
+            ),
+        });
+    }
+    for outside in found.role.outside.iter().filter(|outside| !registry::shows(look.observed, outside)) {
+        rights(look, role, outside, changes, hazards);
+    }
+}
+
+/// NOLOGIN, and no power of its own.
+fn attributes(role: &GroupRole<'_>, found: &Group, changes: &mut Vec<DatabaseChange>) {
+    let mut has: Vec<&str> = found.role.powers.iter().copied().collect();
+    if found.role.can_login {
+        has.insert(0, "LOGIN");
+    }
+    if has.is_empty() {
+        return;
+    }
+    let not: Vec<String> = has.iter().map(|attribute| format!("NO{attribute}")).collect();
+    let (group, joins) = (role.name, role.joins);
+    changes.push(change(
+        DatabaseAction::AlterGroup,
+        format!("role {group}, which {joins} joins: {} → {}", has.join(", "), not.join(", ")),
+        vec![format!("ALTER ROLE {} {}", ident(group), not.join(" "))],
+    ));
+}
+
+/// It is in nothing, and only those are in it that join it.
+fn memberships(role: &GroupRole<'_>, found: &Group, changes: &mut Vec<DatabaseChange>) {
+    let (group, joins) = (role.name, role.joins);
+    for membership in &found.role.member_of {
+        changes.push(change(
+            DatabaseAction::RevokeMembership,
+            format!("role {group}: {}, and {joins} with it", words(membership, &membership.role)),
+            vec![revocation(membership, &membership.role, group, "")],
+        ));
+    }
+    for membership in found.role.members.iter().filter(|membership| !(role.is_known)(&membership.role)) {
+        changes.push(change(
+            DatabaseAction::RevokeMembership,
+            format!("role {}, which is no tenant's: {}", membership.role, words(membership, group)),
+            vec![revocation(membership, group, &membership.role, "")],
+        ));
+    }
+}
+
+/// Its privilege on the database, and that on the shared schemas. What it may do with the objects in those, whoever shares
+/// them decides.
+fn rights(
+    look: &Look<'_>,
+    role: &GroupRole<'_>,
+    outside: &Outside,
+    changes: &mut Vec<DatabaseChange>,
+    hazards: &mut Vec<Hazard>,
+) {
+    let shared =
+        outside.schema.as_ref().is_some_and(|schema| look.desired.shared_schemas.iter().any(|name| name == schema));
+    let database = &look.observed.database.name;
+    let allowed = match outside.kind.as_str() {
+        "database" if outside.identity == *database || outside.identity == ident(database) => role.on_database,
+        "schema" if shared => role.on_shared,
+        _ if shared => return,
+        _ => "",
+    };
+    let mut outside = outside.clone();
+    let mut extra = String::new();
+    if let Holding::Granted { privileges, .. } = &mut outside.held {
+        extra = privileges.split(", ").filter(|word| *word != allowed).collect::<Vec<_>>().join(", ");
+        if extra.is_empty() {
+            return;
+        }
+        privileges.clone_from(&extra);
+    }
+    match judge(&outside, role.name) {
+        Judged::Take { what, before, sql } => {
+            let only_extra = |sql: String| match allowed {
+                "" => sql,
+                _ => sql.replacen("REVOKE ALL", &format!("REVOKE {extra}"), 1),
+            };
+            let detail = format!("{what}: {before} → {}", if allowed.is_empty() { "none" } else { allowed });
+            let sql = sql.into_iter().map(only_extra).collect();
+            changes.push(change(DatabaseAction::RevokeFromGroup, detail, sql));
+        }
+        Judged::Tell { what, detail } => hazards.push(Hazard {
+            kind: HazardKind::GroupRole,
+            detail: format!("{what}: {detail}; {} is a member of {}", role.joins, role.name),
+        }),
+    }
+}

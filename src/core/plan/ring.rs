@@ -1,0 +1,238 @@
+//! Names that go round: a tenant gets a name that another one gives up in the same plan, as in a → b, b → a.
+//!
+//! No order of single renames gets there, so the tenants of such a ring change in one transaction: first every name that goes
+//! round is parked under one that nobody wants, then each tenant's changes run as always.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::change::{rename, rights};
+use super::diff::Look;
+use super::saved::digest;
+use super::tenant::Blocked;
+use super::{Change, Kind, TenantPlan, Verb};
+use crate::core::model::{Access, Desired, Membership, Observed, Registered, State, Tenant, TenantKey, ident, literal};
+
+/// The names that are swapped, each with the one it is parked under; and whose they are.
+#[derive(Default)]
+pub(super) struct Rings {
+    roles: BTreeMap<String, String>,
+    schemas: BTreeMap<String, String>,
+    /// Tenants that must change together.
+    pub together: Vec<BTreeSet<TenantKey>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Thing {
+    Role,
+    Schema,
+}
+
+impl Rings {
+    pub fn find(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Self {
+        let look = Look::new(desired, observed);
+        let mut rings = Self::default();
+        let selected: Vec<&Tenant> = desired.tenants.values().filter(|tenant| selects(&tenant.key)).collect();
+        let row = |tenant: &Tenant| look.registered_tenant(&tenant.key).filter(|row| row.state == State::Active);
+        let mut wanted: BTreeMap<(Thing, &str), &TenantKey> = BTreeMap::new();
+        for tenant in &selected {
+            wanted.extend(wants(&look, tenant, row(tenant)).into_iter().map(|name| (name, &tenant.key)));
+        }
+        for tenant in &selected {
+            for name in row(tenant).into_iter().flat_map(|row| gives(&look, tenant, row)) {
+                if let Some(taker) = wanted.get(&name) {
+                    rings.park(name.0, name.1);
+                    rings.join(&tenant.key, taker);
+                }
+            }
+        }
+        rings
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.together.is_empty()
+    }
+
+    fn park(&mut self, thing: Thing, name: &str) {
+        let (map, kind) = match thing {
+            Thing::Role => (&mut self.roles, "role"),
+            Thing::Schema => (&mut self.schemas, "schema"),
+        };
+        map.insert(name.to_owned(), format!("tenantry_parked_{}", &digest(&format!("{kind} {name}"))[..16]));
+    }
+
+    fn join(&mut self, one: &TenantKey, other: &TenantKey) {
+        let mut ring = BTreeSet::from([one.clone(), other.clone()]);
+        self.together.retain(|others| {
+            let apart = others.is_disjoint(&ring);
+            if !apart {
+                ring.extend(others.iter().cloned());
+            }
+            apart
+        });
+        self.together.push(ring);
+        self.together.sort();
+    }
+
+    fn role(&self, name: &str) -> Option<String> {
+        self.roles.get(name).cloned()
+    }
+
+    /// What would be observed with the names parked.
+    pub fn parked(&self, observed: &Observed) -> Observed {
+        let mut parked = observed.clone();
+        let rename = |name: &mut String| {
+            if let Some(new) = self.role(name) {
+                *name = new;
+            }
+        };
+        let memberships = |set: &mut BTreeSet<Membership>| {
+            let renamed = std::mem::take(set).into_iter().map(|mut membership| {
+                rename(&mut membership.role);
+                membership.grantor.as_mut().map(rename);
+                membership
+            });
+            *set = renamed.collect();
+        };
+        for (name, mut role) in std::mem::take(&mut parked.roles) {
+            memberships(&mut role.member_of);
+            memberships(&mut role.members);
+            role.default_acls.iter_mut().for_each(|default| default.acl = default.acl.renamed(&|name| self.role(name)));
+            parked.roles.insert(self.role(&name).unwrap_or(name), role);
+        }
+        let database = &mut parked.database;
+        for group in [&mut database.group, &mut database.owners_group].into_iter().flatten() {
+            memberships(&mut group.role.members);
+        }
+        for (name, mut schema) in std::mem::take(&mut parked.schemas) {
+            rename::apply_names(&mut schema, &|name| self.role(name));
+            parked.schemas.insert(self.schemas.get(&name).cloned().unwrap_or(name), schema);
+        }
+        for name in parked.schema_names.values_mut() {
+            if let Some(new) = self.schemas.get(name) {
+                name.clone_from(new);
+            }
+        }
+        for row in parked.registry.iter_mut().flat_map(|registry| registry.tenants.values_mut()) {
+            rename(&mut row.username);
+            rename(&mut row.owner);
+            if let Some(new) = self.schemas.get(&row.schema) {
+                row.schema.clone_from(new);
+            }
+        }
+        parked
+    }
+
+    /// Puts the parking before each tenant's changes; or blocks all of a ring when one of them is blocked.
+    pub fn complete(&self, look: &Look<'_>, observed: &Observed, tenants: &mut [TenantPlan]) {
+        for ring in &self.together {
+            let of_ring = |plan: &&mut TenantPlan| ring.contains(&plan.tenant);
+            let blocked = tenants.iter().find(|plan| ring.contains(&plan.tenant) && plan.verb == Verb::Blocked);
+            let blocked = blocked.map(|plan| plan.tenant.clone());
+            for plan in tenants.iter_mut().filter(of_ring) {
+                match &blocked {
+                    Some(key) if *key == plan.tenant => {
+                        plan.reason = plan.reason.as_deref().map(|text| self.said(text));
+                        plan.hint = plan.hint.as_deref().map(|text| self.said(text));
+                    }
+                    Some(key) => plan.take(
+                        plan.verb,
+                        Err(Blocked::new(
+                            format!("it swaps names with tenant {key}, which is blocked"),
+                            format!("fix {key} first, or give one of them another name"),
+                        )),
+                    ),
+                    None => self.complete_one(look, observed, plan),
+                }
+            }
+        }
+    }
+
+    /// A person knows the names as they are, not as they are parked.
+    fn said(&self, text: &str) -> String {
+        let mut known: Vec<(&String, &String)> = self.roles.iter().chain(&self.schemas).collect();
+        known.sort();
+        known.iter().fold(text.to_owned(), |text, (name, parked)| text.replace(*parked, name))
+    }
+
+    fn complete_one(&self, look: &Look<'_>, observed: &Observed, plan: &mut TenantPlan) {
+        for change in &mut plan.changes {
+            change.what = self.said(&change.what);
+            change.before = change.before.as_deref().map(|text| self.said(text));
+        }
+        let before = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&plan.tenant));
+        let after = look.registered_tenant(&plan.tenant);
+        if let (Some(before), Some(after)) = (before, after)
+            && (&before.schema, &before.username, &before.owner) != (&after.schema, &after.username, &after.owner)
+        {
+            if let Some(seen) = &mut plan.seen {
+                seen.name.clone_from(&before.schema);
+            }
+            plan.changes.insert(0, parking(observed, &plan.tenant, before, after));
+        }
+    }
+}
+
+/// The names that the tenant is to have and has not.
+fn wants<'a>(look: &Look<'_>, tenant: &'a Tenant, row: Option<&Registered>) -> Vec<(Thing, &'a str)> {
+    let mut names = Vec::new();
+    if row.is_none_or(|row| row.schema != tenant.schema) {
+        names.push((Thing::Schema, tenant.schema.as_str()));
+    }
+    if row.is_none_or(|row| row.username != tenant.username) {
+        names.push((Thing::Role, tenant.username.as_str()));
+    }
+    let owns_itself = tenant.access == Access::Owner;
+    if !owns_itself
+        && row.is_none_or(|row| row.owner != tenant.owner_role)
+        && !look.is_shared_owner(&tenant.owner_role, &tenant.key)
+    {
+        names.push((Thing::Role, tenant.owner_role.as_str()));
+    }
+    names
+}
+
+/// The names that the tenant has, that are there, and that it is not to have.
+fn gives<'a>(look: &Look<'_>, tenant: &Tenant, row: &'a Registered) -> Vec<(Thing, &'a str)> {
+    let mut names = Vec::new();
+    if row.schema != tenant.schema && look.observed.schemas.contains_key(&row.schema) {
+        names.push((Thing::Schema, row.schema.as_str()));
+    }
+    let mut roles = vec![(&row.username, &tenant.username)];
+    let owner = look.owner_of_its_own(&tenant.key, row);
+    let wanted = if tenant.access == Access::Owner { &tenant.username } else { &tenant.owner_role };
+    roles.extend(owner.map(|owner| (owner, wanted)));
+    let gone = roles.into_iter().filter(|(have, want)| have != want && look.observed.roles.contains_key(*have));
+    names.extend(gone.map(|(have, _)| (Thing::Role, have.as_str())));
+    names
+}
+
+/// Under names that nobody wants; the registry's row too, whose names are unique.
+fn parking(observed: &Observed, key: &TenantKey, before: &Registered, after: &Registered) -> Change {
+    let mut sql = Vec::new();
+    let mut words = Vec::new();
+    if before.schema != after.schema {
+        let owner = observed.schemas.get(&before.schema).map(|schema| schema.owner.clone()).unwrap_or_default();
+        let lacks = !observed.roles.get(&owner).is_some_and(|role| role.admin_is_member);
+        let borrowed = if lacks { rights::changes(observed, &[owner]) } else { Vec::new() };
+        let text = |change: Option<&Change>| -> Vec<String> {
+            change.iter().flat_map(|change| &change.sql).map(|sql| sql.shown().to_owned()).collect()
+        };
+        sql.extend(text(borrowed.first()));
+        sql.push(format!("ALTER SCHEMA {} RENAME TO {}", ident(&before.schema), ident(&after.schema)));
+        sql.extend(text(borrowed.get(1)));
+        words.push(format!("schema {}", before.schema));
+    }
+    let roles = BTreeMap::from([(&before.username, &after.username), (&before.owner, &after.owner)]);
+    for (have, parked) in roles.into_iter().filter(|(have, parked)| have != parked) {
+        sql.push(format!("ALTER ROLE {} RENAME TO {}", ident(have), ident(parked)));
+        words.push(format!("role {have}"));
+    }
+    sql.push(format!(
+        "UPDATE tenantry.tenants SET schema_name = {}, username = {}, owner = {} WHERE tenant = {}",
+        literal(&after.schema),
+        literal(&after.username),
+        literal(&after.owner),
+        literal(key.as_str())
+    ));
+    Change::sql(Kind::ParkNames, words.join(", "), sql).before("changes hands")
+}

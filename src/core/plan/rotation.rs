@@ -1,0 +1,93 @@
+//! A rotation: a new password for tenants that are there, and nothing else, whatever else of them differs.
+
+use super::change::secret;
+use super::diff::Look;
+use super::tenant::{Blocked, Current, Draft, Work};
+use super::{DatabaseIdentity, Doubt, Missing, Plan, Target, TenantPlan, Verb, home, limits, missing};
+use crate::core::model::{Desired, Observed, Registered, State, Tenant, TenantKey};
+
+/// A new password for each declared tenant that `selects` takes, in PostgreSQL and in the secret store.
+///
+/// Pure. A tenant that is not there to get one, or whose password is `password_from`'s, is blocked.
+#[must_use]
+pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Plan {
+    let look = Look::new(desired, observed);
+    let tenants = desired.tenants.values().filter(|tenant| selects(&tenant.key));
+    let tenants: Vec<_> = tenants.map(|tenant| plan(&look, tenant)).collect();
+    let doubts = home::doubts(desired, observed, &tenants);
+    let missing = missing::missing(desired, observed, &tenants);
+    let mut hazards: Vec<_> = doubts.iter().map(Doubt::hazard).chain(missing.iter().map(Missing::hazard)).collect();
+    hazards.extend(limits::log(&look, &tenants));
+    Plan {
+        database: DatabaseIdentity::new(&observed.server, &observed.database.name),
+        hazards,
+        doubts,
+        missing,
+        unseen: observed.unseen.clone(),
+        tenants,
+        ..Plan::default()
+    }
+}
+
+fn plan(look: &Look<'_>, declared: &Tenant) -> TenantPlan {
+    let registered = look.registered_tenant(&declared.key);
+    let tenant = registered.map_or_else(|| declared.clone(), |row| as_registered(declared, row));
+    let mut plan = TenantPlan::of(tenant.subject());
+    plan.take(Verb::Update, renew(look, &tenant, declared, registered));
+    plan
+}
+
+/// As the last apply left it: what tenants.toml says otherwise since then is the next one's.
+fn as_registered(declared: &Tenant, row: &Registered) -> Tenant {
+    Tenant {
+        schema: row.schema.clone(),
+        username: row.username.clone(),
+        owner_role: row.owner.clone(),
+        access: row.access,
+        secret_path: row.secret.path.clone(),
+        password: None,
+        ..declared.clone()
+    }
+}
+
+fn renew(
+    look: &Look<'_>,
+    tenant: &Tenant,
+    declared: &Tenant,
+    registered: Option<&Registered>,
+) -> Result<Work, Blocked> {
+    let key = &tenant.key;
+    let apply = || format!("tenantry apply --target {key}");
+    let row = registered.filter(|row| row.state == State::Active);
+    let row = row.ok_or_else(|| match registered.map(|row| row.state) {
+        None | Some(State::Removed) => Blocked::new("it does not exist yet", apply()),
+        Some(state) => Blocked::new(format!("it is {}", state.as_str()), apply()),
+    })?;
+    if declared.password.is_some() {
+        let hint = format!("change it where password_from takes it from, and then: {}", apply());
+        return Err(Blocked::new("its password is given by password_from", hint));
+    }
+    let policy = &look.desired.secrets;
+    let elsewhere = row.secret.place.as_ref().is_some_and(|place| *place != policy.place());
+    if row.secret.store != policy.store.as_str() || elsewhere {
+        return Err(Blocked::new("its secret is not where [secrets] says", apply()));
+    }
+    if look.observed.registry.as_ref().is_some_and(|registry| registry.pending > 0) {
+        return Err(Blocked::new("tenantry's own tables were created by an older version", "tenantry apply"));
+    }
+    let role = look.observed.roles.get(&row.username).cloned();
+    if role.is_none() {
+        return Err(Blocked::new(format!("role {} does not exist", row.username), apply()));
+    }
+    let mut draft = Draft {
+        look,
+        tenant,
+        registered,
+        current: Current { role, ..Current::default() },
+        changes: Vec::new(),
+        hazards: Vec::new(),
+        notes: Vec::new(),
+    };
+    secret::renew(&mut draft)?;
+    Ok((draft.changes, draft.hazards, Target::Rotated { tenant: Box::new(tenant.clone()) }))
+}

@@ -1,0 +1,142 @@
+//! Whether a tenant is as it was when the plan was saved, and in which words it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::digest;
+use crate::core::plan::diff::Look;
+use crate::core::plan::{HazardKind, Kind, TenantPlan};
+
+/// "schema tenant_acme" → SHA-256 of what was seen of it.
+pub(super) type Parts = BTreeMap<String, String>;
+
+/// What moved, in a few words; `None` when nothing did.
+pub(super) fn moved(
+    saved: &TenantPlan,
+    now: Option<&TenantPlan>,
+    observed: Option<&Parts>,
+    look: &Look<'_>,
+) -> Option<String> {
+    let Some(now) = now else { return Some("it is no longer declared or registered".into()) };
+    if let Some(reason) = &now.reason {
+        return Some(format!("it is now blocked: {reason}"));
+    }
+    if !now.has_work() {
+        return Some("there is nothing left to do".into());
+    }
+    if saved.verb != now.verb {
+        return Some(format!("the file says {}, but now it is {}", saved.verb.as_str(), now.verb.as_str()));
+    }
+    let (saved, now) = (without_sizes(saved), without_sizes(now));
+    let shown = |plan: &TenantPlan| serde_json::to_value(plan).unwrap_or_default();
+    if shown(&saved) != shown(&now) {
+        return Some(difference(lines(&saved), lines(&now)));
+    }
+    let (before, after) = (observed.cloned().unwrap_or_default(), parts(look, &now));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let other: Vec<_> = names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect();
+    (!other.is_empty()).then(|| format!("changed since: {}", other.join(", ")))
+}
+
+/// The first thing that no longer holds, the first that holds now, and how many more there are.
+pub(super) fn difference(before: Vec<String>, after: Vec<String>) -> String {
+    let gone: Vec<_> =
+        before.iter().filter(|line| !after.contains(line)).map(|line| format!("no longer {line}")).collect();
+    let new: Vec<_> = after.iter().filter(|line| !before.contains(line)).map(|line| format!("now {line}")).collect();
+    let more = gone.len().saturating_sub(1) + new.len().saturating_sub(1);
+    let mut parts: Vec<String> = gone.into_iter().take(1).chain(new.into_iter().take(1)).collect();
+    match (parts.is_empty(), more) {
+        (true, _) => return "the statements in the file are not the ones that would be run".into(),
+        (false, 0) => {}
+        (false, more) => parts.push(format!("and {more} more")),
+    }
+    parts.join("; ")
+}
+
+/// What a person reads of a tenant's plan.
+fn lines(plan: &TenantPlan) -> Vec<String> {
+    let names = format!("schema {}, username {}, owner {}", plan.schema, plan.username, plan.owner);
+    let changes = plan.changes.iter().map(|change| {
+        let sides: Vec<&str> = [&change.before, &change.after].into_iter().flatten().map(String::as_str).collect();
+        format!("{} {}", change.what, sides.join(" → ")).trim_end().to_owned()
+    });
+    std::iter::once(names).chain(changes).chain(plan.hazards.iter().map(|hazard| hazard.detail.clone())).collect()
+}
+
+/// How large a tenant is changes by itself, and is not a reason to look at the plan again.
+fn without_sizes(plan: &TenantPlan) -> TenantPlan {
+    let mut plan = plan.clone();
+    for change in plan.changes.iter_mut().filter(|change| change.kind == Kind::DropSchema) {
+        change.before = change.before.as_deref().map(unsized_words);
+    }
+    for change in plan.changes.iter_mut().filter(|change| change.kind == Kind::DropLargeObjects) {
+        change.before = None;
+    }
+    for hazard in plan.hazards.iter_mut().filter(|hazard| hazard.kind == HazardKind::DeletesData) {
+        hazard.detail = unsized_words(&hazard.detail);
+    }
+    plan.hazards.retain(|hazard| ![HazardKind::BlocksTable, HazardKind::ManyLocks].contains(&hazard.kind));
+    plan
+}
+
+/// "2 tables, 32 kB" → "2 tables, its size", as `removal::size` writes sizes.
+fn unsized_words(text: &str) -> String {
+    let mut words: Vec<&str> = text.split(' ').collect();
+    let unit = |word: &str| ["bytes", "kB", "MB", "GB", "TB"].contains(&word.trim_end_matches(','));
+    while let Some(at) = words.windows(2).position(|pair| pair[0].parse::<i64>().is_ok() && unit(pair[1])) {
+        words.splice(at..at + 2, ["its", "size"]);
+    }
+    words.join(" ")
+}
+
+/// All that was observed of a tenant, part by part. Its size is left out.
+pub(super) fn parts(look: &Look<'_>, plan: &TenantPlan) -> Parts {
+    let observed = look.observed;
+    let row = look.registered_tenant(&plan.tenant);
+    let declared = look.desired.tenants.get(&plan.tenant).map(|tenant| tenant.secret_path.as_str());
+    let mut parts = Parts::from([("its row in the registry".to_owned(), digest(&format!("{row:?}")))]);
+    let roles =
+        [Some(plan.username.as_str()), Some(plan.owner.as_str()), row.map(|r| &*r.username), row.map(|r| &*r.owner)];
+    for name in roles.into_iter().flatten() {
+        let mut role = observed.roles.get(name).cloned();
+        if let Some(role) = &mut role {
+            role.large_objects = 0;
+            role.large_object_bytes = 0;
+        }
+        parts.insert(format!("role {name}"), digest(&format!("{role:?}")));
+    }
+    for name in [Some(plan.schema.as_str()), row.map(|row| &*row.schema)].into_iter().flatten() {
+        let mut schema = observed.schemas.get(name).cloned();
+        if let Some(schema) = &mut schema {
+            schema.bytes = 0;
+            schema.large_tables.clear();
+        }
+        parts.insert(format!("schema {name}"), digest(&format!("{schema:?}")));
+    }
+    for path in [declared, row.map(|row| &*row.secret.path)].into_iter().flatten() {
+        parts.insert(format!("secret {path}"), digest(&format!("{:?}", observed.secrets.get(path))));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_no_difference_and_counts_are() {
+        let one = unsized_words("acme: 2 tables, 32 kB in schema tenant_acme");
+        assert_eq!(one, unsized_words("acme: 2 tables, 17 MB in schema tenant_acme"));
+        assert_ne!(one, unsized_words("acme: 3 tables, 32 kB in schema tenant_acme"));
+        assert_eq!(unsized_words("0 bytes"), "its size");
+        assert_eq!(unsized_words("no size at all, 5"), "no size at all, 5");
+    }
+
+    #[test]
+    fn a_difference_is_told_from_both_sides() {
+        let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(difference(lines("a b"), lines("a c")), "no longer b; now c");
+        assert_eq!(difference(lines("a"), lines("a c d")), "now c; and 1 more");
+        assert_eq!(difference(lines("a b c d"), lines("a")), "no longer b; and 2 more");
+        assert_eq!(difference(lines("a"), lines("a")), "the statements in the file are not the ones that would be run");
+    }
+}

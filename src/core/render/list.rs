@@ -1,0 +1,136 @@
+//! The fleet, a row a tenant.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// One tenant, as `list` shows it. The names of the fields are those of the columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ListRow {
+    pub tenant: String,
+    pub schema: String,
+    pub username: String,
+    /// "active", "retained", "removed", or "absent": declared and not applied yet.
+    pub state: String,
+    /// The highest version applied; null: none yet.
+    pub migration: Option<i64>,
+    /// Bytes on disk.
+    pub size: i64,
+    pub connections: i64,
+    /// Seconds since the password was last changed; null: unknown.
+    pub secret_age: Option<i64>,
+    /// Locks that its sessions hold, when they are so many that they crowd others out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locks: Option<i64>,
+}
+
+/// A JSON array of objects, sizes in bytes and ages in seconds.
+#[must_use]
+pub fn json(rows: &[ListRow]) -> String {
+    super::json::pretty(&rows)
+}
+
+/// The same as a table, in units for people.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn text(rows: &[ListRow]) -> String {
+    use comfy_table::{CellAlignment, Table, presets};
+
+    use super::escape::visible;
+
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"]);
+    for row in rows {
+        let [schema, username, state] = [&row.schema, &row.username, &row.state].map(|text| visible(text).into_owned());
+        table.add_row([
+            row.tenant.clone(),
+            schema,
+            username,
+            state,
+            row.migration.map_or("-".into(), |version| version.to_string()),
+            crate::core::plan::size(row.size),
+            row.connections.to_string(),
+            row.secret_age.map_or("-".into(), age),
+        ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+        if matches!(column.index, 4..=7) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut out: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    if rows.is_empty() {
+        out = "No tenants.\n".into();
+    }
+    out
+}
+
+/// A note about who crowds the lock table.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn many_locks(found: &crate::engine::inspect::ManyLocks) -> String {
+    let tenant = found.tenant.as_ref().map(|tenant| format!(" (tenant {tenant})")).unwrap_or_default();
+    let role = crate::core::model::literal(&found.role);
+    let (place, end) = match usize::try_from(found.sessions).unwrap_or_default() {
+        0 => (
+            "prepared transactions".to_owned(),
+            format!("SELECT gid, database FROM pg_prepared_xacts WHERE owner = {role}, then ROLLBACK PREPARED 'gid'"),
+        ),
+        n => (
+            super::page::count(n, "session"),
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {role}"),
+        ),
+    };
+    format!(
+        "note: role {}{tenant} holds {} locks, {} of them advisory, in {place}; the server has room for about {}, and when they are \
+         used up, nobody can connect. To end that: {end}",
+        found.role, found.locks, found.advisory, found.of
+    )
+}
+
+/// Seconds for a person: the largest unit that says something.
+pub(super) fn age(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<ListRow> {
+        let row = |tenant: &str, migration, size, secret_age| ListRow {
+            tenant: tenant.into(),
+            schema: format!("tenant_{tenant}"),
+            username: format!("{tenant}_user"),
+            state: "active".into(),
+            migration,
+            size,
+            connections: 3,
+            secret_age,
+            locks: None,
+        };
+        vec![row("acme", Some(12), 52 << 20, Some(90_000)), row("globex\x1b", None, 0, None)]
+    }
+
+    #[test]
+    fn a_table_for_people() {
+        insta::assert_snapshot!(text(&rows()[..1]));
+        assert!(!text(&rows()).contains("globex\x1b_user"));
+        assert_eq!(text(&[]), "No tenants.\n");
+        assert_eq!([5, 90, 7200, 200_000].map(age), ["5s", "1m", "2h", "2d"]);
+    }
+
+    #[test]
+    fn json_has_the_columns_names() {
+        let rows: serde_json::Value = serde_json::from_str(&json(&rows())).unwrap();
+        let keys: Vec<_> = rows[0].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"]);
+        assert_eq!(rows[0]["size"], 52 << 20);
+    }
+}

@@ -1,0 +1,220 @@
+//! Migrations that cannot run in the tenant's transaction: after COMMIT, recorded when they succeeded. Either in no
+//! transaction at all (`-- tenantry: no-transaction`), or in one of their own, after an enum's new label.
+
+use std::time::Duration;
+
+use postgres::Client;
+
+use super::migrate::{self, Batch, Mode};
+use super::outcome::TenantError;
+use super::tenant::{ATTEMPTS, Job, MY_BACKEND, back_off, database_error, is_worth_another_try};
+use super::{Apply, fence, sessions};
+use crate::core::migrations::{Begins, MigrationFile, MigrationSet, Transaction};
+use crate::core::model::{ident, qualified};
+use crate::core::plan::Step;
+use crate::engine::archive::{Deputy, Errand};
+use crate::engine::database::Ask;
+use crate::engine::error::with_causes;
+
+/// How long CREATE INDEX CONCURRENTLY and the like wait for transactions that began before them, while nobody waits behind
+/// them. Who is waited for is named; an interrupt ends it.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// The versions that run in the tenant's transaction, and those that do not.
+pub(super) fn split(set: &MigrationSet, versions: &[i32], major: i32) -> (Vec<i32>, Vec<i32>) {
+    let transactions = set.transactions(versions, major);
+    let first = transactions.first().filter(|first| first.begins != Begins::Outside);
+    let now = first.map_or(0, |first| first.versions.len());
+    (versions[..now].to_vec(), versions[now..].to_vec())
+}
+
+/// Runs these in order, each file or each few in their transaction.
+pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Result<(), TenantError> {
+    let step = job.plan.changes.iter().find_map(|change| match &change.step {
+        Step::Migrate { schema, owner, .. } => Some((schema.as_str(), owner.as_str())),
+        _ => None,
+    });
+    let (Some((schema, owner)), false) = (step, versions.is_empty()) else { return Ok(()) };
+    let place = Place { job, schema, owner };
+    let set = &job.apply.desired.migrations;
+    if !versions.iter().filter_map(|version| set.get(*version)).any(|file| file.no_transaction) {
+        return place.each(client, versions, None);
+    }
+    let Apply { target, server, .. } = job.apply;
+    let deputy =
+        Deputy::appoint(client, target, server, &job.plan.tenant, &[owner.to_owned()], Errand::Migrate, &job.aside);
+    let deputy = deputy.map_err(|error| job.told("running migrations outside a transaction", &error))?;
+    let result = place.each(client, versions, Some(&deputy));
+    fail_point!("before_deputy_is_dismissed");
+    // The session may have been lost to what failed; the deputy goes all the same.
+    sessions::connect_again(job.apply, client);
+    let dismissed = deputy.dismiss(client, server, &job.plan.tenant);
+    result.and(dismissed.map_err(|error| job.told("after the migrations", &error)))
+}
+
+/// Whose migrations they are.
+struct Place<'a> {
+    job: &'a Job<'a>,
+    schema: &'a str,
+    owner: &'a str,
+}
+
+impl Place<'_> {
+    fn each(&self, client: &mut Client, versions: &[i32], deputy: Option<&Deputy>) -> Result<(), TenantError> {
+        let job = self.job;
+        let set = &job.apply.desired.migrations;
+        for Transaction { versions, .. } in set.transactions(versions, job.apply.server.major()) {
+            let file = versions.first().and_then(|version| set.get(*version)).map_or("", |file| file.file.as_str());
+            job.apply.underway.doing(job.plan.tenant.as_str(), file)?;
+            let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
+            if let (Some(file), Some(deputy)) = (late, deputy) {
+                let result = self.outside(client, deputy, file);
+                job.apply.underway.session(job.plan.tenant.as_str(), client, job.apply.target);
+                result?;
+            }
+            fail_point!("before_late_migration_is_recorded");
+            let mode = if late.is_some() { Mode::Record } else { Mode::Run };
+            let mut attempt = 0;
+            while let Err(error) = self.transact(client, &versions, mode) {
+                if attempt == ATTEMPTS || !is_worth_another_try(&error) {
+                    return Err(error);
+                }
+                back_off(attempt);
+                attempt += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn transact(&self, client: &mut Client, versions: &[i32], mode: Mode) -> Result<(), TenantError> {
+        let Self { job, schema, owner } = *self;
+        let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
+        let mut transaction = job.begin(client).map_err(failed)?;
+        // An admin who is not a superuser took the owner's rights for the first transaction only.
+        let (take, give) = job.borrowed();
+        transaction.batch_execute(&take).map_err(failed)?;
+        migrate::run(job, &mut transaction, &Batch { schema, owner, versions, history_sql: &[], mode })?;
+        fence::nothing_is_deferred(&mut transaction)?;
+        transaction.batch_execute(&give).map_err(failed)?;
+        transaction.commit().map_err(failed)
+    }
+
+    /// In a session that logged in with the tenant's rights alone, a new one for each file: whatever runs there, a tenant's
+    /// type that reads a literal, an administrator's event trigger whose operators the tenant overloads, can become the
+    /// deputy and nobody else.
+    fn outside(&self, client: &mut Client, deputy: &Deputy, file: &MigrationFile) -> Result<(), TenantError> {
+        let Self { job, schema, owner } = *self;
+        let failed = |error: postgres::Error| database_error(&file.file, &error.into());
+        job.still_holds_the_lock(client).map_err(failed)?;
+        deputy.renew(client).map_err(|error| job.told(&file.file, &error))?;
+        let mut session = deputy
+            .login
+            .connect_admin()
+            .map_err(|error| TenantError::new(format!("{}: {}", file.file, with_causes(&error))))?;
+        // What an interrupt cancels.
+        job.apply.underway.session(job.plan.tenant.as_str(), &session, &deputy.login);
+        let tenant = job.plan.tenant.as_str();
+        let pid = session.ask_one(MY_BACKEND, &[]).map_err(failed)?.get(0);
+        job.apply.underway.backend(tenant, pid);
+        session.batch_execute(&format!("SET ROLE {}", ident(owner))).map_err(failed)?;
+        self.limits_waits(&mut session, true).map_err(failed)?;
+        drop_invalid(&mut session, schema, file)
+            .map_err(|error| self.told(database_error(&file.file, &error.into())))?;
+        let path = format!("SET search_path = {}", job.apply.desired.search_path(schema));
+        session.batch_execute(&path).map_err(failed)?;
+        fail_point!("in_late_migration");
+        file.statements.iter().try_for_each(|statement| {
+            let limited = self.limits_waits(&mut session, statement.waits_for_transactions);
+            limited.and_then(|()| super::detach::run(&mut session, statement)).map_err(|error| {
+                let place = format!("{}:{}", file.file, statement.line);
+                let mut failure = self.told(database_error(&place, &error.into()));
+                let hint = "everything before this migration is applied; the next apply retries it";
+                failure.hint.get_or_insert_with(|| hint.into());
+                failure
+            })
+        })
+    }
+
+    /// lock_timeout is for every wait of a statement's, and what is done CONCURRENTLY waits for transactions too, behind which
+    /// nobody queues: for those it may take longer. Then whoever watches ends a wait for a lock that lasts longer than
+    /// the configured lock_timeout; where nobody does, that is for all.
+    fn limits_waits(&self, session: &mut Client, for_transactions: bool) -> Result<(), postgres::Error> {
+        let Apply { underway, desired, .. } = self.job.apply;
+        let patient = for_transactions && underway.has_a_watch();
+        let limit = if patient { LONGEST_WAIT.max(desired.lock_timeout) } else { desired.lock_timeout };
+        session.batch_execute(&format!("SET lock_timeout = '{}ms'", limit.as_millis()))?;
+        underway.patient(self.job.plan.tenant.as_str(), patient);
+        Ok(())
+    }
+
+    /// What was cancelled for a lock is told as if lock_timeout had done it.
+    fn told(&self, error: TenantError) -> TenantError {
+        let cancelled = error.sqlstate.as_deref() == Some("57014");
+        if cancelled && self.job.apply.underway.gave_up(self.job.plan.tenant.as_str()) {
+            return TenantError { sqlstate: Some("55P03".to_owned()), ..error };
+        }
+        error
+    }
+}
+
+/// An index that a failed try left invalid would make IF NOT EXISTS skip it forever; REINDEX leaves one under a name of its
+/// own for each try (manual, "Rebuilding Indexes Concurrently").
+fn drop_invalid(client: &mut Client, schema: &str, file: &MigrationFile) -> Result<(), postgres::Error> {
+    let rows = client.ask(
+        "SELECT c.relname::text, t.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+         JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1::text::name AND NOT i.indisvalid ORDER BY c.relname",
+        &[&schema],
+    )?;
+    for row in &rows {
+        let (name, table): (String, String) = (row.get(0), row.get(1));
+        let of_a_reindex = reindexed(&name).is_some_and(|index| {
+            mentions(&file.sql, "REINDEX") && (mentions(&file.sql, index) || mentions(&file.sql, &table))
+        });
+        if of_a_reindex || mentions(&file.sql, &name) {
+            client.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", qualified(schema, &name)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The index that REINDEX CONCURRENTLY was to rebuild under this name.
+fn reindexed(name: &str) -> Option<&str> {
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    name.strip_suffix("_ccnew").or_else(|| name.strip_suffix("_ccold"))
+}
+
+/// The name as a word of its own: `users_email` is not `users_email_lower`.
+fn mentions(sql: &str, name: &str) -> bool {
+    sql.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).any(|word| word.eq_ignore_ascii_case(name))
+        || sql.contains(&ident(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_late_file_ends_the_transaction_of_the_others() {
+        let file = |name: &str, sql: &str| MigrationFile::parse(name, sql).unwrap();
+        let late = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);";
+        let set = MigrationSet::new("h", vec![file("V1__a.sql", ""), file("V2__b.sql", late), file("V3__c.sql", "")]);
+        let set = set.unwrap();
+        assert_eq!(split(&set, &[1, 2, 3], 18), (vec![1], vec![2, 3]));
+        assert_eq!(split(&set, &[2, 3], 18), (vec![], vec![2, 3]));
+    }
+
+    #[test]
+    fn an_index_is_known_by_its_whole_name() {
+        assert!(mentions("CREATE INDEX CONCURRENTLY Users_Email ON t (e)", "users_email"));
+        assert!(!mentions("CREATE INDEX CONCURRENTLY users_email_lower ON t (e)", "users_email"));
+    }
+
+    #[test]
+    fn what_a_reindex_leaves_is_known_by_its_ending() {
+        assert_eq!(
+            ["i_ccnew", "i_ccnew12", "i_ccold", "i_new", "i2"].map(reindexed),
+            [Some("i"), Some("i"), Some("i"), None, None]
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! A tenant's migrations: refinery's Runner decides and records, a SECURITY DEFINER function of the owner's runs them.
+//!
+//! A tenant that may CREATE in its schema can plant code on a migration's path. Inside such a function `RESET ROLE` and
+//! `SET SESSION AUTHORIZATION` are refused, so planted code stays what the owner role is.
+
+use postgres::Transaction;
+use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
+use refinery_core::{Migration, Runner, Target};
+
+use super::body::Body;
+use super::fence;
+use super::outcome::TenantError;
+use super::tenant::{Job, database_error};
+use crate::core::migrations::{MigrationFile, MigrationSet};
+use crate::core::model::{History, ident, literal, qualified};
+use crate::engine::inspect;
+use crate::engine::registry;
+
+/// Stands in for a connection: keeps what the Runner would execute, so that it all goes into one function call.
+struct Recorder {
+    applied: Vec<Migration>,
+    batch: Vec<String>,
+}
+
+impl RefineryTransaction for Recorder {
+    type Error = std::convert::Infallible;
+
+    fn execute<'a, T: Iterator<Item = &'a str>>(&mut self, queries: T) -> Result<usize, Self::Error> {
+        self.batch.extend(queries.map(str::to_owned));
+        Ok(self.batch.len())
+    }
+}
+
+impl Query<Vec<Migration>> for Recorder {
+    fn query(&mut self, _: &str) -> Result<Vec<Migration>, Self::Error> {
+        Ok(self.applied.clone())
+    }
+}
+
+impl Migrate for Recorder {}
+
+/// Whether the files' own statements run, or only their rows are written (they ran already, outside a transaction).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Run,
+    Record,
+}
+
+/// What one call is about.
+pub(super) struct Batch<'a> {
+    pub schema: &'a str,
+    pub owner: &'a str,
+    pub versions: &'a [i32],
+    pub history_sql: &'a [String],
+    pub mode: Mode,
+}
+
+/// Runs, or records, these versions in the open transaction.
+pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), TenantError> {
+    let set = &job.apply.desired.migrations;
+    let table = qualified(batch.schema, &set.table);
+    let applied = applied(job, transaction, batch, set)?;
+    let is_new = applied.is_none();
+    let mut recorder = Recorder { applied: applied.unwrap_or_default(), batch: Vec::new() };
+    let last = batch.versions.last().copied().unwrap_or_default();
+    let target = if batch.mode == Mode::Run { Target::Version(last) } else { Target::FakeVersion(last) };
+    let migrations: Vec<Migration> = set.iter().map(MigrationFile::to_refinery).collect();
+    Runner::new(&migrations)
+        .set_grouped(true)
+        .set_target(target)
+        .set_migration_table_name(&table)
+        .run(&mut recorder)
+        .map_err(|error| TenantError::new(format!("refinery refuses: {error}")))?;
+    let body = Body::new(job, batch, set, &recorder.batch, is_new)?;
+    call(job, transaction, batch, &body)
+}
+
+/// What the history says now, if it is there; looked at again inside the transaction, under the lock.
+fn applied(
+    job: &Job<'_>,
+    transaction: &mut Transaction<'_>,
+    batch: &Batch<'_>,
+    set: &MigrationSet,
+) -> Result<Option<Vec<Migration>>, TenantError> {
+    let history = inspect::history_of(transaction, &set.table, batch.schema, batch.owner)
+        .map_err(|error| job.error("reading the migration history", &error))?;
+    match history {
+        History::Absent => Ok(None),
+        History::Unseen { .. } => Err(TenantError::new(format!("no permission to read {}", set.table))),
+        History::Untrusted(why) => Err(TenantError::new(format!("{} cannot be trusted: {why}", set.table))),
+        History::Read { applied, .. } => Ok(Some(
+            applied
+                .into_iter()
+                .map(|row| {
+                    let version = i32::try_from(row.version).unwrap_or(i32::MAX);
+                    let checksum = row.checksum.parse().unwrap_or_default();
+                    Migration::applied(version, row.name, registry::time_of_no_consequence(), checksum)
+                })
+                .collect(),
+        )),
+    }
+}
+
+fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, body: &Body) -> Result<(), TenantError> {
+    let tag = &body.tag;
+    let name = format!("tenantry_{tag}");
+    let function = qualified(batch.schema, &name);
+    let create = format!(
+        // As psql would: what a session of the administrator's does not check, a migration must not leave unchecked.
+        "SET LOCAL ROLE {}; SET LOCAL check_function_bodies = on;\n\
+         CREATE FUNCTION {function}() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = {} AS ${tag}${}${tag}$",
+        ident(batch.owner),
+        job.apply.desired.search_path(batch.schema),
+        body.text
+    );
+    transaction.batch_execute(&create).map_err(|error| database_error("preparing the migrations", &error.into()))?;
+    // Never called twice: the code inside can ALTER it.
+    transaction.batch_execute(&format!("SELECT {function}()")).map_err(|error| body.located(&error.into()))?;
+    fence::back_to_ours(transaction, &job.resumption)?;
+    transaction
+        .batch_execute(&drop_wherever_it_is(&name))
+        .map_err(|error| database_error("dropping the function that ran the migrations", &error.into()))?;
+    Ok(())
+}
+
+/// Not by the schema's name: who owns the schema may have given it another since, and the function would stay.
+fn drop_wherever_it_is(function: &str) -> String {
+    format!(
+        "DO $$DECLARE schema name; BEGIN \
+           FOR schema IN SELECT n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+             WHERE p.proname = {} AND p.pronargs = 0 \
+           LOOP EXECUTE format('DROP FUNCTION %I.%I()', schema, {}); END LOOP; END$$",
+        literal(function),
+        literal(function)
+    )
+}

@@ -1,0 +1,137 @@
+//! How it went: per tenant, and in sum.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::tenant::Done;
+use crate::core::model::TenantKey;
+use crate::core::plan::{TenantPlan, Verb};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Applied,
+    /// Rolled back; nothing of the plan took effect, except what the error says was committed: what comes after a COMMIT
+    /// failed, or the rest of a removal in pieces.
+    Failed,
+    /// Not started: blocked, interrupted, apply lost its lock, or too many others failed with the same error.
+    Skipped,
+    /// The answer to COMMIT was lost, and the server could not be asked again.
+    Unknown,
+}
+
+/// What a person needs to know about a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TenantError {
+    pub message: String,
+    pub sqlstate: Option<String>,
+    pub hint: Option<String>,
+}
+
+impl std::fmt::Display for TenantError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.sqlstate.as_ref().map_or(Ok(()), |code| write!(f, " (SQLSTATE {code})"))?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
+    }
+}
+
+impl TenantError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), sqlstate: None, hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TenantOutcome {
+    pub tenant: TenantKey,
+    pub verb: Verb,
+    pub outcome: Outcome,
+    pub error: Option<TenantError>,
+    /// The manifest of the archive that was written before the tenant was dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<PathBuf>,
+    /// Sessions of tenants that kept this one from a lock, and were ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ended_sessions: Vec<String>,
+    #[serde(serialize_with = "milliseconds", rename = "duration_ms")]
+    #[schemars(with = "u64")]
+    pub duration: Duration,
+}
+
+fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl TenantOutcome {
+    pub(super) fn new(plan: &TenantPlan, result: Result<Done, (Outcome, TenantError)>, duration: Duration) -> Self {
+        let (outcome, error, archive) = match result {
+            Ok(Done { archive, left: None }) => (Outcome::Applied, None, archive),
+            Ok(Done { archive, left: Some(error) }) => (Outcome::Failed, Some(error), archive),
+            Err((outcome, error)) => (outcome, Some(error), None),
+        };
+        let (tenant, verb) = (plan.tenant.clone(), plan.verb);
+        Self { tenant, verb, outcome, error, archive, ended_sessions: Vec::new(), duration }
+    }
+
+    /// A tenant whose plan says that a person must act first.
+    #[must_use]
+    pub fn blocked(plan: &TenantPlan) -> Self {
+        let mut error = TenantError::new(plan.reason.clone().unwrap_or_default());
+        error.hint.clone_from(&plan.hint);
+        Self {
+            tenant: plan.tenant.clone(),
+            verb: plan.verb,
+            outcome: Outcome::Skipped,
+            error: Some(error),
+            archive: None,
+            ended_sessions: Vec::new(),
+            duration: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn skipped(plan: &TenantPlan, why: &str) -> Self {
+        Self {
+            tenant: plan.tenant.clone(),
+            verb: plan.verb,
+            outcome: Outcome::Skipped,
+            error: Some(TenantError::new(why)),
+            archive: None,
+            ended_sessions: Vec::new(),
+            duration: Duration::ZERO,
+        }
+    }
+}
+
+/// One apply, in sum.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub unchanged: usize,
+    pub database_changes: usize,
+    /// What failed in what the tenants share, after the tenants were done.
+    pub shared_error: Option<TenantError>,
+    /// Every tenant that had work or was blocked, by key.
+    pub outcomes: Vec<TenantOutcome>,
+    pub interrupted: bool,
+}
+
+impl Report {
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.outcomes.iter().filter(|tenant| tenant.outcome == outcome).count()
+    }
+
+    /// Every tenant is as declared now.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.shared_error.is_none() && self.outcomes.iter().all(|tenant| tenant.outcome == Outcome::Applied)
+    }
+}

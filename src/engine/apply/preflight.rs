@@ -1,0 +1,290 @@
+//! What the admin must be able to do, asked before anything is changed; what is missing is printed as SQL.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::core::model::{Observed, Subject, ident, literal};
+use crate::core::plan::{
+    Consents, DatabaseAction, FleetChange, FleetKey, Kind, Plan, Step, foreign_code, group_role, owners_role,
+};
+use crate::engine::archive::{Programs, check_dir};
+use crate::engine::error::Error;
+
+/// So many roles are named in the statement that is printed; for more it looks for them itself.
+const NAMED: usize = 12;
+
+/// # Errors
+/// The first right that is missing, with the statement that grants it.
+pub fn check_admin(observed: &Observed, plan: &Plan) -> Result<(), Error> {
+    if observed.server.admin.superuser {
+        return Ok(());
+    }
+    let lacks = Lacks { observed, plan };
+    match lacks.attribute().or_else(|| lacks.on_database()).or_else(|| lacks.on_shared()).or_else(|| lacks.on_roles()) {
+        None => lacks.settings().map_or(Ok(()), Err),
+        Some(error) => Err(error),
+    }
+}
+
+/// For an archive outside of a plan: it is read by a role that is made for it, with the rights of the tenant's.
+///
+/// # Errors
+/// The first right that is missing, with the statement that grants it.
+pub fn check_deputy(observed: &Observed, subject: &Subject) -> Result<(), Error> {
+    if observed.server.admin.superuser {
+        return Ok(());
+    }
+    let lacks = Lacks { observed, plan: &Plan::default() };
+    let roles = subject.roles();
+    lacks.createrole().or_else(|| lacks.administers(roles.iter().collect(), true)).map_or(Ok(()), Err)
+}
+
+/// Without an archive nothing is dropped, so what it takes is looked for before anything is changed.
+///
+/// # Errors
+/// When no pg_dump is there that is new enough, or nothing can be written where archives go.
+pub fn check_archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<(), Error> {
+    if plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Archive) {
+        Programs::find(observed.server.major().unsigned_abs())?;
+        check_dir(dir)?;
+    }
+    Ok(())
+}
+
+/// A key that was mistyped changes the whole fleet: that is said once more. `command`: what was typed, without what is missing.
+///
+/// # Errors
+/// What is held back, with the flags that let it go on.
+pub fn check_fleet(plan: &Plan, consents: &Consents, command: &dyn Fn(&str) -> String) -> Result<(), Error> {
+    let lacking = consents.lacking(plan);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let list = |each: &dyn Fn(&FleetChange) -> String, by: &str| {
+        lacking.iter().map(|change| each(change)).collect::<Vec<_>>().join(by)
+    };
+    let why = if lacking.iter().any(|change| change.key == FleetKey::HistoryTable) {
+        " (a history under another name is renamed, or every migration would run again)"
+    } else {
+        ""
+    };
+    Err(Error::refused(
+        format!(
+            "the plan changes much of the fleet{why}: {}; nothing was changed",
+            list(&FleetChange::to_string, "; ")
+        ),
+        format!(
+            "if it is a typing error, put {} back as it was; if it is meant: {}",
+            list(&|change| change.key.to_string(), ", "),
+            command(&list(&FleetChange::flag, " "))
+        ),
+    ))
+}
+
+/// Nobody else's code may run as us; what the plan takes away first of all, it must be able to take away.
+///
+/// # Errors
+/// The first of what is there, with what to type.
+pub fn check_registry(observed: &Observed, plan: &Plan) -> Result<(), Error> {
+    for found in foreign_code(observed) {
+        let refused = |hint: String| {
+            Error::refused(
+                format!("{} does not belong to tenantry, and would run as tenantry; nothing was changed", found.what),
+                hint,
+            )
+        };
+        let is_planned = |sql: &String| {
+            let closes = plan.database_changes.iter().filter(|change| change.action == DatabaseAction::CloseRegistry);
+            closes.flat_map(|change| &change.sql).any(|planned| planned.shown() == sql)
+        };
+        match &found.remedy {
+            None => {
+                return Err(refused("tenantry's tables use only what PostgreSQL provides; remove it by hand".into()));
+            }
+            Some(sql) if !found.ours => return Err(refused(format!("as a superuser: {sql};"))),
+            Some(sql) if !is_planned(sql) => {
+                return Err(refused(format!("tenantry apply removes it; or: {sql};")));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+struct Lacks<'a> {
+    observed: &'a Observed,
+    plan: &'a Plan,
+}
+
+impl Lacks<'_> {
+    fn does(&self, kinds: &[Kind]) -> bool {
+        self.plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| kinds.contains(&change.kind))
+    }
+
+    /// A deputy is made for migrations outside a transaction.
+    fn logs_in(&self) -> bool {
+        let changes = self.plan.tenants.iter().flat_map(|tenant| &tenant.changes);
+        changes.into_iter().any(|change| matches!(change.step, Step::Migrate { logs_in: true, .. }))
+    }
+
+    fn shares(&self, actions: &[DatabaseAction]) -> bool {
+        self.plan.database_changes.iter().any(|change| actions.contains(&change.action))
+    }
+
+    fn error(&self, right: &str, by: &str, sql: &str) -> Error {
+        let admin = &self.observed.server.admin.name;
+        Error::refused(
+            format!("{admin} is not a superuser and lacks {right}; nothing was changed"),
+            format!("as a superuser{by}: {sql};"),
+        )
+    }
+
+    fn me(&self) -> String {
+        ident(&self.observed.server.admin.name)
+    }
+
+    fn attribute(&self) -> Option<Error> {
+        let makes_roles =
+            self.does(&[Kind::CreateRole, Kind::CreateOwner, Kind::DropRole, Kind::DropOwner, Kind::AlterRole])
+                || self.logs_in()
+                || self.shares(&[DatabaseAction::CreateGroup, DatabaseAction::CreateSharedOwner]);
+        makes_roles.then(|| self.createrole()).flatten()
+    }
+
+    fn createrole(&self) -> Option<Error> {
+        let lacks = !self.observed.server.admin.createrole;
+        lacks.then(|| self.error("CREATEROLE", "", &format!("ALTER ROLE {} CREATEROLE", self.me())))
+    }
+
+    fn on_database(&self) -> Option<Error> {
+        const OWNER: &str = ", or the owner of the database";
+        let admin = &self.observed.server.admin;
+        let (me, database) = (self.me(), ident(&self.observed.database.name));
+        let makes_schemas = self.does(&[Kind::CreateSchema, Kind::RenameSchema])
+            || self.shares(&[DatabaseAction::CreateRegistry, DatabaseAction::CreateSharedSchema]);
+        if makes_schemas && !admin.can_create_schema {
+            let sql = format!("GRANT CREATE ON DATABASE {database} TO {me}");
+            return Some(self.error("CREATE on the database", OWNER, &sql));
+        }
+        // Without it GRANT only warns, and the next plan would say the same again.
+        if self.shares(&[DatabaseAction::GrantConnect]) && !admin.may_grant_connect {
+            let sql = format!("GRANT CONNECT ON DATABASE {database} TO {me} WITH GRANT OPTION");
+            return Some(self.error("the right to grant CONNECT to tenants", OWNER, &sql));
+        }
+        None
+    }
+
+    fn on_shared(&self) -> Option<Error> {
+        let me = self.me();
+        let grants = self.shares(&[DatabaseAction::GrantSharedSchema]);
+        let shared = &self.observed.database.shared_schemas;
+        if let Some((name, schema)) = shared.iter().find(|(_, s)| grants && !s.group_has_usage && !s.may_grant) {
+            let sql = format!("GRANT USAGE ON SCHEMA {} TO {me} WITH GRANT OPTION", ident(name));
+            let by = format!(", or {}, who owns it", schema.owner);
+            return Some(self.error(&format!("the right to grant tenants USAGE on schema {name}"), &by, &sql));
+        }
+        let extension = self
+            .plan
+            .database_changes
+            .iter()
+            .filter(|change| change.action == DatabaseAction::CreateExtension)
+            .flat_map(|change| &change.sql);
+        let extension: Vec<&str> = extension.map(crate::core::plan::Sql::shown).collect();
+        if extension.is_empty() {
+            return None;
+        }
+        if let Some(name) = self.observed.server.admin.forbidden_extensions.first() {
+            let making = format!("CREATE EXTENSION {} ", ident(name));
+            if let Some(sql) = extension.iter().find(|sql| sql.starts_with(&making)) {
+                let right = format!("the right to create extension {name}, which is not a trusted one");
+                let schema = sql.rsplit_once(" SCHEMA ").map_or("", |(_, schema)| schema);
+                let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {me}; {sql}");
+                return Some(self.error(&right, "", &sql));
+            }
+        }
+        let into = |name: &String| extension.iter().any(|sql| sql.ends_with(&format!(" SCHEMA {}", ident(name))));
+        let (name, schema) = shared.iter().find(|(name, schema)| into(name) && !schema.may_create)?;
+        let sql = format!("GRANT CREATE ON SCHEMA {} TO {me}", ident(name));
+        let by = format!(", or {}, who owns it", schema.owner);
+        Some(self.error(&format!("CREATE on schema {name}, where the extensions go"), &by, &sql))
+    }
+
+    fn on_roles(&self) -> Option<Error> {
+        let observed = self.observed;
+        let touches_roles = |tenant: &&crate::core::plan::TenantPlan| tenant.changes.iter().any(|c| !c.sql.is_empty());
+        let mut names = BTreeSet::new();
+        for tenant in self.plan.tenants.iter().filter(touches_roles) {
+            names.extend([&tenant.username, &tenant.owner]);
+            let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.tenant));
+            names.extend(row.into_iter().flat_map(|row| [&row.username, &row.owner]));
+        }
+        // A deputy joins the group too.
+        let joins = self.does(&[Kind::GrantMembership, Kind::Archive]);
+        self.administers(names, joins || self.shares(&[DatabaseAction::CreateSharedOwner]))
+    }
+
+    /// From PostgreSQL 16 on CREATEROLE is power over the roles that one made, or has ADMIN on: not over those that came with
+    /// an upgrade or a restore, or that somebody else made.
+    fn administers(&self, names: BTreeSet<&String>, joins: bool) -> Option<Error> {
+        let observed = self.observed;
+        if observed.server.major() < 16 {
+            return None;
+        }
+        let mut lacking: Vec<&str> = names
+            .into_iter()
+            .filter(|name| observed.roles.get(*name).is_some_and(|role| !role.administered))
+            .map(String::as_str)
+            .collect();
+        let group = group_role(&observed.database.name);
+        if joins && observed.database.group.as_ref().is_some_and(|group| !group.role.administered) {
+            lacking.push(&group);
+        }
+        let owners = owners_role(&observed.database.name);
+        if joins && observed.database.owners_group.as_ref().is_some_and(|group| !group.role.administered) {
+            lacking.push(&owners);
+        }
+        let first = lacking.first()?;
+        let with = "WITH ADMIN TRUE, INHERIT FALSE, SET FALSE";
+        let (right, sql) = match lacking.len() {
+            1..=NAMED => {
+                let list = lacking.iter().map(|name| ident(name)).collect::<Vec<_>>().join(", ");
+                (format!("ADMIN on {}", lacking.join(", ")), format!("GRANT {list} TO {} {with}", self.me()))
+            }
+            many => {
+                let group = literal(&ident(&group));
+                let each = format!(
+                    "DO $$ DECLARE r text; BEGIN FOR r IN SELECT {group} UNION ALL SELECT m.member::regrole::text FROM pg_auth_members m WHERE m.roleid = {group}::regrole AND m.member <> {}::regrole LOOP EXECUTE 'GRANT ' || r || {}; END LOOP; END $$",
+                    literal(&self.me()),
+                    literal(&format!(" TO {} {with}", self.me()))
+                );
+                (format!("ADMIN on {first} and {} other roles", many - 1), each)
+            }
+        };
+        Some(self.error(&right, "", &sql))
+    }
+
+    fn settings(&self) -> Option<Error> {
+        let forbidden = &self.observed.server.admin.forbidden_settings;
+        let settings = self.plan.tenants.iter().flat_map(|tenant| &tenant.changes);
+        let settings = settings.filter(|change| change.kind == Kind::SetSettings && change.after.is_some());
+        let wanted: BTreeSet<&str> = settings.filter_map(|change| change.what.strip_prefix("setting ")).collect();
+        let lacking: Vec<&str> = wanted.into_iter().filter(|name| forbidden.contains(*name)).collect();
+        let first = lacking.first()?;
+        if self.observed.server.major() < 15 {
+            let admin = &self.observed.server.admin.name;
+            return Some(Error::refused(
+                format!(
+                    "{admin} is not a superuser, and up to PostgreSQL 14 only a superuser may set {first} for a role; nothing was changed"
+                ),
+                format!("take {} out of settings, or apply as a superuser", lacking.join(", ")),
+            ));
+        }
+        let list = lacking
+            .iter()
+            .map(|name| name.split('.').map(ident).collect::<Vec<_>>().join("."))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let sql = format!("GRANT SET ON PARAMETER {list} TO {}", self.me());
+        Some(self.error(&format!("the right to set {}", lacking.join(", ")), "", &sql))
+    }
+}

@@ -1,0 +1,43 @@
+//! A tenant made for a look and never committed: what apply would make of it, from the migrations as they are.
+
+use postgres::{Client, Transaction};
+
+use super::outcome::TenantError;
+use super::tenant::{Ended, Job, Progress, clean, database_error};
+use super::{Apply, password};
+use crate::core::plan::TenantPlan;
+use crate::engine::error::{Error, with_causes};
+
+/// Carries the plan of a new tenant out up to its COMMIT, looks at what is there, and rolls back. Writes no secret.
+///
+/// # Errors
+/// What stood in the way, as apply would say it; nothing was changed.
+pub(crate) fn rehearse<T>(
+    apply: &Apply<'_>,
+    client: &mut Client,
+    plan: &TenantPlan,
+    look: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, TenantError> {
+    let job = Job::new(apply, plan);
+    let result = attempt(&job, client, look);
+    // Migrations ran in this session.
+    clean(client).map_err(|error| database_error("resetting the session", &error))?;
+    result
+}
+
+fn attempt<T>(
+    job: &Job<'_>,
+    client: &mut Client,
+    look: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, TenantError> {
+    let failed = |error: postgres::Error| database_error("", &error.into());
+    let mut transaction = client.transaction().map_err(failed)?;
+    transaction.batch_execute(&job.preamble).map_err(failed)?;
+    let password = password::generate(job.apply.desired.passwords);
+    job.changes(&mut transaction, Some(&password), None, &mut Progress::default()).map_err(|ended| match ended {
+        Ended::Failed(error, _) | Ended::Unknown(error) => error,
+    })?;
+    let found = look(&mut transaction).map_err(|error| TenantError::new(with_causes(&error)))?;
+    transaction.rollback().map_err(failed)?;
+    Ok(found)
+}

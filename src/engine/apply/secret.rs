@@ -1,0 +1,152 @@
+//! The other half of the two-store commit: the secret, written just before COMMIT, taken back when COMMIT fails.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::Apply;
+use super::outcome::TenantError;
+use super::password;
+use crate::core::model::secret::{Mark, Secret, fault_of_password};
+use crate::core::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
+use crate::core::plan::{Password, Step, TenantPlan};
+use crate::engine::secrets::{Found, SecretError};
+
+/// What a plan delivers, made or read before the transaction begins.
+pub(super) struct Delivery {
+    pub password: SecretString,
+    /// Keys that others added to the secret that the password was read from.
+    others: Map<String, Value>,
+}
+
+/// The password a plan needs, before the transaction begins.
+pub(super) fn resolve(
+    apply: &Apply<'_>,
+    tenant: &Tenant,
+    password: &Password,
+) -> Result<Option<Delivery>, TenantError> {
+    let alone = |password| Delivery { password, others: Map::new() };
+    match password {
+        Password::Untouched => Ok(None),
+        Password::Given => Ok(tenant.password.clone().map(alone)),
+        Password::Generated => Ok(Some(alone(password::generate(apply.desired.passwords)))),
+        Password::Stored { path, version } => {
+            match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
+                Found::Readable(head, secret) if head.version == *version => {
+                    if let Some(fault) = fault_of_password(secret.password.expose_secret()) {
+                        return Err(TenantError::new(format!("the password in the secret at {path} {fault}"))
+                            .hint(format!("put another one there, or generate one: tenantry rotate {}", tenant.key)));
+                    }
+                    Ok(Some(Delivery { password: secret.password, others: secret.others }))
+                }
+                _ => Err(TenantError::new(format!("the secret at {path} changed since the plan was made"))
+                    .hint("plan again")),
+            }
+        }
+    }
+}
+
+pub(super) fn failed(doing: &str, path: &str, error: &SecretError) -> TenantError {
+    let mut failure = TenantError::new(format!("{doing} the secret at {path}: {error}"));
+    failure.hint = error.hint();
+    failure
+}
+
+/// What the tenant's secret says, but for the password: as planned.
+fn fields(apply: &Apply<'_>, tenant: &Tenant) -> SecretFields {
+    apply.desired.secret_fields(tenant, apply.server, apply.target.database(), None)
+}
+
+/// Whose the secret is, and which run wrote it.
+fn mark(apply: &Apply<'_>) -> Mark {
+    apply.mark.get().cloned().unwrap_or_default()
+}
+
+/// A secret that was written and may have to be taken back.
+pub(super) struct Written {
+    path: String,
+    pub version: String,
+    before: Option<Secret>,
+}
+
+/// Writes the tenant's secret as the plan says, if it says so.
+pub(super) fn write(
+    apply: &Apply<'_>,
+    plan: &TenantPlan,
+    tenant: &Tenant,
+    delivery: Option<&Delivery>,
+) -> Result<Option<Written>, TenantError> {
+    let step = plan.changes.iter().find_map(|change| match &change.step {
+        Step::WriteSecret { path, expected } => Some((path, expected)),
+        _ => None,
+    });
+    let Some((path, expected)) = step else { return Ok(None) };
+    let Some(Delivery { password, others }) = delivery else {
+        return Err(TenantError::new("the plan writes a secret but has no password for it"));
+    };
+    let before = match expected {
+        None => None,
+        Some(_) => match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
+            Found::Readable(_, secret) => Some(secret),
+            Found::Absent | Found::Foreign { .. } => None,
+        },
+    };
+    // Check-and-set has the last word: what was added since this was read is not lost, the write fails.
+    let others = before.as_ref().map_or(others, |before| &before.others).clone();
+    let password = SecretString::from(password.expose_secret().to_owned());
+    let secret =
+        Secret::new(tenant.key.as_str(), fields(apply, tenant), password).with_others(others).with_mark(mark(apply));
+    let head =
+        apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
+    Ok(Some(Written { path: path.clone(), version: head.version, before }))
+}
+
+impl Written {
+    /// The transaction came to nothing: the store goes back to what it said.
+    pub fn take_back(self, apply: &Apply<'_>) -> Result<(), TenantError> {
+        let result = match &self.before {
+            None => apply.store.delete(&self.path, Some(&self.version)),
+            Some(secret) => {
+                let secret = secret.clone().with_mark(mark(apply));
+                apply.store.write(&self.path, &secret, Some(&self.version)).map(drop)
+            }
+        };
+        result.map_err(|error| failed("taking back", &self.path, &error))
+    }
+}
+
+/// Deletes what the plan deletes, after COMMIT.
+pub(super) fn delete(apply: &Apply<'_>, plan: &TenantPlan) -> Result<(), TenantError> {
+    for change in &plan.changes {
+        if let Step::DeleteSecret { path, expected } = &change.step {
+            apply.store.delete(path, expected.as_deref()).map_err(|error| {
+                failed("deleting", path, &error).hint("the database part is done; the next apply deletes the secret")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The secrets that [`delete`] deletes.
+pub(super) fn to_delete(apply: &Apply<'_>, plan: &TenantPlan) -> Vec<FormerSecret> {
+    let step = |step: &Step| match step {
+        Step::DeleteSecret { path, expected: Some(version) } => Some(FormerSecret {
+            store: apply.desired.secrets.store.as_str().to_owned(),
+            place: apply.desired.secrets.place(),
+            path: path.clone(),
+            version: version.clone(),
+        }),
+        _ => None,
+    };
+    plan.changes.iter().filter_map(|change| step(&change.step)).collect()
+}
+
+/// What the registry remembers of the secret.
+pub(super) fn registered(apply: &Apply<'_>, tenant: &Tenant, version: Option<String>) -> RegisteredSecret {
+    RegisteredSecret {
+        store: apply.desired.secrets.store.as_str().to_owned(),
+        place: Some(apply.desired.secrets.place()),
+        path: tenant.secret_path.clone(),
+        version,
+        fields: fields(apply, tenant),
+    }
+}

@@ -1,0 +1,142 @@
+//! Ending a role's sessions.
+
+use std::time::{Duration, Instant};
+
+use postgres::{Client, GenericClient};
+
+use super::Apply;
+use super::outcome::TenantError;
+use super::tenant::{Job, connect};
+use crate::core::model::ident;
+use crate::engine::database::{Ask, DatabaseError};
+
+/// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).
+const TIMEOUT: i64 = 5_000;
+
+/// Ends every session of the role, in any database, and waits until they are gone.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(crate) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, postgres::Error> {
+    let rows = client.ask(
+        "SELECT pg_catalog.pg_terminate_backend(pid, $2) FROM pg_catalog.pg_stat_activity WHERE usename = $1::text::name",
+        &[&role, &TIMEOUT],
+    )?;
+    Ok(rows.len())
+}
+
+/// A role that was locked out, to be let in again when what follows comes to nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Asleep<'a> {
+    role: &'a str,
+    /// A run that was interrupted, or a person, had done it before.
+    was_before: bool,
+}
+
+/// From here on nobody logs in as the role, and nobody is: committed at once, because a client that reconnects in a loop
+/// would otherwise be back, with its locks, before the transaction that follows is through. `None`: there is no such role.
+///
+/// A process that dies in between leaves the role disabled; the next apply resumes the removal, or enables it.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(super) fn lock_out<'a>(
+    client: &mut Client,
+    job: &Job<'_>,
+    role: &'a str,
+) -> Result<Option<Asleep<'a>>, postgres::Error> {
+    let row = client.ask_opt("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
+    let Some(row) = row else { return Ok(None) };
+    let asleep = Asleep { role, was_before: !row.get::<_, bool>(0) };
+    if !asleep.was_before {
+        match no_login(client, job, role) {
+            // One of its own transactions has changed the role: a password, say. It is to end anyway.
+            Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => {
+                end_with_rights(client, role, &job.borrowed().0)?;
+                no_login(client, job, role)?;
+            }
+            other => other?,
+        }
+    }
+    fail_point!("after_locked_out");
+    let ended = end_with_rights(client, role, &job.borrowed().0);
+    if ended.is_err() {
+        // Best effort: the first error is the one to tell.
+        drop(asleep.let_in(client, job));
+    }
+    ended.map(|()| Some(asleep))
+}
+
+fn no_login(client: &mut Client, job: &Job<'_>, role: &str) -> Result<(), postgres::Error> {
+    let mut transaction = job.begin(client)?;
+    transaction.batch_execute(&format!("ALTER ROLE {} NOLOGIN", ident(role)))?;
+    transaction.commit()
+}
+
+impl Asleep<'_> {
+    /// Says with the failure what became of the role, if it is not as before.
+    pub fn wake(self, client: &mut Client, job: &Job<'_>, failure: &mut TenantError) {
+        let Self { role, was_before } = self;
+        match self.let_in(client, job) {
+            Ok(true) if was_before => {
+                failure.message = format!("{}; role {role} could not log in before, and can again", failure.message);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let error = DatabaseError::from(error);
+                failure.hint =
+                    Some(format!("its role cannot log in for now ({error}); the next apply resumes the removal"));
+            }
+        }
+    }
+
+    /// Only whom the registry calls active: another apply may have removed or retained the tenant, if ours lost its lock.
+    fn let_in(self, client: &mut Client, job: &Job<'_>) -> Result<bool, postgres::Error> {
+        let mut transaction = client.transaction()?;
+        transaction.batch_execute(&job.aside)?;
+        let active = "SELECT FROM tenantry.tenants WHERE tenant = $1 AND username = $2 AND state = 'active' FOR UPDATE";
+        let is_active = transaction.ask_opt(active, &[&job.plan.tenant.as_str(), &self.role])?.is_some();
+        if is_active {
+            transaction.batch_execute(&format!("ALTER ROLE {} LOGIN", ident(self.role)))?;
+        }
+        transaction.commit()?;
+        Ok(is_active)
+    }
+}
+
+/// Ending sessions takes the role's rights and changes nothing, so the rights go back with a ROLLBACK.
+fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result<(), postgres::Error> {
+    let mut transaction = client.transaction()?;
+    transaction.batch_execute(take_rights)?;
+    end(&mut transaction, role)?;
+    transaction.rollback()
+}
+
+/// How long a crashed server is given to restart: what it did must be known, and no tenant may stay locked out.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two tries to connect.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Tries until it gives something, or patience ends.
+pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = attempt() {
+            return Some(found);
+        }
+        if begun.elapsed() > PATIENCE {
+            return None;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// The session may have been lost to what failed: to let a role in again takes another.
+pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
+    if client.is_closed()
+        && let Some(session) = patiently(|| connect(apply).ok())
+    {
+        *client = session;
+    }
+}

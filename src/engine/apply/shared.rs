@@ -1,0 +1,104 @@
+//! What tenants share: serially, each statement retried when somebody else changed the same row.
+
+use postgres::{Client, Transaction};
+
+use super::outcome::TenantError;
+use super::tenant::{ATTEMPTS, MY_BACKEND, back_off};
+use super::underway::Met;
+use super::{Apply, blockers, watch};
+use crate::core::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
+use crate::engine::database::{Ask, DatabaseError};
+use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::registry;
+
+/// What it is called for whoever interrupts it.
+const WHAT: &str = "what tenants share";
+
+pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
+    let result = watch::elsewhere(apply, || each(client, apply, plan, stage));
+    let met = apply.underway.ends_with(WHAT);
+    result.map_err(|error| with_whom_it_met(apply, error, &met))?;
+    if stage == Stage::Before {
+        // Committed before the tenants that leave them are: a run that is interrupted in between leaves no role for good.
+        let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
+        registry::leave_owners(client, &late.collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Error {
+    let Error::Database { source, .. } = &error else { return error };
+    let sqlstate = source.sqlstate().map(str::to_owned);
+    let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
+    if blockers::name_in(&mut failure, &met.blockers, apply.underway.why_nobody_was_seen()) {
+        return Error::Refused { message: failure.message, hint: failure.hint };
+    }
+    error
+}
+
+fn each(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
+    let changes: Vec<&DatabaseChange> = plan.database_changes.iter().filter(|change| change.stage == stage).collect();
+    // What closes the registry is one transaction: the audit log is written to only when nothing of others is left there.
+    let closes = |change: &DatabaseChange| change.action == DatabaseAction::CloseRegistry;
+    for changes in changes.chunk_by(|a, b| closes(a) && closes(b)) {
+        let doing = changes.first().map_or("", |change| change.detail.as_str());
+        if apply.underway.is_cancelled() {
+            return Err(Error::Refused { message: format!("interrupted before: {doing}"), hint: None });
+        }
+        apply.underway.begins(WHAT, doing);
+        apply.underway.session(WHAT, client, apply.target);
+        let number = client.ask_one(MY_BACKEND, &[]).doing(doing)?.get(0);
+        apply.underway.backend(WHAT, number);
+        let mut attempt = 0;
+        loop {
+            match together(client, apply, changes) {
+                Err(Error::Database { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => back_off(attempt),
+                other => break other?,
+            }
+            attempt += 1;
+        }
+    }
+    Ok(())
+}
+
+fn together(client: &mut Client, apply: &Apply<'_>, changes: &[&DatabaseChange]) -> Result<(), Error> {
+    let mut transaction = client.transaction().doing("starting a transaction")?;
+    transaction.batch_execute(&apply.desired.limits_waits()).doing("setting lock_timeout")?;
+    let closes = changes.iter().any(|change| change.action == DatabaseAction::CloseRegistry);
+    let is_made = changes.iter().any(|change| change.action == DatabaseAction::CreateRegistry);
+    if !closes && !is_made {
+        is_safe(&mut transaction)?;
+    }
+    for change in changes {
+        one(&mut transaction, apply, change)?;
+    }
+    if closes || is_made {
+        is_safe(&mut transaction)?;
+    }
+    let detail = changes.iter().map(|change| serde_json::json!({ "kind": change.action, "what": change.detail }));
+    // The registry's own making comes first, so there is always somewhere to write.
+    let detail = serde_json::Value::Array(detail.collect());
+    registry::append_audit(&mut transaction, "", "database", &detail).doing("writing the audit log")?;
+    fail_point!("before_shared_commit");
+    transaction.commit().doing(changes.iter().map(|change| change.detail.as_str()).collect::<Vec<_>>().join("; "))?;
+    fail_point!("after_shared_commit");
+    Ok(())
+}
+
+fn one(transaction: &mut Transaction<'_>, apply: &Apply<'_>, change: &DatabaseChange) -> Result<(), Error> {
+    match change.action {
+        DatabaseAction::CreateRegistry | DatabaseAction::UpgradeRegistry => {
+            registry::migrate(transaction, &group_role(apply.target.database()))
+        }
+        _ => change.sql.iter().try_for_each(|sql| {
+            transaction.batch_execute(sql.shown()).map_err(|error| Error::Database {
+                doing: format!("{}: {}", change.detail, sql.shown()),
+                source: DatabaseError::from(error),
+            })
+        }),
+    }
+}
+
+fn is_safe(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    transaction.batch_execute(&registry::guard::check()).doing("checking tenantry's own tables again")
+}

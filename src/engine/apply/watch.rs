@@ -1,0 +1,179 @@
+//! While tenants are worked on, whoever keeps one of our sessions from a lock is named; and, where that is wanted, ended.
+//!
+//! Any role may hold locks on what it has no rights to: a statement that is refused keeps, until its transaction ends, those that
+//! it took before it was. So a tenant can hold up the migration or the removal of another.
+//!
+//! Watched from the session that holds the lock of apply, which has nothing to do meanwhile, so that it takes no connection; while
+//! that one changes what tenants share, from one more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+
+use super::Apply;
+use super::blockers::{self, Blocker};
+use super::concurrently::LONGEST_WAIT;
+use super::tenant::connect;
+use super::underway::Backend;
+use crate::engine::database::DatabaseError;
+use crate::engine::error::with_causes;
+use crate::engine::registry;
+
+/// What has taken less time than that waits for nobody worth a question.
+const SOON: Duration = Duration::from_secs(1);
+
+/// For a lock_timeout so short that every moment counts.
+const SOONEST: Duration = Duration::from_millis(20);
+
+/// Who goes on blocking is named again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Does it, and watches meanwhile on this session, which has nothing else to do.
+pub(super) fn meanwhile<T>(apply: &Apply<'_>, client: &mut Client, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (working, over) = mpsc::channel::<()>();
+        scope.spawn(move || Watch::new(apply, client).until(&over));
+        let done = work();
+        drop(working);
+        done
+    })
+}
+
+/// The same where that session is at work itself: on one more, once it takes longer than a moment. Where none is to be had,
+/// nobody watches.
+pub(super) fn elsewhere<T>(apply: &Apply<'_>, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (working, over) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            if over.recv_timeout(soon(apply)) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            match connect(apply) {
+                Ok(mut client) => Watch::new(apply, &mut client).until(&over),
+                Err(error) => apply.underway.sees_nobody(Some(error.message)),
+            }
+        });
+        let done = work();
+        drop(working);
+        done
+    })
+}
+
+fn soon(apply: &Apply<'_>) -> Duration {
+    (apply.desired.lock_timeout / 4).clamp(SOONEST, SOON)
+}
+
+struct Watch<'a> {
+    apply: &'a Apply<'a>,
+    client: &'a mut Client,
+    /// How long one waits before it is looked at, and between two looks.
+    soon: Duration,
+    /// Who was told when of which backend.
+    told: BTreeMap<(String, i32), Instant>,
+    /// A backend's number is given again.
+    ended: BTreeMap<i32, Instant>,
+    refused: BTreeSet<i32>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(apply: &'a Apply<'a>, client: &'a mut Client) -> Self {
+        let soon = soon(apply);
+        apply.underway.is_watched(true);
+        Self { apply, client, soon, told: BTreeMap::new(), ended: BTreeMap::new(), refused: BTreeSet::new() }
+    }
+
+    /// Until the other end of the channel is dropped.
+    fn until(mut self, over: &Receiver<()>) {
+        while matches!(over.recv_timeout(self.soon), Err(RecvTimeoutError::Timeout)) {
+            let result = self.look();
+            self.apply.underway.sees_nobody(result.err().map(|error| error.to_string()));
+            if self.client.is_closed() {
+                break;
+            }
+        }
+        self.apply.underway.is_watched(false);
+    }
+
+    fn look(&mut self) -> Result<(), DatabaseError> {
+        let ours = self.apply.underway.backends();
+        let slow: Vec<i32> = ours.iter().filter(|(_, at)| at.since >= self.soon).map(|(pid, _)| *pid).collect();
+        if slow.is_empty() {
+            return Ok(());
+        }
+        let mut found = blockers::of(self.client, &slow)?;
+        found.retain(|blocker| blocker.waited >= self.soon && !ours.contains_key(&blocker.pid));
+        for blockers in found.chunk_by(|a, b| a.waits == b.waits) {
+            if let Some(at) = ours.get(&blockers[0].waits) {
+                self.blocked(at, blockers);
+            }
+        }
+        Ok(())
+    }
+
+    fn blocked(&mut self, at: &Backend, blockers: &[Blocker]) {
+        self.apply.underway.blocked(&at.who, blockers);
+        self.told.retain(|_, told| told.elapsed() < AGAIN);
+        let (waited, for_its_end) = (blockers[0].waited, blockers[0].for_its_end);
+        if blockers.iter().any(|blocker| !self.told.contains_key(&(at.who.clone(), blocker.pid))) {
+            self.told.extend(blockers.iter().map(|blocker| ((at.who.clone(), blocker.pid), Instant::now())));
+            let long = if waited < SOON { String::new() } else { format!(" for {} s", waited.as_secs()) };
+            let mut line = format!("waiting{long}, blocked by {}", blockers::words(blockers));
+            if at.patient && for_its_end {
+                line.push_str(&format!(
+                    "; nobody waits behind it, and it waits for up to {} min",
+                    LONGEST_WAIT.as_secs() / 60
+                ));
+            }
+            self.say(&at.who, &line);
+        }
+        let limit = self.apply.desired.lock_timeout;
+        // Whoever needs no more than that is waited for.
+        let patience = if at.patient && for_its_end { limit } else { limit / 2 };
+        if self.apply.end_blockers && waited >= patience {
+            blockers.iter().for_each(|blocker| self.end(&at.who, blocker));
+        }
+        if at.patient && !for_its_end && waited >= limit {
+            self.apply.underway.gives_up(&at.who);
+        }
+    }
+
+    fn end(&mut self, who: &str, blocker: &Blocker) {
+        let Some(tenant) = &blocker.tenant else { return };
+        let words = blocker.words();
+        match blockers::end(self.client, blocker, self.apply.server.major()) {
+            Ok(false) => {}
+            Ok(true) => {
+                // It may take a moment to go.
+                if self.ended.insert(blocker.pid, Instant::now()).is_none_or(|ended| ended.elapsed() > AGAIN) {
+                    self.say(who, &format!("ended {words}"));
+                    self.apply.underway.ended(who, words.clone());
+                    if let Err(error) = self.audit(who, tenant, &words) {
+                        self.say(who, &format!("that a session was ended is not in the audit log: {error}"));
+                    }
+                }
+            }
+            Err(error) => {
+                if self.refused.insert(blocker.pid) {
+                    let admin = crate::core::model::ident(&self.apply.server.admin.name);
+                    let line = format!("could not end {words}: {}", with_causes(&error));
+                    self.say(who, &format!("{line}; as a superuser: GRANT pg_signal_backend TO {admin}"));
+                }
+            }
+        }
+    }
+
+    fn audit(&mut self, who: &str, tenant: &str, words: &str) -> Result<(), DatabaseError> {
+        let changes = serde_json::json!([{ "kind": "end_session", "what": words, "before": format!("blocked {who}") }]);
+        let mut transaction = self.client.transaction()?;
+        let begin = [self.apply.desired.limits_waits(), registry::guard::check()].join("; ");
+        transaction.batch_execute(&begin)?;
+        registry::append_audit(&mut transaction, tenant, "end_blockers", &changes)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn say(&self, who: &str, line: &str) {
+        (self.apply.said)(who, line);
+    }
+}

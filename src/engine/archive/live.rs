@@ -1,0 +1,63 @@
+//! An archive of a tenant in use: a consistent snapshot, whatever is written in the meantime.
+
+use std::path::Path;
+
+use postgres::{Client, IsolationLevel};
+
+use super::{Archive, Deputy, Errand, Programs, Source, dump};
+use crate::core::model::{Desired, Observed, Subject};
+use crate::core::plan::{self, DatabaseIdentity};
+use crate::engine::database::Target;
+use crate::engine::error::{Doing, Error};
+use crate::engine::registry;
+
+/// What archiving a tenant takes.
+pub struct Live<'a> {
+    pub target: &'a Target,
+    pub observed: &'a Observed,
+    pub programs: &'a Programs,
+    pub subject: &'a Subject,
+    pub desired: &'a Desired,
+}
+
+impl Live<'_> {
+    /// On the session that holds the lock of apply.
+    ///
+    /// # Errors
+    /// What PostgreSQL, pg_dump or the file system answered; then no file and no role is left.
+    pub fn run(&self, client: &mut Client, dir: &Path) -> Result<Archive, Error> {
+        let (server, tenant) = (&self.observed.server, &self.subject.tenant);
+        let database = DatabaseIdentity::new(server, &self.observed.database.name);
+        let preamble = [self.desired.limits_waits(), registry::guard::check()].join("; ");
+        let roles = self.subject.roles();
+        let deputy = Deputy::appoint(client, self.target, server, tenant, &roles, Errand::Dump, &preamble)?;
+        let source = Source {
+            subject: self.subject,
+            database,
+            deputy: &deputy,
+            programs: self.programs,
+            target: self.target,
+            server,
+            desired: self.desired,
+        };
+        let result = self.dump(client, &source, dir);
+        let dismissed = deputy.dismiss(client, server, tenant);
+        let archive = result?;
+        dismissed?;
+        Ok(archive)
+    }
+
+    /// Reading needs the tenant's rights and changes nothing, so they go back with a ROLLBACK.
+    fn dump(&self, client: &mut Client, source: &Source<'_>, dir: &Path) -> Result<Archive, Error> {
+        let doing = "reading what is to be archived";
+        let isolation = IsolationLevel::RepeatableRead;
+        let mut transaction = client.build_transaction().isolation_level(isolation).start().doing(doing)?;
+        // A tenant that keeps a table locked must not keep anybody waiting forever.
+        transaction.batch_execute(&self.desired.limits_waits()).doing(doing)?;
+        let [take, _] = plan::borrowed(self.observed, &self.subject.roles());
+        transaction.batch_execute(&take).doing(doing)?;
+        let archive = dump(&mut transaction, source, dir);
+        transaction.rollback().doing(doing)?;
+        archive
+    }
+}

@@ -1,0 +1,37 @@
+//! Finding PostgreSQL, connecting as libpq would, and what comes back when that fails.
+//!
+//! [`Target::find`] says where; [`Target::connect_admin`] opens a session of ours, [`Target::connect`] one that lands
+//! wherever the role's own settings lead, as a tenant's must.
+
+mod connect;
+mod error;
+mod giving_way;
+mod hints;
+mod keywords;
+mod params;
+mod passfile;
+mod place;
+mod service;
+pub mod session;
+mod several;
+mod target;
+mod target_error;
+
+mod text;
+mod tls;
+mod tuning;
+mod unlogged;
+mod verifier;
+
+pub use crate::core::model::SslMode;
+use crate::core::model::sslmode;
+pub use connect::{ConnectError, Endpoint};
+pub(crate) use error::is_retryable;
+pub use error::{DatabaseError, Position, ServerError};
+pub(crate) use giving_way::{HARDLY_WAIT, giving_way};
+pub use several::refuse_a_standby;
+pub use target::Target;
+pub use target_error::TargetError;
+pub(crate) use text::{Ask, Record};
+pub use tls::TlsError;
+pub(crate) use unlogged::{QUIET, execute_unlogged};

@@ -1,0 +1,19 @@
+//! What looks at PostgreSQL and the secret store, and what changes them.
+
+// First: a macro is known to what follows it.
+#[macro_use]
+pub(crate) mod failpoint;
+
+pub mod apply;
+pub mod archive;
+pub mod database;
+pub mod deep;
+pub mod error;
+pub mod inspect;
+pub(crate) mod private;
+pub mod project;
+pub mod registry;
+pub mod sandbox;
+pub mod secrets;
+pub mod verify;
+pub(crate) mod workers;

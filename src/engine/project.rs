@@ -1,0 +1,193 @@
+//! A project on disk: `tenants.toml`, its migrations, and the store it names.
+
+mod text;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret;
+
+use crate::core::config::{self, ConfigError};
+use crate::core::migrations::{self, Beside, MigrationFault, MigrationFile, MigrationSet};
+use crate::core::model::{Desired, StoreKind};
+use crate::core::plan;
+use crate::engine::database::Target;
+use crate::engine::error::{Doing, Error};
+use crate::engine::secrets::{self, SecretStore};
+use text::ReadError;
+
+/// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
+const MAX_CONFIG_BYTES: u64 = 64 * 1024 * 1024;
+/// The parser's tree takes some hundred times a file's size.
+const MAX_MIGRATION_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A valid project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub desired: Desired,
+    /// The directory of `tenants.toml`; what the file names is relative to it.
+    pub root: PathBuf,
+    /// SHA-256 of `tenants.toml` and the migrations as they were read: what a saved plan is bound to.
+    pub digest: String,
+    /// What lies in the migrations directory and is not run.
+    pub not_run: Vec<String>,
+}
+
+/// The process's environment, for [`config::parse`] and [`Target::find`].
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Project {
+    /// Reads and checks `tenants.toml` and the migrations, offline.
+    ///
+    /// # Errors
+    /// All the faults of the file, or of the migrations, at once.
+    pub fn load(path: &Path, env: config::Lookup<'_>) -> Result<Self, Error> {
+        let shown = path.display().to_string();
+        let whole = |message: String, hint: Option<&str>| {
+            Error::Config(ConfigError::whole(&shown, message, hint.map(str::to_owned)))
+        };
+        let source = text::read(path, MAX_CONFIG_BYTES).map_err(|error| match error {
+            ReadError::NotFound => {
+                let hint = "create one with: tenantry init   or specify one with: --config FILE";
+                whole("there is no such file".into(), Some(hint))
+            }
+            error => whole(error.to_string(), error.hint()),
+        })?;
+        let configuration = config::parse(&shown, &source, env)?;
+        let root =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let dir = root.join(&configuration.migrations_dir);
+        let (migrations, not_run) = read_migrations(&dir, &configuration.migrations_table, &configuration.extensions)?;
+        let mut read = source;
+        for file in migrations.iter() {
+            read.extend(["\0", &file.file, "\0", &file.sql]);
+        }
+        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: plan::digest(&read), not_run })
+    }
+
+    /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.
+    ///
+    /// # Errors
+    /// When what was found makes no sense.
+    pub fn target(&self, flag: Option<&str>) -> Result<Target, Error> {
+        let url = self.desired.database_url.as_ref().map(ExposeSecret::expose_secret);
+        let home = environment("HOME").map(PathBuf::from);
+        Ok(Target::find(flag, url, &environment, home.as_deref())?)
+    }
+
+    /// Keeps secrets in files in this directory, whatever `[secrets]` says: for a command run inside a sandbox.
+    #[must_use]
+    pub fn with_secrets_in(mut self, dir: Option<PathBuf>) -> Self {
+        if let Some(dir) = dir {
+            self.desired.secrets.store = StoreKind::File;
+            self.desired.secrets.dir = dir;
+        }
+        self
+    }
+
+    /// Where archives go.
+    #[must_use]
+    pub fn archive_dir(&self) -> PathBuf {
+        self.root.join(&self.desired.archive_dir)
+    }
+
+    /// The secret store of `[secrets]`. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When its settings make no sense.
+    pub fn store(&self) -> Result<Box<dyn SecretStore>, Error> {
+        let policy = &self.desired.secrets;
+        match policy.store {
+            StoreKind::File => Ok(Box::new(secrets::open_file(&self.root.join(&policy.dir)))),
+            StoreKind::Vault => {
+                let mut settings = policy.vault.resolve(&environment);
+                if policy.vault.ca_cert.is_some() {
+                    settings.ca_cert = settings.ca_cert.map(|path| self.root.join(path));
+                }
+                let store = secrets::open_vault(settings).doing("reading the Vault settings")?;
+                Ok(Box::new(store))
+            }
+        }
+    }
+}
+
+/// Every `.sql` file of the directory and below, as refinery finds them, but for hidden directories; a `.sql` file refinery
+/// would skip, or would run under half its name, is a fault. And what else lies there, and is not run.
+fn read_migrations(
+    dir: &Path,
+    table: &str,
+    extensions: &BTreeSet<String>,
+) -> Result<(MigrationSet, Vec<String>), Error> {
+    let mut paths = Vec::new();
+    if !dir.exists() {
+        return Err(Error::refused(
+            format!("the migrations directory {} does not exist", dir.display()),
+            format!("mkdir {}   (it may be empty), or set [migrations] dir", dir.display()),
+        ));
+    }
+    find_files(dir, &mut paths)?;
+    paths.sort();
+    let mut files = Vec::new();
+    let mut not_run = Vec::new();
+    let mut faults = Vec::new();
+    for path in paths {
+        let below = path.strip_prefix(dir).unwrap_or(&path);
+        let shown = below.to_string_lossy().into_owned();
+        let fault = |message: String, hint: Option<&str>| MigrationFault {
+            file: shown.clone(),
+            line: None,
+            message,
+            hint: hint.map(str::to_owned),
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+            match migrations::beside(&name) {
+                Beside::Fault(misnamed) => faults.push(fault(misnamed.message, Some(&misnamed.hint))),
+                // The walk above follows no link to a directory, and neither does refinery's.
+                Beside::NotRun if path.is_dir() => not_run.push(format!("{shown} (a link to a directory)")),
+                Beside::NotRun => not_run.push(shown),
+                Beside::Hidden => {}
+            }
+            continue;
+        }
+        if below.to_str().is_none() {
+            faults.push(fault("has a name that is not UTF-8".into(), Some("rename the file")));
+            continue;
+        }
+        match text::read(&path, MAX_MIGRATION_BYTES) {
+            Ok(sql) => match MigrationFile::parse(&shown, &sql) {
+                Ok(file) => {
+                    faults.extend(file.misplaced_extensions(extensions));
+                    files.push(file);
+                }
+                Err(found) => faults.extend(found),
+            },
+            Err(error) => faults.push(fault(error.to_string(), error.hint())),
+        }
+    }
+    let set = MigrationSet::new(table, files).map_err(|found| faults.extend(found));
+    match set {
+        Ok(set) if faults.is_empty() => Ok((set, not_run)),
+        _ => Err(Error::Migrations(faults)),
+    }
+}
+
+fn find_files(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
+    for entry in std::fs::read_dir(dir).doing(format!("reading {}", dir.display()))? {
+        let entry = entry.doing(format!("reading {}", dir.display()))?;
+        let path = entry.path();
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if entry.file_type().doing(format!("reading {}", path.display()))?.is_dir() {
+            // A mounted ConfigMap has its files twice: as links, and in a hidden directory with a date for a name.
+            if !hidden {
+                find_files(&path, paths)?;
+            }
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}

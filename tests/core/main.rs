@@ -1,0 +1,7 @@
+//! The pure core: plans without a database, a secret store or the command.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/as_applied.rs"]
+mod support_as_applied;
+
+mod plan_cases;

@@ -1,0 +1,14 @@
+//! Tenants that are archived: when they are removed, and while they live.
+
+mod elsewhere;
+mod encodings;
+mod failures;
+mod pieces;
+mod project;
+mod proof;
+mod refusals;
+mod removal;
+mod restore;
+mod surroundings;
+mod tls;
+mod unqualified;

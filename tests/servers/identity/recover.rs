@@ -1,0 +1,117 @@
+//! Schema tenantry is dropped: what is printed brings it back.
+
+use std::process::Command;
+
+use crate::fleet::{Admin, BOTH, Fleet, ask};
+
+const DECLARED: &str = "rc-one = {}\nrc-two = { access = \"owner\", protected = true, connection_limit = 7 }\n\
+     rc-three = { access = \"readonly\", schema = 'Bob\"s; DROP', username = \"rc it's\", owner = 'rc \\ owner' }\n\
+     rc-given = { password_from = \"given for good\" }";
+
+/// What the hint says, to the letter.
+fn follow(fleet: &Fleet) -> String {
+    let recovered = fleet.run(&["recover"]).ends(0);
+    std::fs::write(fleet.path("recover.sql"), &recovered.stdout).unwrap();
+    let run = psql(fleet, &["-v", "ON_ERROR_STOP=1", "-f", "recover.sql", &fleet.url]);
+    assert!(run.0, "{}\n{}", run.1, recovered.stdout);
+    recovered.stderr
+}
+
+fn psql(fleet: &Fleet, args: &[&str]) -> (bool, String) {
+    let mut command: Command = fleet.program("psql");
+    let output = command.arg("-X").arg("-q").args(args).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn passwords(fleet: &Fleet) -> Vec<String> {
+    ["rc-one", "rc-two", "rc-three", "rc-given"].map(|tenant| fleet.secret(tenant)["password"].to_string()).to_vec()
+}
+
+const VERIFIERS: &str = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname ~ '^rc' ORDER BY 1";
+
+#[test]
+fn a_dropped_registry_comes_back_by_what_is_printed_and_no_password_changes() {
+    for version in BOTH {
+        for admin in [Admin::Superuser, Admin::Createrole] {
+            let fleet = Fleet::under(admin, version, "lost");
+            fleet.declare(DECLARED);
+            fleet.applies_and_settles();
+            fleet.log_in("rc-one").batch_execute("INSERT INTO users (email) VALUES ('kept')").unwrap();
+            let (before, verifiers) = (passwords(&fleet), fleet.ask(VERIFIERS));
+            fleet.execute("DROP SCHEMA tenantry CASCADE");
+            fleet.run(&["plan"]).ends(0).says("4 blocked").says("is of tenantry's making").says("tenantry recover ");
+            fleet.run(&["apply", "-y"]).ends(1);
+            assert_eq!(fleet.ask(VERIFIERS), verifiers);
+            follow(&fleet);
+            fleet.settled();
+            fleet.applies_and_settles();
+            assert_eq!((passwords(&fleet), fleet.ask(VERIFIERS)), (before, verifiers));
+            assert_eq!(ask(&mut fleet.log_in("rc-one"), "SELECT email FROM users"), "kept");
+            assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants WHERE protected"), "rc-two");
+            assert_eq!(fleet.ask("SELECT count(*) FROM tenantry.audit_log WHERE verb = 'recover'"), "4");
+            assert_eq!(fleet.memberships(admin), "");
+            fleet.run(&["recover"]).ends(0).says("no tenant is to be registered again");
+            // What is registered is managed as before.
+            fleet.declare("rc-two = { access = \"owner\" }");
+            fleet.run(&["apply", "-y", "--target", "rc-two"]).ends(0);
+            fleet.declare("");
+            fleet.run(&["apply", "-y", "--allow-removals", "4"]).ends(0);
+            assert_eq!(fleet.ask("SELECT rolname FROM pg_roles WHERE rolname ~ '^rc'"), "");
+        }
+    }
+}
+
+#[test]
+fn rows_that_were_lost_come_back_and_what_is_somebody_elses_is_left_out() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "rows_lost");
+        fleet.declare("rl-one = {}\nrl-two = {}\nrl-gone = {}");
+        fleet.applies_and_settles();
+        fleet.execute(
+            "DELETE FROM tenantry.tenants; CREATE ROLE rl_bob; CREATE SCHEMA tenant_rl_bob AUTHORIZATION rl_bob;
+             ALTER SCHEMA tenant_rl_two OWNER TO rl_bob; DROP SCHEMA tenant_rl_gone CASCADE",
+        );
+        fleet.declare("rl-one = {}\nrl-two = {}\nrl-gone = {}\nrl-bob = {}\nrl-new = {}");
+        let said = follow(&fleet);
+        for words in [
+            "rl-two is left out: schema tenant_rl_two belongs to \"rl_bob\"",
+            "rl-gone is left out: schema tenant_rl_gone is not there",
+            "rl-bob is left out: schema tenant_rl_bob belongs to \"rl_bob\"",
+            "registers 1 tenant",
+        ] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants"), "rl-one");
+        fleet.run(&["plan"]).ends(0).says("1 to create, 0 to update, 0 to remove, 1 unchanged, 3 blocked");
+        fleet.execute("ALTER SCHEMA tenant_rl_two OWNER TO rl_two_owner");
+        follow(&fleet);
+        assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants ORDER BY 1"), "rl-one; rl-two");
+        // Elsewhere it does nothing.
+        let elsewhere = Fleet::usual(version, "elsewhere");
+        fleet.execute("DELETE FROM tenantry.tenants WHERE tenant = 'rl-one'");
+        let sql = fleet.run(&["recover"]).ends(0).stdout;
+        let error = elsewhere.database.client().batch_execute(&sql).unwrap_err();
+        assert!(format!("{error:?}").contains("this was made for another database"), "{error:?}");
+        assert_eq!(elsewhere.ask("SELECT to_regnamespace('tenantry') IS NULL"), "t");
+        fleet.execute("DROP SCHEMA tenant_rl_bob; DROP ROLE rl_bob");
+    }
+}
+
+#[test]
+fn a_dump_of_the_registry_is_restored_into_its_database() {
+    // The installed version: pg_dump and psql are of it.
+    let fleet = Fleet::usual(BOTH[0], "dumped");
+    fleet.declare("rd-one = {}\nrd-two = {}");
+    fleet.applies_and_settles();
+    let dump = fleet.program("pg_dump").args(["-n", "tenantry", "-f", "tenantry.sql", &fleet.url]).status().unwrap();
+    assert!(dump.success());
+    fleet.declare("rd-one = {}\nrd-two = {}\nrd-since = {}");
+    fleet.applies_and_settles();
+    fleet.execute("DROP SCHEMA tenantry CASCADE");
+    let run = psql(&fleet, &["-v", "ON_ERROR_STOP=1", "-f", "tenantry.sql", &fleet.url]);
+    assert!(run.0, "{}", run.1);
+    fleet.run(&["plan"]).ends(0).says("2 unchanged, 1 blocked");
+    follow(&fleet);
+    fleet.settled();
+    fleet.applies_and_settles();
+}
