@@ -57,7 +57,7 @@ fn rotate_and_restore_show_what_they_would_do_and_ask() {
             fleet
                 .run(args)
                 .ends(1)
-                .says("rotate asks before it changes anything, and stdin is not a terminal")
+                .says("rotate asks before it changes anything, but stdin is not a terminal")
                 .says(hint);
         }
         let (done, said) = answer(&mut at_a_terminal(&fleet, "rotate qr-one"), "y");
