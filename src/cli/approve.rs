@@ -30,7 +30,7 @@ pub fn approved(
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::refused(
-            format!("{} asks before it changes anything, and stdin is no terminal", question.command),
+            format!("{} asks before it changes anything, but stdin is not a terminal", question.command),
             question.hint.as_str(),
         ));
     }

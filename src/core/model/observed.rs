@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::secret::Mark;
 use super::{Access, Acl, OnRemove, PasswordSource, Role, SecretFields, TenantKey};
 
 /// What one look found.
@@ -617,12 +618,12 @@ pub enum Belongs {
     Unmarked,
     /// This database's, from before it moved.
     Former,
-    /// It was written by a run that this registry does not know, and which had this registry's identity: a copy's.
-    AnotherCopy,
+    /// It was written by this run, which this registry does not know and which had this registry's identity: a copy's.
+    AnotherCopy(String),
     /// It was written for the cluster of this system identifier.
     AnotherCluster(String),
-    /// Another database's, of this fleet.
-    AnotherFleet(String),
+    /// Another database's, with this mark.
+    AnotherFleet(Mark),
 }
 
 #[derive(Clone, Debug)]

@@ -78,7 +78,7 @@ fn by_marks(observed: &Observed) -> Option<Doubt> {
             SecretState::Ours { belongs: Belongs::AnotherCluster(cluster), .. } => {
                 clusters.entry(cluster).or_default().push(path);
             }
-            SecretState::Ours { belongs: Belongs::AnotherCopy, .. } => copied.push(path.as_str()),
+            SecretState::Ours { belongs: Belongs::AnotherCopy(_), .. } => copied.push(path.as_str()),
             _ => {}
         }
     }
@@ -214,7 +214,7 @@ impl Look<'_> {
                 Belongs::AnotherFleet(_) => false,
                 Belongs::Former => registered,
                 // Of the last two there is a doubt, which concerns the whole database.
-                Belongs::Here | Belongs::Unmarked | Belongs::AnotherCluster(_) | Belongs::AnotherCopy => true,
+                Belongs::Here | Belongs::Unmarked | Belongs::AnotherCluster(_) | Belongs::AnotherCopy(_) => true,
             }
     }
 

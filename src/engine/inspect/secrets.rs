@@ -202,10 +202,10 @@ fn belongs(mark: &Mark, here: &Here<'_>) -> Belongs {
     match here.home {
         Some(home) if home.fleet == *fleet => match (&mark.cluster, &mark.run) {
             (Some(cluster), _) if cluster != here.cluster => Belongs::AnotherCluster(cluster.clone()),
-            (_, Some(run)) if !home.runs.contains(run) => Belongs::AnotherCopy,
+            (_, Some(run)) if !home.runs.contains(run) => Belongs::AnotherCopy(run.clone()),
             _ => Belongs::Here,
         },
         Some(home) if home.former_fleets.contains(fleet) => Belongs::Former,
-        _ => Belongs::AnotherFleet(fleet.clone()),
+        _ => Belongs::AnotherFleet(mark.clone()),
     }
 }

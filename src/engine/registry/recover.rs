@@ -2,6 +2,7 @@
 //!
 //! Printed, and not carried out: to be registered is to be dropped one day, so a person looks at the list first.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use refinery_core::Migration;
@@ -9,7 +10,7 @@ use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransac
 
 use super::{HISTORY, closing, embedded, guard};
 use crate::core::model::{
-    Desired, Observed, RegisteredSecret, SecretState, SslMode, State, Tenant, TenantKey, literal,
+    Belongs, Desired, Observed, RegisteredSecret, SecretState, SslMode, State, Tenant, TenantKey, literal,
 };
 use crate::core::plan::group_role;
 use crate::engine::error::Error;
@@ -76,7 +77,9 @@ pub fn recover(
         }
     }
     if !rows.is_empty() {
-        recovery.sql = script(observed, &recovery.tenants, &rows)?;
+        let secrets = recovery.tenants.iter().map(|key| &desired.tenants[key].secret_path);
+        let marks = marks(observed, secrets.filter_map(|path| observed.secrets.get(path)));
+        recovery.sql = script(observed, &recovery.tenants, &rows, &marks)?;
     }
     Ok(recovery)
 }
@@ -174,7 +177,49 @@ fn secret(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered
     }
 }
 
-fn script(observed: &Observed, tenants: &[TenantKey], rows: &[String]) -> Result<String, Error> {
+/// The SQL by which the registry knows the marks of these secrets for its own. The tenants are here, whatever became of the
+/// registry: so this is the database that wrote them, and no copy of it.
+fn marks<'a>(observed: &Observed, secrets: impl Iterator<Item = &'a SecretState>) -> Vec<String> {
+    let here = &observed.server.system_identifier;
+    let (mut fleets, mut runs) = (BTreeSet::new(), BTreeSet::new());
+    for secret in secrets {
+        match secret {
+            SecretState::Ours { belongs: Belongs::AnotherFleet(mark), .. } if mark.cluster.as_ref() == Some(here) => {
+                fleets.extend(mark.fleet.as_deref());
+                runs.extend(mark.run.as_deref());
+            }
+            SecretState::Ours { belongs: Belongs::AnotherCopy(run), .. } => {
+                runs.insert(run);
+            }
+            _ => {}
+        }
+    }
+    let array = |names: &mut dyn Iterator<Item = &str>| {
+        format!("ARRAY[{}]::pg_catalog.text[]", names.map(literal).collect::<Vec<_>>().join(", "))
+    };
+    let mut sql = Vec::new();
+    let mut former = fleets.into_iter();
+    // It goes on with the identity it had.
+    if observed.registry.is_none()
+        && let Some(fleet) = former.next()
+    {
+        sql.push(format!("UPDATE tenantry.identity SET fleet = {}", literal(fleet)));
+    }
+    let mut former = former.peekable();
+    if former.peek().is_some() {
+        let former = array(&mut former);
+        sql.push(format!("UPDATE tenantry.identity SET former_fleets = former_fleets || {former}"));
+    }
+    if !runs.is_empty() {
+        let runs = array(&mut runs.into_iter());
+        sql.push(format!(
+            "INSERT INTO tenantry.runs (run) SELECT r FROM pg_catalog.unnest({runs}) r ON CONFLICT DO NOTHING"
+        ));
+    }
+    sql
+}
+
+fn script(observed: &Observed, tenants: &[TenantKey], rows: &[String], marks: &[String]) -> Result<String, Error> {
     let name = &observed.database.name;
     let mut sql = String::new();
     let count = tenants.len();
@@ -198,6 +243,9 @@ fn script(observed: &Observed, tenants: &[TenantKey], rows: &[String]) -> Result
         }
     }
     let _ = writeln!(sql, "INSERT INTO tenantry.tenants ({COLUMNS}) VALUES\n{};", rows.join(",\n"));
+    for mark in marks {
+        let _ = writeln!(sql, "{mark};");
+    }
     let list = tenants.iter().map(|key| literal(key.as_str())).collect::<Vec<_>>().join(", ");
     let _ = writeln!(
         sql,

@@ -29,7 +29,7 @@ fn a_question_that_waits_for_its_answer_is_what_the_next_apply_is_told() {
     let fleet = Fleet::usual(BOTH[0], "question");
     fleet.declare("qu-one = {}");
     let mut child = at_a_terminal(&fleet, "apply");
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ 'waiting for an answer'";
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ 'waiting for confirmation'";
     let begun = Instant::now();
     while fleet.ask(waiting) == "0" {
         assert!(begun.elapsed() < Duration::from_secs(60));
@@ -54,7 +54,11 @@ fn rotate_and_restore_show_what_they_would_do_and_ask() {
             (&["rotate", "qr-one"][..], "tenantry rotate qr-one --auto-approve"),
             (&["rotate", "--all"], "tenantry rotate --all --auto-approve"),
         ] {
-            fleet.run(args).ends(1).says("rotate asks before it changes anything, and stdin is no terminal").says(hint);
+            fleet
+                .run(args)
+                .ends(1)
+                .says("rotate asks before it changes anything, but stdin is not a terminal")
+                .says(hint);
         }
         let (done, said) = answer(&mut at_a_terminal(&fleet, "rotate qr-one"), "y");
         assert!(!done && said.contains("changes_credentials") && said.contains("Change these passwords?"), "{said}");

@@ -202,7 +202,7 @@ fn fleet(look: &Look<'_>, belongs: &Belongs) -> String {
     let own = look.observed.registry.as_ref().and_then(|registry| registry.home.as_ref());
     let own = own.map(|home| format!(", and this registry is of {}", home.fleet)).unwrap_or_default();
     match belongs {
-        Belongs::AnotherFleet(fleet) => format!("the fleet {fleet}{own}"),
+        Belongs::AnotherFleet(mark) => format!("the fleet {}{own}", mark.fleet.as_deref().unwrap_or_default()),
         _ => format!("a fleet that this registry was of before{own}"),
     }
 }
