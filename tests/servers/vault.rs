@@ -398,7 +398,7 @@ fn a_dropped_registry_comes_back_and_the_secrets_in_the_store_stay() {
         fleet.applies_and_settles();
         assert_eq!((metadata(), secrets()), before);
         // How old a password is, the store says.
-        fleet.run(&["rotate", "--older-than", "1h"]).ends(0).says("No password is to be rotated");
+        fleet.run(&["rotate", "--older-than", "1h"]).ends(0).says("No passwords to rotate");
         fleet.declare("");
         fleet.run(&REMOVE).ends(0);
     }

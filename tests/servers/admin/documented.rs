@@ -43,7 +43,7 @@ fn what_the_page_says_to_grant_is_all_that_an_admin_and_a_reader_need() {
         fleet.url = url("doc_drift", "a");
         let looked = fleet.run(&["drift"]).ends(0);
         assert!(!looked.stdout.contains("could not see"), "{}", looked.stdout);
-        fleet.run(&["apply", "-y"]).ends(1).says("it may plan, and not apply");
+        fleet.run(&["apply", "-y"]).ends(1).says("it may plan but not apply");
         fleet.run(&["list"]).ends(0).says("doc-two");
     }
 }

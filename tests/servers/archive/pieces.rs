@@ -210,7 +210,7 @@ fn what_is_made_between_two_pieces_is_not_dropped() {
             (
                 "bw-one",
                 "CREATE TABLE tenant_bw_one.late ()",
-                "table late was made after the archive was begun",
+                "table late was created after the archive was started",
                 "tenant_bw_one.late",
             ),
             (

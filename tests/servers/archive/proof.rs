@@ -47,7 +47,7 @@ fn of_many_rows_the_structure_is_tried_and_of_many_objects_nothing() {
     fleet.execute(
         "INSERT INTO tenant_rm_one.users (email) SELECT n || repeat('x', 1000) FROM generate_series(1, 17000) n",
     );
-    fleet.run(&["archive", "rm-one"]).ends(0).says("restored without rows, and rolled back: its rows exceed 16 MB");
+    fleet.run(&["archive", "rm-one"]).ends(0).says("restored without rows, then rolled back: its rows exceed 16 MB");
     let manifest = manifests(&fleet).pop().unwrap().1;
     assert_eq!(manifest["proved"], "structure");
     assert_eq!(manifest["proved_no_more_because"], "its rows exceed 16 MB");
@@ -57,7 +57,7 @@ fn of_many_rows_the_structure_is_tried_and_of_many_objects_nothing() {
     fleet.applies_and_settles();
     let tables: String = (0..40).map(|n| format!("CREATE TABLE t{n} (id int PRIMARY KEY);")).collect();
     fleet.log_in("fl-one").batch_execute(&tables).unwrap();
-    fleet.run(&["archive", "fl-one"]).ends(0).says("not tried further: its objects are too many for one transaction");
+    fleet.run(&["archive", "fl-one"]).ends(0).says("not tested further: it has too many objects for one transaction");
     assert_eq!(manifests(&fleet).pop().unwrap().1["proved"], "contents");
 }
 

@@ -41,7 +41,7 @@ fn an_extension_in_the_tenants_schema_stops_its_archive() {
             "CREATE EXTENSION pg_trgm SCHEMA tenant_ex_one; \
              CREATE INDEX ON tenant_ex_one.users USING gin (email tenant_ex_one.gin_trgm_ops)",
         );
-        let said = "in schema tenant_ex_one there are extensions (pg_trgm), which no dump of a schema holds";
+        let said = "schema tenant_ex_one contains extensions (pg_trgm), which a dump of a schema leaves out";
         fleet.run(&["archive", "ex-one"]).ends(1).says(said).says("ALTER EXTENSION \"pg_trgm\" SET SCHEMA");
         fleet.declare("");
         fleet.run(&REMOVE).ends(1).says(said);
@@ -75,7 +75,7 @@ fn a_tenant_of_a_database_that_was_restored_can_be_archived_before_an_apply() {
         fleet.declare("mo-one = {}");
         fleet.applies_and_settles();
         fleet.execute("UPDATE tenantry.tenants SET schema_oid = 1");
-        fleet.run(&["archive", "mo-one"]).ends(1).says("its schema was registered with the OID 1, and schema");
+        fleet.run(&["archive", "mo-one"]).ends(1).says("its schema was registered with the OID 1, but schema");
         // No database has this OID.
         fleet.execute("UPDATE tenantry.identity SET database_oid = 2");
         fleet.run(&["archive", "mo-one"]).ends(0);
