@@ -6,4 +6,6 @@ pub mod migrations;
 pub mod model;
 pub mod plan;
 pub mod render;
+pub mod report;
 pub mod shape;
+pub mod verdict;

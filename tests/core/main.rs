@@ -4,4 +4,5 @@
 #[path = "../support/as_applied.rs"]
 mod support_as_applied;
 
+mod layout;
 mod plan_cases;

@@ -69,7 +69,7 @@ pub fn text(rows: &[ListRow]) -> String {
 /// A note about who crowds the lock table.
 #[cfg(feature = "cli")]
 #[must_use]
-pub fn many_locks(found: &crate::engine::inspect::ManyLocks) -> String {
+pub fn many_locks(found: &crate::core::model::ManyLocks) -> String {
     let tenant = found.tenant.as_ref().map(|tenant| format!(" (tenant {tenant})")).unwrap_or_default();
     let role = crate::core::model::literal(&found.role);
     let (place, end) = match usize::try_from(found.sessions).unwrap_or_default() {

@@ -12,14 +12,12 @@ pub mod list;
 pub mod markdown;
 pub mod metrics;
 mod page;
-#[cfg(feature = "engine")]
 pub mod report;
 pub mod schema;
 pub mod shape;
 pub mod show;
 mod style;
 pub mod text;
-#[cfg(feature = "engine")]
 pub mod verify;
 
 #[cfg(feature = "engine")]

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::core::model::TenantKey;
 use crate::core::plan::{Plan, Targeting, TenantPlan};
-use crate::engine::apply::{Outcome, Report, TenantError, TenantOutcome};
+use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};
 
 /// The tenants that are not as declared, each with what a person needs to continue; the total last.
 ///
@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
     use crate::core::plan::{Target, Verb};
-    use crate::engine::apply::TenantError;
+    use crate::core::report::TenantError;
 
     fn outcome(key: &str, outcome: Outcome, message: Option<&str>) -> TenantOutcome {
         TenantOutcome {

@@ -10,10 +10,10 @@ use super::group::Names;
 use super::page::{Page, count};
 use super::style::Tone;
 use super::text::{names, targeting};
+use crate::core::model::ManyLocks;
 use crate::core::model::{Tenant, TenantKey};
 use crate::core::plan::Targeting;
-use crate::engine::inspect::ManyLocks;
-use crate::engine::verify::{Check, Ruling, Verdict};
+use crate::core::verdict::{Check, Ruling, Verdict};
 
 /// The document of `verify --format json`, format version 1.
 #[must_use]

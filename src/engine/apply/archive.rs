@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 use postgres::{Client, Transaction};
 
-use super::outcome::TenantError;
 use super::tenant::{Job, connect, database_error};
 use crate::core::model::Subject;
 use crate::core::plan::Step;
+use crate::core::report::TenantError;
 use crate::engine::archive::{self, Deputy, Errand, Locked, Programs, Source};
 
 /// What stands between a tenant's data and their drop.

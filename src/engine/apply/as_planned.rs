@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use postgres::{GenericClient, Transaction};
 
-use super::outcome::TenantError;
 use super::tenant::{Job, connect, database_error};
 use crate::core::model::{ident, literal};
 use crate::core::plan::{Kind, Step};
+use crate::core::report::TenantError;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
 

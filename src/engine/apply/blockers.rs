@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use postgres::Client;
 
-use super::outcome::TenantError;
 use crate::core::model::{ident, literal};
+use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 
 /// A session, or a prepared transaction, in the way of a backend of ours.

@@ -3,9 +3,9 @@
 use rand::RngExt;
 
 use super::migrate::{Batch, Mode};
-use super::outcome::TenantError;
 use super::tenant::{Job, database_error};
 use crate::core::migrations::{MigrationSet, Statement};
+use crate::core::report::TenantError;
 use crate::engine::database::{DatabaseError, Position, ServerError};
 
 /// Files that share a transaction; see there.

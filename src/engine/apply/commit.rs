@@ -3,10 +3,10 @@
 use postgres::{Client, SimpleQueryMessage, Transaction};
 
 use super::Lock;
-use super::outcome::TenantError;
 use super::secret;
 use super::sessions::patiently;
 use super::tenant::{Ended, Job, Retry, connect, database_error};
+use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 
 impl Job<'_> {

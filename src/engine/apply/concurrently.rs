@@ -6,12 +6,12 @@ use std::time::Duration;
 use postgres::Client;
 
 use super::migrate::{self, Batch, Mode};
-use super::outcome::TenantError;
 use super::tenant::{ATTEMPTS, Job, MY_BACKEND, back_off, database_error, is_worth_another_try};
 use super::{Apply, fence, sessions};
 use crate::core::migrations::{Begins, MigrationFile, MigrationSet, Transaction};
 use crate::core::model::{ident, qualified};
 use crate::core::plan::Step;
+use crate::core::report::TenantError;
 use crate::engine::archive::{Deputy, Errand};
 use crate::engine::database::Ask;
 use crate::engine::error::with_causes;

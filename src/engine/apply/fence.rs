@@ -5,8 +5,8 @@
 
 use postgres::Transaction;
 
-use super::outcome::TenantError;
 use crate::core::model::qualified;
+use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError, session};
 use crate::engine::registry::guard::tables;
 

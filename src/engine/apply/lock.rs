@@ -12,7 +12,7 @@ use postgres::{Client, SimpleQueryMessage};
 use rand::RngExt;
 
 use super::groundwork;
-use super::outcome::TenantError;
+use crate::core::report::TenantError;
 use crate::engine::database::{Ask, Target, refuse_a_standby};
 use crate::engine::error::{Doing, Error};
 use crate::engine::registry::{self, Holder, LOCK_KEY as KEY, Taken};

@@ -9,10 +9,10 @@ use refinery_core::{Migration, Runner, Target};
 
 use super::body::Body;
 use super::fence;
-use super::outcome::TenantError;
 use super::tenant::{Job, database_error};
 use crate::core::migrations::{MigrationFile, MigrationSet};
 use crate::core::model::{History, ident, literal, qualified};
+use crate::core::report::TenantError;
 use crate::engine::inspect;
 use crate::engine::registry;
 

@@ -14,7 +14,6 @@ mod fence;
 mod groundwork;
 mod lock;
 mod migrate;
-mod outcome;
 mod password;
 mod pieces;
 mod pool;
@@ -32,10 +31,11 @@ mod underway;
 mod watch;
 mod whose;
 
+use crate::core::report::Done;
+pub use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use fence::take_back;
 pub use groundwork::check_server;
 pub use lock::Lock;
-pub use outcome::{Outcome, Report, TenantError, TenantOutcome};
 pub(crate) use password::verifier_literal;
 pub use preflight::{check_admin, check_archives, check_deputy, check_fleet, check_registry};
 pub use recorded::Recorded;
@@ -272,11 +272,7 @@ impl Apply<'_> {
         (outcomes, met, wants_session)
     }
 
-    fn carry_out(
-        &self,
-        session: &mut Option<Client>,
-        plans: &[&TenantPlan],
-    ) -> Result<tenant::Done, (Outcome, TenantError)> {
+    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, (Outcome, TenantError)> {
         if let [plan] = plans
             && !plan.changes.iter().any(|change| change.kind == Kind::ParkNames)
         {

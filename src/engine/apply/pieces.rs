@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use postgres::{Client, Transaction};
 
 use super::archive;
-use super::outcome::TenantError;
 use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error, is_worth_another_try};
 use crate::core::model::State;
 use crate::core::plan::{Change, Step};
+use crate::core::report::TenantError;
 use crate::engine::archive::{Deputy, relations};
 use crate::engine::database::Ask;
 use crate::engine::inspect;

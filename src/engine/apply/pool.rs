@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::outcome::{Outcome, TenantOutcome};
 use crate::core::model::TenantKey;
 use crate::core::plan::TenantPlan;
 use crate::core::render::Names;
+use crate::core::report::{Outcome, TenantOutcome};
 use crate::engine::workers::lock;
 
 /// Tenants that are done together: one, or those of a ring.

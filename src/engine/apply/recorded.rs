@@ -5,10 +5,10 @@ use std::sync::Mutex;
 
 use postgres::Transaction;
 
-use super::outcome::TenantError;
 use super::tenant::{Job, database_error};
 use crate::core::model::{Access, Applied, set_digest};
 use crate::core::plan::{Kind, Target};
+use crate::core::report::TenantError;
 use crate::engine::inspect;
 use crate::engine::registry;
 use crate::engine::workers::lock;

@@ -3,10 +3,10 @@
 use postgres::Client;
 
 use super::commit::commit;
-use super::outcome::{Outcome, TenantError};
-use super::tenant::{Done, Ended, Job, Progress, Retry, attempts, of_database, retried};
+use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database, retried};
 use super::{Apply, secret};
 use crate::core::plan::{Kind, TenantPlan};
+use crate::core::report::{Done, Outcome, TenantError};
 
 /// Carries out the plans of a ring.
 ///

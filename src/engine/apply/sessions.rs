@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use postgres::{Client, GenericClient};
 
 use super::Apply;
-use super::outcome::TenantError;
 use super::tenant::{Job, connect};
 use crate::core::model::ident;
+use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 
 /// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).

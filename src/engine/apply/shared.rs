@@ -2,11 +2,11 @@
 
 use postgres::{Client, Transaction};
 
-use super::outcome::TenantError;
 use super::tenant::{ATTEMPTS, MY_BACKEND, back_off};
 use super::underway::Met;
 use super::{Apply, blockers, watch};
 use crate::core::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
+use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 use crate::engine::error::{Doing, Error, with_causes};
 use crate::engine::registry;

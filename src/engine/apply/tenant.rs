@@ -11,10 +11,10 @@ use secrecy::SecretString;
 use super::archive::{self, Archived};
 use super::commit::commit;
 use super::migrate::{Batch, Mode};
-use super::outcome::{Outcome, TenantError};
 use super::{Apply, as_planned, concurrently, fence, migrate, password, pieces, secret, sessions};
 use crate::core::model::Tenant;
 use crate::core::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
+use crate::core::report::{Done, Outcome, TenantError};
 use crate::engine::archive::Deputy;
 use crate::engine::database::{DatabaseError, ServerError, execute_unlogged, is_retryable, session};
 use crate::engine::error::{Error, with_causes};
@@ -126,15 +126,6 @@ const WHO_HOLDS_IT: &str = "another session holds a lock on it; to see which: SE
      0 is a prepared transaction: SELECT gid, owner FROM pg_prepared_xacts, and ROLLBACK PREPARED 'gid'";
 
 type Failure = (Outcome, TenantError);
-
-/// What to report about a tenant that is committed.
-#[derive(Clone, Default)]
-pub(super) struct Done {
-    /// The manifest of the archive that was made.
-    pub archive: Option<PathBuf>,
-    /// What is not done, though a part is committed: there is no way back.
-    pub left: Option<TenantError>,
-}
 
 /// How far a removal got, whether or not it then failed.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use postgres::{CancelToken, Client};
 
 use super::blockers::Blocker;
-use super::outcome::TenantError;
+use crate::core::report::TenantError;
 use crate::engine::database::Target;
 use crate::engine::workers::lock;
 

@@ -13,10 +13,11 @@ mod registry;
 mod secrets;
 pub(crate) mod shape;
 
+pub use crate::core::model::{MANY_LOCKS, ManyLocks};
 pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;
 pub(crate) use holds::holds;
-pub use locks::{MANY_LOCKS, ManyLocks, many_locks};
+pub use locks::many_locks;
 pub(crate) use made::made;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,35 +4,9 @@
 //! trigger of a DBA's, a standby. Such a refusal says nothing about privileges, so the catalogs are asked for a second opinion.
 
 use postgres::error::DbError;
-use serde::Serialize;
 
+use crate::core::verdict::{Answer, Ruling};
 use crate::engine::database::DatabaseError;
-
-/// What came of trying.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    Allowed,
-    /// By PostgreSQL's own permission check.
-    NoPrivilege,
-    /// By something else: a trigger, a rule, a policy, a setting, the state of the server.
-    RefusedOtherwise,
-    /// Neither allowed nor refused: a lock, a time limit, no connection.
-    NotTried,
-}
-
-/// How an answer is to be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ruling {
-    Right,
-    /// Neither a leak nor a fault, and something a person may want to know.
-    Said,
-    /// A leak, or a tenant that cannot work.
-    Wrong,
-    /// Not known: the tenant could not be tried.
-    Open,
-}
 
 /// The answer that a probe wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

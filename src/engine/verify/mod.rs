@@ -13,8 +13,7 @@ mod login;
 mod probe;
 mod probes;
 
-pub use answer::{Answer, Ruling};
-pub use probes::{Check, Verdict};
+pub use crate::core::verdict::{Answer, Check, Ruling, Verdict};
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

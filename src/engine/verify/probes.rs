@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use postgres::{Client, Transaction};
 use rand::RngExt;
-use serde::Serialize;
 
-use super::answer::{Answer, Ruling, Tried, Wanted, rule};
+use super::answer::{Tried, Wanted, rule};
 use super::login::NoLogin;
 use super::probe::{self, Picked, Probe};
 use super::{Verify, held, neighbours};
-use crate::core::model::{Access, Tenant, TenantKey, qualified};
+use crate::core::model::{Access, Tenant, qualified};
+use crate::core::verdict::{Answer, Check, Ruling, Verdict};
 use crate::engine::database::{Ask, DatabaseError, HARDLY_WAIT, giving_way};
 use crate::engine::secrets::Found;
 
@@ -32,60 +32,6 @@ const NO_OTHER_LIMITS: &str = "SELECT CASE WHEN pg_catalog.current_setting(n, tr
 /// What the database holds is not text in its own encoding, perhaps, and an error is an answer, not the session's end.
 const WHATEVER_IT_HOLDS: &str = "SET LOCAL exit_on_error = off; SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true) \
      WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
-
-/// One thing asked or tried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    pub what: String,
-    pub ok: bool,
-    pub ruling: Ruling,
-    /// What came of trying; none where the catalogs were asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<Answer>,
-    /// What it was tried on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub object: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sqlstate: Option<String>,
-    /// What happened, when that is not what should have, or not for the reason that it should have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-}
-
-impl Check {
-    fn new(what: impl Into<String>, ruling: Ruling, detail: Option<String>) -> Self {
-        let ok = matches!(ruling, Ruling::Right | Ruling::Said);
-        Self { what: what.into(), ok, ruling, answer: None, object: None, sqlstate: None, detail }
-    }
-
-    /// Asked of the catalogs.
-    fn asked(what: impl Into<String>, result: Result<(), String>) -> Self {
-        let ruling = if result.is_ok() { Ruling::Right } else { Ruling::Wrong };
-        Self::new(what, ruling, result.err())
-    }
-}
-
-/// What the probes of one tenant came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
-    pub tenant: TenantKey,
-    /// Everything was tried, and nothing is a leak or a fault.
-    pub ok: bool,
-    /// False when the surroundings refused the login, or ended the session.
-    #[serde(skip_serializing_if = "Clone::clone")]
-    pub tried: bool,
-    pub checks: Vec<Check>,
-    /// Databases, other than its own, that it may connect to.
-    pub other_databases: Vec<String>,
-}
-
-impl Verdict {
-    /// A leak, or a tenant that cannot work.
-    #[must_use]
-    pub fn failed(&self) -> bool {
-        self.checks.iter().any(|check| check.ruling == Ruling::Wrong)
-    }
-}
 
 pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -> Verdict {
     let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };

@@ -6,7 +6,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::tenant::Done;
 use crate::core::model::TenantKey;
 use crate::core::plan::{TenantPlan, Verb};
 
@@ -40,11 +39,14 @@ impl std::fmt::Display for TenantError {
 }
 
 impl TenantError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), sqlstate: None, hint: None }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// With what to type next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -71,8 +73,19 @@ fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Res
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// What to report about a tenant that is committed.
+#[derive(Clone, Default)]
+pub struct Done {
+    /// The manifest of the archive that was made.
+    pub archive: Option<PathBuf>,
+    /// What is not done, though a part is committed: there is no way back.
+    pub left: Option<TenantError>,
+}
+
 impl TenantOutcome {
-    pub(super) fn new(plan: &TenantPlan, result: Result<Done, (Outcome, TenantError)>, duration: Duration) -> Self {
+    /// A tenant that was begun.
+    #[must_use]
+    pub fn new(plan: &TenantPlan, result: Result<Done, (Outcome, TenantError)>, duration: Duration) -> Self {
         let (outcome, error, archive) = match result {
             Ok(Done { archive, left: None }) => (Outcome::Applied, None, archive),
             Ok(Done { archive, left: Some(error) }) => (Outcome::Failed, Some(error), archive),
@@ -98,7 +111,9 @@ impl TenantOutcome {
         }
     }
 
-    pub(super) fn skipped(plan: &TenantPlan, why: &str) -> Self {
+    /// A tenant that was not begun.
+    #[must_use]
+    pub fn skipped(plan: &TenantPlan, why: &str) -> Self {
         Self {
             tenant: plan.tenant.clone(),
             verb: plan.verb,
