@@ -85,7 +85,7 @@ fn helper_that_waits_with_a_server() {
 /// A process of its own with a server: itself, the server's port, and our directory.
 fn waits_with_a_server() -> (Child, u16, PathBuf) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "helper_that_waits_with_a_server", "--nocapture"])
+        .args(["--exact", "throwaway_server::helper_that_waits_with_a_server", "--nocapture"])
         .env("TENANTRY_TEST_WAIT", "1")
         .stdout(Stdio::piped())
         .spawn()

@@ -137,7 +137,7 @@ fn what_breaks_an_application_is_told_attribute_by_attribute() {
         let sql = |sql: &str| sql.replace("SCHEMA", "tenant_at_a");
         for (by_hand, undone, says) in CHANGES {
             fleet.execute(&sql(by_hand));
-            fleet.run(&["drift", "--deep"]).ends(2).says(&sql(says)).says("1 not");
+            fleet.run(&["drift", "--deep"]).ends(2).says(&sql(says)).says("1 different");
             fleet.execute(&sql(undone));
         }
         fleet.run(&["drift", "--deep"]).ends(0);

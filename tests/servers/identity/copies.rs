@@ -98,7 +98,7 @@ fn a_copy_at_another_address_takes_no_secret() {
             let before = secrets(&copied.fleet, "ca");
             let fleet = copied.on_the_copy();
             fleet.run(&["plan"]).ends(0);
-            fleet.run(&["rotate", "--all"]).ends(1).says(words).says("nothing was changed").says("apply --moved");
+            fleet.run(&["rotate", "-y", "--all"]).ends(1).says(words).says("nothing was changed").says("apply --moved");
             fleet.declare("ca-one = {}\nca-two = { username = \"ca-other\" }");
             fleet.run(&["plan"]).ends(0).says("another_address");
             fleet.run(&["apply", "-y"]).ends(1).says(words);
@@ -111,7 +111,7 @@ fn a_copy_at_another_address_takes_no_secret() {
             fleet.declare(&two("ca"));
             let fleet = copied.on_the_original();
             fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
-            fleet.run(&["rotate", "ca-one"]).ends(0);
+            fleet.run(&["rotate", "-y", "ca-one"]).ends(0);
             assert!(logs_in(&copied.original, &copied.fleet.secret("ca-one")));
         }
     }
@@ -125,11 +125,11 @@ fn a_copy_that_ran_on_is_told_by_the_secrets_it_wrote() {
         // Stands for the same address.
         copied.copy.execute("UPDATE tenantry.identity SET reached = '{}'");
         let fleet = copied.on_the_copy();
-        fleet.run(&["rotate", "cr-one"]).ends(0);
+        fleet.run(&["rotate", "-y", "cr-one"]).ends(0);
         let taken = secrets(fleet, "cr");
         let fleet = copied.on_the_original();
         fleet.run(&["drift"]).ends(2).says("another_copy").says("tenants/cr-one").says("apply --moved");
-        for args in [&["rotate", "cr-two"][..], &["rotate", "--all"]] {
+        for args in [&["rotate", "-y", "cr-two"][..], &["rotate", "-y", "--all"]] {
             fleet.run(args).ends(1).says("a run that this registry does not know");
         }
         // The password of record still opens the database; that changes no secret, and ends no doubt.
@@ -154,7 +154,7 @@ fn a_copy_that_ran_on_is_told_by_the_secrets_it_wrote() {
         let before = secrets(&copied.fleet, "cr");
         let fleet = copied.on_the_copy();
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("is another database's: it carries the fleet");
-        fleet.run(&["rotate", "--all"]).ends(1).says("2 blocked");
+        fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked");
         fleet.declare("cr-one = {}");
         fleet.run(&REMOVE).ends(1);
         assert_eq!(secrets(fleet, "cr"), before, "it drops what it has, and not the secret");
@@ -200,7 +200,7 @@ fn the_database_that_moved_has_the_secrets_and_the_one_it_came_from_is_refused()
         assert_eq!(fleet.secret("cm-two")["version"], whole["version"]);
         let after = secrets(&copied.fleet, "cm");
         let fleet = copied.on_the_original();
-        fleet.run(&["rotate", "--all"]).ends(1).says("2 blocked").says("is another database's");
+        fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked").says("is another database's");
         fleet.run(&["apply", "-y"]).ends(1).says("is another database's");
         assert_eq!(secrets(fleet, "cm"), after);
     }
@@ -243,7 +243,7 @@ fn a_run_through_a_tunnel_leads_no_tenant_into_it() {
         let (direct, before) = (fleet.url.clone(), secrets(&fleet, "ct"));
         fleet.url = direct.replace("127.0.0.1", "localhost");
         fleet.run(&["apply", "-y"]).ends(1).says("name another address than localhost:").says("[database] advertise");
-        fleet.run(&["rotate", "ct-one"]).ends(1).says("name another address than localhost:");
+        fleet.run(&["rotate", "-y", "ct-one"]).ends(1).says("name another address than localhost:");
         assert_eq!(secrets(&fleet, "ct"), before);
         // What tenants.toml says is meant, and the server is the one of the last apply.
         fleet.head = format!(
@@ -253,7 +253,7 @@ fn a_run_through_a_tunnel_leads_no_tenant_into_it() {
         );
         fleet.declare(&two("ct"));
         fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
-        fleet.run(&["rotate", "ct-one"]).ends(0);
+        fleet.run(&["rotate", "-y", "ct-one"]).ends(0);
         fleet.settled();
         fleet.url = direct;
         fleet.settled();
@@ -273,7 +273,7 @@ fn secrets_without_a_mark_are_marked_and_stay_as_they_are() {
         fleet.applies_and_settles();
         let before = secrets(&fleet, "cl");
         fleet.unmark(&["cl-one", "cl-two"]);
-        fleet.run(&["drift"]).ends(2).says("pending upgrades: 1").says("2 secrets marked as this database's");
+        fleet.run(&["drift"]).ends(2).says("pending upgrades: 2").says("2 secrets marked as this database's");
         fleet.run(&["apply", "-y", "--target", "cl-one"]).ends(0);
         fleet.run(&["drift", "--target", "cl-one"]).ends(0);
         fleet.run(&["drift"]).ends(2).says("1 secret marked as this database's");
@@ -304,7 +304,7 @@ fn a_store_without_the_secrets_is_taken_for_another_one() {
         let before = fleet.ask(verifiers);
         let words = "the secrets of 2 of 3 tenants are gone from the store (ce-one, ce-two)";
         fleet.run(&["plan"]).ends(0).says("secrets_missing").says(words);
-        for args in [&["apply", "-y"][..], &["rotate", "--all"], &["apply", "-y", "--allow-new-secrets", "1"]] {
+        for args in [&["apply", "-y"][..], &["rotate", "-y", "--all"], &["apply", "-y", "--allow-new-secrets", "1"]] {
             fleet.run(args).ends(1).says(words).says("tenants/ce-one").says("--allow-new-secrets 2");
         }
         assert_eq!(fleet.ask(verifiers), before);

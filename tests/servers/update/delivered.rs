@@ -34,7 +34,7 @@ fn sslmode_is_always_written_planned_and_shown() {
         let version_now = fleet.secret("sm-one")["version"].clone();
         fleet.unmark(&["sm-one"]);
         fleet.execute(&format!(
-            "ALTER TABLE tenantry.tenants DROP COLUMN secret_sslmode, DROP COLUMN history_table; DROP TABLE tenantry.migration_objects, tenantry.migration_sets, tenantry.apply_lock; \
+            "ALTER TABLE tenantry.tenants DROP COLUMN secret_sslmode; DROP TABLE tenantry.migration_objects, tenantry.migration_sets, tenantry.apply_lock; \
              DELETE FROM tenantry.refinery_schema_history WHERE version >= 4; \
              UPDATE tenantry.tenants SET secret_version = '{version_now}'"
         ));

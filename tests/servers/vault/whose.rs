@@ -43,7 +43,7 @@ fn secrets_without_a_mark_get_one_and_no_new_version() {
         let mut theirs = metadata(&bao, "wh-two")["custom_metadata"].clone();
         theirs["fleet"] = json!("of somebody else");
         bao.api("POST", "secret/metadata/tenants/wh-two", json!({"custom_metadata": theirs}));
-        fleet.run(&["rotate", "wh-two"]).ends(1).says("it carries the fleet of somebody else");
+        fleet.run(&["rotate", "-y", "wh-two"]).ends(1).says("it carries the fleet of somebody else");
         fleet.declare("wh-one = {}");
         fleet.run(&REMOVE).ends(0);
         assert_eq!(metadata(&bao, "wh-two")["current_version"], 1, "it is left where it is");
@@ -54,7 +54,7 @@ fn secrets_without_a_mark_get_one_and_no_new_version() {
         fleet.applies_and_settles();
         // A rotation leaves the fleet, and says which run it was.
         let run = metadata(&bao, "wh-one")["custom_metadata"]["fleet_run"].clone();
-        fleet.run(&["rotate", "wh-one"]).ends(0);
+        fleet.run(&["rotate", "-y", "wh-one"]).ends(0);
         let now = metadata(&bao, "wh-one");
         assert_eq!(now["custom_metadata"]["fleet"], known(&fleet));
         assert_ne!(now["custom_metadata"]["fleet_run"], run);
@@ -62,7 +62,7 @@ fn secrets_without_a_mark_get_one_and_no_new_version() {
         // This registry set back to before that rotation.
         fleet.execute("DELETE FROM tenantry.runs WHERE began = (SELECT max(began) FROM tenantry.runs)");
         fleet.run(&["drift"]).ends(2).says("another_copy").says("tenants/wh-one");
-        fleet.run(&["rotate", "--all"]).ends(1).says("set back to an earlier state");
+        fleet.run(&["rotate", "-y", "--all"]).ends(1).says("set back to an earlier state");
         fleet.run(&["apply", "-y", "--moved"]).ends(0);
         fleet.settled();
         assert_eq!(metadata(&bao, "wh-two")["custom_metadata"]["fleet"], known(&fleet));
@@ -86,7 +86,7 @@ fn an_empty_server_gives_no_tenant_a_new_password() {
         fleet.declare(OTHER_TWO);
         let words = "the secrets of 2 of 2 tenants are gone from the store (we-one, we-two), more than the 1";
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("secrets_missing").says(words);
-        for args in [&["apply", "-y"][..], &["rotate", "--all"]] {
+        for args in [&["apply", "-y"][..], &["rotate", "-y", "--all"]] {
             let run = fleet.run(args).ends(1).says(words).says(&empty.address).says("secret/tenants/we-one");
             run.says("apply --allow-new-secrets 2");
         }
