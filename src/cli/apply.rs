@@ -63,6 +63,8 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         fleet_changes: args.allow_fleet_change.iter().copied().collect(),
         rename_history: args.rename_history,
     };
+    // Whose secrets these are comes first: what would change because of it is no typing error.
+    crate::engine::apply::check_whose(&plan)?;
     crate::engine::apply::check_fleet(&plan, &consents, &|flags| with(args, flags))?;
     preflight(&mut session, &observed, &plan, args.allow_new_secrets)?;
     let question = Question {

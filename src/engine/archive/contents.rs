@@ -33,7 +33,9 @@ pub(super) fn read(
     refuse_elsewhere(transaction, subject)?;
     let role = transaction
         .ask_opt(
-            "SELECT r.rolconnlimit, ARRAY(SELECT pg_catalog.convert_to(c.setting, $2::text::name) \
+            // A tenant sets its own from any database of the cluster, in the encoding of that one: convert_to refuses such bytes.
+            "SELECT r.rolconnlimit, ARRAY(SELECT CASE WHEN pg_catalog.getdatabaseencoding() = 'UTF8' \
+             THEN pg_catalog.textsend(c.setting) ELSE pg_catalog.convert_to(c.setting, $2::text::name) END \
              FROM pg_catalog.unnest(s.setconfig) WITH ORDINALITY c(setting, n) \
              WHERE pg_catalog.octet_length(c.setting) <= $3 ORDER BY c.n) AS settings FROM pg_catalog.pg_roles r \
              LEFT JOIN pg_catalog.pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0 \

@@ -84,6 +84,7 @@ fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &Said<'_>)
         }
         "3D000" => format!("specify another database, or create it: createdb {database}"),
         "42501" => format!("GRANT CONNECT ON DATABASE {database} TO {user}"),
+        "53200" => "its memory or its lock table is full: end the session that holds most locks, from one that is still open or by a signal to its process; raise max_locks_per_transaction".into(),
         // Which limit it is only the place says: there is one SQLSTATE for all of them.
         "53300" => match message.routine {
             "InitializeSessionUserId" => format!(

@@ -121,14 +121,14 @@ pub fn settle(client: &mut postgres::Client, arrival: &Arrival<'_>) -> Result<Ma
     Ok(mark)
 }
 
-/// How the database was reached. Another way to the same server is no new address of it: a tunnel may lead to a copy tomorrow.
+/// How the database was reached, and the server's start. Another way to the same server is no new address of it: a tunnel may
+/// lead to a copy tomorrow. Nor is a server that was started since known by another address: it may be a copy's.
 fn note_the_way(transaction: &mut Transaction<'_>, arrival: &Arrival<'_>) -> Result<(), postgres::Error> {
     transaction
         .execute(
-            "UPDATE tenantry.identity SET server_started = pg_catalog.pg_postmaster_start_time(), \
-             reached = CASE WHEN reached = '{}' OR reached && $1::text[] THEN $1::text[] ELSE reached END \
-             WHERE server_started IS DISTINCT FROM pg_catalog.pg_postmaster_start_time() \
-             OR (reached = '{}' OR reached && $1::text[]) AND reached <> $1::text[]",
+            "UPDATE tenantry.identity SET server_started = pg_catalog.pg_postmaster_start_time(), reached = $1::text[] \
+             WHERE (reached = '{}' OR reached && $1::text[]) \
+             AND (reached <> $1::text[] OR server_started IS DISTINCT FROM pg_catalog.pg_postmaster_start_time())",
             &[&arrival.reached],
         )
         .map(drop)

@@ -108,6 +108,12 @@ fn a_copy_at_another_address_takes_no_secret() {
             fleet.run(&["apply", "-y"]).ends(1).says(words);
             assert!(!fleet.secret_file("ca-new").exists());
             assert_eq!(secrets(fleet, "ca"), before);
+            if head == ADVERTISED {
+                // What changes no secret is applied; that makes the copy no original.
+                fleet.declare("ca-one = { connection_limit = 9 }\nca-two = {}");
+                fleet.run(&["apply", "-y"]).ends(0);
+                fleet.run(&["rotate", "-y", "ca-one"]).ends(1).says(words);
+            }
             fleet.declare(&two("ca"));
             let fleet = copied.on_the_original();
             fleet.run(&["plan", "--detailed-exitcode"]).ends(0);

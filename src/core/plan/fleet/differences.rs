@@ -90,7 +90,7 @@ impl One<'_> {
     /// Where clients are sent. One who says that the database has moved has said that too.
     fn advertised(&self) -> Option<Difference> {
         let observed = self.look.observed;
-        if observed.registry.as_ref().is_some_and(|registry| registry.came_from.is_some()) {
+        if observed.moved || observed.registry.as_ref().is_some_and(|registry| registry.came_from.is_some()) {
             return None;
         }
         let before = &self.row.secret.fields;
