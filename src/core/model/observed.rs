@@ -623,7 +623,7 @@ pub enum Belongs {
     /// It was written for the cluster of this system identifier.
     AnotherCluster(String),
     /// Another database's, with this mark.
-    AnotherFleet(Mark),
+    AnotherFleet(Box<Mark>),
 }
 
 #[derive(Clone, Debug)]

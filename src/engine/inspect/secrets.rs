@@ -206,6 +206,6 @@ fn belongs(mark: &Mark, here: &Here<'_>) -> Belongs {
             _ => Belongs::Here,
         },
         Some(home) if home.former_fleets.contains(fleet) => Belongs::Former,
-        _ => Belongs::AnotherFleet(mark.clone()),
+        _ => Belongs::AnotherFleet(Box::new(mark.clone())),
     }
 }
