@@ -109,3 +109,34 @@ fn what_became_protected_after_the_plan_is_not_dropped() {
         fleet.log_in("lk-late-a2").batch_execute("SELECT count(*) FROM users").unwrap();
     }
 }
+
+#[test]
+fn a_lock_whose_row_was_deleted_is_put_back() {
+    for version in BOTH {
+        for admin in [Admin::Superuser, Admin::Createrole] {
+            let fleet = fleet(admin, version, "row_deleted");
+            fleet.declare("lr-one = {}");
+            fleet.applies_and_settles();
+            fleet.execute("TRUNCATE tenantry.apply_lock");
+            fleet.settled();
+            fleet.declare("lr-one = { connection_limit = 3 }");
+            fleet.applies_and_settles();
+            assert_eq!(
+                fleet.ask("SELECT count(*), bool_and(backend <> 0 AND fence > 1000000) FROM tenantry.apply_lock"),
+                "1, t"
+            );
+            // Whoever works under the lock while its row is deleted commits nothing any more.
+            let held = hold(&fleet, "tenant_lr_one.users");
+            fleet.declare("");
+            let run = begin(&fleet);
+            wait_for(&fleet, "1");
+            fleet.execute("DELETE FROM tenantry.apply_lock");
+            drop(held);
+            let report = end(run);
+            let message = of(&report, "lr-one")["error"]["message"].as_str().unwrap();
+            assert!(message.contains("apply has lost its lock"), "{report}");
+            fleet.run(&["apply", "-y", "--allow-removals", "1"]).ends(0);
+            assert_eq!(fleet.ask("SELECT count(*) FROM tenantry.apply_lock"), "1");
+        }
+    }
+}
