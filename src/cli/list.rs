@@ -6,8 +6,9 @@ use super::args::{Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::session;
+use super::{recover, session};
 use crate::core::model::{Observed, SecretState, TenantKey};
+use crate::core::plan::RECOVER;
 use crate::core::render;
 use crate::core::render::list::ListRow;
 use crate::engine::inspect::{self, Sizes};
@@ -35,6 +36,10 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         if let Some(hint) = &unseen.hint {
             out.note(&format!(" hint: {hint}"));
         }
+    }
+    if let Some(lost) = recover::lost(&session, &observed, &|_| true) {
+        out.note(&lost);
+        out.note(&format!(" hint: {RECOVER}"));
     }
     many.iter().for_each(|found| out.note(&render::list::many_locks(found)));
     Ok(Exit::Ok)

@@ -6,8 +6,10 @@ use super::args::Global;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::session;
+use super::session::{self, Session};
 use super::validate::count;
+use crate::core::model::{Observed, TenantKey};
+use crate::core::plan::few;
 use crate::engine::inspect::Sizes;
 use crate::engine::registry;
 
@@ -33,4 +35,18 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         count(recovery.tenants.len(), "tenant")
     ));
     Ok(Exit::Ok)
+}
+
+/// Of the tenants that `selects` takes those that are there, of tenantry's making, and that no row of the registry names: in
+/// words. `None`: there are none, as usual.
+pub fn lost(session: &Session, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Option<String> {
+    let selects = |key: &TenantKey| session.selects(key) && selects(key);
+    // One of an older form says what it lacks when it is written to.
+    let lost = registry::recover(&session.project.desired, observed, &selects).ok()?.tenants;
+    let names: Vec<&str> = lost.iter().map(TenantKey::as_str).collect();
+    let which = if names.len() == 1 { "it" } else { "them" };
+    (!names.is_empty()).then(|| {
+        let (count, few) = (count(names.len(), "tenant"), few(&names));
+        format!("{count}: no row in schema tenantry names {which}, and tenantry created {which}: {few}")
+    })
 }

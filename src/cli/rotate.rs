@@ -10,9 +10,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::validate::count;
-use super::{apply, interrupt, plan, session};
+use super::{apply, interrupt, plan, recover, session};
 use crate::core::model::{Observed, State, TenantKey};
-use crate::core::plan::{TenantPlan, rotation};
+use crate::core::plan::{RECOVER, TenantPlan, rotation};
 use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -24,6 +24,11 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     session.selects_something(&observed)?;
     let place = session.place(&observed);
     out.talks_to(&place);
+    let named =
+        |key: &TenantKey| args.which.tenants.is_empty() || args.which.tenants.iter().any(|name| name == key.as_str());
+    if let Some(lost) = recover::lost(&session, &observed, &named) {
+        return Err(Failure::refused(format!("{lost}; no password was changed"), RECOVER));
+    }
     let chosen = chosen(&session, &observed, args, out);
     if chosen.is_empty() && out.format != Format::Json {
         out.print("No passwords to rotate.\n")?;

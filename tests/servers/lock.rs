@@ -109,3 +109,26 @@ fn what_became_protected_after_the_plan_is_not_dropped() {
         fleet.log_in("lk-late-a2").batch_execute("SELECT count(*) FROM users").unwrap();
     }
 }
+
+#[test]
+fn a_lock_whose_row_was_deleted_is_put_back() {
+    for version in BOTH {
+        for admin in [Admin::Superuser, Admin::Createrole] {
+            let fleet = fleet(admin, version, "row_deleted");
+            fleet.declare("lr-one = {}");
+            fleet.applies_and_settles();
+            fleet.execute("TRUNCATE tenantry.apply_lock");
+            fleet.settled();
+            fleet.declare("lr-one = { connection_limit = 3 }");
+            fleet.applies_and_settles();
+            assert_eq!(
+                fleet.ask("SELECT count(*), bool_and(backend <> 0 AND fence > 1000000) FROM tenantry.apply_lock"),
+                "1, t"
+            );
+            fleet.execute("DELETE FROM tenantry.apply_lock");
+            fleet.declare("");
+            fleet.run(&["apply", "-y", "--allow-removals", "1"]).ends(0);
+            assert_eq!(fleet.ask("SELECT count(*) FROM tenantry.apply_lock"), "1");
+        }
+    }
+}

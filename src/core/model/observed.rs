@@ -15,7 +15,8 @@ pub struct Observed {
     pub database: Database,
     /// `None`: the schema `tenantry` is not there yet.
     pub registry: Option<Registry>,
-    /// Who may do what in the schema `tenantry`, and what of others is there.
+    /// Who may do what in the schema `tenantry`, and what of others is there. One of which nothing is known while `registry`
+    /// is `None` is there, and empty.
     pub registry_schema: Option<RegistrySchema>,
     /// Those of the declared and registered roles that exist, by name.
     pub roles: BTreeMap<String, Role>,

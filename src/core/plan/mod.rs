@@ -30,6 +30,7 @@ pub(crate) use change::acl::held;
 pub(crate) use change::grants::{Letters, is_as_declared};
 pub(crate) use change::membership::words as membership_in_words;
 pub use change::migrations::after_restore;
+pub use change::rename::RECOVER;
 pub use change::rights::borrowed;
 pub(crate) use change::settings::split_identifiers;
 pub use database::owners_want_temp;

@@ -12,11 +12,14 @@ use secrecy::SecretString;
 use crate::core::model::{Server, TenantKey, ident, literal};
 use crate::core::plan::digest;
 use crate::engine::apply::{end_sessions, verifier_literal};
-use crate::engine::database::{Ask, Target, execute_unlogged, session};
+use crate::engine::database::{Ask, ConnectError, Target, execute_unlogged, session};
 use crate::engine::error::{Doing, Error, with_causes};
 
 /// Long enough to log in, short enough to be of no use to whoever finds the role after a crash.
 const LOGIN_WITHIN: &str = "10 minutes";
+
+/// What to do where the server lets the tenants in, and not it.
+pub(super) const LET_IT_IN: &str = "it is a member of the tenants' group role and has a password: pg_hba.conf must let it in from here, as it does the tenants";
 
 /// A role that is there for one errand. The registry remembers it, so that a crash leaves none for good.
 pub(crate) struct Deputy {
@@ -125,10 +128,10 @@ impl Deputy {
                 self.login = login;
                 Ok(())
             }
-            None => Err(Error::refused(
-                format!("the role created for {} cannot log in: {}", errand.who(), with_causes(&refused)),
-                "it is a member of the tenants' group role and has a password: pg_hba.conf must let it in from here, as it does the tenants",
-            )),
+            None => Err(Error::Refused {
+                message: format!("the role created for {} cannot log in: {}", errand.who(), with_causes(&refused)),
+                hint: hint(&refused),
+            }),
         }
     }
 
@@ -179,6 +182,14 @@ fn rights_of(server: &Server, deputy: &str) -> String {
     }
     let with = if server.major() >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
     format!("GRANT {} TO {}{with}", ident(deputy), ident(&server.admin.name))
+}
+
+/// Of a refusal of the login itself the connection's own hint would speak of a password that nobody gave.
+fn hint(refused: &ConnectError) -> Option<String> {
+    if refused.sqlstate().is_some_and(|sqlstate| sqlstate.starts_with("28")) {
+        return Some(LET_IT_IN.into());
+    }
+    refused.hint().map(str::to_owned)
 }
 
 fn drop_role(transaction: &mut Transaction<'_>, name: &str) -> Result<(), postgres::Error> {

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 
+use super::deputy::LET_IT_IN;
 use crate::core::render::escape::visible;
-use crate::engine::database::Target;
+use crate::engine::database::{TOO_MANY_CONNECTIONS, Target};
 use crate::engine::error::{Doing, Error, MAKE_ROOM, RAISE_THE_LIMIT};
 use crate::engine::sandbox;
 
@@ -183,7 +184,9 @@ fn hint(said: &str) -> Option<String> {
     let hint = if said.contains("row-level security") {
         "apply as a superuser, or set NO FORCE ROW LEVEL SECURITY on that table: its policies keep rows out of a dump"
     } else if said.contains("no pg_hba.conf entry") || said.contains("authentication failed") {
-        "pg_dump logs in from here with a password, as a role created for it, a member of the tenants' group role: pg_hba.conf must allow that"
+        LET_IT_IN
+    } else if said.contains("too many connections") || said.contains("remaining connection slots") {
+        TOO_MANY_CONNECTIONS
     } else if said.contains("permission denied") {
         "give that object to the tenant's owner role: ALTER … OWNER TO"
     } else if said.contains("LOCK TABLE") {

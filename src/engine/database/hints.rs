@@ -10,6 +10,10 @@ use super::place::Place;
 use super::target::Target;
 use crate::core::model::ident;
 
+/// Where nobody says whose limit it is.
+pub(crate) const TOO_MANY_CONNECTIONS: &str =
+    "lower --parallelism, or raise the limit of the server, or of the pooler in front of it";
+
 pub(super) fn hint(target: &Target, place: &Place, error: &postgres::Error) -> Option<String> {
     if let Some(server) = error.as_db_error() {
         return of_server(target, place, server.code().code(), &Said::of(server));
@@ -98,7 +102,7 @@ fn of_server(target: &Target, place: &Place, sqlstate: &str, message: &Said<'_>)
             "InitProcess" | "InitPostgres" | "ProcessStartupPacket" | "BackendInitialize" => {
                 "the limit is the server's: lower --parallelism, or raise its max_connections".into()
             }
-            _ => "lower --parallelism, or raise the limit of the server, or of the pooler in front of it".into(),
+            _ => TOO_MANY_CONNECTIONS.into(),
         },
         "57P03" => "the server is starting or stopping: try again in a moment".into(),
         "08P01" if message.contains("startup parameter") => {

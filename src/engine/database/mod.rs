@@ -29,6 +29,7 @@ pub use connect::{ConnectError, Endpoint};
 pub(crate) use error::is_retryable;
 pub use error::{DatabaseError, Position, ServerError};
 pub(crate) use giving_way::{HARDLY_WAIT, giving_way};
+pub(crate) use hints::TOO_MANY_CONNECTIONS;
 pub use several::refuse_a_standby;
 pub use target::Target;
 pub use target_error::TargetError;

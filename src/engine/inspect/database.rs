@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Transaction;
 
+use super::registry;
 use crate::core::model::{
-    Acl, Admin, Column, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry, Role,
-    Server, SharedSchema, ident,
+    Acl, Admin, Column, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry,
+    RegistrySchema, Role, Server, SharedSchema, ident,
 };
 use crate::core::plan;
 use crate::engine::database::{Ask, Record, Target};
@@ -17,13 +18,6 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
     let group = plan::group_role(target.database());
     let row = transaction.ask_one(include_str!("sql/server.sql"), &[&guard::tables(), &group]);
     let row = row.doing("identifying the database")?;
-    let has_registry: bool = row.get("has_registry");
-    if row.get::<_, bool>("has_tenantry_schema") && !has_registry {
-        return Err(Error::refused(
-            "the database has a schema tenantry that does not hold tenantry's tables",
-            "rename that schema; tenantry keeps its own tables under this name",
-        ));
-    }
     if let Some(owner) = row.get::<_, Option<String>>("strange_owner") {
         return Err(Error::refused(
             format!(
@@ -44,6 +38,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             ),
         ));
     }
+    let has_registry = registry::is_there(&row)?;
     if has_registry && row.get::<_, Option<bool>>("registry_is_readable") != Some(true) {
         let reader = row.get::<_, Option<String>>("reader").unwrap_or_else(|| row.get("admin"));
         let to = ident(&reader);
@@ -51,6 +46,9 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             format!("{reader} may not read tenantry's own tables, which say which tenants exist"),
             format!("GRANT USAGE ON SCHEMA tenantry TO {to}; GRANT SELECT ON ALL TABLES IN SCHEMA tenantry TO {to};"),
         ));
+    }
+    if has_registry {
+        registry::is_whole(transaction, &row)?;
     }
     // The owners are of no interest here: what PUBLIC holds is asked, whoever granted it.
     let database_acl = acl(&row.get::<_, Vec<String>>("database_acl"), "")?;
@@ -106,6 +104,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             owners_group: None,
         },
         registry: has_registry.then(Registry::default),
+        registry_schema: row.get::<_, bool>("has_tenantry_schema").then(RegistrySchema::default),
         ..Observed::default()
     })
 }

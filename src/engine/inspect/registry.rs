@@ -1,12 +1,64 @@
 //! Who may do what in the schema `tenantry`, and what of others is there.
 
+use std::collections::BTreeSet;
+
 use postgres::Transaction;
 
 use super::database::{acl, columns};
 use crate::core::model::{DefaultAcl, Foreign, ObjectKind, RegistryObject, RegistrySchema};
-use crate::engine::database::Ask;
+use crate::engine::database::{Ask, Record};
 use crate::engine::error::{Doing, Error};
-use crate::engine::registry::guard::{REFUSAL, tables};
+use crate::engine::registry::HISTORY_TABLE;
+use crate::engine::registry::guard::{REFUSAL, tables, tables_made};
+
+const WAY_BACK: &str = "ALTER SCHEMA tenantry RENAME TO …   and then: tenantry recover   prints the SQL that makes it anew and registers the tenants again (docs/recovery.md)";
+
+/// Whether schema tenantry is there and holds tenantry's tables. An empty one of ours does not, and is as good as none.
+///
+/// # Errors
+/// When it holds something else, or lacks those of its tables without which nothing more is known.
+pub(super) fn is_there(row: &Record) -> Result<bool, Error> {
+    if !row.get::<_, bool>("has_tenantry_schema") || row.get("tenantry_schema_is_empty") {
+        return Ok(false);
+    }
+    let missing: Vec<String> = row.get("missing_tables");
+    if missing.len() == tables().len() {
+        return Err(Error::refused(
+            "the database has a schema tenantry that does not hold tenantry's tables",
+            format!("tenantry keeps its own tables under this name: {WAY_BACK}"),
+        ));
+    }
+    let needed = ["tenants", HISTORY_TABLE];
+    if missing.iter().any(|table| needed.contains(&table.as_str())) { Err(lacks(&missing)) } else { Ok(true) }
+}
+
+/// # Errors
+/// When it lacks tables that its own history says it has. One of an older version may have fewer than this version makes.
+pub(super) fn is_whole(transaction: &mut Transaction<'_>, row: &Record) -> Result<(), Error> {
+    let mut missing: Vec<String> = row.get("missing_tables");
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let rows = transaction.ask("SELECT version FROM tenantry.refinery_schema_history", &[]);
+    let rows = rows.doing("reading the registry's own history")?;
+    let applied: BTreeSet<i32> = rows.iter().map(|row| row.get("version")).collect();
+    let made: BTreeSet<String> =
+        tables_made().into_iter().filter(|(version, _)| applied.contains(version)).map(|(_, table)| table).collect();
+    missing.retain(|table| made.contains(table));
+    if missing.is_empty() { Ok(()) } else { Err(lacks(&missing)) }
+}
+
+fn lacks(missing: &[String]) -> Error {
+    let names: Vec<String> = missing.iter().map(|table| format!("tenantry.{table}")).collect();
+    Error::refused(
+        format!(
+            "schema tenantry lacks {} of tenantry's own: {}; nothing was changed",
+            if names.len() == 1 { "a table" } else { "tables" },
+            names.join(", ")
+        ),
+        format!("restore the schema from a dump (docs/recovery.md); or without one: {WAY_BACK}"),
+    )
+}
 
 /// `admin`: the role that applies.
 pub(super) fn read(transaction: &mut Transaction<'_>, admin: &str) -> Result<RegistrySchema, Error> {

@@ -15,15 +15,24 @@ pub(crate) const REFUSAL: &str =
 
 /// The tables that the registry's migrations make, sorted. Others in schema tenantry are somebody else's.
 pub(crate) fn tables() -> Vec<String> {
-    const MAKES: &str = "CREATE TABLE tenantry.";
-    let runner = embedded::migrations::runner();
-    let sql = runner.get_migrations().iter().filter_map(|migration| migration.sql()).collect::<Vec<_>>().join("\n");
-    let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-    let named = sql.split(MAKES).skip(1).filter_map(|rest| rest.split(ends).next()).map(str::to_owned);
-    let mut tables: Vec<String> = named.chain([HISTORY_TABLE.to_owned()]).collect();
+    let mut tables: Vec<String> = tables_made().into_iter().map(|(_, table)| table).collect();
+    tables.push(HISTORY_TABLE.to_owned());
     tables.sort();
     tables.dedup();
     tables
+}
+
+/// Each of them with the version of the migration that makes it.
+pub(crate) fn tables_made() -> Vec<(i32, String)> {
+    const MAKES: &str = "CREATE TABLE tenantry.";
+    let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let mut made = Vec::new();
+    for migration in embedded::migrations::runner().get_migrations() {
+        let sql = migration.sql().unwrap_or_default();
+        let named = sql.split(MAKES).skip(1).filter_map(|rest| rest.split(ends).next());
+        made.extend(named.map(|table| (migration.version(), table.to_owned())));
+    }
+    made
 }
 
 /// SQL that fails when writing to the registry would run somebody else's code.

@@ -7,6 +7,7 @@ use postgres::{Client, GenericClient, SimpleQueryMessage, SimpleQueryRow, Transa
 use crate::engine::error::{Doing, Error};
 
 const HOLDER: &str = include_str!("sql/lock_holder.sql");
+const PUT_BACK: &str = include_str!("sql/lock_empty.sql");
 const TAKE: &str = include_str!("sql/lock_take.sql");
 
 /// A session that has the lock, and is there.
@@ -55,7 +56,12 @@ pub(crate) fn take(client: &mut Client, token: i64, patience: &str) -> Result<Ta
     transaction.batch_execute(&format!("SET LOCAL lock_timeout = '{patience}'; {}", super::guard::check_of_lock()))?;
     // Those who work under a lock hold its row: who has it is asked before they are waited for, and once more afterwards.
     for waits in ["", " FOR UPDATE"] {
-        let holder = first(transaction.simple_query(&format!("{HOLDER}{waits}"))?);
+        let mut holder = first(transaction.simple_query(&format!("{HOLDER}{waits}"))?);
+        if holder.is_none() {
+            // Waits for another session that does the same.
+            transaction.batch_execute(PUT_BACK)?;
+            holder = first(transaction.simple_query(&format!("{HOLDER}{waits}"))?);
+        }
         if let Some(row) = holder.filter(|row| is_true(row, "is_alive") && !is_true(row, "is_ours")) {
             return Ok(Taken::Theirs(read(&row)));
         }

@@ -31,7 +31,7 @@ pub(crate) const LOCK_KEY: i64 = i64::from_be_bytes(*b"tenantry");
 const LEFTOVERS_SINCE: usize = 3;
 
 const HISTORY: &str = "tenantry.refinery_schema_history";
-const HISTORY_TABLE: &str = "refinery_schema_history";
+pub(crate) const HISTORY_TABLE: &str = "refinery_schema_history";
 
 /// Makes refinery's Runner part of our transaction: its own drivers begin and commit for themselves.
 struct Within<'a, 'b>(&'a mut Transaction<'b>);

@@ -235,7 +235,7 @@ fn script(observed: &Observed, tenants: &[TenantKey], rows: &[String], marks: &[
     sql.push_str("BEGIN;\nSET LOCAL client_encoding = 'UTF8';\nSET LOCAL search_path = pg_catalog;\n");
     let _ = writeln!(sql, "{};", only_here(observed));
     match &observed.registry {
-        None => making(name)?.iter().for_each(|part| {
+        None => making(observed)?.iter().for_each(|part| {
             let _ = writeln!(sql, "{};", part.trim_end().trim_end_matches(';'));
         }),
         Some(_) => {
@@ -265,16 +265,20 @@ fn only_here(observed: &Observed) -> String {
     )
 }
 
-/// Schema tenantry as an apply makes it.
-fn making(database: &str) -> Result<Vec<String>, Error> {
+/// Schema tenantry as an apply makes it. One that is there is empty, and ours: it is used as it is, since nobody else could
+/// put anything there.
+fn making(observed: &Observed) -> Result<Vec<String>, Error> {
     let mut written = Written::default();
     embedded::migrations::runner()
         .set_grouped(true)
         .set_migration_table_name(HISTORY)
         .run(&mut written)
         .map_err(|error| Error::refused(format!("writing down tenantry's own tables: {error}"), "report this"))?;
-    let mut parts = vec!["CREATE SCHEMA tenantry".to_owned()];
+    let mut parts = Vec::new();
+    if observed.registry_schema.is_none() {
+        parts.push("CREATE SCHEMA tenantry".to_owned());
+    }
     parts.extend(written.0);
-    parts.push(closing(&group_role(database)));
+    parts.push(closing(&group_role(&observed.database.name)));
     Ok(parts)
 }

@@ -1,5 +1,5 @@
 //! Every object's privileges, asked of the catalogs at once: what the tenant lacks, what it has beyond its access, and what
-//! its owner role lost of what is its own.
+//! its owner role lost of what is its own, the schema included.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +21,7 @@ pub(super) struct Group {
 #[derive(Clone, Copy)]
 enum Kind {
     History,
+    Schema,
     Object(ObjectKind),
 }
 
@@ -28,6 +29,7 @@ enum Kind {
 fn of_an_owner(kind: Kind) -> &'static str {
     match kind {
         Kind::History | Kind::Object(ObjectKind::Table) => "adrw",
+        Kind::Schema => "CU",
         Kind::Object(ObjectKind::Sequence) => "Urw",
         Kind::Object(ObjectKind::Function) => "X",
         Kind::Object(ObjectKind::Type) => "U",
@@ -55,6 +57,8 @@ pub(super) fn faults(tenant: &Tenant, major: i32, groups: &[Group]) -> Faults {
         }
         let expected = match group.kind {
             Kind::History => "r",
+            // What the tenant may do in it is tried.
+            Kind::Schema => continue,
             Kind::Object(kind) => object_privileges(tenant.access, kind, major),
         };
         push(&mut faults.lacks, "it lacks", &less(expected, &group.held), group);
@@ -75,6 +79,7 @@ fn push(faults: &mut Vec<String>, who: &str, letters: &str, group: &Group) {
     }
     let noun = match group.kind {
         Kind::History => "its migration history",
+        Kind::Schema => "schema",
         Kind::Object(ObjectKind::Table) => "table",
         Kind::Object(ObjectKind::Sequence) => "sequence",
         Kind::Object(ObjectKind::Function) => "function",
@@ -97,6 +102,7 @@ impl From<&Record> for Group {
     fn from(row: &Record) -> Self {
         let kind = match row.get::<_, &str>("kind") {
             "h" => Kind::History,
+            "n" => Kind::Schema,
             "r" => Kind::Object(ObjectKind::Table),
             "S" => Kind::Object(ObjectKind::Sequence),
             "f" => Kind::Object(ObjectKind::Function),

@@ -176,11 +176,19 @@ impl Probes<'_> {
             .iter()
             .map(|row| format!("{} of {}", row.get::<_, &str>("name"), row.get::<_, &str>("relation")))
             .collect();
-        let result = if unchecked.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("somebody disabled the triggers of {}", unchecked.join(", ")))
-        };
+        let mut faults = Vec::new();
+        if !unchecked.is_empty() {
+            faults.push(format!("somebody disabled the triggers of {}", unchecked.join(", ")));
+        }
+        let row = asking.ask_one("SELECT current_setting('session_replication_role') = 'replica'", &[])?;
+        if row.get(0) {
+            faults.push(
+                "session_replication_role is replica: its foreign keys are not checked; as a superuser: RESET it where the \
+                 role or the database sets it (\\drds)"
+                    .to_owned(),
+            );
+        }
+        let result = if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) };
         self.checks.push(Check::asked("its constraints are checked", result));
         Ok(())
     }

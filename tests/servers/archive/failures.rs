@@ -249,3 +249,21 @@ fn a_removal_that_is_tried_again_leaves_one_archive() {
         assert_eq!(ask(&mut fleet.log_in("ag-one"), "SELECT email FROM users"), "kept");
     }
 }
+
+/// The administrator is a superuser, whom the limit does not concern; what logs in for the tenant is none.
+#[test]
+fn a_database_without_connections_left_is_told_by_its_limit_and_not_by_pg_hba() {
+    for version in BOTH {
+        let fleet = project(version, "no_connections");
+        fleet.declare("nc-one = {}");
+        fleet.applies_and_settles();
+        let database = &fleet.database.name;
+        fleet.execute(&format!("ALTER DATABASE {database} CONNECTION LIMIT 0"));
+        let told =
+            fleet.run(&["archive", "nc-one"]).ends(1).says("53300").says("the limit is the database's own").stderr;
+        assert!(!told.contains("pg_hba"), "{told}");
+        assert_no_deputy(&fleet);
+        fleet.execute(&format!("ALTER DATABASE {database} CONNECTION LIMIT -1"));
+        fleet.run(&["archive", "nc-one"]).ends(0);
+    }
+}

@@ -115,3 +115,95 @@ fn a_dump_of_the_registry_is_restored_into_its_database() {
     fleet.settled();
     fleet.applies_and_settles();
 }
+
+#[test]
+fn an_empty_schema_is_as_good_as_none_and_one_that_holds_something_else_names_the_way_out() {
+    for version in BOTH {
+        for admin in [Admin::Superuser, Admin::Createrole] {
+            let fleet = Fleet::under(admin, version, "emptied");
+            fleet.declare("re-one = {}");
+            fleet.applies_and_settles();
+            let name = fleet.admin_name(admin);
+            fleet.execute(&format!("DROP SCHEMA tenantry CASCADE; CREATE SCHEMA tenantry AUTHORIZATION {name}"));
+            fleet.run(&["plan"]).ends(0).says("1 blocked").says("tenantry recover ");
+            follow(&fleet);
+            fleet.settled();
+            fleet.applies_and_settles();
+            let refused = |made: &str| {
+                fleet.execute(&format!(
+                    "DROP SCHEMA tenantry CASCADE; CREATE SCHEMA tenantry AUTHORIZATION {name}; {made}"
+                ));
+                for command in [["plan"].as_slice(), &["recover"], &["apply", "-y"]] {
+                    let run = fleet.run(command).ends(1).says("does not hold tenantry's tables");
+                    run.says("ALTER SCHEMA tenantry RENAME TO …").says("tenantry recover ");
+                }
+            };
+            // Others may have put something into it between two looks.
+            refused("GRANT CREATE ON SCHEMA tenantry TO PUBLIC");
+            refused("CREATE FUNCTION tenantry.evil() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+            fleet.execute("ALTER SCHEMA tenantry RENAME TO mine");
+            follow(&fleet);
+            fleet.applies_and_settles();
+            fleet.declare("");
+            fleet.run(&["apply", "-y", "--allow-removals", "1"]).ends(0);
+        }
+    }
+}
+
+#[test]
+fn a_table_of_the_registry_that_is_gone_is_named_with_the_way_back() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "single_tables");
+        fleet.declare("rt-one = {}");
+        fleet.applies_and_settles();
+        let verifiers = fleet.ask(&VERIFIERS.replace("^rc", "^rt"));
+        for table in [
+            "runs",
+            "audit_log",
+            "apply_lock",
+            "identity",
+            "tenants",
+            "refinery_schema_history",
+            "migration_objects",
+            "former_owners",
+        ] {
+            fleet.execute(&format!("DROP TABLE tenantry.{table} CASCADE"));
+            for command in [["plan"].as_slice(), &["recover"], &["apply", "-y"], &["list"], &["drift"]] {
+                let run = fleet.run(command).ends(1);
+                run.says(&format!("schema tenantry lacks a table of tenantry's own: tenantry.{table}"))
+                    .says("ALTER SCHEMA tenantry RENAME TO …");
+            }
+            fleet.execute(&format!("ALTER SCHEMA tenantry RENAME TO without_{table}"));
+            follow(&fleet);
+            fleet.settled();
+            fleet.applies_and_settles();
+            assert_eq!(fleet.ask(&VERIFIERS.replace("^rc", "^rt")), verifiers);
+        }
+        fleet.execute("DROP TABLE tenantry.runs CASCADE; DROP TABLE tenantry.identity CASCADE");
+        fleet.run(&["plan"]).ends(1).says("lacks tables of tenantry's own: tenantry.identity, tenantry.runs");
+    }
+}
+
+#[test]
+fn rotate_and_list_name_recover_when_the_registry_is_gone() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "rotate_lost");
+        fleet.declare("rr-one = {}\nrr-two = {}");
+        fleet.applies_and_settles();
+        let verifiers = fleet.ask(&VERIFIERS.replace("^rc", "^rr"));
+        fleet.execute("DROP SCHEMA tenantry CASCADE");
+        for command in [["rotate", "--all", "-y"].as_slice(), &["rotate", "rr-one", "-y"]] {
+            fleet.run(command).ends(1).says("no row in schema tenantry names").says("tenantry recover ");
+        }
+        fleet.run(&["list"]).ends(0).says("2 tenants: no row in schema tenantry names them").says("tenantry recover ");
+        follow(&fleet);
+        // One row alone.
+        fleet.execute("DELETE FROM tenantry.tenants WHERE tenant = 'rr-one'");
+        fleet.run(&["rotate", "--all", "-y"]).ends(1).says("rr-one").says("tenantry recover ");
+        assert_eq!(fleet.ask(&VERIFIERS.replace("^rc", "^rr")), verifiers);
+        follow(&fleet);
+        // What is only declared waits for its apply, as before.
+        fleet.declare("rr-one = {}\nrr-two = {}\nrr-new = {}");
+        fleet.run(&["rotate", "--all", "-y"]).ends(0).says("1 tenant left out: apply comes first");
+    }
+}

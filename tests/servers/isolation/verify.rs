@@ -41,6 +41,21 @@ fn verify_names_each_thing_that_was_opened() {
                 "ALTER DATABASE {db} RESET lo_compat_privileges",
                 "lo_compat_privileges is on",
             ),
+            (
+                "REVOKE ALL ON SCHEMA tenant_vf_one FROM vf_one_owner",
+                "GRANT ALL ON SCHEMA tenant_vf_one TO vf_one_owner",
+                "vf_one_owner lacks USAGE, CREATE on schema",
+            ),
+            (
+                "REVOKE USAGE ON SCHEMA tenant_vf_one FROM vf_one_owner",
+                "GRANT USAGE ON SCHEMA tenant_vf_one TO vf_one_owner",
+                "vf_one_owner lacks USAGE on schema",
+            ),
+            (
+                "ALTER ROLE vf_one_user SET session_replication_role = replica",
+                "ALTER ROLE vf_one_user RESET session_replication_role",
+                "session_replication_role is replica",
+            ),
         ] {
             fleet.execute(&open.replace("{db}", &fleet.database.name));
             fleet.run(&["verify"]).ends(2).says("vf-one").says(says);

@@ -187,6 +187,9 @@ fn role(draft: &mut Draft<'_>, kind: Kind, have: Option<&str>, want: &str) -> Re
     }
 }
 
+/// What to type when tenants are there, and the registry does not know them.
+pub const RECOVER: &str = "if that schema, or rows of it, were lost: tenantry recover   prints the SQL that registers the tenants again (docs/recovery.md)";
+
 fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
     let key = &draft.tenant.key;
     let holder = if what == "schema" { draft.look.schema_of.get(name) } else { draft.look.role_of.get(name) };
@@ -212,7 +215,7 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
         ),
         None if was_made_here(draft, what, name) => Blocked::new(
             format!("{what} {name:?} is of tenantry's making, and no row in schema tenantry names it"),
-            "if that schema, or rows of it, were lost: tenantry recover   prints the SQL that registers the tenants again (docs/recovery.md)",
+            RECOVER,
         ),
         None => Blocked::new(
             format!("{what} {name:?} exists but is not managed by tenantry"),

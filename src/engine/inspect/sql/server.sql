@@ -33,10 +33,18 @@ SELECT current_setting('server_version_num')::int AS version_num,
        coalesce(d.datacl, acldefault('d', d.datdba))::text[] AS database_acl,
        p.oid IS NOT NULL AS has_public,
        coalesce(p.nspacl, acldefault('n', p.nspowner))::text[] AS public_acl,
-       -- Not by to_regclass: it fails where we have no USAGE on the schema.
-       EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = k.oid AND c.relname = 'tenants') AS has_registry,
        -- Another schema of this name, not made by us, must not be taken for ours.
        k.oid IS NOT NULL AS has_tenantry_schema,
+       -- An empty one is as good as none, where it is ours and nobody else can have put anything there meanwhile.
+       k.oid IS NOT NULL AND pg_has_role(r.oid, k.nspowner, 'USAGE')
+       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.refclassid = 'pg_namespace'::regclass AND e.refobjid = k.oid
+                       AND e.classid <> 'pg_default_acl'::regclass)
+       AND NOT EXISTS (SELECT FROM aclexplode(k.nspacl) x WHERE x.privilege_type = 'CREATE' AND x.grantee NOT IN (k.nspowner, r.oid))
+           AS tenantry_schema_is_empty,
+       -- Not by to_regclass: it fails where we have no USAGE on the schema.
+       ARRAY(SELECT t.name FROM unnest($1::text[]) t (name)
+             WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = k.oid AND c.relname = t.name::name)
+             ORDER BY t.name COLLATE "C") AS missing_tables,
        keeper.rolname::text AS keeper, keeper.rolsuper AS keeper_is_superuser,
        -- Nor one that a role of no rank made: a view under our table's name would be its code, run by us.
        CASE WHEN NOT (keeper.rolsuper OR keeper.rolcreaterole OR keeper.oid = me.oid OR keeper.oid = d.datdba)

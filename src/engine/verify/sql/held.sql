@@ -1,4 +1,5 @@
 -- What the tenant's login and its owner role hold on what the owner owns in the schema ($1), grouped, by the letters of aclitem.
+-- The schema itself too, which a foreign key's check looks for the other table in, as the owner.
 -- held: on the whole object. anywhere: on at least one column too. owner_holds: $2's. $3 is the table of the migration history.
 -- Asked as the tenant, so that what PUBLIC and memberships give counts. MAINTAIN is new in 17, and an error before.
 WITH letter (letter, privilege) AS (
@@ -43,6 +44,10 @@ WITH letter (letter, privilege) AS (
     FROM pg_type y JOIN owner o ON o.oid = y.typowner JOIN pg_namespace n ON n.oid = y.typnamespace LEFT JOIN pg_class c ON c.oid = y.typrelid
     WHERE n.nspname = $1::text::name AND y.typtype IN ('e', 'd', 'r', 'c') AND (c.oid IS NULL OR c.relkind = 'c')
       AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = y.oid)
+    UNION ALL
+    SELECT 'n', n.nspname::text, '', '',
+           concat(CASE WHEN has_schema_privilege(o.oid, n.oid, 'CREATE') THEN 'C' END, CASE WHEN has_schema_privilege(o.oid, n.oid, 'USAGE') THEN 'U' END)
+    FROM pg_namespace n CROSS JOIN owner o WHERE n.nspname = $1::text::name
 )
 SELECT kind, coalesce(held, '') AS held, coalesce(anywhere, '') AS anywhere, coalesce(owner_holds, '') AS owner_holds, count(*) AS count,
        (array_agg(name ORDER BY name COLLATE "C"))[1:3] AS examples
