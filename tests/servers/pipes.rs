@@ -17,7 +17,7 @@ const REFUSED: &str = "it is not a regular file";
 
 #[test]
 fn a_pipe_that_somebody_named_is_refused_at_once() {
-    let mut fleet = Fleet::usual(Version::V18, "named");
+    let mut fleet = Fleet::usual(Version::V15, "named");
     fleet.head = String::new();
     fleet.declare("pn-one = {}");
     fleet.apply();
@@ -26,7 +26,7 @@ fn a_pipe_that_somebody_named_is_refused_at_once() {
     fleet.run(&["restore", "-y", "pipe.json"]).ends(1).says("reading pipe.json").says(REFUSED);
 
     fleet.run(&["archive", "pn-one"]).ends(0);
-    let archives = fs::read_dir(fleet.path(".tenantry/archives")).unwrap();
+    let archives = fs::read_dir(fleet.path("archives")).unwrap();
     let dump =
         archives.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|end| end == "dump"));
     let dump = dump.unwrap();
