@@ -17,7 +17,7 @@ const REFUSED: &str = "it is not a regular file";
 
 #[test]
 fn a_pipe_that_somebody_named_is_refused_at_once() {
-    let mut fleet = Fleet::usual(Version::V15, "named");
+    let mut fleet = Fleet::usual(Version::Installed, "named");
     fleet.head = String::new();
     fleet.declare("pn-one = {}");
     fleet.apply();
