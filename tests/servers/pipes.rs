@@ -43,16 +43,6 @@ fn a_pipe_that_somebody_named_is_refused_at_once() {
     fleet.run(&["plan"]).ends(1).says(REFUSED);
     fleet.env.clear();
     fleet.url = url;
-
-    fs::create_dir_all(fleet.path("home")).unwrap();
-    pipe(&fleet.path("home/.vault-token"));
-    let files = fs::read_to_string(fleet.path("tenants.toml")).unwrap();
-    fs::write(
-        fleet.path("tenants.toml"),
-        format!("[secrets]\nstore = \"vault\"\n[vault]\naddress = \"http://127.0.0.1:9\"\n{files}"),
-    )
-    .unwrap();
-    fleet.run(&["plan"]).ends(1).says(".vault-token").says(REFUSED);
 }
 
 #[test]

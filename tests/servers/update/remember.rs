@@ -187,7 +187,7 @@ fn an_archive_remembers_its_migrations_whatever_tenants_toml_calls_the_history_n
     assert_eq!(text["migrations"].as_array().unwrap().len(), 3, "{text}");
     // Restored under the other name it is asked about, and nothing runs again.
     fleet.declare(TENANTS);
-    fleet.run(&["restore", manifest.to_str().unwrap()]).says("looks like one");
+    fleet.run(&["restore", "-y", manifest.to_str().unwrap()]).says("looks like one");
     assert_eq!(fleet.ask("SELECT count(*) FROM rm_two.users"), "1");
     fleet.execute(&format!("ALTER TABLE rm_two.{USUAL} RENAME TO mistyped"));
     fleet.run(&RENAME).ends(0);
