@@ -97,7 +97,7 @@ fn agree_about_moved(in_file: bool) -> Failure {
     if in_file {
         return Failure::refused(
             "the plan was saved with --moved: this database takes the secrets; nothing was changed",
-            "if that is intended, say it here too: tenantry apply --moved FILE",
+            "if that is intended, pass it here too: tenantry apply --moved FILE",
         );
     }
     Failure::refused(
@@ -169,7 +169,10 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
     if removals > args.allow_removals {
         let names = first_of(plan.tenants.iter().filter(|tenant| tenant.removes()));
         return Err(Failure::refused(
-            format!("the plan removes {removals} of the tenants ({names}); nothing was changed"),
+            format!(
+                "the plan would remove {} ({names}); nothing was changed",
+                super::validate::count(removals, "tenant")
+            ),
             format!("if that is intended: {}", with(args, &format!("--allow-removals {removals}"))),
         ));
     }

@@ -86,12 +86,12 @@ fn text(archive: &Archive) -> String {
     let manifest = &archive.manifest;
     let size = crate::core::plan::size(i64::try_from(manifest.dump.size).unwrap_or(i64::MAX));
     let mut text = format!(
-        "Archive: {} in {}\n  {} of schema {}, {} rows, {size}\n  sha256 {}\n",
+        "Archive: {} in {}\n  {} of schema {}, {}, {size}\n  sha256 {}\n",
         manifest.tenant,
         visible(&archive.dump_path.display().to_string()),
         super::validate::count(manifest.tables.len(), "table"),
         visible(&manifest.schema),
-        manifest.rows(),
+        super::validate::count(usize::try_from(manifest.rows()).unwrap_or(usize::MAX), "row"),
         manifest.dump.sha256,
     );
     if let Some(large) = &manifest.large_objects {

@@ -117,7 +117,7 @@ const NEVER_LOGGED: [&str; 6] = [
 /// what a store answers is said in our errors.
 pub fn start_logging(global: &Global) {
     let default = match global.verbose {
-        _ if global.quiet => "off",
+        _ if global.quiet => "off,tenantry::exposed=warn",
         0 | 1 => "tenantry=warn",
         2 => "tenantry=debug,vaultrs=off,rustify=off",
         _ => "debug,vaultrs=off,rustify=off",

@@ -22,7 +22,7 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         out.note(&format!("{tenant} is left out: {why}"));
     }
     if recovery.tenants.is_empty() {
-        out.note("no tenant is to be registered again");
+        out.note("there is no tenant to register again");
         return Ok(Exit::Ok);
     }
     // As it is: what is shown to a person loses control characters, and a name may hold them.

@@ -35,6 +35,8 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let place = session.place(&observed);
     out.talks_to(&place);
     let mut plan = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
+    // That it is about one tenant is no news to whoever named its archive; a --target is another matter.
+    plan.targeting = session.targeting(&observed);
     // Nobody was asked about the rest, which is for apply to show.
     plan.database_changes.retain(|change| change.action.makes());
     refuse_what_is_there(&observed, &plan, &tenant)?;
@@ -48,7 +50,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let question = Question {
         command: "restore",
         words: "Restore this tenant?",
-        hint: format!("a script says yes beforehand: tenantry restore {file} --auto-approve"),
+        hint: format!("in a script: tenantry restore {file} --auto-approve"),
     };
     if !approve::approved(args.approve, &question, &place, &mut session, out)? {
         return Ok(Exit::Failed);
@@ -147,7 +149,8 @@ fn announced(opened: &Opened, plan: &Plan, out: &Output) -> String {
 /// `acme as of 2026-11-21T15:04:05Z, 2 tables, 1200 rows`
 fn what_is_in(manifest: &Manifest) -> String {
     let tables = count(manifest.tables.len(), "table");
-    format!("{} as of {}, {tables}, {} rows", manifest.tenant, manifest.made_at, manifest.rows())
+    let rows = count(usize::try_from(manifest.rows()).unwrap_or(usize::MAX), "row");
+    format!("{} as of {}, {tables}, {rows}", manifest.tenant, manifest.made_at)
 }
 
 /// A pg_restore reads what an older pg_dump wrote.

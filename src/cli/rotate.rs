@@ -59,7 +59,7 @@ fn hint(which: &Which) -> String {
         Which { older_than: Some(_), .. } => "--older-than AGE".to_owned(),
         _ => "--all".to_owned(),
     };
-    format!("a scheduled job says yes beforehand: tenantry rotate {whose} --auto-approve")
+    format!("in a script: tenantry rotate {whose} --auto-approve")
 }
 
 /// Those that are named, or all that can be rotated; of these `--older-than` takes a part.

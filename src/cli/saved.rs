@@ -9,6 +9,7 @@ use crate::core::model::Observed;
 use crate::core::plan::{Plan, Saved, Stale};
 use crate::core::render::escape::visible;
 use crate::engine::error::Doing;
+use crate::engine::private;
 
 /// A plan holds no secret, and still says more of a fleet than everybody should read.
 pub fn write(path: &Path, saved: &Saved) -> Result<(), Failure> {
@@ -16,7 +17,7 @@ pub fn write(path: &Path, saved: &Saved) -> Result<(), Failure> {
 }
 
 pub fn read(path: &Path) -> Result<Saved, Failure> {
-    let bytes = std::fs::read(path).doing(format!("reading {}", path.display()))?;
+    let bytes = private::read(path).doing(format!("reading {}", path.display()))?;
     Saved::parse(&bytes).map_err(|error| {
         Failure::refused(
             format!("{}: {error}; nothing was changed", path.display()),

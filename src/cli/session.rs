@@ -168,7 +168,7 @@ impl Session {
     pub fn moved(mut self, moved: bool) -> Result<Self, Failure> {
         if moved && !self.filter.is_idle() {
             return Err(Failure::refused(
-                "--moved is said of the whole database, and takes no --target",
+                "--moved applies to the whole database, and takes no --target",
                 "leave --target out",
             ));
         }

@@ -1,7 +1,7 @@
 //! Files and directories that are nobody else's to read: Unix modes, and nothing where there are none.
 
 use std::fs::{DirBuilder, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
@@ -26,22 +26,43 @@ pub(crate) fn is_open_to_others(_: &Path) -> bool {
     false
 }
 
+/// The target of warnings that other users can get at secrets: `-q` does not silence these.
+pub(crate) const EXPOSED: &str = "tenantry::exposed";
+
 pub(crate) fn warn_if_readable_by_others(path: &Path) {
     if is_open_to_others(path) {
-        tracing::warn!("other users can read {}; fix it with: chmod go= {0}", path.display());
+        tracing::warn!(target: EXPOSED, "other users can read {}; fix it with: chmod go= {0}", path.display());
     }
 }
 
-/// The directory above this one, or above that, that anybody can write: they could put another one in the place of what is
-/// below. One like /tmp, where only owners may rename, is fine.
+/// The directory above this one, or above that, that others can write, and the chmod that ends it: they could put another one
+/// in the place of what is below. One like /tmp, where only owners may rename, is fine.
 #[cfg(unix)]
-pub(crate) fn parent_open_to_others(dir: &Path) -> Option<PathBuf> {
+pub(crate) fn parent_open_to_others(dir: &Path) -> Option<(PathBuf, &'static str)> {
+    use std::os::unix::fs::MetadataExt;
+    let own_group = rustix::process::getegid().as_raw();
     let whole = dir.canonicalize().ok()?;
-    whole.ancestors().skip(1).find(|parent| mode(parent) & 0o1002 == 0o002).map(Path::to_owned)
+    whole.ancestors().skip(1).find_map(|parent| {
+        let metadata = parent.metadata().ok()?;
+        Some((parent.to_owned(), writable_by_others(metadata.mode(), metadata.gid() == own_group)?))
+    })
+}
+
+/// By chmod's words for taking it away. A user's own group is, by the usual umask 002, nobody else's.
+#[cfg(unix)]
+fn writable_by_others(mode: u32, own_group: bool) -> Option<&'static str> {
+    let (sticky, group, other) = (mode & 0o1000 != 0, mode & 0o020 != 0 && !own_group, mode & 0o002 != 0);
+    match (group, other) {
+        _ if sticky => None,
+        (true, true) => Some("go-w"),
+        (true, false) => Some("g-w"),
+        (false, true) => Some("o-w"),
+        (false, false) => None,
+    }
 }
 
 #[cfg(not(unix))]
-pub(crate) fn parent_open_to_others(_: &Path) -> Option<PathBuf> {
+pub(crate) fn parent_open_to_others(_: &Path) -> Option<(PathBuf, &'static str)> {
     None
 }
 
@@ -64,7 +85,90 @@ pub(crate) fn open_at_once(file: &Path) -> io::Result<File> {
     File::open(file)
 }
 
+/// A regular file, over links too: a pipe that somebody named would be waited for, and /dev/zero has no end.
+pub(crate) fn open_regular(file: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    regular(options.open(file), file.metadata())
+}
+
+/// All of a regular file.
+pub(crate) fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(file)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// All of a regular file, as text.
+pub(crate) fn read_to_string(file: &Path) -> io::Result<String> {
+    io::read_to_string(open_regular(file)?)
+}
+
+/// A file to lock, made when it is not there; never over a link.
+pub(crate) fn open_lock(file: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
+    }
+    regular(options.open(file), file.symlink_metadata())
+}
+
+/// What was opened, or why not: of a pipe and a socket the system says only that there is no such device.
+fn regular(opened: io::Result<File>, found: io::Result<std::fs::Metadata>) -> io::Result<File> {
+    let is_regular = match &opened {
+        Ok(opened) => opened.metadata()?.is_file(),
+        Err(_) => found.map_or(true, |found| found.is_file()),
+    };
+    if is_regular { opened } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")) }
+}
+
 /// A rename survives a power cut only once the directory is on the disk.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_is_not_ones_own_can_put_another_directory_there() {
+        for (mode, own_group, chmod) in [
+            (0o755, false, None),
+            (0o775, false, Some("g-w")),
+            (0o775, true, None),
+            (0o757, true, Some("o-w")),
+            (0o777, true, Some("o-w")),
+            (0o777, false, Some("go-w")),
+            (0o1777, false, None),
+        ] {
+            assert_eq!(writable_by_others(mode, own_group), chmod, "{mode:o} {own_group}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        std::fs::create_dir(at("directory")).unwrap();
+        std::os::unix::fs::symlink("pipe", at("link")).unwrap();
+        for name in ["pipe", "socket", "directory", "link", "/dev/zero"] {
+            for error in [read(&at(name)).unwrap_err(), open_lock(&at(name)).unwrap_err()] {
+                assert_eq!(error.to_string(), "it is not a regular file", "{name}");
+            }
+        }
+        std::fs::write(at("file"), "text").unwrap();
+        std::os::unix::fs::symlink("file", at("good")).unwrap();
+        assert_eq!(read_to_string(&at("good")).unwrap(), "text");
+        assert_eq!(read(&at("gone")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        open_lock(&at("lock")).unwrap();
+        open_lock(&at("lock")).unwrap();
+    }
 }

@@ -36,6 +36,7 @@ mod isolation;
 mod limits;
 mod lock;
 mod no_plaintext;
+mod pipes;
 mod pooler;
 mod reader;
 mod remove;

@@ -135,7 +135,7 @@ fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &
         Some(RawAtMost::Number(number)) => AtMost::Number(*number as usize),
         Some(RawAtMost::Part(text)) => AtMost::percent(text).unwrap_or_else(|| {
             let hint = "write a number, or a part from \"0%\" to \"100%\"";
-            faults.push(places.value(key), format!("{text:?} is neither a number nor a part"), Some(hint.into()));
+            faults.push(places.value(key), format!("{text:?} is neither a number nor a percentage"), Some(hint.into()));
             AtMost::Usual
         }),
     }

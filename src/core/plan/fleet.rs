@@ -12,7 +12,7 @@ use crate::core::model::{State, TenantKey};
 use differences::One;
 
 /// Up to so many tenants, or up to this part of the fleet, a change is one that a person reads tenant by tenant: it needs no
-/// word of its own. Above both, apply wants [`Consents::fleet_changes`].
+/// word of its own. Above both, apply needs [`Consents::fleet_changes`].
 const FEW: usize = 10;
 const PERCENT: usize = 10;
 
@@ -87,7 +87,7 @@ impl FromStr for FleetKey {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().filter(|key| *key != Self::HistoryTable).find(|key| key.as_str() == text);
-        found.ok_or_else(|| format!("{text:?} is no key whose change is held back"))
+        found.ok_or_else(|| format!("{text:?} is not a key that --allow-fleet-change accepts"))
     }
 }
 
@@ -120,7 +120,7 @@ impl FleetChange {
     }
 
     fn hazard(&self) -> Hazard {
-        let held_back = if self.is_held_back() { format!("; apply wants {}", self.flag()) } else { String::new() };
+        let held_back = if self.is_held_back() { format!("; apply needs {}", self.flag()) } else { String::new() };
         Hazard { kind: HazardKind::WholeFleet, detail: format!("{self}{held_back}") }
     }
 }

@@ -31,7 +31,7 @@ pub struct Doubt {
     pub hint: String,
 }
 
-const MOVED: &str = "if the other one is in use no more, and this is the one that the secrets are for: tenantry apply --moved   if it is in use, apply there and not here";
+const MOVED: &str = "if the other one is no longer in use, and this is the one that the secrets are for: tenantry apply --moved   if it is in use, apply there and not here";
 
 impl TenantPlan {
     /// Writes a secret, or deletes one.
@@ -134,7 +134,7 @@ fn by_address(desired: &Desired, observed: &Observed, writing: &[&TenantPlan]) -
     Some(Doubt {
         kind: HazardKind::AnotherAddress,
         detail: format!(
-            "this database was reached by {} and is now by {here}, and its server was started since: it may be a copy",
+            "this database was reached at {} and is now reached at {here}, and its server was started since: it may be a copy",
             few(&known)
         ),
         hint: format!("apply by the usual address   or, {MOVED}"),

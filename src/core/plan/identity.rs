@@ -29,7 +29,7 @@ pub(super) fn schema<'a>(look: &Look<'a>, key: &TenantKey, row: &Registered) -> 
                 schema.owner
             ),
             format!(
-                "if it is this tenant's nevertheless, restored by hand: UPDATE tenantry.tenants SET schema_oid = NULL WHERE tenant = '{key}'   or move it out of the way: ALTER SCHEMA {} RENAME TO …",
+                "if it is this tenant's after all, restored by hand: UPDATE tenantry.tenants SET schema_oid = NULL WHERE tenant = '{key}'   or move it out of the way: ALTER SCHEMA {} RENAME TO …",
                 ident(name)
             ),
         )),

@@ -33,7 +33,7 @@ pub struct Saved {
     targets: Vec<String>,
     /// `--deep`: what it found is part of the plan.
     deep: bool,
-    /// `--moved`: apply wants to hear it too.
+    /// `--moved`: apply needs it too.
     moved: bool,
     database: DatabaseIdentity,
     summary: super::Summary,

@@ -3,10 +3,10 @@
 mod desired;
 mod observed;
 
-use crate::core::model::{Access, Desired, Observed, SecretFields, Server, Tenant, TenantKey};
+use crate::core::model::{Access, Desired, ObjectKind, Observed, SecretFields, Server, Tenant, TenantKey};
 use crate::core::plan::in_words;
 
-use super::page::Page;
+use super::page::{Page, count};
 use super::style::Tone;
 use super::{Style, inline};
 
@@ -81,4 +81,9 @@ fn limit(limit: i32) -> String {
 
 fn login(can_login: bool) -> &'static str {
     if can_login { "LOGIN" } else { "NOLOGIN" }
+}
+
+/// "1 table", "3 sequences".
+fn counted(kind: ObjectKind, n: i64) -> String {
+    count(usize::try_from(n).unwrap_or_default(), kind.singular())
 }

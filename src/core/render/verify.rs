@@ -70,8 +70,9 @@ pub fn text(
     page.line(
         0,
         format!(
-            "Verify: {} isolated and working, {failed} failed{not_tried}; {probes} probes.",
-            count(verified, "tenant")
+            "Verify: {} isolated and working, {failed} failed{not_tried}; {}.",
+            count(verified, "tenant"),
+            count(probes, "probe")
         ),
     );
     page.into_string()

@@ -68,6 +68,13 @@ impl Difference {
     pub fn is_extra_object(&self) -> bool {
         self.kind == DifferenceKind::Extra && self.part.is_none()
     }
+
+    /// A table has its row level security or its replica identity; other definitions are what a thing is.
+    fn verb(&self, observed: &str) -> &'static str {
+        let is_option =
+            ["ROW LEVEL", "FORCE ROW", "REPLICA", "WITH (", "WITHOUT"].iter().any(|word| observed.starts_with(word));
+        if self.part.is_none() && is_option { "has" } else { "is" }
+    }
 }
 
 impl std::fmt::Display for Difference {
@@ -90,12 +97,14 @@ impl std::fmt::Display for Difference {
             (DifferenceKind::Different, part) => {
                 let what = part.as_ref().map_or_else(|| self.object.clone(), |part| format!("{holder}: {part}"));
                 match (observed, desired) {
-                    (Some(observed), Some(desired)) => write!(f, "{what} is {observed}, not {desired}"),
+                    (Some(observed), Some(desired)) => {
+                        write!(f, "{what} {} {observed}, not {desired}", self.verb(&observed))
+                    }
                     (None, Some(desired)) if self.observed.is_none() => {
                         write!(f, "{what} is missing: the migrations create {desired}")
                     }
                     (Some(observed), None) if self.desired.is_none() => {
-                        write!(f, "{what} is {observed}, which the migrations do not create")
+                        write!(f, "{what} {} {observed}, which the migrations do not create", self.verb(&observed))
                     }
                     // As a trigger that was disabled is, at the end of a long definition.
                     _ => match added(self.observed.as_deref(), self.desired.as_deref()) {
@@ -204,7 +213,7 @@ mod tests {
         insta::assert_snapshot!(words(&observed, &desired).join("\n"), @r"
         function f() is defined differently
         table orders is missing
-        table users is ROW LEVEL SECURITY, which the migrations do not create
+        table users has ROW LEVEL SECURITY, which the migrations do not create
         users has its columns in a different order
         users: column email is character varying(20), not text
         users has an extra column phone (text)

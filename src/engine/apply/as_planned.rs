@@ -62,7 +62,7 @@ impl Job<'_> {
         for (role, found) in found.map_err(|error| self.told(doing, &error))? {
             let planned = drops.get(&role);
             if found.iter().any(|hold| planned.is_none_or(|planned| !planned.contains(hold))) {
-                return Err(changed(format!("something more names role {role:?}, and keeps it from being dropped")));
+                return Err(changed(format!("something else names role {role:?}, and keeps it from being dropped")));
             }
         }
         Ok(())

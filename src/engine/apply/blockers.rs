@@ -147,7 +147,7 @@ pub(super) fn name_in(error: &mut TenantError, blockers: &[Blocker], blind: Opti
     }
     let Some(first) = blockers.first() else {
         if let Some(why) = &blind {
-            error.message = format!("{}; who holds it could not be asked: {why}", error.message);
+            error.message = format!("{}; could not find out who holds it: {why}", error.message);
         }
         return blind.is_some();
     };

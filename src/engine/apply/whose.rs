@@ -31,7 +31,7 @@ pub fn check_missing(plan: &Plan, store: &dyn SecretStore, allowed: usize) -> Re
             store.locate(&missing.path)
         ),
         format!(
-            "look whether that is the right store: its address, namespace, mount and path   if the secrets are lost, new passwords for these tenants: tenantry apply --allow-new-secrets {}",
+            "check whether that is the right store: its address, namespace, mount and path   if the secrets are lost, new passwords for these tenants: tenantry apply --allow-new-secrets {}",
             missing.tenants.len()
         ),
     ))

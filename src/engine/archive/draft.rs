@@ -165,7 +165,7 @@ pub(crate) fn sweep(dir: &Path, database: &DatabaseIdentity, tenant: &str) -> Re
 
 /// Deletes the files that already have the names that stand in this manifest, which never got its own.
 fn sweep_named(draft: &Path) -> Result<(), Error> {
-    let text = fs::read(draft).doing(format!("reading {}", draft.display()))?;
+    let text = crate::engine::private::read(draft).doing(format!("reading {}", draft.display()))?;
     // Killed while it was written: then no file has its name yet.
     let Ok(manifest) = serde_json::from_slice::<Manifest>(&text) else { return Ok(()) };
     let whole = draft.with_file_name(&manifest.dump.file).with_extension(MANIFEST);

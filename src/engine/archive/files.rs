@@ -1,6 +1,5 @@
 //! The files of an archive, and whether they are what its manifest says.
 
-use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +33,7 @@ pub fn free_space(dir: &Path) -> Option<u64> {
 /// Size and SHA-256 of the file as it is on the disk, as far as the system can be asked to forget what it has in memory.
 pub(super) fn digest(path: &Path) -> Result<FileDigest, Error> {
     let doing = || format!("reading {}", path.display());
-    let mut file = File::open(path).doing(doing())?;
+    let mut file = private::open_regular(path).doing(doing())?;
     #[cfg(target_os = "linux")]
     let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
     let mut hash = Sha256::new();
@@ -75,7 +74,7 @@ impl Opened {
 pub fn open(path: &Path) -> Result<Opened, Error> {
     let manifest_path = path.with_extension("json");
     let refused = |what: String, hint: &str| Error::refused(format!("{}: {what}", path.display()), hint);
-    let text = match fs::read_to_string(&manifest_path) {
+    let text = match private::read_to_string(&manifest_path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let hint = "name the .json file of the archive, or the .dump file beside it";
             return Err(refused(format!("there is no manifest {}", manifest_path.display()), hint));

@@ -9,6 +9,7 @@ use postgres::{Client, Transaction};
 use crate::core::model::{Desired, Subject, ident};
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};
+use crate::engine::private;
 
 /// Bytes read or written by one statement.
 const PIECE: usize = 1 << 20;
@@ -119,7 +120,7 @@ impl Read for Pieces<'_, '_> {
 pub(super) fn refuse_taken(client: &mut Client, file: &Path) -> Result<(), Error> {
     const NAMED: usize = 5;
     let doing = || format!("checking whether the OIDs of the large objects of {} are free", file.display());
-    let mut tar = tar::Archive::new(BufReader::new(File::open(file).doing(doing())?));
+    let mut tar = tar::Archive::new(BufReader::new(private::open_regular(file).doing(doing())?));
     let mut oids: Vec<u32> = Vec::new();
     for entry in tar.entries().doing(doing())? {
         oids.push(place(&entry.doing(doing())?, file)?.1);
@@ -167,7 +168,7 @@ pub(super) fn restore(
     at_once: i64,
 ) -> Result<(), Error> {
     let doing = || format!("restoring the large objects of {}", file.display());
-    let mut tar = tar::Archive::new(BufReader::new(File::open(file).doing(doing())?));
+    let mut tar = tar::Archive::new(BufReader::new(private::open_regular(file).doing(doing())?));
     let mut transaction = client.transaction().doing(doing())?;
     let mut made = 0;
     for entry in tar.entries().doing(doing())? {

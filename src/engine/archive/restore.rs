@@ -1,6 +1,5 @@
 //! Filling a schema from an archive: logged in as a deputy, so that whatever the dump holds runs as no more than the tenant.
 
-use std::fs::File;
 use std::process::Stdio;
 
 use postgres::Client;
@@ -11,6 +10,7 @@ use super::programs::{Programs, Session, run_fed};
 use super::{Deputy, Manifest, script};
 use crate::core::model::{Server, Tenant, TenantKey};
 use crate::engine::error::{Doing, Error};
+use crate::engine::private;
 
 /// # Errors
 /// What pg_restore or PostgreSQL answered. What was made until then is still there.
@@ -31,7 +31,7 @@ pub(crate) fn fill(
     }
     command.arg("--format=custom").arg(format!("--dbname={}", deputy.login.database())).stdin(Stdio::piped());
     let doing = format!("pg_restore of {}", opened.dump.display());
-    let dump = File::open(&opened.dump).doing(&doing)?;
+    let dump = private::open_regular(&opened.dump).doing(&doing)?;
     run_fed(&mut command, &doing, session, harmless, move |stdin| script::copy_keeping_path(dump, stdin))?;
     fail_point!("after_pg_restore");
     Ok(())

@@ -35,7 +35,7 @@ impl PassFile {
             file.passed_over =
                 Some(format!("password file {path} was ignored: other users may read it; chmod 0600 {path}"));
         } else {
-            match fs::read_to_string(path) {
+            match crate::engine::private::read_to_string(path) {
                 Ok(text) => file.text = SecretString::from(text),
                 Err(error) => {
                     file.passed_over = Some(format!("password file {} was ignored: {error}", path.display()));

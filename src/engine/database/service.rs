@@ -1,7 +1,6 @@
 //! The connection service file: `~/.pg_service.conf`, or what PGSERVICEFILE names.
 //! <https://www.postgresql.org/docs/current/libpq-pgservice.html>
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +27,7 @@ pub(super) fn fill(
         None => looked_in.extend(SYSTEM_DIRECTORIES.map(|directory| Path::new(directory).join("pg_service.conf"))),
     }
     for path in &looked_in {
-        let text = match fs::read_to_string(path) {
+        let text = match crate::engine::private::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(source) => return Err(TargetError::Unreadable { path: path.clone(), source }),
@@ -78,7 +77,7 @@ mod tests {
 
     fn try_fill(text: &str, url: &str) -> Result<Params, TargetError> {
         let home = tempfile::tempdir().unwrap();
-        fs::write(home.path().join(".pg_service.conf"), text).unwrap();
+        std::fs::write(home.path().join(".pg_service.conf"), text).unwrap();
         let mut params = Params::parse(url, "--database-url").unwrap();
         fill(&mut params, &|_| None, Some(home.path()))?;
         Ok(params)

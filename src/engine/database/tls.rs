@@ -198,7 +198,7 @@ pub(super) fn store(certificates: &[CertificateDer<'static>]) -> RootCertStore {
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Unreadable { what, path: path.to_owned(), source })
+    crate::engine::private::read(path).map_err(|source| TlsError::Unreadable { what, path: path.to_owned(), source })
 }
 
 fn unusable(what: &'static str, path: &Path, problem: &dyn ToString) -> TlsError {

@@ -1,6 +1,5 @@
 //! Text files that people write, read as far as such a file may go.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -49,7 +48,7 @@ pub(super) fn read(path: &Path, max_bytes: u64) -> Result<String, ReadError> {
     }
     let mut bytes = Vec::new();
     // It may grow between the look and the reading.
-    File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    crate::engine::private::open_regular(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes {
         return Err(ReadError::TooLarge(max_bytes / 1024 / 1024));
     }

@@ -99,7 +99,7 @@ fn doubt(observed: &Observed, tenant: &Tenant) -> Option<String> {
         match observed.roles.get(role) {
             None => return Some(format!("role {role} does not exist")),
             Some(found) if !found.is_member_of(&group) => {
-                return Some(format!("role {role} is no member of {group}, so it is not of tenantry's making here"));
+                return Some(format!("role {role} is not a member of {group}, so it is not of tenantry's making here"));
             }
             Some(_) => {}
         }

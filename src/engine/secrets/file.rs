@@ -19,6 +19,8 @@ use crate::engine::private;
 /// What a file is called until it is whole. No tenant's secret begins with a dot.
 const TEMPORARY: &str = ".tenantry-";
 
+const LINK: &str = "goes through a symbolic link";
+
 /// More than any secret takes, with what others add to it.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -45,14 +47,18 @@ impl FileStore {
             }
             // Below the directory everything is ours; a link there was planted, and would lead our writes elsewhere.
             if file.symlink_metadata().is_ok_and(|at| at.is_symlink()) {
-                return Err(SecretError::BadPath { path: path.to_owned(), reason: "goes through a symbolic link" });
+                return Err(SecretError::BadPath { path: path.to_owned(), reason: LINK });
             }
         }
         Ok(file)
     }
 
     fn load(&self, path: &str) -> Result<Option<(SecretHead, Value)>, SecretError> {
-        let file = self.file(path)?;
+        let file = match self.file(path) {
+            // Somebody else's: it is its tenant's plan that stops.
+            Err(SecretError::BadPath { reason: LINK, .. }) => return Ok(Some(foreign())),
+            file => file?,
+        };
         let opened = private::open_at_once(&file).and_then(|opened| Ok((opened.metadata()?, opened)));
         let (metadata, opened) = match opened {
             Ok((metadata, opened)) if metadata.is_file() => (metadata, opened),
@@ -61,12 +67,13 @@ impl FileStore {
                 return Err(failed("read", &file)(error));
             }
             // A pipe, a socket, a directory: somebody else's, and nothing to wait for.
-            _ => return Ok(Some((document::head(&Value::Null), Value::Null))),
+            _ => return Ok(Some(foreign())),
         };
         let mut text = Zeroizing::new(Vec::new());
         opened.take(MOST_BYTES).read_to_end(&mut text).map_err(failed("read", &file))?;
         if private::is_open_to_others(&file) && !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
+                target: private::EXPOSED,
                 "other users can read {} and perhaps more; fix it with: chmod -R go= {}",
                 file.display(),
                 self.dir.display()
@@ -84,8 +91,7 @@ impl FileStore {
     fn lock(&self) -> Result<File, SecretError> {
         private::make_dir(&self.dir).map_err(failed("make", &self.dir))?;
         let path = self.dir.join(".lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = lock.map_err(failed("open", &path))?;
+        let lock = private::open_lock(&path).map_err(failed("open", &path))?;
         lock.lock().map_err(failed("lock", &path))?;
         Ok(lock)
     }
@@ -136,9 +142,10 @@ impl SecretStore for FileStore {
         if made == self.dir {
             NamedTempFile::new_in(made).map_err(failed("write in", made))?;
             private::warn_if_readable_by_others(made);
-            if let Some(parent) = private::parent_open_to_others(made) {
+            if let Some((parent, chmod)) = private::parent_open_to_others(made) {
                 tracing::warn!(
-                    "other users can replace {} with another directory; fix it with: chmod o-w {}",
+                    target: private::EXPOSED,
+                    "other users can replace {} with another directory; fix it with: chmod {chmod} {}",
                     made.display(),
                     parent.display()
                 );
@@ -170,8 +177,11 @@ impl SecretStore for FileStore {
         Ok(match self.load(path)? {
             None => Found::Absent,
             Some((head, Value::Null)) => {
-                let is_file = self.file(path)?.is_file();
-                let reason = if is_file { "not a JSON document" } else { "not a file" };
+                let reason = match self.file(path) {
+                    Err(SecretError::BadPath { reason: LINK, .. }) => "it goes through a symbolic link",
+                    Ok(file) if file.is_file() => "it is not a JSON document",
+                    _ => "it is not a regular file",
+                };
                 Found::Foreign { head, reason: reason.to_owned() }
             }
             Some((head, value)) => document::found(head, &value),
@@ -220,6 +230,11 @@ impl SecretStore for FileStore {
     fn locate(&self, path: &str) -> String {
         format!("file {}", self.dir.join(format!("{path}.json")).display())
     }
+}
+
+/// Nothing of ours is in it.
+fn foreign() -> (SecretHead, Value) {
+    (document::head(&Value::Null), Value::Null)
 }
 
 fn sweep(dir: &Path) -> io::Result<()> {

@@ -166,7 +166,7 @@ impl Probes<'_> {
             }
             self.checks.push(check);
         }
-        self.checks.push(Check::asked("its owner has the privileges of an owner", result(&faults.owner_lacks)));
+        self.checks.push(Check::asked("privileges of its owner", result(&faults.owner_lacks)));
         Ok(())
     }
 
@@ -189,7 +189,7 @@ impl Probes<'_> {
             );
         }
         let result = if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) };
-        self.checks.push(Check::asked("its constraints are checked", result));
+        self.checks.push(Check::asked("enforcement of its constraints", result));
         Ok(())
     }
 
@@ -229,7 +229,7 @@ impl Probes<'_> {
         let open = "lo_compat_privileges is on: it reads, writes and drops everybody's; as a superuser: ALTER SYSTEM SET \
                     lo_compat_privileges = off, and RESET where the database or the role sets it";
         let result = if row.get(0) { Err(open.to_owned()) } else { Ok(()) };
-        self.checks.push(Check::asked("privileges of large objects are checked", result));
+        self.checks.push(Check::asked("privilege checks of large objects", result));
         Ok(())
     }
 

@@ -44,7 +44,7 @@ const FOR_PEOPLE: [&str; 5] = [
     "COPY \u{2026} FROM stdin needs rows",
     "COPY \u{2026} TO stdout writes",
     "REINDEX \u{2026} CONCURRENTLY",
-    "if it is this tenant's nevertheless",
+    "if it is this tenant's after all",
 ];
 
 fn files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {

@@ -39,7 +39,7 @@ fn a_dropped_registry_comes_back_by_what_is_printed_and_no_password_changes() {
             fleet.log_in("rc-one").batch_execute("INSERT INTO users (email) VALUES ('kept')").unwrap();
             let (before, verifiers) = (passwords(&fleet), fleet.ask(VERIFIERS));
             fleet.execute("DROP SCHEMA tenantry CASCADE");
-            fleet.run(&["plan"]).ends(0).says("4 blocked").says("is of tenantry's making").says("tenantry recover ");
+            fleet.run(&["plan"]).ends(0).says("4 blocked").says("was created by tenantry").says("tenantry recover ");
             fleet.run(&["apply", "-y"]).ends(1);
             assert_eq!(fleet.ask(VERIFIERS), verifiers);
             follow(&fleet);
@@ -50,7 +50,7 @@ fn a_dropped_registry_comes_back_by_what_is_printed_and_no_password_changes() {
             assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants WHERE protected"), "rc-two");
             assert_eq!(fleet.ask("SELECT count(*) FROM tenantry.audit_log WHERE verb = 'recover'"), "4");
             assert_eq!(fleet.memberships(admin), "");
-            fleet.run(&["recover"]).ends(0).says("no tenant is to be registered again");
+            fleet.run(&["recover"]).ends(0).says("there is no tenant to register again");
             // What is registered is managed as before.
             fleet.declare("rc-two = { access = \"owner\" }");
             fleet.run(&["apply", "-y", "--target", "rc-two"]).ends(0);

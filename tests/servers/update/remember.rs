@@ -122,7 +122,7 @@ fn a_history_that_was_renamed_by_hand_is_remembered_or_asked_about() {
         assert_eq!(fleet.ask("SELECT DISTINCT history_table FROM tenantry.tenants"), "history");
         // And tenants.toml says nothing of it.
         rename(&fleet, "history", "other");
-        fleet.run(&["plan"]).ends(0).says("there is no history history, and other is like one").says("3 blocked");
+        fleet.run(&["plan"]).ends(0).says("there is no history history, but other looks like one").says("3 blocked");
         fleet.run(&RENAME).ends(1);
         seeds(&fleet);
         call_it(&mut fleet, "neither", TENANTS);
@@ -154,7 +154,7 @@ fn a_registry_of_an_older_version_learns_the_histories_names_where_they_are_righ
         fleet
             .run(&["plan"])
             .ends(0)
-            .says("refinery_schema_history is like one")
+            .says("refinery_schema_history looks like one")
             .says("3 blocked")
             .says("RENAME TO \"refinery_schema_histroy\"");
         // The registry is upgraded, and learns nothing that is wrong.
@@ -187,7 +187,7 @@ fn an_archive_remembers_its_migrations_whatever_tenants_toml_calls_the_history_n
     assert_eq!(text["migrations"].as_array().unwrap().len(), 3, "{text}");
     // Restored under the other name it is asked about, and nothing runs again.
     fleet.declare(TENANTS);
-    fleet.run(&["restore", "-y", manifest.to_str().unwrap()]).says("is like one");
+    fleet.run(&["restore", "-y", manifest.to_str().unwrap()]).says("looks like one");
     assert_eq!(fleet.ask("SELECT count(*) FROM rm_two.users"), "1");
     fleet.execute(&format!("ALTER TABLE rm_two.{USUAL} RENAME TO mistyped"));
     fleet.run(&RENAME).ends(0);

@@ -51,7 +51,7 @@ fn what_a_mistyped_key_would_do_to_the_fleet_is_held_back() {
             ),
         ] {
             declare(&mut fleet, &head);
-            fleet.run(&["plan"]).ends(0).says(words).says(&format!("apply wants --allow-fleet-change {key}"));
+            fleet.run(&["plan"]).ends(0).says(words).says(&format!("apply needs --allow-fleet-change {key}"));
             fleet
                 .run(&APPLY)
                 .ends(1)
@@ -161,7 +161,7 @@ fn other_directories_and_databases_change_nothing_of_the_fleet() {
         fleet.settled();
         // Half of the file is lost.
         fleet.declare(tenants("wr").split_once("wr-g").unwrap().0);
-        fleet.run(&APPLY).ends(1).says("the plan removes 6 of the tenants");
+        fleet.run(&APPLY).ends(1).says("the plan would remove 6 tenants");
         fleet.declare("");
         fleet.run(&["apply", "-y", "--allow-removals", "12"]).ends(0);
     }

@@ -47,7 +47,7 @@ fn both(schema: &str, have: &str, want: &str) -> Blocked {
 fn elsewhere(draft: &Draft<'_>, like: &str) -> Blocked {
     let (schema, want) = (&draft.tenant.schema, &draft.look.desired.migrations.table);
     Blocked::new(
-        format!("there is no history {want}, and {like} is like one: every migration would run again"),
+        format!("there is no history {want}, but {like} looks like one: every migration would run again"),
         format!(
             "if that is its history, set [migrations] table = {like:?}, or: ALTER TABLE {} RENAME TO {}",
             qualified(schema, like),

@@ -113,7 +113,7 @@ fn has_a_known_owner(draft: &Draft<'_>, name: &str, found: &Schema) -> Result<()
             "schema {name:?} is not the one that was registered: it belongs to {:?}, not to {:?}",
             found.owner, row.owner
         ),
-        format!("if it is this tenant's nevertheless: ALTER SCHEMA {} OWNER TO {}", ident(name), ident(&row.owner)),
+        format!("if it is this tenant's after all: ALTER SCHEMA {} OWNER TO {}", ident(name), ident(&row.owner)),
     ))
 }
 
@@ -214,7 +214,7 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
             "roles are shared by the whole cluster: set another username and owner, such as [defaults] username = \"staging_{tenant}_user\"",
         ),
         None if was_made_here(draft, what, name) => Blocked::new(
-            format!("{what} {name:?} is of tenantry's making, and no row in schema tenantry names it"),
+            format!("{what} {name:?} was created by tenantry, but no row in schema tenantry names it"),
             RECOVER,
         ),
         None => Blocked::new(

@@ -160,8 +160,8 @@ fn warn_of_weaker_tls(
     }
     let then = match wanted {
         SslMode::Disable => "clients will not encrypt: passwords are safe, and what they send and read is not",
-        SslMode::Allow | SslMode::Prefer => "clients will not encrypt where somebody in between keeps them from it",
-        _ => "clients will no longer make as sure whose server they talk to",
+        SslMode::Allow | SslMode::Prefer => "clients will not encrypt if an attacker in between prevents it",
+        _ => "clients will verify the server less strictly",
     };
     draft.hazard(HazardKind::WeakerTls, format!("the secret will say sslmode {wanted} and no longer {known}: {then}"));
 }
@@ -200,10 +200,10 @@ fn ours_at<'a>(draft: &Draft<'a>, path: &str) -> Result<Option<Secret<'a>>, Bloc
 
 fn fleet(look: &Look<'_>, belongs: &Belongs) -> String {
     let own = look.observed.registry.as_ref().and_then(|registry| registry.home.as_ref());
-    let own = own.map(|home| format!(", and this registry is of {}", home.fleet)).unwrap_or_default();
+    let own = own.map(|home| format!(", and this registry is {}", home.fleet)).unwrap_or_default();
     match belongs {
         Belongs::AnotherFleet(mark) => format!("the fleet {}{own}", mark.fleet.as_deref().unwrap_or_default()),
-        _ => format!("a fleet that this registry was of before{own}"),
+        _ => format!("an earlier identity of this registry{own}"),
     }
 }
 

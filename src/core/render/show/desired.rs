@@ -4,7 +4,7 @@ use crate::core::model::{Access, Desired, ObjectKind, Observed, Tenant};
 use crate::core::plan::{group_role, object_privileges, owners_role, owners_want_temp, schema_privileges};
 use crate::core::render::page::Page;
 
-use super::{declared_holders, limit, login, one_line, secret_fields};
+use super::{counted, declared_holders, limit, login, one_line, secret_fields};
 
 pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
     let mut page = Page::default();
@@ -63,10 +63,10 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, tenant: &Tena
         let total: i64 = groups.iter().filter(mine).filter(|group| !own(&group.owner)).map(|group| group.count).sum();
         let its: i64 = groups.iter().filter(mine).filter(|group| own(&group.owner)).map(|group| group.count).sum();
         if total > 0 {
-            page.line(2, format!("{total} {plural} of {owner}: {}", line(letters, "")));
+            page.line(2, format!("{} of {owner}: {}", counted(kind, total), line(letters, "")));
         }
         if its > 0 {
-            page.line(2, format!("{its} {plural} of {user}, its own"));
+            page.line(2, format!("{} of {user}, its own", counted(kind, its)));
         }
     }
     if !desired.migrations.is_empty() || found.is_some_and(|schema| !schema.history.applied().is_empty()) {

@@ -12,7 +12,7 @@ use crate::core::plan::{
 };
 use crate::core::render::page::Page;
 
-use super::{declared_holders, limit, login, one_line, secret_fields};
+use super::{counted, declared_holders, limit, login, one_line, secret_fields};
 
 pub(super) fn text(
     desired: &Desired,
@@ -127,10 +127,10 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
             }
         }
         for (words, count) in groups {
-            page.line(2, format!("{count} {plural} of {words}"));
+            page.line(2, format!("{} of {words}", counted(kind, count)));
         }
         if its > 0 {
-            page.line(2, format!("{its} {plural} of {}, its own", one_line(whose.username)));
+            page.line(2, format!("{} of {}, its own", counted(kind, its), one_line(whose.username)));
         }
     }
     let table = one_line(&desired.migrations.table);

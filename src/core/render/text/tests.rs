@@ -34,8 +34,8 @@ fn removed(key: &str, tables: usize) -> TenantPlan {
     let mut plan = tenant(key, Verb::Remove);
     let sql = vec![format!("DROP SCHEMA \"tenant_{key}\" CASCADE")];
     let change = Change::sql(Kind::DropSchema, format!("schema tenant_{key}"), sql);
-    plan.changes.push(change.before(format!("{tables} tables")));
-    let detail = format!("{tables} tables, 52 MB in schema tenant_{key}");
+    plan.changes.push(change.before(count(tables, "table")));
+    let detail = format!("{}, 52 MB in schema tenant_{key}", count(tables, "table"));
     plan.hazards.push(Hazard { kind: HazardKind::DeletesData, detail });
     plan
 }

@@ -135,7 +135,7 @@ fn is_loopback(base: &Url) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SecretError> {
-    fs::read(path).map_err(|source| io("read", path, source))
+    crate::engine::private::read(path).map_err(|source| io("read", path, source))
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> SecretError {

@@ -1,6 +1,5 @@
 //! Logging in, and how long that lasts.
 
-use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -125,7 +124,7 @@ fn exposed(secret: &SecretString) -> Zeroizing<String> {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, SecretError> {
-    match fs::read_to_string(path) {
+    match crate::engine::private::read_to_string(path) {
         Ok(text) => Ok(Zeroizing::new(Zeroizing::new(text).trim().to_owned())),
         Err(source) => Err(SecretError::Io { action: "read", path: path.display().to_string(), source }),
     }
