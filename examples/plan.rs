@@ -60,6 +60,8 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
             underway: &Underway::new(),
             max_failures: 3,
             end_blockers: false,
+            ending: None,
+            usernames: &observed.usernames(),
             said: &|_, _| {},
             progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),
         }

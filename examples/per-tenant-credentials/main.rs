@@ -53,6 +53,8 @@ pub fn run() -> Result<String, Box<dyn Error>> {
         underway: &Underway::new(),
         max_failures: 3,
         end_blockers: false,
+        ending: None,
+        usernames: &observed.usernames(),
         said: &|_, _| {},
         progress: &|_outcome| {},
     }

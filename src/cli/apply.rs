@@ -77,7 +77,11 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     }
     interrupt::watch();
     fail_point!("before_apply");
-    let limits = Limits { max_failures: args.max_failures, end_blockers: args.end_blockers };
+    let limits = Limits {
+        max_failures: args.max_failures,
+        end_blockers: args.end_blockers,
+        ending: Some(with(args, "--end-blockers")),
+    };
     let report = carry_out(global, &mut session, &lock, &observed, &plan, limits, out);
     let result = report.and_then(|report| {
         let exit = tell(&report, &plan, out)?;
@@ -243,15 +247,17 @@ pub fn preflight(
 }
 
 /// What is said on the command line of how it is carried out.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Limits {
     pub max_failures: usize,
     pub end_blockers: bool,
+    /// The command typed, with `--end-blockers`; `None`: it has no such flag.
+    pub ending: Option<String>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_failures: MAX_FAILURES, end_blockers: false }
+        Self { max_failures: MAX_FAILURES, end_blockers: false, ending: None }
     }
 }
 
@@ -268,6 +274,7 @@ pub fn carry_out(
     let progress = Progress::new("apply", work, out);
     let archive_dir = session.project.archive_dir();
     let known = observed.registry.as_ref().map(|registry| registry.recorded_sets.clone());
+    let end_blockers = limits.end_blockers || session.project.desired.end_blockers;
     let report = Apply {
         target: &session.target,
         lock,
@@ -282,7 +289,9 @@ pub fn carry_out(
         stop: &interrupt::STOP,
         underway: &interrupt::UNDERWAY,
         max_failures: limits.max_failures,
-        end_blockers: limits.end_blockers || session.project.desired.end_blockers,
+        end_blockers,
+        ending: limits.ending.as_deref().filter(|_| !end_blockers),
+        usernames: &observed.usernames(),
         said: &|tenant, line| progress.says(tenant, line),
         progress: &|outcome| progress.tenant_ended(outcome),
     }

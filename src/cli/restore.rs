@@ -184,6 +184,8 @@ fn fill(
         underway: &interrupt::UNDERWAY,
         max_failures: 0,
         end_blockers: false,
+        ending: None,
+        usernames: &observed.usernames(),
         said: &|_, _| {},
         progress: &|_| {},
     };

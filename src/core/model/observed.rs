@@ -36,6 +36,16 @@ pub struct Observed {
     pub moved: bool,
 }
 
+impl Observed {
+    /// Whose each registered username is; without those of tenants that are dropped, whose roles are gone.
+    #[must_use]
+    pub fn usernames(&self) -> BTreeMap<&str, &TenantKey> {
+        let rows = self.registry.iter().flat_map(|registry| &registry.tenants);
+        let rows = rows.filter(|(_, row)| row.state != State::Removed);
+        rows.map(|(key, row)| (row.username.as_str(), key)).collect()
+    }
+}
+
 /// Whether the password in a tenant's secret opens the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {

@@ -1,10 +1,12 @@
 //! Who keeps a session from a lock that it waits for, in words for people; and the end of those that are tenants'.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postgres::Client;
 
-use crate::core::model::{ident, literal};
+use super::Apply;
+use crate::core::model::{TenantKey, ident, literal};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 
@@ -21,6 +23,8 @@ pub(super) struct Blocker {
     pub role: Option<String>,
     /// Whose role it is, when the registry knows it as a username.
     pub tenant: Option<String>,
+    /// What a superuser types so that we may end it; `None`: that was not refused.
+    pub refused: Option<String>,
     application: String,
     /// `None`: we may not know.
     state: Option<String>,
@@ -40,9 +44,18 @@ struct Prepared {
 /// Whoever watches must not be held up in its turn.
 const LIMITS: &str = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '10s'";
 
+/// By username, whose it is.
+pub type Usernames<'a> = BTreeMap<&'a str, &'a TenantKey>;
+
+/// `usernames`: those of tenants, as the look read them.
+///
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn of(client: &mut Client, backends: &[i32]) -> Result<Vec<Blocker>, DatabaseError> {
+pub(super) fn of(
+    client: &mut Client,
+    usernames: &Usernames<'_>,
+    backends: &[i32],
+) -> Result<Vec<Blocker>, DatabaseError> {
     let milliseconds = |n: i64| Duration::from_millis(n.try_into().unwrap_or_default());
     // To list all locks there are is more work than to ask for whom anybody waits.
     let waiting = "SELECT w.pid FROM pg_catalog.unnest($1::int4[]) AS w (pid) WHERE pg_catalog.cardinality(pg_catalog.pg_blocking_pids(w.pid)) > 0";
@@ -55,13 +68,15 @@ pub(super) fn of(client: &mut Client, backends: &[i32]) -> Result<Vec<Blocker>, 
     }
     let rows = transaction.ask(include_str!("blockers.sql"), &[&waiting])?;
     transaction.rollback()?;
+    let whose = |role: &String| usernames.get(role.as_str()).map(ToString::to_string);
     let blockers = rows.iter().map(|row| Blocker {
         waits: row.get("waits"),
         waited: milliseconds(row.get("waited")),
         for_its_end: row.get("for_its_end"),
         pid: row.get("blocker"),
         role: row.get("role"),
-        tenant: row.get("tenant"),
+        tenant: row.get::<_, Option<String>>("role").as_ref().and_then(whose),
+        refused: None,
         application: row.get::<_, Option<String>>("application").unwrap_or_default(),
         state: row.get("state"),
         since: row.get::<_, Option<i64>>("since").map(milliseconds),
@@ -109,19 +124,24 @@ impl Blocker {
         words
     }
 
-    /// What to type.
-    fn remedy(&self) -> String {
+    /// What to type. `ending`: the command that has such sessions ended, unless this one does.
+    fn remedy(&self, ending: Option<&str>) -> String {
         match &self.prepared {
             Some(Prepared { gid, owner, database }) => format!(
                 "end the prepared transaction, as {owner} or a superuser, in database {database}: ROLLBACK PREPARED {}",
                 literal(gid)
             ),
             None if self.pid == 0 => "find it in pg_prepared_xacts, and ROLLBACK PREPARED 'gid'".to_owned(),
-            None if self.tenant.is_some() => format!(
-                "end that session: SELECT pg_terminate_backend({}); or have the sessions of tenants that block ended: tenantry apply --end-blockers",
-                self.pid
-            ),
-            None => format!("wait for it, or end it: SELECT pg_terminate_backend({})", self.pid),
+            None => {
+                let end = format!("SELECT pg_terminate_backend({})", self.pid);
+                match (&self.refused, ending.filter(|_| self.tenant.is_some())) {
+                    (Some(grant), _) => format!("as a superuser: {grant}; or end that session: {end}"),
+                    (None, Some(ending)) => {
+                        format!("end that session: {end}; or have the sessions of tenants that block ended: {ending}")
+                    }
+                    (None, None) => format!("wait for it, or end it: {end}"),
+                }
+            }
         }
     }
 }
@@ -140,8 +160,13 @@ pub(super) fn words(blockers: &[Blocker]) -> String {
 
 /// The error of a wait that was too long, with who was waited for.
 ///
-/// `blind`: why that could not be asked. Whether there was anything to add.
-pub(super) fn name_in(error: &mut TenantError, blockers: &[Blocker], blind: Option<String>) -> bool {
+/// Whether there was anything to add.
+pub(super) fn name_in(error: &mut TenantError, blockers: &[Blocker], apply: &Apply<'_>) -> bool {
+    blame(error, blockers, apply.underway.why_nobody_was_seen(), apply.ending)
+}
+
+/// `blind`: why that could not be asked.
+fn blame(error: &mut TenantError, blockers: &[Blocker], blind: Option<String>, ending: Option<&str>) -> bool {
     if error.sqlstate.as_deref() != Some("55P03") {
         return false;
     }
@@ -152,7 +177,7 @@ pub(super) fn name_in(error: &mut TenantError, blockers: &[Blocker], blind: Opti
         return blind.is_some();
     };
     error.message = format!("{}; blocked by {}", error.message, words(blockers));
-    error.hint = Some(first.remedy());
+    error.hint = Some(first.remedy(ending));
     true
 }
 
@@ -177,7 +202,7 @@ pub(super) fn end(client: &mut Client, blocker: &Blocker, version: i32) -> Resul
 fn terminate(client: &mut Client, blocker: &Blocker, take: &str) -> Result<bool, DatabaseError> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(&format!("{LIMITS}{take}"))?;
-    let row = transaction.ask_opt(include_str!("end_blocker.sql"), &[&blocker.pid, &blocker.waits])?;
+    let row = transaction.ask_opt(include_str!("end_blocker.sql"), &[&blocker.pid, &blocker.waits, &blocker.role])?;
     transaction.rollback()?;
     Ok(row.is_some_and(|row| row.get("ended")))
 }
@@ -217,15 +242,19 @@ mod tests {
     #[test]
     fn only_a_wait_that_was_too_long_is_blamed_on_somebody() {
         let mut error = TenantError::new("m");
-        name_in(&mut error, &[blocker()], None);
+        blame(&mut error, &[blocker()], None, None);
         assert_eq!(error.message, "m");
         error.sqlstate = Some("55P03".into());
-        name_in(&mut error, &[blocker(), blocker(), blocker(), blocker()], None);
+        let ending = Some("tenantry apply --end-blockers --allow-removals 2");
+        blame(&mut error, &[blocker(), blocker(), blocker(), blocker()], None, ending);
         assert!(error.message.starts_with("m; blocked by PID 4711, ") && error.message.ends_with("; and 1 more"));
-        assert!(error.hint.unwrap().contains("--end-blockers"));
+        assert!(error.hint.unwrap().ends_with(": tenantry apply --end-blockers --allow-removals 2"));
+        assert_eq!(blocker().remedy(None), "wait for it, or end it: SELECT pg_terminate_backend(4711)");
+        let refused = Blocker { refused: Some("GRANT a TO b".into()), ..blocker() };
+        assert!(refused.remedy(ending).starts_with("as a superuser: GRANT a TO b; or end that session: "));
         let prepared = Prepared { gid: "it's".into(), owner: "o".into(), database: "d".into() };
         let prepared = Blocker { pid: 0, prepared: Some(prepared), tenant: None, ..blocker() };
         assert!(prepared.words().starts_with("the prepared transaction \"it's\" of role o"));
-        assert!(prepared.remedy().ends_with("ROLLBACK PREPARED 'it''s'"));
+        assert!(prepared.remedy(ending).ends_with("ROLLBACK PREPARED 'it''s'"));
     }
 }

@@ -33,6 +33,7 @@ mod whose;
 
 use crate::core::report::Done;
 pub use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};
+pub use blockers::Usernames;
 pub(crate) use fence::take_back;
 pub use groundwork::check_server;
 pub use lock::Lock;
@@ -93,6 +94,10 @@ pub struct Apply<'a> {
     pub max_failures: usize,
     /// Sessions of tenants that keep ours from a lock are ended.
     pub end_blockers: bool,
+    /// The command that would do this and end them, for hints; `None`: there is none, or they are ended.
+    pub ending: Option<&'a str>,
+    /// The usernames of the tenants that are registered, as the look read them.
+    pub usernames: &'a Usernames<'a>,
     /// Called with the tenant when there is something to say of it before it ends.
     pub said: &'a (dyn Fn(&str, &str) + Sync),
     /// Called as each tenant ends, from the thread that carried it out.
@@ -243,7 +248,7 @@ impl Apply<'_> {
         for outcome in &mut outcomes {
             outcome.ended_sessions.clone_from(&met.ended);
             if let Some(error) = &mut outcome.error {
-                blockers::name_in(error, &met.blockers, self.underway.why_nobody_was_seen());
+                blockers::name_in(error, &met.blockers, self);
             }
         }
         outcomes

@@ -30,7 +30,7 @@ fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Error {
     let Error::Database { source, .. } = &error else { return error };
     let sqlstate = source.sqlstate().map(str::to_owned);
     let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
-    if blockers::name_in(&mut failure, &met.blockers, apply.underway.why_nobody_was_seen()) {
+    if blockers::name_in(&mut failure, &met.blockers, apply) {
         return Error::Refused { message: failure.message, hint: failure.hint };
     }
     error

@@ -139,6 +139,14 @@ impl Underway {
         self.of(who, |work| work.met.blockers = blockers.to_vec());
     }
 
+    /// Who is in the way may not be ended by us; what a superuser types for that.
+    pub(super) fn refused(&self, who: &str, pid: i32, grant: &str) {
+        self.of(who, |work| {
+            let refused = work.met.blockers.iter_mut().filter(|blocker| blocker.pid == pid);
+            refused.for_each(|blocker| blocker.refused = Some(grant.to_owned()));
+        });
+    }
+
     pub(super) fn ended(&self, who: &str, session: String) {
         self.of(who, |work| work.met.ended.push(session));
     }

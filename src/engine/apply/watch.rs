@@ -17,6 +17,7 @@ use super::blockers::{self, Blocker};
 use super::concurrently::LONGEST_WAIT;
 use super::tenant::connect;
 use super::underway::Backend;
+use crate::core::model::ident;
 use crate::engine::database::DatabaseError;
 use crate::engine::error::with_causes;
 use crate::engine::registry;
@@ -34,7 +35,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 pub(super) fn meanwhile<T>(apply: &Apply<'_>, client: &mut Client, work: impl FnOnce() -> T) -> T {
     std::thread::scope(|scope| {
         let (working, over) = mpsc::channel::<()>();
-        scope.spawn(move || Watch::new(apply, client).until(&over));
+        scope.spawn(move || Watch::new(apply, client, true).until(&over));
         let done = work();
         drop(working);
         done
@@ -51,7 +52,7 @@ pub(super) fn elsewhere<T>(apply: &Apply<'_>, work: impl FnOnce() -> T) -> T {
                 return;
             }
             match connect(apply) {
-                Ok(mut client) => Watch::new(apply, &mut client).until(&over),
+                Ok(mut client) => Watch::new(apply, &mut client, false).until(&over),
                 Err(error) => apply.underway.sees_nobody(Some(error.message)),
             }
         });
@@ -75,13 +76,35 @@ struct Watch<'a> {
     /// A backend's number is given again.
     ended: BTreeMap<i32, Instant>,
     refused: BTreeSet<i32>,
+    /// False while what tenants share is changed: the audit log may be what our own statement waits for, or has locked.
+    writes_at_once: bool,
+    /// Not in the audit log yet.
+    unwritten: Vec<Ended>,
+}
+
+/// A session that was ended.
+struct Ended {
+    /// Whom it blocked.
+    who: String,
+    /// Whose it was.
+    tenant: String,
+    words: String,
 }
 
 impl<'a> Watch<'a> {
-    fn new(apply: &'a Apply<'a>, client: &'a mut Client) -> Self {
+    fn new(apply: &'a Apply<'a>, client: &'a mut Client, writes_at_once: bool) -> Self {
         let soon = soon(apply);
         apply.underway.is_watched(true);
-        Self { apply, client, soon, told: BTreeMap::new(), ended: BTreeMap::new(), refused: BTreeSet::new() }
+        Self {
+            apply,
+            client,
+            soon,
+            told: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            writes_at_once,
+            unwritten: Vec::new(),
+        }
     }
 
     /// Until the other end of the channel is dropped.
@@ -93,6 +116,12 @@ impl<'a> Watch<'a> {
                 break;
             }
         }
+        // The work is over, and with it our own locks.
+        if let Some(error) = self.write() {
+            for Ended { who, words, .. } in &self.unwritten {
+                self.say(who, &format!("not in the audit log that a session was ended ({words}): {error}"));
+            }
+        }
         self.apply.underway.is_watched(false);
     }
 
@@ -102,8 +131,11 @@ impl<'a> Watch<'a> {
         if slow.is_empty() {
             return Ok(());
         }
-        let mut found = blockers::of(self.client, &slow)?;
+        let mut found = blockers::of(self.client, self.apply.usernames, &slow)?;
         found.retain(|blocker| blocker.waited >= self.soon && !ours.contains_key(&blocker.pid));
+        for blocker in found.iter_mut().filter(|blocker| self.refused.contains(&blocker.pid)) {
+            blocker.refused = Some(self.grant());
+        }
         for blockers in found.chunk_by(|a, b| a.waits == b.waits) {
             if let Some(at) = ours.get(&blockers[0].waits) {
                 self.blocked(at, blockers);
@@ -149,22 +181,40 @@ impl<'a> Watch<'a> {
                 if self.ended.insert(blocker.pid, Instant::now()).is_none_or(|ended| ended.elapsed() > AGAIN) {
                     self.say(who, &format!("ended {words}"));
                     self.apply.underway.ended(who, words.clone());
-                    if let Err(error) = self.audit(who, tenant, &words) {
-                        self.say(who, &format!("that a session was ended is not in the audit log: {error}"));
+                    self.unwritten.push(Ended { who: who.to_owned(), tenant: tenant.clone(), words });
+                    if self.writes_at_once {
+                        self.write();
                     }
                 }
             }
             Err(error) => {
+                let grant = self.grant();
+                self.apply.underway.refused(who, blocker.pid, &grant);
                 if self.refused.insert(blocker.pid) {
-                    let admin = crate::core::model::ident(&self.apply.server.admin.name);
                     let line = format!("could not end {words}: {}", with_causes(&error));
-                    self.say(who, &format!("{line}; as a superuser: GRANT pg_signal_backend TO {admin}"));
+                    self.say(who, &format!("{line}; as a superuser: {grant}"));
                 }
             }
         }
     }
 
-    fn audit(&mut self, who: &str, tenant: &str, words: &str) -> Result<(), DatabaseError> {
+    /// With that we may end any session but a superuser's.
+    fn grant(&self) -> String {
+        format!("GRANT pg_signal_backend TO {}", ident(&self.apply.server.admin.name))
+    }
+
+    /// What cannot be written yet, for a lock say, stays.
+    fn write(&mut self) -> Option<DatabaseError> {
+        while let Some(ended) = self.unwritten.pop() {
+            if let Err(error) = self.audit(&ended) {
+                self.unwritten.push(ended);
+                return Some(error);
+            }
+        }
+        None
+    }
+
+    fn audit(&mut self, Ended { who, tenant, words }: &Ended) -> Result<(), DatabaseError> {
         let changes = serde_json::json!([{ "kind": "end_session", "what": words, "before": format!("blocked {who}") }]);
         let mut transaction = self.client.transaction()?;
         let begin = [self.apply.desired.limits_waits(), registry::guard::check()].join("; ");

@@ -69,7 +69,7 @@ impl From<&DbError> for ServerError {
 }
 
 /// Any failure in talking to PostgreSQL. Its Display says all there is in one line; it has no source to walk.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[error("{message}")]
 pub struct DatabaseError {
     message: String,

@@ -12,7 +12,7 @@ use super::Deep;
 use crate::core::model::{Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
 use crate::core::plan::{self, DatabaseAction};
 use crate::core::shape::{Names, Shape, compare};
-use crate::engine::apply::{Apply, Lock, Recorded, TenantError, Underway, rehearse};
+use crate::engine::apply::{Apply, Lock, Recorded, TenantError, Underway, Usernames, rehearse};
 use crate::engine::error::Error;
 use crate::engine::inspect;
 use crate::engine::inspect::shape::{Subject, digests, rows};
@@ -121,6 +121,8 @@ impl Deep<'_> {
             underway: &Underway::new(),
             max_failures: 0,
             end_blockers: false,
+            ending: None,
+            usernames: &Usernames::new(),
             said: &|_, _| {},
             progress: &|_| {},
         };

@@ -98,7 +98,12 @@ fn upgrade(transaction: &mut Transaction<'_>) -> Result<(), Error> {
         .map(drop)
         .map_err(|error| match error.kind() {
             Kind::Connection(_, cause) => {
-                Error::Refused { message: format!("creating tenantry's own tables: {cause}"), hint: None }
+                let doing = "creating tenantry's own tables";
+                match cause.downcast_ref::<DatabaseError>() {
+                    // As PostgreSQL answered it: what may pass next time is tried again.
+                    Some(source) => Error::Database { doing: doing.into(), source: source.clone() },
+                    None => Error::Refused { message: format!("{doing}: {cause}"), hint: None },
+                }
             }
             _ => Error::refused(
                 format!("tenantry's own tables were not created by this version: {error}"),

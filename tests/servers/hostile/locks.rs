@@ -48,7 +48,8 @@ fn a_lock_on_a_neighbours_relation_is_named_and_its_session_ended() {
                 let mut holder = refused_and_locked(&fleet, &format!("{name}-two"), &relation, try_it);
                 let who = format!("PID {}, role {name}_two_user (tenant {name}-two)", pid(&mut holder));
                 fleet.declare(&only);
-                let run = fleet.run(&REMOVE).ends(1).says("55P03").says("--end-blockers").says(&relation);
+                let run = fleet.run(&REMOVE).ends(1).says("55P03").says(&relation);
+                let run = run.says("tenantry apply --end-blockers --allow-removals 9 --auto-approve");
                 assert!(run.stdout.contains(&format!("; blocked by {who}, application \"a\\\"pp\"")), "{run:?}");
                 assert!(run.stderr.contains(&format!("blocked by {who}")), "{run:?}");
                 // What other roles' sessions do is shown to their members, and to a superuser.
@@ -120,10 +121,51 @@ fn a_session_that_we_may_not_end_is_told_with_what_is_missing() {
     fleet.migration("V3__drop.sql", "DROP SEQUENCE tickets;\n");
     let end = ["apply", "-y", "--target", "lks-one", "--end-blockers"];
     let missing = format!("as a superuser: GRANT pg_signal_backend TO \"{who}\"");
-    fleet.run(&end).ends(1).says("could not end PID").says(&missing).says("55P03");
+    let run = fleet.run(&end).ends(1).says("could not end PID").says("55P03");
+    assert!(run.stdout.contains(&format!("hint: {missing}")) && !run.stdout.contains("--end-blockers"), "{run:?}");
+    assert!(run.stderr.contains(&missing), "{run:?}");
     assert!(!holder.is_closed());
     fleet.execute(&format!("GRANT pg_signal_backend TO {who}"));
     fleet.run(&end).ends(0).says("Ended: PID ");
+}
+
+/// Removing a trigger from the registry, and upgrading it, lock it against everybody: whoever watches reads nothing of it.
+#[test]
+fn a_lock_on_the_registry_is_named_and_its_session_ended() {
+    for (version, name) in BOTH.into_iter().zip(["lkh", "lki"]) {
+        for (admin, kind) in [(Admin::Superuser, "s"), (Admin::Createrole, "c")] {
+            let name = format!("{name}{kind}");
+            let mut fleet = Fleet::under(admin, version, &name);
+            fleet.head.push_str("[migrations]\nlock_timeout = \"400ms\"\n");
+            fleet.declare(&format!("{name}-one = {{}}\n{name}-two = {{}}"));
+            fleet.applies_and_settles();
+            let trigger = format!(
+                "CREATE FUNCTION {name}_planted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+                 CREATE TRIGGER t BEFORE UPDATE ON tenantry.tenants FOR EACH ROW EXECUTE FUNCTION {name}_planted()"
+            );
+            let older = "ALTER TABLE tenantry.tenants DROP COLUMN history_table; \
+                         DELETE FROM tenantry.refinery_schema_history WHERE version >= 11";
+            for (ended, made) in (1..).zip([trigger.as_str(), older]) {
+                fleet.execute(made);
+                let two = format!("{name}-two");
+                let mut holder = refused_and_locked(&fleet, &two, "tenantry.tenants", "SELECT nextval(OID)");
+                let who = format!("blocked by PID {}, role {name}_two_user (tenant {two})", pid(&mut holder));
+                let run = fleet.try_apply().ends(1).says("55P03").says("what tenants share: waiting");
+                run.says(&who).says("apply --end-blockers --auto-approve").says("RowExclusiveLock on tenantry.tenants");
+                holder.batch_execute("SAVEPOINT b").expect("it was not ended");
+                let begun = Instant::now();
+                fleet.run(&["apply", "-y", "--end-blockers"]).ends(0).says("what tenants share: ended PID ");
+                assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+                assert!(holder.batch_execute("SELECT 1").is_err(), "it was ended");
+                let audited = format!(
+                    "SELECT count(*) FROM tenantry.audit_log WHERE tenant = '{two}' AND verb = 'end_blockers' AND changes::text LIKE '%what tenants share%'"
+                );
+                assert_eq!(fleet.ask(&audited), ended.to_string());
+                fleet.settled();
+            }
+            assert_eq!(fleet.memberships(admin), "", "nothing is left of what ending took");
+        }
+    }
 }
 
 /// Changing its own password locks the row that NOLOGIN is to change.
