@@ -156,9 +156,9 @@ fn a_copy_that_ran_on_is_told_by_the_secrets_it_wrote() {
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("is another database's: it carries the fleet");
         fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked");
         fleet.declare("cr-one = {}");
-        fleet.run(&REMOVE).ends(1);
-        assert_eq!(secrets(fleet, "cr"), before, "it drops what it has, and not the secret");
-        assert_eq!(copied.copy_schemas(), "tenant_cr_one");
+        fleet.run(&REMOVE).ends(1).says("is another database's").says("remove the tenant there").says("apply --moved");
+        assert_eq!(secrets(fleet, "cr"), before);
+        assert_eq!(copied.copy_schemas(), "tenant_cr_one; tenant_cr_two");
     }
 }
 
@@ -202,7 +202,21 @@ fn the_database_that_moved_has_the_secrets_and_the_one_it_came_from_is_refused()
         let fleet = copied.on_the_original();
         fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked").says("is another database's");
         fleet.run(&["apply", "-y"]).ends(1).says("is another database's");
+        // Nor does it remove anybody, in whatever way.
+        for on_remove in ["drop", "archive", "retain"] {
+            fleet.head = format!("[defaults]\non_remove = \"{on_remove}\"\n");
+            fleet.declare("cm-one = {}");
+            fleet.run(&["plan"]).ends(0).says("blocked").says("remove the tenant there");
+            fleet.run(&REMOVE).ends(1).says("is another database's").says("apply --moved");
+        }
         assert_eq!(secrets(fleet, "cm"), after);
+        let there = "SELECT count(*), bool_and(rolcanlogin) FROM pg_roles WHERE rolname = 'cm_two'";
+        assert_eq!(ask(&mut copied.original.client(), there), "1, t");
+        // One whose secret is simply gone is removed as ever.
+        let fleet = copied.on_the_original();
+        std::fs::remove_file(fleet.secret_file("cm-two")).unwrap();
+        fleet.run(&REMOVE).ends(1);
+        assert_eq!(ask(&mut copied.original.client(), "SELECT to_regnamespace('tenant_cm_two') IS NULL"), "t");
     }
 }
 
