@@ -19,6 +19,9 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     for (tenant, why) in &recovery.left_out {
         out.note(&format!("{tenant} is left out: {why}"));
     }
+    for warning in &recovery.warnings {
+        out.note(&format!("warning: {warning}"));
+    }
     if recovery.tenants.is_empty() {
         out.note("no tenant is to be registered again");
         return Ok(Exit::Ok);

@@ -220,6 +220,39 @@ fn the_database_that_moved_has_the_secrets_and_the_one_it_came_from_is_refused()
     }
 }
 
+/// With the original's names and members of its group role, and its secrets: only the address is another.
+#[test]
+fn a_copy_whose_registry_is_lost_does_not_take_the_identity_of_the_secrets() {
+    for version in BOTH {
+        for (head, taken) in [("", false), (ADVERTISED, true)] {
+            let mut copied = Copied::of(version, "cy", head);
+            let before = secrets(&copied.fleet, "cy");
+            let fleet = copied.on_the_copy();
+            let mut client = postgres::Client::connect(&fleet.url, postgres::NoTls).unwrap();
+            client.batch_execute("DROP SCHEMA tenantry CASCADE").unwrap();
+            let recovered = fleet.run(&["recover"]).ends(0);
+            for text in [&recovered.stdout, &recovered.stderr] {
+                assert_eq!(text.contains("it may be a copy"), !taken, "{text}");
+                assert_eq!(text.contains("the secrets of cy-one, cy-two name "), !taken, "{text}");
+            }
+            client.batch_execute(&recovered.stdout).unwrap();
+            let fleet_of = ask(&mut client, "SELECT fleet FROM tenantry.identity");
+            assert_eq!(before[0]["fleet"] == Value::from(fleet_of), taken);
+            if !taken {
+                fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked").says("is another database's");
+                fleet.run(&["apply", "-y"]).ends(1).says("apply --moved");
+                fleet.declare("cy-one = {}");
+                fleet.run(&REMOVE).ends(1).says("is another database's");
+                fleet.declare(&two("cy"));
+                assert_eq!(secrets(fleet, "cy"), before);
+                fleet.run(&["apply", "-y", "--moved"]).ends(0);
+                fleet.settled();
+                assert_eq!(passwords(fleet, "cy"), before.map(|secret| secret["password"].clone()));
+            }
+        }
+    }
+}
+
 /// A tunnel to a server where nothing was ever applied, with the secrets of another.
 #[test]
 fn a_fresh_database_at_the_address_of_another_takes_none_of_its_passwords() {

@@ -115,3 +115,41 @@ fn a_dump_of_the_registry_is_restored_into_its_database() {
     fleet.settled();
     fleet.applies_and_settles();
 }
+
+/// The wrong store is said, and the registry that comes of it gives nobody a new password.
+#[test]
+fn with_a_store_without_the_secrets_no_tenant_gets_a_new_password() {
+    for version in BOTH {
+        for admin in [Admin::Superuser, Admin::Createrole] {
+            let mut fleet = Fleet::under(admin, version, "rw");
+            let (right, declared) = (fleet.head.clone(), "rw-one = {}\nrw-two = {}\nrw-three = {}");
+            fleet.declare(declared);
+            fleet.applies_and_settles();
+            let verifiers = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname ~ '^rw' ORDER BY 1";
+            let before = fleet.ask(verifiers);
+            let password = fleet.secret("rw-one")["password"].clone();
+            fleet.execute("DROP SCHEMA tenantry CASCADE");
+            fleet.head.push_str("[secrets]\ndir = \"elsewhere\"\n");
+            fleet.declare(declared);
+            let said = follow(&fleet);
+            let script = std::fs::read_to_string(fleet.path("recover.sql")).unwrap();
+            for text in [&said, &script] {
+                assert!(text.contains("3 of 3 have no secret in file ("), "{text}");
+                assert!(text.contains("elsewhere): rw-one, rw-three, rw-two; check [secrets]"), "{text}");
+            }
+            fleet.run(&["plan"]).ends(0).says("secrets_missing");
+            fleet.run(&["apply", "-y"]).ends(1).says("the secrets of 3 of 3 tenants are gone from the store");
+            assert_eq!(fleet.ask(verifiers), before);
+            fleet.head = right;
+            fleet.declare(declared);
+            // That store had no identity for the registry.
+            fleet.run(&["apply", "-y"]).ends(1).says("3 blocked").says("apply --moved");
+            fleet.run(&["apply", "-y", "--moved"]).ends(0);
+            fleet.settled();
+            assert_eq!(fleet.secret("rw-one")["password"], password);
+            fleet.log_in("rw-one");
+            fleet.declare("");
+            fleet.run(&["apply", "-y", "--allow-removals", "3"]).ends(0);
+        }
+    }
+}
