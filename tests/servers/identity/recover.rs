@@ -153,3 +153,40 @@ fn with_a_store_without_the_secrets_no_tenant_gets_a_new_password() {
         }
     }
 }
+
+/// Whoever applies first, with a part of the tenants declared, takes nothing from the others.
+#[test]
+fn the_apply_that_makes_the_registry_leaves_the_members_of_the_group_role() {
+    for version in BOTH {
+        for admin in [Admin::Superuser, Admin::Createrole] {
+            let fleet = Fleet::under(admin, version, "rg");
+            let all = "rg-one = {}\nrg-two = {}";
+            fleet.declare(all);
+            fleet.applies_and_settles();
+            let group = format!("tenantry_{}_tenants", fleet.database.name);
+            let members = format!(
+                "SELECT m.member::regrole FROM pg_auth_members m WHERE m.roleid = '{group}'::regrole ORDER BY m.member::regrole::text"
+            );
+            let before = fleet.ask(&members);
+            assert!(before.contains("rg_two"), "{before}");
+            fleet.execute("DROP SCHEMA tenantry CASCADE");
+            fleet.declare("rg-new = {}");
+            let words = format!("members of {group} that are no declared tenant's");
+            let planned = fleet.run(&["plan"]).ends(0).says("group_role").says(&words).says("tenantry recover");
+            assert!(!planned.stdout.contains("which is no tenant's"), "{}", planned.stdout);
+            fleet.run(&["apply", "-y"]).ends(0);
+            let after = fleet.ask(&members);
+            for member in before.split("; ") {
+                assert!(after.split("; ").any(|role| role == member), "{member}: {after}");
+            }
+            fleet.log_in("rg-two").batch_execute("INSERT INTO users (email) VALUES ('kept')").unwrap();
+            // So they can be recovered still.
+            fleet.declare(&format!("{all}\nrg-new = {{}}"));
+            follow(&fleet);
+            fleet.run(&["apply", "-y"]).ends(0);
+            fleet.settled();
+            fleet.declare("");
+            fleet.run(&["apply", "-y", "--allow-removals", "3"]).ends(0);
+        }
+    }
+}
