@@ -210,7 +210,7 @@ fn the_database_that_moved_has_the_secrets_and_the_one_it_came_from_is_refused()
             fleet.run(&REMOVE).ends(1).says("is another database's").says("apply --moved");
         }
         assert_eq!(secrets(fleet, "cm"), after);
-        let there = "SELECT count(*), bool_and(rolcanlogin) FROM pg_roles WHERE rolname = 'cm_two'";
+        let there = "SELECT count(*), bool_and(rolcanlogin) FROM pg_roles WHERE rolname = 'cm_two_user'";
         assert_eq!(ask(&mut copied.original.client(), there), "1, t");
         // One whose secret is simply gone is removed as ever.
         let fleet = copied.on_the_original();
