@@ -21,6 +21,9 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     for (tenant, why) in &recovery.left_out {
         out.note(&format!("{tenant} is left out: {why}"));
     }
+    for warning in &recovery.warnings {
+        out.note(&format!("warning: {warning}"));
+    }
     if recovery.tenants.is_empty() {
         out.note("there is no tenant to register again");
         return Ok(Exit::Ok);

@@ -8,8 +8,8 @@ use super::change::membership::{revocation, words};
 use super::change::outside::{Judged, judge};
 use super::database::change;
 use super::diff::Look;
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, registry};
-use crate::core::model::{Group, Holding, Outside, Tenant, ident, literal};
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, few, registry};
+use crate::core::model::{Group, Holding, Membership, Outside, Tenant, ident, literal};
 
 /// One of the two.
 struct GroupRole<'a> {
@@ -87,7 +87,7 @@ fn as_declared(look: &Look<'_>, role: &GroupRole<'_>, changes: &mut Vec<Database
         return;
     };
     attributes(role, found, changes);
-    memberships(role, found, changes);
+    memberships(look, role, found, changes, hazards);
     if found.owns > 0 {
         hazards.push(Hazard {
             kind: HazardKind::GroupRole,
@@ -125,7 +125,13 @@ fn attributes(role: &GroupRole<'_>, found: &Group, changes: &mut Vec<DatabaseCha
 }
 
 /// It is in nothing, and only those are in it that join it.
-fn memberships(role: &GroupRole<'_>, found: &Group, changes: &mut Vec<DatabaseChange>) {
+fn memberships(
+    look: &Look<'_>,
+    role: &GroupRole<'_>,
+    found: &Group,
+    changes: &mut Vec<DatabaseChange>,
+    hazards: &mut Vec<Hazard>,
+) {
     let (group, joins) = (role.name, role.joins);
     for membership in &found.role.member_of {
         changes.push(change(
@@ -134,13 +140,32 @@ fn memberships(role: &GroupRole<'_>, found: &Group, changes: &mut Vec<DatabaseCh
             vec![revocation(membership, &membership.role, group, "")],
         ));
     }
-    for membership in found.role.members.iter().filter(|membership| !(role.is_known)(&membership.role)) {
+    let unknown: Vec<_> = found.role.members.iter().filter(|membership| !(role.is_known)(&membership.role)).collect();
+    // Without a registry they may be tenants all the same: the membership lets them in, and it is what recover goes by.
+    if look.observed.registry.is_none() {
+        hazards.extend(lost(group, &unknown));
+        return;
+    }
+    for membership in unknown {
         changes.push(change(
             DatabaseAction::RevokeMembership,
             format!("role {}, which is no tenant's: {}", membership.role, words(membership, group)),
             vec![revocation(membership, group, &membership.role, "")],
         ));
     }
+}
+
+fn lost(group: &str, members: &[&Membership]) -> Option<Hazard> {
+    let names: Vec<&str> = members.iter().map(|member| member.role.as_str()).collect();
+    (!names.is_empty()).then(|| Hazard {
+        kind: HazardKind::GroupRole,
+        detail: format!(
+            "members of {group} that are no declared tenant's, before there is a registry: {}; they stay in it for now. If schema \
+             tenantry was lost, do not apply: declare their tenants, and: tenantry recover. If not, the apply after this one \
+             revokes the memberships",
+            few(&names)
+        ),
+    })
 }
 
 /// Its privilege on the database, and that on the shared schemas. What it may do with the objects in those, whoever shares

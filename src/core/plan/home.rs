@@ -192,7 +192,7 @@ fn one(look: &Look<'_>, plan: &TenantPlan) -> Option<Claim> {
     let row = look.registered_tenant(&plan.tenant).filter(|row| row.state == State::Active)?;
     let policy = &look.desired.secrets;
     let is_here = row.secret.store == policy.store.as_str()
-        && row.secret.place.as_ref().is_none_or(|place| *place == policy.place());
+        && (look.observed.moved || row.secret.place.as_ref().is_none_or(|place| *place == policy.place()));
     if !is_here || row.secret.version.is_none() || plan.has_work() && plan.writes_secrets() {
         return None;
     }

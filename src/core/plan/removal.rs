@@ -53,6 +53,7 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
         ));
     }
     check_row(key, row)?;
+    secret::unclaimed(look, row)?;
     identity::unclaimed(look, key, row)?;
     let schema = identity::schema(look, key, row)?;
     if let Some(schema) = schema.filter(|schema| schema.owner != row.owner) {

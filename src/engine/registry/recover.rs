@@ -12,7 +12,7 @@ use super::{HISTORY, closing, embedded, guard};
 use crate::core::model::{
     Belongs, Desired, Observed, RegisteredSecret, SecretState, SslMode, State, Tenant, TenantKey, literal,
 };
-use crate::core::plan::group_role;
+use crate::core::plan::{few, group_role};
 use crate::engine::error::Error;
 
 /// Keeps what the Runner would execute.
@@ -43,6 +43,8 @@ pub struct Recovery {
     pub tenants: Vec<TenantKey>,
     /// Those whose names are there, and that are not certainly tenantry's, with why.
     pub left_out: Vec<(TenantKey, String)>,
+    /// What a person must look at before the script is run.
+    pub warnings: Vec<String>,
     /// One transaction; empty when it would register nobody.
     pub sql: String,
 }
@@ -78,8 +80,12 @@ pub fn recover(
     }
     if !rows.is_empty() {
         let secrets = recovery.tenants.iter().map(|key| &desired.tenants[key].secret_path);
+        let elsewhere = elsewhere(desired, observed, &recovery.tenants);
+        let secrets = secrets.filter(|_| elsewhere.is_none());
         let marks = marks(observed, secrets.filter_map(|path| observed.secrets.get(path)));
-        recovery.sql = script(observed, &recovery.tenants, &rows, &marks)?;
+        recovery.warnings.extend(elsewhere);
+        recovery.warnings.extend(without_secret(desired, observed, &recovery.tenants));
+        recovery.sql = script(observed, &recovery, &rows, &marks)?;
     }
     Ok(recovery)
 }
@@ -114,6 +120,52 @@ fn doubt(observed: &Observed, tenant: &Tenant) -> Option<String> {
         Some(SecretState::Unseen) => Some("its secret may not be read, and would be written anew".into()),
         Some(SecretState::Ours { .. }) | None => None,
     }
+}
+
+/// A version that no store has or can be asked for: so the secret counts as missing, as one that was there and is gone.
+const GONE: &str = "lost";
+
+fn without_secret(desired: &Desired, observed: &Observed, tenants: &[TenantKey]) -> Option<String> {
+    let lacks = |key: &&TenantKey| !observed.secrets.contains_key(&desired.tenants[*key].secret_path);
+    let lacking: Vec<&str> = tenants.iter().filter(lacks).map(TenantKey::as_str).collect();
+    let (store, place) = (desired.secrets.store.as_str(), desired.secrets.place());
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "{} of {} have no secret in {store} ({place}): {}; check [secrets] in tenants.toml, VAULT_ADDR and the namespace \
+             before this is run: with a store that is not theirs, the next apply gives them new passwords",
+            lacking.len(),
+            tenants.len(),
+            few(&lacking)
+        )
+    })
+}
+
+/// A physical copy has everything of the database that the secrets are for, but for the address.
+fn elsewhere(desired: &Desired, observed: &Observed, tenants: &[TenantKey]) -> Option<String> {
+    if desired.advertise.host.is_some() || desired.advertise.port.is_some() {
+        return None;
+    }
+    let reached = &observed.server.reached;
+    let named = tenants.iter().filter_map(|key| match observed.secrets.get(&desired.tenants[key].secret_path)? {
+        SecretState::Ours { contents: Some(contents), .. } => {
+            let address = format!("{}:{}", contents.fields.host, contents.fields.port);
+            (!reached.contains(&address)).then_some((key.as_str(), address))
+        }
+        _ => None,
+    });
+    let (keys, addresses): (Vec<&str>, BTreeSet<String>) = named.unzip();
+    let addresses = addresses.iter().map(String::as_str).collect::<Vec<_>>();
+    (!keys.is_empty()).then(|| {
+        format!(
+            "the secrets of {} name {}, and this database was reached by {}: it may be a copy, so the registry gets an identity \
+             of its own; if the other one is in use, do not run this here; if this one has taken its place, run this, and then: \
+             tenantry apply --moved; if this is only another way to the same server (a tunnel): tenantry recover by the usual \
+             address, or with [database] advertise",
+            few(&keys),
+            few(&addresses),
+            reached.join(", ")
+        )
+    })
 }
 
 const COLUMNS: &str = "tenant, schema_name, schema_oid, username, owner, access, state, on_remove, protected, password_source, \
@@ -166,11 +218,16 @@ fn secret(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered
         Some(SecretState::Ours { version, contents, .. }) => {
             (Some(version.clone()), contents.as_ref().map(|contents| contents.fields.clone()))
         }
+        // A role without a password never had one delivered, or lost it with a dump.
+        None if !observed.roles.get(&tenant.username).is_some_and(|role| role.lacks_password) => {
+            (Some(GONE.to_owned()), None)
+        }
         _ => (None, None),
     };
     RegisteredSecret {
         store: desired.secrets.store.as_str().to_owned(),
-        place: Some(desired.secrets.place()),
+        // Where one that is not here was is not known.
+        place: (version.as_deref() != Some(GONE)).then(|| desired.secrets.place()),
         path: tenant.secret_path.clone(),
         version,
         fields: fields.unwrap_or(wanted),
@@ -219,7 +276,8 @@ fn marks<'a>(observed: &Observed, secrets: impl Iterator<Item = &'a SecretState>
     sql
 }
 
-fn script(observed: &Observed, tenants: &[TenantKey], rows: &[String], marks: &[String]) -> Result<String, Error> {
+fn script(observed: &Observed, recovery: &Recovery, rows: &[String], marks: &[String]) -> Result<String, Error> {
+    let tenants = &recovery.tenants;
     let name = &observed.database.name;
     let mut sql = String::new();
     let count = tenants.len();
@@ -232,6 +290,9 @@ fn script(observed: &Observed, tenants: &[TenantKey], rows: &[String], marks: &[
         env!("CARGO_PKG_VERSION")
     );
     let _ = writeln!(sql, "-- What is registered may be dropped by a later apply: look at the list first.\n-- {keys}");
+    for warning in &recovery.warnings {
+        let _ = writeln!(sql, "-- WARNING: {}", crate::core::render::escape::visible(warning));
+    }
     sql.push_str("BEGIN;\nSET LOCAL client_encoding = 'UTF8';\nSET LOCAL search_path = pg_catalog;\n");
     let _ = writeln!(sql, "{};", only_here(observed));
     match &observed.registry {

@@ -162,9 +162,9 @@ fn a_copy_that_ran_on_is_told_by_the_secrets_it_wrote() {
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("is another database's: it carries the fleet");
         fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked");
         fleet.declare("cr-one = {}");
-        fleet.run(&REMOVE).ends(1);
-        assert_eq!(secrets(fleet, "cr"), before, "it drops what it has, and not the secret");
-        assert_eq!(copied.copy_schemas(), "tenant_cr_one");
+        fleet.run(&REMOVE).ends(1).says("is another database's").says("remove the tenant there").says("apply --moved");
+        assert_eq!(secrets(fleet, "cr"), before);
+        assert_eq!(copied.copy_schemas(), "tenant_cr_one; tenant_cr_two");
     }
 }
 
@@ -208,7 +208,54 @@ fn the_database_that_moved_has_the_secrets_and_the_one_it_came_from_is_refused()
         let fleet = copied.on_the_original();
         fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked").says("is another database's");
         fleet.run(&["apply", "-y"]).ends(1).says("is another database's");
+        // Nor does it remove anybody, in whatever way.
+        for on_remove in ["drop", "archive", "retain"] {
+            fleet.head = format!("[defaults]\non_remove = \"{on_remove}\"\n");
+            fleet.declare("cm-one = {}");
+            fleet.run(&["plan"]).ends(0).says("blocked").says("remove the tenant there");
+            fleet.run(&REMOVE).ends(1).says("is another database's").says("apply --moved");
+        }
         assert_eq!(secrets(fleet, "cm"), after);
+        let there = "SELECT count(*), bool_and(rolcanlogin) FROM pg_roles WHERE rolname = 'cm_two_user'";
+        assert_eq!(ask(&mut copied.original.client(), there), "1, t");
+        // One whose secret is simply gone is removed as ever.
+        let fleet = copied.on_the_original();
+        std::fs::remove_file(fleet.secret_file("cm-two")).unwrap();
+        fleet.run(&REMOVE).ends(1);
+        assert_eq!(ask(&mut copied.original.client(), "SELECT to_regnamespace('tenant_cm_two') IS NULL"), "t");
+    }
+}
+
+/// With the original's names and members of its group role, and its secrets: only the address is another.
+#[test]
+fn a_copy_whose_registry_is_lost_does_not_take_the_identity_of_the_secrets() {
+    for version in BOTH {
+        for (head, taken) in [("", false), (ADVERTISED, true)] {
+            let mut copied = Copied::of(version, "cy", head);
+            let before = secrets(&copied.fleet, "cy");
+            let fleet = copied.on_the_copy();
+            let mut client = postgres::Client::connect(&fleet.url, postgres::NoTls).unwrap();
+            client.batch_execute("DROP SCHEMA tenantry CASCADE").unwrap();
+            let recovered = fleet.run(&["recover"]).ends(0);
+            for text in [&recovered.stdout, &recovered.stderr] {
+                assert_eq!(text.contains("it may be a copy"), !taken, "{text}");
+                assert_eq!(text.contains("the secrets of cy-one, cy-two name "), !taken, "{text}");
+            }
+            client.batch_execute(&recovered.stdout).unwrap();
+            let fleet_of = ask(&mut client, "SELECT fleet FROM tenantry.identity");
+            assert_eq!(before[0]["fleet"] == Value::from(fleet_of), taken);
+            if !taken {
+                fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked").says("is another database's");
+                fleet.run(&["apply", "-y"]).ends(1).says("apply --moved");
+                fleet.declare("cy-one = {}");
+                fleet.run(&REMOVE).ends(1).says("is another database's");
+                fleet.declare(&two("cy"));
+                assert_eq!(secrets(fleet, "cy"), before);
+                fleet.run(&["apply", "-y", "--moved"]).ends(0);
+                fleet.settled();
+                assert_eq!(passwords(fleet, "cy"), before.map(|secret| secret["password"].clone()));
+            }
+        }
     }
 }
 

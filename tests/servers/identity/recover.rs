@@ -150,6 +150,44 @@ fn an_empty_schema_is_as_good_as_none_and_one_that_holds_something_else_names_th
     }
 }
 
+/// The wrong store is said, and the registry that comes of it gives nobody a new password.
+#[test]
+fn with_a_store_without_the_secrets_no_tenant_gets_a_new_password() {
+    for version in BOTH {
+        for admin in [Admin::Superuser, Admin::Createrole] {
+            let mut fleet = Fleet::under(admin, version, "rw");
+            let (right, declared) = (fleet.head.clone(), "rw-one = {}\nrw-two = {}\nrw-three = {}");
+            fleet.declare(declared);
+            fleet.applies_and_settles();
+            let verifiers = "SELECT rolname, rolpassword FROM pg_authid WHERE rolname ~ '^rw' ORDER BY 1";
+            let before = fleet.ask(verifiers);
+            let password = fleet.secret("rw-one")["password"].clone();
+            fleet.execute("DROP SCHEMA tenantry CASCADE");
+            fleet.head.push_str("[secrets]\ndir = \"elsewhere\"\n");
+            fleet.declare(declared);
+            let said = follow(&fleet);
+            let script = std::fs::read_to_string(fleet.path("recover.sql")).unwrap();
+            for text in [&said, &script] {
+                assert!(text.contains("3 of 3 have no secret in file ("), "{text}");
+                assert!(text.contains("elsewhere): rw-one, rw-three, rw-two; check [secrets]"), "{text}");
+            }
+            fleet.run(&["plan"]).ends(0).says("secrets_missing");
+            fleet.run(&["apply", "-y"]).ends(1).says("the secrets of 3 of 3 tenants are gone from the store");
+            assert_eq!(fleet.ask(verifiers), before);
+            fleet.head = right;
+            fleet.declare(declared);
+            // That store had no identity for the registry.
+            fleet.run(&["apply", "-y"]).ends(1).says("3 blocked").says("apply --moved");
+            fleet.run(&["apply", "-y", "--moved"]).ends(0);
+            fleet.settled();
+            assert_eq!(fleet.secret("rw-one")["password"], password);
+            fleet.log_in("rw-one");
+            fleet.declare("");
+            fleet.run(&["apply", "-y", "--allow-removals", "3"]).ends(0);
+        }
+    }
+}
+
 #[test]
 fn a_table_of_the_registry_that_is_gone_is_named_with_the_way_back() {
     for version in BOTH {
@@ -205,5 +243,42 @@ fn rotate_and_list_name_recover_when_the_registry_is_gone() {
         // What is only declared waits for its apply, as before.
         fleet.declare("rr-one = {}\nrr-two = {}\nrr-new = {}");
         fleet.run(&["rotate", "--all", "-y"]).ends(0).says("1 tenant left out: apply comes first");
+    }
+}
+
+/// Whoever applies first, with a part of the tenants declared, takes nothing from the others.
+#[test]
+fn the_apply_that_makes_the_registry_leaves_the_members_of_the_group_role() {
+    for version in BOTH {
+        for admin in [Admin::Superuser, Admin::Createrole] {
+            let fleet = Fleet::under(admin, version, "rg");
+            let all = "rg-one = {}\nrg-two = {}";
+            fleet.declare(all);
+            fleet.applies_and_settles();
+            let group = format!("tenantry_{}_tenants", fleet.database.name);
+            let members = format!(
+                "SELECT m.member::regrole FROM pg_auth_members m WHERE m.roleid = '{group}'::regrole ORDER BY m.member::regrole::text"
+            );
+            let before = fleet.ask(&members);
+            assert!(before.contains("rg_two"), "{before}");
+            fleet.execute("DROP SCHEMA tenantry CASCADE");
+            fleet.declare("rg-new = {}");
+            let words = format!("members of {group} that are no declared tenant's");
+            let planned = fleet.run(&["plan"]).ends(0).says("group_role").says(&words).says("tenantry recover");
+            assert!(!planned.stdout.contains("which is no tenant's"), "{}", planned.stdout);
+            fleet.run(&["apply", "-y"]).ends(0);
+            let after = fleet.ask(&members);
+            for member in before.split("; ") {
+                assert!(after.split("; ").any(|role| role == member), "{member}: {after}");
+            }
+            fleet.log_in("rg-two").batch_execute("INSERT INTO users (email) VALUES ('kept')").unwrap();
+            // So they can be recovered still.
+            fleet.declare(&format!("{all}\nrg-new = {{}}"));
+            follow(&fleet);
+            fleet.run(&["apply", "-y"]).ends(0);
+            fleet.settled();
+            fleet.declare("");
+            fleet.run(&["apply", "-y", "--allow-removals", "3"]).ends(0);
+        }
     }
 }

@@ -186,7 +186,7 @@ fn ours_at<'a>(draft: &Draft<'a>, path: &str) -> Result<Option<Secret<'a>>, Bloc
     let is_named = draft.registered.is_some_and(|row| row.secret.path == path && row.secret.version.is_some());
     match look.observed.secrets.get(path) {
         Some(SecretState::Ours { belongs, .. }) if !look.may_take(belongs, is_named) => Err(Blocked::new(
-            format!("the secret at {path} is another database's: it carries {}", fleet(look, belongs)),
+            anothers(look, path, belongs),
             "if that database is in use: set another [secrets] path or [vault] mount for this one   if this one has taken its place: tenantry apply --moved",
         )),
         Some(SecretState::Foreign(why)) => Err(Blocked::new(
@@ -196,6 +196,25 @@ fn ours_at<'a>(draft: &Draft<'a>, path: &str) -> Result<Option<Secret<'a>>, Bloc
         Some(state @ SecretState::Ours { version, .. }) => Ok(Some(Secret { version, state })),
         None | Some(SecretState::Unseen) => Ok(None),
     }
+}
+
+/// A tenant whose secret is another database's is served by that one, and this may be a copy, or what it was moved from.
+///
+/// # Errors
+/// When it is, unless a person has said that the database moved here.
+pub(in crate::core::plan) fn unclaimed(look: &Look<'_>, row: &Registered) -> Result<(), Blocked> {
+    let (path, is_here) = (&row.secret.path, row.secret.store == look.desired.secrets.store.as_str());
+    match look.observed.secrets.get(path).filter(|_| is_here) {
+        Some(SecretState::Ours { belongs, .. }) if !look.may_take(belongs, true) => Err(Blocked::new(
+            anothers(look, path, belongs),
+            "if that database has taken this one's place, remove the tenant there, and apply here no more   if this one is the one that the secrets are for: tenantry apply --moved",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn anothers(look: &Look<'_>, path: &str, belongs: &Belongs) -> String {
+    format!("the secret at {path} is another database's: it carries {}", fleet(look, belongs))
 }
 
 fn fleet(look: &Look<'_>, belongs: &Belongs) -> String {
