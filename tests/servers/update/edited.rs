@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::fleet::{BOTH, Fleet};
+use crate::fleet::{BOTH, Fleet, ask};
 
 fn edit(fleet: &Fleet, tenant: &str, change: impl Fn(&mut Value)) {
     let mut secret = fleet.secret(tenant);
@@ -91,6 +91,53 @@ fn a_secret_with_an_empty_password_is_sent_to_nobody() {
         }
         assert_eq!(heard.load(Ordering::SeqCst), 0);
         fleet.run(&["rotate", "-y", "en-one"]).ends(0);
+        fleet.settled();
+    }
+}
+
+#[test]
+fn what_was_edited_under_the_same_version_is_drift_and_written_again() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "same_version");
+        fleet.declare("sv-one = {}\nsv-two = {}");
+        fleet.applies_and_settles();
+        let right = fleet.secret("sv-one");
+        let edits: [(&str, Value); 6] = [
+            ("url", json!("postgresql://elsewhere/app")),
+            ("host", json!("elsewhere")),
+            ("port", json!(1)),
+            ("username", json!("sv_two_user")),
+            ("schema", json!("tenant_sv_two")),
+            ("managed_by", json!("somebody")),
+        ];
+        for (key, value) in edits {
+            edit(&fleet, "sv-one", |secret| secret[key] = value.clone());
+            fleet.run(&["drift"]).ends(2).says("secret tenants/sv-one");
+            fleet.run(&["drift", "--target", "sv-two"]).ends(0);
+            fleet.applies_and_settles();
+            let now = fleet.secret("sv-one");
+            for key in ["url", "host", "port", "username", "schema", "managed_by", "password"] {
+                assert_eq!(now[key], right[key], "{key}");
+            }
+            fleet.run(&["verify"]).ends(0);
+        }
+        lead_to(&fleet, "sv-one", 1);
+        fleet.run(&["drift"]).ends(2).says("secret tenants/sv-one");
+        fleet.applies_and_settles();
+        fleet.run(&["verify"]).ends(0);
+        // PostgreSQL follows a password, and so does the url.
+        edit(&fleet, "sv-one", |secret| secret["password"] = json!("by hand"));
+        fleet.run(&["drift"]).ends(2).says("as in the secret store");
+        fleet.applies_and_settles();
+        assert_eq!(fleet.secret("sv-one")["password"], "by hand");
+        assert_eq!(ask(&mut fleet.log_in("sv-one"), "SELECT current_schema()"), "tenant_sv_one");
+        // What is no secret of ours any more is left alone, and said.
+        let whole = fleet.secret("sv-one");
+        edit(&fleet, "sv-one", |secret| secret["port"] = json!("a port"));
+        fleet.run(&["plan"]).ends(0).says("blocked").says("key \"port\" is not a port number");
+        fleet.try_apply().ends(1);
+        assert_eq!(fleet.secret("sv-one")["port"], "a port");
+        fs::write(fleet.secret_file("sv-one"), whole.to_string()).unwrap();
         fleet.settled();
     }
 }
