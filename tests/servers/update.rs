@@ -2,6 +2,7 @@
 mod access;
 mod delivered;
 mod drift;
+mod edited;
 mod remember;
 mod ring;
 mod secrets;

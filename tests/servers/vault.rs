@@ -116,6 +116,16 @@ fn a_life_with_kv_version_1() {
         fleet.applies_and_settles();
         let one = read("k1-one");
         assert_eq!(ask(&mut log_in(&one), "SELECT current_schema()"), "tenant_k1_one");
+        // Edited, with the version as it was.
+        for (key, value) in [("url", json!("postgresql://elsewhere/app")), ("host", json!("elsewhere"))] {
+            let mut edited = one.clone();
+            edited["version"] = read("k1-one")["version"].clone();
+            edited[key] = value;
+            bao.api("POST", "old/tenants/k1-one", edited);
+            fleet.run(&["drift"]).ends(2).says("a url that does not match");
+            fleet.applies_and_settles();
+            assert_eq!(read("k1-one")[key], one[key]);
+        }
         fleet.declare("k1-one = { schema = \"k1 renamed\" }\nk1-two = {}");
         fleet.applies_and_settles();
         assert_eq!(read("k1-one")["password"], one["password"]);

@@ -85,7 +85,7 @@ impl Target {
             others_tls: tls,
             options: None,
             application_name: "tenantry".to_owned(),
-            tuning: Tuning { wanted: Wanting::Any, shuffle: false, ..self.tuning },
+            tuning: Tuning { wanted: Wanting::Any, shuffle: false, ..self.tuning.for_others() },
             passed_over: None,
             origin: "the secret".to_owned(),
         }
@@ -96,6 +96,7 @@ impl Target {
         let mut target = self.clone();
         user.clone_into(&mut target.user);
         target.tls = self.others_tls.clone();
+        target.tuning = self.tuning.for_others();
         for place in &mut target.places {
             place.password = Some((password.clone(), format!("what was given for {user}")));
         }

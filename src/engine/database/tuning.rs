@@ -34,7 +34,15 @@ pub(super) enum Wanting {
     PreferStandby,
 }
 
+/// Where a secret leads, somebody may listen who never answers.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Tuning {
+    /// For logging in as somebody else: never without a limit, so that one login does not hold up all others.
+    pub(super) fn for_others(self) -> Self {
+        Self { connect_timeout: Some(self.connect_timeout.unwrap_or(PATIENCE)), ..self }
+    }
+
     pub(super) fn channel_binding_in_words(&self) -> &'static str {
         match self.channel_binding {
             ChannelBinding::Disable => "disable",

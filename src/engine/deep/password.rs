@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use super::Deep;
+use crate::core::model::secret::fault_of_password;
 use crate::core::model::{Delivered, SecretState, Tenant, TenantKey, Unseen};
 use crate::engine::database::{Ask, DatabaseError, Record};
 use crate::engine::error::{Doing, Error};
@@ -66,6 +67,9 @@ impl Deep<'_> {
             Ok(_) => return Err("its secret changed while it was being checked".into()),
             Err(error) => return Err(format!("reading its secret: {error}")),
         };
+        if fault_of_password(password.expose_secret()).is_some() {
+            return Ok(Delivered::Refused);
+        }
         match verifiers.and_then(|verifiers| verifiers.get(&tenant.username)) {
             Some(None) => return Ok(Delivered::Refused),
             Some(Some(verifier)) => {

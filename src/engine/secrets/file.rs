@@ -173,6 +173,10 @@ impl SecretStore for FileStore {
         Ok(heads)
     }
 
+    fn reads_whole(&self) -> Result<bool, SecretError> {
+        Ok(true)
+    }
+
     fn read(&self, path: &str) -> Result<Found, SecretError> {
         Ok(match self.load(path)? {
             None => Found::Absent,

@@ -45,6 +45,10 @@ pub trait SecretStore: Send + Sync {
     /// The heads of the secrets at these paths, absent ones left out. Set-based where the store can.
     fn heads(&self, paths: &[String]) -> Result<BTreeMap<String, SecretHead>, SecretError>;
 
+    /// Whether a head is found only by reading the whole secret. Then its version is a key like any other, which stays as it
+    /// is when somebody edits the rest: whoever looks compares all of it.
+    fn reads_whole(&self) -> Result<bool, SecretError>;
+
     fn read(&self, path: &str) -> Result<Found, SecretError>;
 
     /// An earlier version, where the store keeps them and still has this one.

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use postgres::{Client, Transaction};
 use rand::RngExt;
+use secrecy::ExposeSecret;
 
 use super::answer::{Tried, Wanted, rule};
 use super::login::NoLogin;
 use super::probe::{self, Picked, Probe};
 use super::{Verify, held, neighbours};
+use crate::core::model::secret::fault_of_password;
 use crate::core::model::{Access, Tenant, qualified};
 use crate::core::verdict::{Answer, Check, Ruling, Verdict};
 use crate::engine::database::{Ask, DatabaseError, HARDLY_WAIT, giving_way};
@@ -85,6 +87,12 @@ impl Probes<'_> {
         let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&self.tenant.key));
         let remembered = remembered.map(|row| &row.secret.fields);
         let wanted = desired.secret_fields(self.tenant, &observed.server, &observed.database.name, remembered);
+        // Before anybody is asked: a server elsewhere may let in whoever comes without one.
+        if let Some(fault) = fault_of_password(secret.password.expose_secret()) {
+            return Err(
+                format!("the password in the secret {fault}; tenantry rotate {} replaces it", self.tenant.key).into()
+            );
+        }
         if !secret.url_says_the_same() {
             return Err("the secret's url does not match its other keys; tenantry apply rewrites it".to_owned().into());
         }

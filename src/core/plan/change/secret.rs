@@ -306,7 +306,9 @@ impl Place<'_> {
 /// PostgreSQL holds the password of the secret's current version, or of one that only has other keys than that. Another store
 /// counts its versions for itself.
 fn in_step(row: &Registered, want: PasswordSource, secret: &Secret<'_>, here: &Place<'_>) -> bool {
-    let is_known = row.secret.version.as_deref() == Some(secret.version);
+    // Where the version is a key of the document, other words under the same one were edited: perhaps the password too.
+    let is_edited = |contents: &SecretContents| !contents.url_says_the_same || contents.fields != row.secret.fields;
+    let is_known = row.secret.version.as_deref() == Some(secret.version) && !secret.contents().is_some_and(is_edited);
     let is_same = secret.contents().is_some_and(|contents| contents.password_is_remembered_one == Some(true));
     row.password_source == want && here.is_of(&row.secret) && (is_known || is_same)
 }

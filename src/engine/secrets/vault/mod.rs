@@ -83,6 +83,10 @@ impl SecretStore for VaultStore {
         }
     }
 
+    fn reads_whole(&self) -> Result<bool, SecretError> {
+        Ok(matches!(self.kind()?, Kind::V1))
+    }
+
     fn read(&self, path: &str) -> Result<Found, SecretError> {
         components(path)?;
         match self.kind()? {
