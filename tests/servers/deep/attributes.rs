@@ -65,18 +65,18 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (
         "ALTER TABLE SCHEMA.notes FORCE ROW LEVEL SECURITY",
         "ALTER TABLE SCHEMA.notes NO FORCE ROW LEVEL SECURITY",
-        "table notes: FORCE ROW LEVEL SECURITY",
+        "table notes has FORCE ROW LEVEL SECURITY",
     ),
     (
         "ALTER TABLE SCHEMA.notes REPLICA IDENTITY NOTHING",
         "ALTER TABLE SCHEMA.notes REPLICA IDENTITY DEFAULT",
-        "table notes: REPLICA IDENTITY NOTHING",
+        "table notes has REPLICA IDENTITY NOTHING",
     ),
     // Not for a table that can be identified.
     (
         "CREATE PUBLICATION SCHEMA_pub FOR TABLE SCHEMA.notes, SCHEMA.users",
         "DROP PUBLICATION SCHEMA_pub",
-        "table notes: WITHOUT REPLICA IDENTITY IN PUBLICATION SCHEMA_pub",
+        "table notes has WITHOUT REPLICA IDENTITY IN PUBLICATION SCHEMA_pub",
     ),
     (
         "DROP CAST (SCHEMA.mood AS int)",
