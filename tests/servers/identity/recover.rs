@@ -121,7 +121,7 @@ fn an_empty_schema_is_as_good_as_none_and_one_that_holds_something_else_names_th
     for version in BOTH {
         for admin in [Admin::Superuser, Admin::Createrole] {
             let fleet = Fleet::under(admin, version, "emptied");
-            fleet.declare("re-one = {}");
+            fleet.declare("rem-one = {}");
             fleet.applies_and_settles();
             let name = fleet.admin_name(admin);
             fleet.execute(&format!("DROP SCHEMA tenantry CASCADE; CREATE SCHEMA tenantry AUTHORIZATION {name}"));

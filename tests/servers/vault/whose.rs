@@ -45,9 +45,8 @@ fn secrets_without_a_mark_get_one_and_no_new_version() {
         bao.api("POST", "secret/metadata/tenants/wh-two", json!({"custom_metadata": theirs}));
         fleet.run(&["rotate", "-y", "wh-two"]).ends(1).says("it carries the fleet of somebody else");
         fleet.declare("wh-one = {}");
-        fleet.run(&REMOVE).ends(0);
+        fleet.run(&REMOVE).ends(1).says("is another database's").says("apply --moved");
         assert_eq!(metadata(&bao, "wh-two")["current_version"], 1, "it is left where it is");
-        // A new tenant of its name does not get it.
         fleet.declare(TWO);
         fleet.run(&["apply", "-y"]).ends(1).says("the secret at tenants/wh-two is another database's");
         bao.api("DELETE", "secret/metadata/tenants/wh-two", Value::Null);
