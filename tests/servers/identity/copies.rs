@@ -243,7 +243,7 @@ fn a_copy_whose_registry_is_lost_does_not_take_the_identity_of_the_secrets() {
             }
             client.batch_execute(&recovered.stdout).unwrap();
             let fleet_of = ask(&mut client, "SELECT fleet FROM tenantry.identity");
-            assert_eq!(before[0]["fleet"] == Value::from(fleet_of), taken);
+            assert_eq!(before[0]["fleet"] == fleet_of, taken);
             if !taken {
                 fleet.run(&["rotate", "-y", "--all"]).ends(1).says("2 blocked").says("is another database's");
                 fleet.run(&["apply", "-y"]).ends(1).says("apply --moved");
