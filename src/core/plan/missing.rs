@@ -65,9 +65,7 @@ impl Missing {
             self.most
         )
     }
-}
 
-impl Missing {
     pub(super) fn hazard(&self) -> Hazard {
         let detail = format!(
             "{}; it may be another store than they were written to; each would get a new password. If they are lost: tenantry apply --allow-new-secrets {}",
