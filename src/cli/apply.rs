@@ -1,7 +1,6 @@
 //! `apply`: plan, ask, carry out, report.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use super::again::quoted;
 use super::approve::{self, Question};
@@ -14,6 +13,7 @@ use super::{interrupt, made, plan, refusals, saved, session};
 use crate::core::model::Observed;
 use crate::core::plan::{Consents, Plan, Step, TenantPlan, Verb};
 use crate::core::render;
+use crate::core::words::{count, few, typed};
 use crate::engine::apply::{Apply, Lock, Recorded, Report};
 use crate::engine::error::Doing;
 use crate::engine::registry::{self, Arrival};
@@ -159,24 +159,13 @@ pub fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
     Ok(if report.is_success() { Exit::Ok } else { Exit::Failed })
 }
 
-/// The keys of a few, and whether there are more.
-fn first_of<'p>(tenants: impl Iterator<Item = &'p TenantPlan>) -> String {
-    let mut keys: Vec<&str> = tenants.map(|tenant| tenant.tenant.as_str()).take(6).collect();
-    if keys.len() > 5 {
-        keys[5] = "…";
-    }
-    keys.join(", ")
-}
-
 fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
     let removals = plan.tenants.iter().filter(|tenant| tenant.removes()).count();
     if removals > args.allow_removals {
-        let names = first_of(plan.tenants.iter().filter(|tenant| tenant.removes()));
+        let names: Vec<&str> =
+            plan.tenants.iter().filter(|tenant| tenant.removes()).map(|tenant| tenant.tenant.as_str()).collect();
         return Err(Failure::refused(
-            format!(
-                "the plan would remove {} ({names}); nothing was changed",
-                super::validate::count(removals, "tenant")
-            ),
+            format!("the plan would remove {} ({}); nothing was changed", count(removals, "tenant"), few(&names)),
             format!("if that is intended: {}", with(args, &format!("--allow-removals {removals}"))),
         ));
     }
@@ -204,18 +193,9 @@ fn with(args: &ApplyArgs, flag: &str) -> String {
         words.push(format!("--max-failures {}", args.max_failures));
     }
     words.extend(args.end_blockers.then(|| "--end-blockers".to_owned()));
-    words.extend(args.lock.lock_timeout.map(|wait| format!("--lock-timeout {}", in_words(wait))));
+    words.extend(args.lock.lock_timeout.map(|wait| format!("--lock-timeout {}", typed(wait))));
     words.extend(args.approve.auto_approve.then(|| "--auto-approve".to_owned()));
     words.join(" ")
-}
-
-/// As it may be typed.
-fn in_words(duration: Duration) -> String {
-    if duration.subsec_nanos() == 0 {
-        format!("{}s", duration.as_secs())
-    } else {
-        format!("{}ms", duration.as_millis())
-    }
 }
 
 /// What is better found out before anything is changed.

@@ -9,6 +9,7 @@ use crate::core::model::{Observed, Registered, State, TenantKey};
 use crate::core::plan::{Plan, disk_short};
 use crate::core::render::escape::visible;
 use crate::core::render::json::pretty;
+use crate::core::words::{count, size};
 use crate::engine::apply::{Lock, check_deputy, check_registry};
 use crate::engine::archive::{Archive, Live, Programs, Proved, free_space};
 use crate::engine::inspect::{self, Sizes};
@@ -84,23 +85,23 @@ fn refuse_what_is_not_whole(observed: &Observed, key: &TenantKey, row: &Register
 
 fn text(archive: &Archive) -> String {
     let manifest = &archive.manifest;
-    let size = crate::core::plan::size(i64::try_from(manifest.dump.size).unwrap_or(i64::MAX));
+    let size = size(i64::try_from(manifest.dump.size).unwrap_or(i64::MAX));
     let mut text = format!(
         "Archive: {} in {}\n  {} of schema {}, {}, {size}\n  sha256 {}\n",
         manifest.tenant,
         visible(&archive.dump_path.display().to_string()),
-        super::validate::count(manifest.tables.len(), "table"),
+        count(manifest.tables.len(), "table"),
         visible(&manifest.schema),
-        super::validate::count(usize::try_from(manifest.rows()).unwrap_or(usize::MAX), "row"),
+        count(usize::try_from(manifest.rows()).unwrap_or(usize::MAX), "row"),
         manifest.dump.sha256,
     );
     if let Some(large) = &manifest.large_objects {
-        text.push_str(&format!("  {} in {}\n", super::validate::count(large.count, "large object"), large.digest.file));
+        text.push_str(&format!("  {} in {}\n", count(large.count, "large object"), large.digest.file));
     }
     if manifest.large_objects_left_out > 0 {
         text.push_str(&format!(
             "  {} of {} left out: other tenants share that role, so there is no telling whose they are\n",
-            super::validate::count(manifest.large_objects_left_out, "large object"),
+            count(manifest.large_objects_left_out, "large object"),
             visible(&manifest.owner),
         ));
     }

@@ -7,9 +7,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::session::{self, Session};
-use super::validate::count;
 use crate::core::model::{Observed, TenantKey};
-use crate::core::plan::few;
+use crate::core::words::{count, few};
 use crate::engine::inspect::Sizes;
 use crate::engine::registry;
 
@@ -49,7 +48,7 @@ pub fn lost(session: &Session, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let names: Vec<&str> = lost.iter().map(TenantKey::as_str).collect();
     let which = if names.len() == 1 { "it" } else { "them" };
     (!names.is_empty()).then(|| {
-        let (count, few) = (count(names.len(), "tenant"), few(&names));
-        format!("{count}: no row in schema tenantry names {which}, and tenantry created {which}: {few}")
+        let (how_many, named) = (count(names.len(), "tenant"), few(&names));
+        format!("{how_many}: no row in schema tenantry names {which}, and tenantry created {which}: {named}")
     })
 }

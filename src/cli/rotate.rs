@@ -9,10 +9,10 @@ use super::args::{Format, Global, RotateArgs, Which};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::validate::count;
 use super::{apply, interrupt, plan, recover, session};
 use crate::core::model::{Observed, State, TenantKey};
 use crate::core::plan::{RECOVER, TenantPlan, rotation};
+use crate::core::words::count;
 use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {

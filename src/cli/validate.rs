@@ -8,6 +8,7 @@ use super::session;
 use crate::core::migrations::{MigrationFile, MigrationWarning, place};
 use crate::core::render::escape::visible;
 use crate::core::render::fold;
+use crate::core::words::count;
 
 /// Files beside the migrations that are named; JSON names all.
 const NAMED: usize = 20;
@@ -60,8 +61,4 @@ fn warnings_of(file: &MigrationFile) -> Vec<MigrationWarning> {
                 .into(),
     });
     file.warnings.iter().cloned().chain(unknown).collect()
-}
-
-pub fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

@@ -8,8 +8,9 @@ use super::change::membership::{revocation, words};
 use super::change::outside::{Judged, judge};
 use super::database::change;
 use super::diff::Look;
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, few, registry};
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, registry};
 use crate::core::model::{Group, Holding, Membership, Outside, Tenant, ident, literal};
+use crate::core::words::few;
 
 /// One of the two.
 struct GroupRole<'a> {

@@ -10,9 +10,9 @@ use super::database::change;
 use super::diff::Look;
 use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan};
 use crate::core::model::{Belongs, Desired, Home, Observed, Registered, SecretState, State, TenantKey};
+use crate::core::words::few;
 
 /// Of what is listed in words, so many.
-const NAMED: usize = 5;
 
 /// A secret that is only to be marked as this database's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,13 +149,6 @@ fn registered<'a>(observed: &'a Observed, key: &TenantKey) -> Option<&'a Registe
     observed.registry.as_ref()?.tenants.get(key)
 }
 
-/// "a, b, c, d, e and 7 more".
-pub(crate) fn few(names: &[&str]) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let named = names[..names.len() - more].join(", ");
-    if more == 0 { named } else { format!("{named} and {more} more") }
-}
-
 impl Doubt {
     pub(super) fn hazard(&self) -> Hazard {
         Hazard { kind: self.kind, detail: format!("{}: no secret is written or deleted; {}", self.detail, self.hint) }
@@ -224,17 +217,5 @@ impl Look<'_> {
             Some(SecretState::Ours { version, belongs, .. }) if self.may_take(belongs, true) => Some(version),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_many_names_a_few_are_told() {
-        assert_eq!(few(&["a"]), "a");
-        assert_eq!(few(&["a", "b", "c", "d", "e"]), "a, b, c, d, e");
-        assert_eq!(few(&["a", "b", "c", "d", "e", "f", "g"]), "a, b, c, d, e and 2 more");
     }
 }

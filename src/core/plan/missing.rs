@@ -3,6 +3,7 @@
 
 use super::{Hazard, HazardKind, Step, TenantPlan};
 use crate::core::model::{Desired, Observed, State, TenantKey};
+use crate::core::words::few;
 
 /// More than `[secrets] max_missing` allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Missing {
             "the secrets of {} of {} tenants are gone from the store ({}), more than the {} that [secrets] max_missing allows",
             names.len(),
             self.of,
-            super::home::few(&names),
+            few(&names),
             self.most
         )
     }

@@ -38,8 +38,6 @@ pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub use extensions::unreachable as unreachable_extension;
 pub use fleet::{Consents, FleetChange, FleetKey};
-#[cfg(feature = "engine")]
-pub(crate) use home::few;
 pub use home::{Claim, Doubt};
 pub use missing::Missing;
 pub(crate) use privileges::in_words;
@@ -48,7 +46,6 @@ pub use registry::foreign_code;
 #[cfg(feature = "cli")]
 pub(crate) use removal::disk_short;
 pub use removal::drop_role;
-pub(crate) use removal::size;
 pub use rotation::rotation;
 pub use saved::{ReadError, Saved, Stale, digest};
 

@@ -14,6 +14,7 @@ use super::{Change, Hazard, HazardKind, Kind, Note, Step, Target, TenantPlan, Ve
 use crate::core::model::{
     Access, OnRemove, Registered, State, TenantKey, check_role_name, check_schema_name, ident, literal,
 };
+use crate::core::words::{count, size};
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
 pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
@@ -316,21 +317,4 @@ fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<Change> {
         changes.push(secret::deletion(&row.secret.path, Some(version.clone())));
     }
     changes
-}
-
-fn count(n: i64, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
-/// Bytes for a person, as `pg_size_pretty` rounds them.
-#[must_use]
-pub(crate) fn size(bytes: i64) -> String {
-    let mut value = bytes;
-    for unit in ["bytes", "kB", "MB", "GB"] {
-        if value < 10 * 1024 {
-            return format!("{value} {unit}");
-        }
-        value = (value + 512) / 1024;
-    }
-    format!("{value} TB")
 }

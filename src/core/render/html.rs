@@ -14,7 +14,8 @@ use super::escape::visible;
 use super::group::notes as notes_of;
 use super::list::{ListRow, age};
 use super::text::{names, no_changes, targeting};
-use crate::core::plan::{Plan, Verb, size};
+use crate::core::plan::{Plan, Verb};
+use crate::core::words::size;
 use differences::differences;
 
 const STYLE: &str = include_str!("report.css");

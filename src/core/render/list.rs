@@ -48,7 +48,7 @@ pub fn text(rows: &[ListRow]) -> String {
             username,
             state,
             row.migration.map_or("-".into(), |version| version.to_string()),
-            crate::core::plan::size(row.size),
+            crate::core::words::size(row.size),
             row.connections.to_string(),
             row.secret_age.map_or("-".into(), age),
         ]);
@@ -78,7 +78,7 @@ pub fn many_locks(found: &crate::core::model::ManyLocks) -> String {
             format!("SELECT gid, database FROM pg_prepared_xacts WHERE owner = {role}, then ROLLBACK PREPARED 'gid'"),
         ),
         n => (
-            super::page::count(n, "session"),
+            crate::core::words::count(n, "session"),
             format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {role}"),
         ),
     };

@@ -2,10 +2,10 @@
 
 use super::escape::{statement_lines, visible};
 use super::group::{Block, blocks, hazard_word, notes as notes_of};
-use super::page::count;
 use super::text::{change_tone, names, no_changes, summary, targeting};
 use crate::core::model::TenantKey;
 use crate::core::plan::{HazardKind, Plan, Sql};
+use crate::core::words::count;
 
 /// GitHub refuses comments above 65,536 characters; some are left to whoever puts a line of its own around the plan.
 const LIMIT: usize = 65_000;

@@ -25,8 +25,3 @@ impl Page {
         self.0
     }
 }
-
-/// "1 tenant", "2 tenants".
-pub(super) fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::escape::{MARK, visible};
 use super::group::Names;
-use super::page::{Page, count};
+use super::page::Page;
 use super::style::Tone;
 use super::{
     Style,
@@ -16,6 +16,7 @@ use super::{
 use crate::core::model::TenantKey;
 use crate::core::plan::{Plan, Targeting, TenantPlan};
 use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};
+use crate::core::words::count;
 
 /// The tenants that are not as declared, each with what a person needs to continue; the total last.
 ///

@@ -5,11 +5,12 @@ use similar::{ChangeTag, TextDiff};
 
 use super::Style;
 use super::escape::visible;
-use super::page::{Page, count};
+use super::page::Page;
 use super::style::Tone;
 use super::text::names;
 use crate::core::model::TenantKey;
 use crate::core::shape::{self, Report, Shape};
+use crate::core::words::count;
 
 /// Tenants with objects of their own, and objects of one, that are named; the rest is counted.
 const SHOWN: usize = 10;

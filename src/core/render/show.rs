@@ -5,8 +5,9 @@ mod observed;
 
 use crate::core::model::{Access, Desired, ObjectKind, Observed, SecretFields, Server, Tenant, TenantKey};
 use crate::core::plan::in_words;
+use crate::core::words::count;
 
-use super::page::{Page, count};
+use super::page::Page;
 use super::style::Tone;
 use super::{Style, inline};
 

@@ -2,11 +2,12 @@
 
 use super::escape::{statement_lines, visible};
 use super::group::{Block, Shape, Words, blocks, hazard_word, notes as notes_of};
-use super::page::{Page, count};
+use super::page::Page;
 use super::style::Tone;
 use super::{Style, inline};
 use crate::core::model::TenantKey;
 use crate::core::plan::{DatabaseAction, DatabaseIdentity, HazardKind, Kind, Plan, Stage, Targeting, TenantPlan, Verb};
+use crate::core::words::count;
 
 /// Names of a block that are shown.
 const FIRST_NAMES: usize = 3;

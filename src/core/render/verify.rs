@@ -7,13 +7,14 @@ use serde_json::json;
 use super::Style;
 use super::escape::visible;
 use super::group::Names;
-use super::page::{Page, count};
+use super::page::Page;
 use super::style::Tone;
 use super::text::{names, targeting};
 use crate::core::model::ManyLocks;
 use crate::core::model::{Tenant, TenantKey};
 use crate::core::plan::Targeting;
 use crate::core::verdict::{Check, Ruling, Verdict};
+use crate::core::words::count;
 
 /// The document of `verify --format json`, format version 1.
 #[must_use]

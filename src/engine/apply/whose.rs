@@ -1,6 +1,7 @@
 //! Whether the secrets are this database's to write, and the store the one they were written to.
 
-use crate::core::plan::{Plan, TenantPlan, few};
+use crate::core::plan::{Plan, TenantPlan};
+use crate::core::words::few;
 use crate::engine::error::Error;
 use crate::engine::secrets::SecretStore;
 

@@ -11,7 +11,7 @@ use crate::engine::error::{Doing, Error};
 use crate::engine::registry::HISTORY_TABLE;
 use crate::engine::registry::guard::{REFUSAL, tables, tables_made};
 
-const WAY_BACK: &str = "ALTER SCHEMA tenantry RENAME TO …   and then: tenantry recover   prints the SQL that makes it anew and registers the tenants again (docs/recovery.md)";
+const WAY_BACK: &str = "ALTER SCHEMA tenantry RENAME TO ...   and then: tenantry recover   prints the SQL that makes it anew and registers the tenants again (docs/recovery.md)";
 
 /// Whether schema tenantry is there and holds tenantry's tables. An empty one of ours does not, and is as good as none.
 ///

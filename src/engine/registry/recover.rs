@@ -12,7 +12,8 @@ use super::{HISTORY, closing, embedded, guard};
 use crate::core::model::{
     Belongs, Desired, Observed, RegisteredSecret, SecretState, SslMode, State, Tenant, TenantKey, literal,
 };
-use crate::core::plan::{few, group_role};
+use crate::core::plan::group_role;
+use crate::core::words::few;
 use crate::engine::error::Error;
 
 /// Keeps what the Runner would execute.

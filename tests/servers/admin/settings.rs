@@ -86,7 +86,8 @@ fn a_life(admin: Admin, name: &str) {
                 // Only a superuser can put it right again: of those the next test is.
                 let ours = admin == Admin::Superuser || !superuser || parameter == "track_activities";
                 // For the tenants too it is a leak, and verify says so.
-                let leaks = parameter == "lo_compat_privileges" && place.starts_with("ALTER DATABASE");
+                let leaks = ["lo_compat_privileges", "session_replication_role"].contains(&parameter)
+                    && place.starts_with("ALTER DATABASE");
                 if version.major() >= since && ours && !leaks {
                     fleet.execute(
                         &format!("{place} SET {parameter} = '{value}'").replace("'pg_temp, public'", "pg_temp, public"),

@@ -135,7 +135,7 @@ fn an_empty_schema_is_as_good_as_none_and_one_that_holds_something_else_names_th
                 ));
                 for command in [["plan"].as_slice(), &["recover"], &["apply", "-y"]] {
                     let run = fleet.run(command).ends(1).says("does not hold tenantry's tables");
-                    run.says("ALTER SCHEMA tenantry RENAME TO …").says("tenantry recover ");
+                    run.says("ALTER SCHEMA tenantry RENAME TO ...").says("tenantry recover ");
                 }
             };
             // Others may have put something into it between two looks.
@@ -209,7 +209,7 @@ fn a_table_of_the_registry_that_is_gone_is_named_with_the_way_back() {
             for command in [["plan"].as_slice(), &["recover"], &["apply", "-y"], &["list"], &["drift"]] {
                 let run = fleet.run(command).ends(1);
                 run.says(&format!("schema tenantry lacks a table of tenantry's own: tenantry.{table}"))
-                    .says("ALTER SCHEMA tenantry RENAME TO …");
+                    .says("ALTER SCHEMA tenantry RENAME TO ...");
             }
             fleet.execute(&format!("ALTER SCHEMA tenantry RENAME TO without_{table}"));
             follow(&fleet);

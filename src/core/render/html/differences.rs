@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::escape;
 use crate::core::plan::{Plan, Verb};
 use crate::core::render::group::{Block, blocks};
-use crate::core::render::page::count;
 use crate::core::render::text::names;
+use crate::core::words::count;
 
 /// Kinds of difference on the page. Whoever has more reads them in `tenantry plan`.
 const BLOCKS: usize = 50;

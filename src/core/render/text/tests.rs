@@ -1,5 +1,6 @@
 use super::*;
 use crate::core::plan::{Change, DatabaseChange, DatabaseIdentity, Hazard, Target};
+use crate::core::words::count;
 
 fn tenant(key: &str, verb: Verb) -> TenantPlan {
     TenantPlan {
