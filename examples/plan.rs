@@ -38,7 +38,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
     let lock = if apply { Some(Lock::take(&mut client, &target, std::time::Duration::ZERO)?) } else { None };
     let observed = inspect::observe(&mut client, &target, store.as_ref(), &project.desired, Sizes::Removed)?;
     let plan: Plan = plan::diff(&project.desired, &observed, &|_tenant| true);
-    let mut text = render::text::plan(&plan, &Style::default());
+    let mut text = render::text::plan(&plan.document(), &Style::default());
 
     if let Some(lock) = &lock {
         check_registry(&observed, &plan)?;
@@ -66,7 +66,7 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
             progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),
         }
         .run(&mut client, &plan)?;
-        text.push_str(&render::report::text(&report, &plan, &Style::default()));
+        text.push_str(&render::report::text(&report, &plan.document(), &Style::default()));
     }
     Ok(text)
 }

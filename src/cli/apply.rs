@@ -11,7 +11,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::{interrupt, made, plan, refusals, saved, session};
 use crate::core::model::Observed;
-use crate::core::plan::{Consents, Plan, Step, TenantPlan, Verb};
+use crate::core::plan::{Consents, Plan, TenantPlan, Verb};
 use crate::core::render;
 use crate::core::words::{count, few, typed};
 use crate::engine::apply::{Apply, Lock, Recorded, Report};
@@ -56,7 +56,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         return nothing_to_do(&plan, out);
     }
     if out.format != Format::Json {
-        out.print(&plan::rendered(&plan, out))?;
+        out.print(&plan::rendered(plan.document(), out))?;
     }
     allow_removals(&plan, args)?;
     let consents = Consents {
@@ -113,8 +113,8 @@ fn agree_about_moved(in_file: bool) -> Failure {
 /// Prints what came of it.
 pub fn tell(report: &Report, plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
     out.print(&match out.format {
-        Format::Json => render::report::json(&out.again().in_report(report), plan),
-        _ => out.again().complete(&render::report::text(report, plan, &out.style())).into_owned(),
+        Format::Json => render::report::json(&out.again().in_report(report), &plan.document()),
+        _ => out.again().complete(&render::report::text(report, &plan.document(), &out.style())).into_owned(),
     })?;
     Ok(match (report.interrupted, report.is_success()) {
         (true, _) => Exit::Interrupted,
@@ -153,8 +153,8 @@ pub fn nothing_to_do(plan: &Plan, out: &mut Output) -> Result<Exit, Failure> {
         interrupted: false,
     };
     out.print(&match out.format {
-        Format::Json => render::report::json(&out.again().in_report(&report), plan),
-        _ => plan::rendered(plan, out),
+        Format::Json => render::report::json(&out.again().in_report(&report), &plan.document()),
+        _ => plan::rendered(plan.document(), out),
     })?;
     Ok(if report.is_success() { Exit::Ok } else { Exit::Failed })
 }
@@ -207,16 +207,12 @@ pub fn preflight(
 ) -> Result<(), Failure> {
     crate::engine::apply::check_whose(plan)?;
     crate::engine::apply::check_missing(plan, session.store.as_ref(), allow_new_secrets)?;
-    let claims = plan.database_changes.iter().flat_map(|change| &change.claims).map(|claim| claim.path.clone());
+    let claims = plan.database_changes.iter().flat_map(|change| change.claims()).map(|claim| claim.path.clone());
     let paths: Vec<String> = plan
         .tenants
         .iter()
         .filter(|tenant| tenant.has_work())
-        .flat_map(|tenant| &tenant.changes)
-        .filter_map(|change| match &change.step {
-            Step::WriteSecret { path, .. } => Some(path.clone()),
-            _ => None,
-        })
+        .filter_map(|tenant| tenant.phases.secret.as_ref().map(|write| write.path.clone()))
         .chain(claims)
         .collect();
     session.store.may_write(&paths).doing("checking whether the secrets may be written")?;

@@ -23,7 +23,7 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
     out.talks_to(&session.place(&observed));
     let mut plan = session.diff(&observed);
     plan.shape = session.shapes(&observed)?;
-    out.print(&plan::rendered(&plan, out))?;
+    out.print(&plan::rendered(plan.document(), out))?;
     let now = jiff::Timestamp::now();
     let passwords = password_ages(&session, &observed, now);
     if let Some(path) = &args.metrics {
@@ -37,7 +37,7 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
     if let Some(path) = &args.report {
         let fleet = list::rows(&mut session, &observed)?;
         let taken_at = now.strftime("%Y-%m-%d %H:%M UTC").to_string();
-        let (again, planning) = (out.again().in_plan(&plan), out.again().complete("tenantry plan "));
+        let (again, planning) = (out.again().in_plan(plan.document()), out.again().complete("tenantry plan "));
         let report = render::html::Report {
             plan: &again,
             fleet: &fleet,

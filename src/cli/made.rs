@@ -78,7 +78,8 @@ fn sets(session: &Session, observed: &Observed, plan: &Plan, report: &Report) ->
         let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.tenant));
         let schema = row.and_then(|row| observed.schemas.get(&row.schema));
         let mut applied = schema.map(|schema| schema.history.applied().to_vec()).unwrap_or_default();
-        let pending = tenant.pending_migrations().iter().filter_map(|version| set.get(*version));
+        let pending = tenant.pending_migrations();
+        let pending = pending.iter().filter_map(|version| set.get(*version));
         applied.extend(pending.map(Applied::of));
         let version = |row: &Applied| i32::try_from(row.version).ok().filter(|version| set.get(*version).is_some());
         // One whose file is gone cannot be run.

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{refusals, saved, session};
-use crate::core::plan::{Plan, Saved};
+use crate::core::plan::{Document, Saved};
 use crate::core::render;
 
 pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -14,7 +14,7 @@ pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, F
     let (observed, mut plan) = session.plan()?;
     out.talks_to(&session.place(&observed));
     plan.shape = session.shapes(&observed)?;
-    out.print(&rendered(&plan, out))?;
+    out.print(&rendered(plan.document(), out))?;
     refusals::foretell(&session.project.desired, &observed, &plan, out);
     if let Some(path) = &args.out {
         let project = &session.project;
@@ -31,10 +31,10 @@ pub fn run(global: &Global, args: &PlanArgs, out: &mut Output) -> Result<Exit, F
     Ok(if args.detailed_exitcode && !plan.in_sync() { Exit::Changes } else { Exit::Ok })
 }
 
-pub fn rendered(plan: &Plan, out: &Output) -> String {
+pub fn rendered(plan: Document, out: &Output) -> String {
     let again = out.again();
     match out.format {
-        Format::Text => again.complete(&render::text::plan(plan, &out.style())).into_owned(),
+        Format::Text => again.complete(&render::text::plan(&plan, &out.style())).into_owned(),
         Format::Json => render::json::plan(&again.in_plan(plan)),
         Format::Markdown => render::markdown::plan(&again.in_plan(plan)),
     }

@@ -40,7 +40,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     // Nobody was asked about the rest, which is for apply to show.
     plan.database_changes.retain(|change| change.action.makes());
     refuse_what_is_there(&observed, &plan, &tenant)?;
-    leave_out_what_it_holds(&session, manifest, &mut plan)?;
+    leave_out_what_it_holds(&session, manifest, &mut plan, observed.server.major())?;
     if out.format != Format::Json {
         out.print(&announced(&opened, &plan, out))?;
     }
@@ -122,13 +122,21 @@ fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Re
 }
 
 /// Data of another history would be found out by the plan that follows, when they are in.
-fn leave_out_what_it_holds(session: &session::Session, manifest: &Manifest, plan: &mut Plan) -> Result<(), Failure> {
+fn leave_out_what_it_holds(
+    session: &session::Session,
+    manifest: &Manifest,
+    plan: &mut Plan,
+    major: i32,
+) -> Result<(), Failure> {
     let set = &session.project.desired.migrations;
     for tenant in &mut plan.tenants {
-        plan::after_restore(tenant, set, manifest.migrations.as_deref()).map_err(|(reason, hint)| {
+        plan::after_restore(tenant, set, manifest.migrations.as_deref(), major).map_err(|blocked| {
             Failure::Refused {
-                message: format!("the archive does not match these migrations: {reason}; nothing was changed"),
-                hint: hint.unwrap_or_default(),
+                message: format!(
+                    "the archive does not match these migrations: {}; nothing was changed",
+                    blocked.reason
+                ),
+                hint: blocked.hint.unwrap_or_default(),
             }
         })?;
     }
@@ -143,7 +151,7 @@ fn announced(opened: &Opened, plan: &Plan, out: &Output) -> String {
         Format::Markdown => render::markdown::paragraph(&of),
         _ => format!("{of}\n\n"),
     };
-    of + &super::plan::rendered(plan, out)
+    of + &super::plan::rendered(plan.document(), out)
 }
 
 /// `acme as of 2026-11-21T15:04:05Z, 2 tables, 1200 rows`

@@ -40,7 +40,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
         return apply::nothing_to_do(&plan, out);
     }
     if out.format != Format::Json {
-        out.print(&plan::rendered(&plan, out))?;
+        out.print(&plan::rendered(plan.document(), out))?;
     }
     apply::preflight(&mut session, &observed, &plan, 0)?;
     let question = Question { command: "rotate", words: "Change these passwords?", hint: hint(&args.which) };

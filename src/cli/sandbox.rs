@@ -67,12 +67,12 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     // Nobody typed that address.
     out.talks_to(&session.place(&observed).replace("(from --database-url)", "(the sandbox)"));
     if out.format != Format::Json {
-        out.print(&plan::rendered(&first, out))?;
+        out.print(&plan::rendered(first.document(), out))?;
     }
     let lock = Lock::take(&mut session.client, &session.target, Duration::ZERO)?;
     let report = apply::carry_out(global, session, &lock, &observed, &first, apply::Limits::default(), out)?;
     if out.format != Format::Json {
-        out.print(&out.again().complete(&render::report::text(&report, &first, &out.style())))?;
+        out.print(&out.again().complete(&render::report::text(&report, &first.document(), &out.style())))?;
     }
     if !report.is_success() {
         return Ok(Exit::Failed);
@@ -86,7 +86,7 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
     let verified = verify::report(session, &verdicts, None, &[], out)?;
     let (_, second) = session.plan()?;
     if out.format != Format::Json {
-        out.print(&plan::rendered(&second, out))?;
+        out.print(&plan::rendered(second.document(), out))?;
     }
     if !second.is_empty() {
         return Err(Failure::refused(

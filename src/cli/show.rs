@@ -56,7 +56,7 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
         Format::Json => {
             // That it is one tenant is what the command says.
             let plan = Plan { targeting: None, ..plan::diff(desired, &observed, &|other| *other == key) };
-            render::json::plan(&out.again().in_plan(&plan))
+            render::json::plan(&out.again().in_plan(plan.document()))
         }
         Format::Text => out.again().complete(&shown).into_owned(),
         Format::Markdown => render::markdown::fenced("diff", &anstream::adapter::strip_str(&shown).to_string()),
@@ -65,7 +65,7 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
 }
 
 fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
-    let plan = saved::read(path)?.into_plan();
+    let plan = saved::read(path)?.into_document();
     // Nobody is asked which database it is now: the file says for which one it was made.
     let database = &plan.database;
     out.talks_to(&format!(
@@ -75,6 +75,6 @@ fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
         database.port,
         visible(&path.display().to_string())
     ));
-    out.print(&plans::rendered(&plan, out))?;
+    out.print(&plans::rendered(plan, out))?;
     Ok(Exit::Ok)
 }

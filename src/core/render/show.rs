@@ -40,7 +40,7 @@ pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &S
     for note in notes {
         page.line(0, style.paint(Tone::Faint, &format!("note: {}  {}", one_line(&note.what), one_line(&note.detail))));
     }
-    super::text::unseen(&mut page, &plan, *style);
+    super::text::unseen(&mut page, &plan.unseen, *style);
     Some(page.into_string())
 }
 

@@ -6,7 +6,7 @@ use postgres::{GenericClient, Transaction};
 
 use super::tenant::{Job, connect, database_error};
 use crate::core::model::{ident, literal};
-use crate::core::plan::{Kind, Step};
+use crate::core::plan::Change;
 use crate::core::report::TenantError;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
@@ -16,7 +16,7 @@ const NAMED: &str = "SELECT n.oid, r.rolname::text AS owner FROM pg_catalog.pg_n
 
 impl Job<'_> {
     pub fn drops_schema(&self) -> bool {
-        self.plan.changes.iter().any(|change| change.kind == Kind::DropSchema)
+        self.plan.phases.drops_schema()
     }
 
     /// Before anything is changed.
@@ -47,8 +47,8 @@ impl Job<'_> {
     /// # Errors
     /// When somebody granted it something since.
     pub fn nothing_more_holds_the_roles(&self, client: &mut impl GenericClient) -> Result<(), TenantError> {
-        let drops = self.plan.changes.iter().filter_map(|change| match &change.step {
-            Step::DropRole { role, holds } => Some((role, holds)),
+        let drops = self.plan.phases.transaction.iter().filter_map(|change| match change {
+            Change::DropRole(drop) => Some((&drop.role, &drop.holds)),
             _ => None,
         });
         let drops: BTreeMap<_, _> = drops.collect();

@@ -21,7 +21,7 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan) -> Result
     let Some(mark) = apply.mark.get() else { return Ok(()) };
     for change in plan.database_changes.iter().filter(|change| change.stage == Stage::Secrets) {
         apply.underway.begins(WHAT, &change.detail);
-        let result = noted(client, apply, change).and_then(|()| all(apply, mark, &change.claims));
+        let result = noted(client, apply, change).and_then(|()| all(apply, mark, change.claims()));
         apply.underway.ends(WHAT);
         result?;
         fail_point!("after_claims");

@@ -58,7 +58,7 @@ use self::pool::{Pool, Unit};
 use self::underway::Met;
 use crate::core::model::secret::Mark;
 use crate::core::model::{Desired, Server, TenantKey};
-use crate::core::plan::{DatabaseIdentity, Kind, Plan, Stage, TenantPlan, Verb};
+use crate::core::plan::{DatabaseIdentity, Plan, Stage, TenantPlan, Verb};
 use crate::engine::database::Target;
 use crate::engine::error::{Error, with_causes};
 use crate::engine::registry::{self, Arrival};
@@ -141,7 +141,7 @@ impl Apply<'_> {
     }
 
     fn settle(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
-        let writes_secrets = plan.tenants.iter().any(TenantPlan::writes_secrets)
+        let writes_secrets = plan.tenants.iter().any(|tenant| tenant.phases.changes_secrets())
             || plan.database_changes.iter().any(|change| change.stage == Stage::Secrets);
         let arrival = Arrival {
             reached: &self.server.reached,
@@ -279,7 +279,7 @@ impl Apply<'_> {
 
     fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, (Outcome, TenantError)> {
         if let [plan] = plans
-            && !plan.changes.iter().any(|change| change.kind == Kind::ParkNames)
+            && plan.phases.park.is_none()
         {
             return tenant::run(self, session, plan);
         }

@@ -11,7 +11,7 @@ use postgres::{Client, Transaction};
 use super::archive;
 use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error, is_worth_another_try};
 use crate::core::model::State;
-use crate::core::plan::{Change, Step};
+use crate::core::plan::Batch;
 use crate::core::report::TenantError;
 use crate::engine::archive::{Deputy, relations};
 use crate::engine::database::Ask;
@@ -25,24 +25,20 @@ pub(super) fn run(
     deputy: Option<&Deputy>,
     progress: &mut Progress,
 ) -> Result<(), TenantError> {
-    let in_pieces = |change: &&Change| matches!(change.step, Step::UnlinkInPieces { .. } | Step::DropInPieces { .. });
-    let changes: Vec<&Change> = job.plan.changes.iter().filter(in_pieces).collect();
-    if changes.is_empty() {
+    let batches = &job.plan.phases.batches;
+    if batches.is_empty() {
         return Ok(());
     }
     begin(job, client, deputy, progress)?;
-    for change in changes {
-        in_turn(job, client, change, progress)?;
-    }
-    Ok(())
+    batches.iter().try_for_each(|batch| in_turn(job, client, batch, progress))
 }
 
-fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<(), TenantError> {
+fn in_turn(job: &Job<'_>, client: &mut Client, batch: &Batch, progress: &Progress) -> Result<(), TenantError> {
     let mut attempt = 0;
     loop {
-        job.apply.underway.doing(job.plan.tenant.as_str(), &change.what)?;
+        job.apply.underway.doing(job.plan.tenant.as_str(), &batch.what())?;
         job.is_as_planned(client)?;
-        match one(job, client, change, progress) {
+        match one(job, client, batch, progress) {
             Ok(true) => attempt = 0,
             Ok(false) => return Ok(()),
             Err(error) if is_worth_another_try(&error) && attempt < ATTEMPTS => {
@@ -70,8 +66,8 @@ fn begin(
     let mut transaction = job.begin(client).map_err(failed)?;
     job.is_still_to_go(&mut transaction, progress).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
-    if let (Some((subject, _)), Some(deputy)) = (archive::wanted(job), deputy) {
-        let archived = archive::make(job, &mut transaction, subject, deputy)?;
+    if let (Some(archive), Some(deputy)) = (&job.plan.phases.archive, deputy) {
+        let archived = archive::make(job, &mut transaction, &archive.subject, deputy)?;
         archive::holds_everything(job, &archived, false)?;
         progress.archived = Some(archived);
     }
@@ -88,18 +84,18 @@ fn begin(
 }
 
 /// False when few enough are left to go with the tenant.
-fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<bool, TenantError> {
-    let doing = format!("dropping {} in batches", change.what);
+fn one(job: &Job<'_>, client: &mut Client, batch: &Batch, progress: &Progress) -> Result<bool, TenantError> {
+    let doing = format!("dropping {} in batches", batch.what());
     let failed = |error: postgres::Error| database_error(&doing, &error.into());
     let (take, give) = job.borrowed();
     let mut transaction = job.begin(client).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
-    let more = match &change.step {
-        Step::UnlinkInPieces { roles, at_once } => unlink(&mut transaction, roles, *at_once).map_err(failed)?,
-        Step::DropInPieces { schema, tables } => {
+    let more = match batch {
+        Batch::LargeObjects(drop) => unlink(&mut transaction, &drop.roles, drop.at_once).map_err(failed)?,
+        Batch::Tables { schema, at_once } => {
             // What is in no archive is left for the last transaction, which looks for such and refuses.
             let only = progress.archived.as_ref().map(|archived| archived.locked.tables());
-            let some = some_tables(&mut transaction, schema, *tables, only).map_err(failed)?;
+            let some = some_tables(&mut transaction, schema, *at_once, only).map_err(failed)?;
             nothing_hangs_on(job, &mut transaction, schema, &some, &doing)?;
             if some.is_empty() {
                 drop_others(&mut transaction, schema, job.apply.server.locks_of_a_piece()).map_err(failed)?
@@ -108,7 +104,6 @@ fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress)
                 true
             }
         }
-        _ => false,
     };
     transaction.batch_execute(&give).map_err(failed)?;
     transaction.commit().map_err(failed)?;

@@ -4,7 +4,7 @@ use postgres::Transaction;
 
 use super::secret;
 use super::tenant::{Job, Progress};
-use crate::core::model::{State, Tenant, literal};
+use crate::core::model::{RegisteredSecret, State, Tenant, literal};
 use crate::core::plan::{Kind, Target};
 use crate::engine::registry;
 
@@ -21,18 +21,19 @@ impl Job<'_> {
         }
         match &self.plan.target {
             Target::None => Ok(()),
-            Target::Declared { tenant, secret_version, .. } => {
-                self.register_declared(transaction, tenant, secret_version.clone())
+            Target::Declared { tenant, secret_version, fields, .. } => {
+                let secret = secret::registered(self.apply, tenant, fields, secret_version.clone());
+                self.register_declared(transaction, tenant, &secret)
             }
-            Target::Rotated { tenant } => {
-                registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, None))
+            Target::Rotated { tenant, fields } => {
+                registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, fields, None))
             }
             Target::Removed { .. } => self.register_gone(transaction, State::Removed),
             Target::Retained { .. } => self.register_gone(transaction, State::Retained),
         }?;
         let changes = serde_json::json!(
             self.plan
-                .changes
+                .shown_changes()
                 .iter()
                 .map(|c| serde_json::json!({ "kind": c.kind, "what": c.what, "before": c.before, "after": c.after }))
                 .collect::<Vec<_>>()
@@ -44,13 +45,12 @@ impl Job<'_> {
         &self,
         transaction: &mut Transaction<'_>,
         tenant: &Tenant,
-        secret_version: Option<String>,
+        secret: &RegisteredSecret,
     ) -> Result<(), postgres::Error> {
-        let secret = secret::registered(self.apply, tenant, secret_version);
         for former in secret::to_delete(self.apply, self.plan) {
             registry::leave_secret(transaction, &tenant.key, &former)?;
         }
-        let changes = &self.plan.changes;
+        let phases = &self.plan.phases;
         registry::upsert(
             transaction,
             &registry::Row {
@@ -63,8 +63,8 @@ impl Job<'_> {
                 on_remove: tenant.on_remove,
                 protected: tenant.protected,
                 password_source: tenant.password_source(),
-                secret: &secret,
-                password_changed: changes.iter().any(|c| matches!(c.kind, Kind::CreateRole | Kind::SetPassword)),
+                secret,
+                password_changed: phases.has(&[Kind::CreateRole, Kind::SetPassword]),
                 history_table: &self.apply.desired.migrations.table,
             },
         )

@@ -28,7 +28,7 @@ impl Recorded {
 impl Job<'_> {
     /// Right after a new tenant's migrations, in its transaction.
     pub fn record_what_was_made(&self, transaction: &mut Transaction<'_>, versions: &[i32]) -> Result<(), TenantError> {
-        let is_new = self.plan.changes.iter().any(|change| change.kind == Kind::CreateSchema);
+        let is_new = self.plan.phases.has(&[Kind::CreateSchema]);
         let Target::Declared { tenant, .. } = &self.plan.target else { return Ok(()) };
         // With access "owner" the role that owns is the tenant's own. A rehearsal has no lock, and remembers nothing.
         if !is_new || tenant.access == Access::Owner || self.apply.lock.check().is_none() {

@@ -99,6 +99,7 @@ impl Restore<'_> {
             transaction.batch_execute(&sql).doing(doing)?;
         }
         transaction.batch_execute(&give).doing(doing)?;
+        let fields = self.apply.desired.secret_fields(tenant, self.apply.server, self.apply.target.database(), None);
         let row = registry::Row {
             tenant: &tenant.key,
             schema: &tenant.schema,
@@ -109,7 +110,7 @@ impl Restore<'_> {
             on_remove: tenant.on_remove,
             protected: tenant.protected,
             password_source: tenant.password_source(),
-            secret: &secret::registered(self.apply, tenant, None),
+            secret: &secret::registered(self.apply, tenant, &fields, None),
             password_changed: false,
             history_table: &self.apply.desired.migrations.table,
         };

@@ -5,7 +5,7 @@ use postgres::Client;
 use super::commit::commit;
 use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database, retried};
 use super::{Apply, secret};
-use crate::core::plan::{Kind, TenantPlan};
+use crate::core::plan::TenantPlan;
 use crate::core::report::{Done, Outcome, TenantError};
 
 /// Carries out the plans of a ring.
@@ -43,15 +43,14 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
         job.is_as_planned(&mut transaction).map_err(retried)?;
     }
     for job in jobs {
-        for change in job.plan.changes.iter().filter(|change| change.kind == Kind::ParkNames) {
-            job.statements(&mut transaction, change, None)?;
+        if let Some(park) = &job.plan.phases.park {
+            job.statements(&mut transaction, park, None)?;
         }
     }
     fail_point!("after_names_are_parked");
-    let mut late = Vec::new();
     for (job, _, delivery) in &work {
         let password = delivery.as_ref().map(|delivery| &delivery.password);
-        late.push(job.changes(&mut transaction, password, None, &mut Progress::default())?);
+        job.changes(&mut transaction, password, None, &mut Progress::default())?;
         job.register(&mut transaction, None).map_err(of_database)?;
     }
     for job in jobs {
@@ -78,6 +77,6 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
         first.look_again(client, failed, written)?;
     }
     fail_point!("after_commit");
-    let left = work.iter().zip(&late).try_for_each(|((job, ..), late)| job.after_commit(client, late)).err();
+    let left = work.iter().try_for_each(|(job, ..)| job.after_commit(client)).err();
     Ok(Done { left, ..Done::default() })
 }

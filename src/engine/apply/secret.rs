@@ -7,7 +7,8 @@ use super::Apply;
 use super::password;
 use crate::core::model::secret::{Mark, Secret, fault_of_password};
 use crate::core::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
-use crate::core::plan::{Password, Step, TenantPlan};
+use crate::core::plan::action::{DeleteSecret, WriteSecret};
+use crate::core::plan::{Password, TenantPlan};
 use crate::core::report::TenantError;
 use crate::engine::secrets::{Found, SecretError};
 
@@ -51,11 +52,6 @@ pub(super) fn failed(doing: &str, path: &str, error: &SecretError) -> TenantErro
     failure
 }
 
-/// What the tenant's secret says, but for the password: as planned.
-fn fields(apply: &Apply<'_>, tenant: &Tenant) -> SecretFields {
-    apply.desired.secret_fields(tenant, apply.server, apply.target.database(), None)
-}
-
 /// Whose the secret is, and which run wrote it.
 fn mark(apply: &Apply<'_>) -> Mark {
     apply.mark.get().cloned().unwrap_or_default()
@@ -75,11 +71,7 @@ pub(super) fn write(
     tenant: &Tenant,
     delivery: Option<&Delivery>,
 ) -> Result<Option<Written>, TenantError> {
-    let step = plan.changes.iter().find_map(|change| match &change.step {
-        Step::WriteSecret { path, expected } => Some((path, expected)),
-        _ => None,
-    });
-    let Some((path, expected)) = step else { return Ok(None) };
+    let Some(WriteSecret { path, expected, fields, .. }) = &plan.phases.secret else { return Ok(None) };
     let Some(Delivery { password, others }) = delivery else {
         return Err(TenantError::new("the plan writes a secret but has no password for it"));
     };
@@ -93,8 +85,7 @@ pub(super) fn write(
     // Check-and-set has the last word: what was added since this was read is not lost, the write fails.
     let others = before.as_ref().map_or(others, |before| &before.others).clone();
     let password = SecretString::from(password.expose_secret().to_owned());
-    let secret =
-        Secret::new(tenant.key.as_str(), fields(apply, tenant), password).with_others(others).with_mark(mark(apply));
+    let secret = Secret::new(tenant.key.as_str(), fields.clone(), password).with_others(others).with_mark(mark(apply));
     let head =
         apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
     Ok(Some(Written { path: path.clone(), version: head.version, before }))
@@ -116,37 +107,36 @@ impl Written {
 
 /// Deletes what the plan deletes, after COMMIT.
 pub(super) fn delete(apply: &Apply<'_>, plan: &TenantPlan) -> Result<(), TenantError> {
-    for change in &plan.changes {
-        if let Step::DeleteSecret { path, expected } = &change.step {
-            apply.store.delete(path, expected.as_deref()).map_err(|error| {
-                failed("deleting", path, &error).hint("the database part is done; the next apply deletes the secret")
-            })?;
-        }
-    }
-    Ok(())
+    plan.phases.deletes_secrets().try_for_each(|DeleteSecret { path, expected }| {
+        apply.store.delete(path, Some(expected)).map_err(|error| {
+            failed("deleting", path, &error).hint("the database part is done; the next apply deletes the secret")
+        })
+    })
 }
 
 /// The secrets that [`delete`] deletes.
 pub(super) fn to_delete(apply: &Apply<'_>, plan: &TenantPlan) -> Vec<FormerSecret> {
-    let step = |step: &Step| match step {
-        Step::DeleteSecret { path, expected: Some(version) } => Some(FormerSecret {
-            store: apply.desired.secrets.store.as_str().to_owned(),
-            place: apply.desired.secrets.place(),
-            path: path.clone(),
-            version: version.clone(),
-        }),
-        _ => None,
+    let former = |DeleteSecret { path, expected }: &DeleteSecret| FormerSecret {
+        store: apply.desired.secrets.store.as_str().to_owned(),
+        place: apply.desired.secrets.place(),
+        path: path.clone(),
+        version: expected.clone(),
     };
-    plan.changes.iter().filter_map(|change| step(&change.step)).collect()
+    plan.phases.deletes_secrets().map(former).collect()
 }
 
 /// What the registry remembers of the secret.
-pub(super) fn registered(apply: &Apply<'_>, tenant: &Tenant, version: Option<String>) -> RegisteredSecret {
+pub(super) fn registered(
+    apply: &Apply<'_>,
+    tenant: &Tenant,
+    fields: &SecretFields,
+    version: Option<String>,
+) -> RegisteredSecret {
     RegisteredSecret {
         store: apply.desired.secrets.store.as_str().to_owned(),
         place: Some(apply.desired.secrets.place()),
         path: tenant.secret_path.clone(),
         version,
-        fields: fields(apply, tenant),
+        fields: fields.clone(),
     }
 }

@@ -5,7 +5,7 @@ use postgres::{Client, Transaction};
 use super::tenant::{ATTEMPTS, MY_BACKEND, back_off};
 use super::underway::Met;
 use super::{Apply, blockers, watch};
-use crate::core::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
+use crate::core::plan::{About, DatabaseAction, DatabaseChange, Plan, Stage, group_role};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 use crate::engine::error::{Doing, Error, with_causes};
@@ -20,7 +20,10 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
     result.map_err(|error| with_whom_it_met(apply, error, &met))?;
     if stage == Stage::Before {
         // Committed before the tenants that leave them are: a run that is interrupted in between leaves no role for good.
-        let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
+        let late = plan.database_changes.iter().filter_map(|change| match &change.about {
+            About::Dropped(role) => Some(role.as_str()),
+            _ => None,
+        });
         registry::leave_owners(client, &late.collect::<Vec<_>>())?;
     }
     Ok(())

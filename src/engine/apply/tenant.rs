@@ -13,7 +13,8 @@ use super::commit::commit;
 use super::migrate::{Batch, Mode};
 use super::{Apply, as_planned, concurrently, fence, migrate, password, pieces, secret, sessions};
 use crate::core::model::Tenant;
-use crate::core::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
+use crate::core::plan::action::{BorrowRights, ForgetSecret, MakeArchive, Migrate};
+use crate::core::plan::{Action, Change, Target, TenantPlan};
 use crate::core::report::{Done, Outcome, TenantError};
 use crate::engine::archive::Deputy;
 use crate::engine::database::{DatabaseError, ServerError, execute_unlogged, is_retryable, session};
@@ -80,13 +81,12 @@ impl Job<'_> {
         client.batch_execute(&self.apply.lock.check().unwrap_or_default())
     }
 
-    /// The SQL that takes the owner's rights, and that gives them back; empty for a superuser.
+    /// The SQL that takes the rights that a removal begins with, and that gives them back; empty for a superuser.
     pub fn borrowed(&self) -> (String, String) {
-        let sql = |kind: Kind| {
-            let changes = self.plan.changes.iter().filter(|change| change.kind == kind);
-            changes.flat_map(|change| &change.sql).map(Sql::shown).collect::<Vec<_>>().join("; ")
-        };
-        (sql(Kind::BorrowRights), sql(Kind::ReturnRights))
+        let phases = &self.plan.phases;
+        let take = phases.rights.as_ref().map(|BorrowRights(rights)| rights.take());
+        let give = phases.give_back.as_ref().map(|give| give.rights.give(&give.dropped));
+        (take.unwrap_or_default().join("; "), give.unwrap_or_default().join("; "))
     }
 
     /// What PostgreSQL refused is told with what was asked of it, everything else with what was being done.
@@ -157,8 +157,7 @@ impl Retry {
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
 pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failure> {
     let job = Job::new(apply, plan);
-    let migrates = plan.changes.iter().any(|change| change.kind == Kind::Migrate);
-    attempts(apply, slot, migrates, |client| job.once(client))
+    attempts(apply, slot, plan.phases.migrate().is_some(), |client| job.once(client))
 }
 
 /// Tries until it succeeds or another try would not help. `used`: code of a tenant's runs in this session.
@@ -235,8 +234,8 @@ impl Job<'_> {
             connect(self.apply).map(drop).map_err(retried)?;
         }
         self.nothing_more_holds_the_roles(client).map_err(retried)?;
-        let asleep = match self.ends_sessions_of() {
-            Some(role) => sessions::lock_out(client, self, role).map_err(of_database)?,
+        let asleep = match &self.plan.phases.lock_out {
+            Some(lock_out) => sessions::lock_out(client, self, &lock_out.role).map_err(of_database)?,
             None => None,
         };
         fail_point!("before_begin");
@@ -250,8 +249,8 @@ impl Job<'_> {
             Err(error) => Err(retried(error.clone())),
         };
         let archive = || progress.archived.as_ref().map(|archived| archived.manifest.clone());
-        let late = match (result, asleep) {
-            (Ok(late), _) => late,
+        match (result, asleep) {
+            (Ok(()), _) => {}
             (Err(Ended::Failed(mut failure, _)), _) if progress.begun => {
                 failure
                     .hint
@@ -273,8 +272,8 @@ impl Job<'_> {
                 return Err(Ended::Failed(failure, retry));
             }
             (Err(ended), _) => return Err(ended),
-        };
-        let left = self.after_commit(client, &late).err();
+        }
+        let left = self.after_commit(client).err();
         Ok(Done { archive: archive(), left })
     }
 
@@ -286,13 +285,13 @@ impl Job<'_> {
         delivery: Option<&secret::Delivery>,
         deputy: Option<&Deputy>,
         progress: &mut Progress,
-    ) -> Result<Vec<i32>, Ended> {
+    ) -> Result<(), Ended> {
         let rolled_back = |error| Ended::Failed(error, Retry::No);
         let mut transaction = self.begin(client).map_err(of_database)?;
         self.is_still_to_go(&mut transaction, progress).map_err(of_database)?;
         self.is_as_planned(&mut transaction).map_err(retried)?;
         let password = delivery.map(|delivery| &delivery.password);
-        let late = self.changes(&mut transaction, password, deputy, progress)?;
+        self.changes(&mut transaction, password, deputy, progress)?;
         fail_point!("after_changes");
         if let Some(archived) = &progress.archived {
             archive::holds_everything(self, archived, progress.begun).map_err(rolled_back)?;
@@ -313,78 +312,98 @@ impl Job<'_> {
             self.look_again(client, failed, written.into_iter().collect())?;
         }
         fail_point!("after_commit");
-        Ok(late)
+        Ok(())
     }
 
-    /// The changes in the plan's order. Returns the versions that must wait until after COMMIT.
+    /// What the transaction does, from the archive on.
     pub fn changes(
         &self,
         transaction: &mut Transaction<'_>,
         password: Option<&SecretString>,
         deputy: Option<&Deputy>,
         progress: &mut Progress,
-    ) -> Result<Vec<i32>, Ended> {
-        let mut late = Vec::new();
-        // Names are parked for all of a ring first.
-        for change in self.plan.changes.iter().filter(|change| change.kind != Kind::ParkNames) {
-            let doing = self.apply.underway.doing(self.plan.tenant.as_str(), &self.named(change));
-            doing.map_err(|error| Ended::Failed(error, Retry::No))?;
-            match &change.step {
-                // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
-                Step::Sql | Step::DropRole { .. } | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. }
-                    if progress.archived.is_some() =>
-                {
-                    self.patiently(transaction, change)?
-                }
-                Step::Sql | Step::DropRole { .. } | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. } => {
-                    self.statements(transaction, change, password)?
-                }
-                Step::DropDeputy => {
-                    self.statements(transaction, change, password)?;
-                    archive::sweep(self).map_err(|error| Ended::Failed(error, Retry::No))?;
-                }
-                Step::Archive { .. } if progress.begun => {}
-                Step::Archive { subject, .. } => {
-                    let Some(deputy) = deputy else {
-                        let error = TenantError::new("the plan archives the tenant and nobody can log in for it");
-                        return Err(Ended::Failed(error, Retry::No));
-                    };
-                    progress.archived = Some(archive::make(self, transaction, subject, deputy).map_err(retried)?);
-                }
-                Step::Migrate { versions, owner, schema, history_sql, .. } => {
-                    let (now, after) =
-                        concurrently::split(&self.apply.desired.migrations, versions, self.apply.server.major());
-                    late = after;
-                    let batch = Batch { schema, owner, versions: &now, history_sql, mode: Mode::Run };
-                    migrate::run(self, transaction, &batch)
-                        .and_then(|()| fence::nothing_is_deferred(transaction))
-                        .and_then(|()| self.record_what_was_made(transaction, &now))
-                        .map_err(retried)?;
-                }
-                // Sessions ended before the transaction began; secrets are for its end.
-                Step::EndSessions { .. } | Step::WriteSecret { .. } | Step::DeleteSecret { .. } => {}
-            }
+    ) -> Result<(), Ended> {
+        let phases = &self.plan.phases;
+        if let Some(rights) = &phases.rights {
+            self.statements(transaction, rights, None)?;
         }
-        Ok(late)
+        if let Some(archive) = phases.archive.as_ref().filter(|_| !progress.begun) {
+            self.archive(transaction, archive, deputy, progress)?;
+        }
+        for change in &phases.transaction {
+            self.change(transaction, change, password, progress)?;
+        }
+        match &phases.give_back {
+            Some(rights) => self.statements(transaction, rights, None),
+            None => Ok(()),
+        }
     }
 
-    /// For whoever waits for it: a migration is known by its file.
-    fn named(&self, change: &Change) -> String {
-        let Step::Migrate { versions, .. } = &change.step else { return change.what.clone() };
-        let file = |version: Option<&i32>| self.apply.desired.migrations.get(*version?).map(|file| file.file.as_str());
-        match (file(versions.first()), file(versions.last())) {
-            (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
-            (Some(only), _) => only.to_owned(),
-            _ => change.what.clone(),
+    fn archive(
+        &self,
+        transaction: &mut Transaction<'_>,
+        archive: &MakeArchive,
+        deputy: Option<&Deputy>,
+        progress: &mut Progress,
+    ) -> Result<(), Ended> {
+        self.doing(&archive.what())?;
+        let Some(deputy) = deputy else {
+            let error = TenantError::new("the plan archives the tenant and nobody can log in for it");
+            return Err(Ended::Failed(error, Retry::No));
+        };
+        progress.archived = Some(archive::make(self, transaction, &archive.subject, deputy).map_err(retried)?);
+        Ok(())
+    }
+
+    fn change(
+        &self,
+        transaction: &mut Transaction<'_>,
+        change: &Change,
+        password: Option<&SecretString>,
+        progress: &Progress,
+    ) -> Result<(), Ended> {
+        if let Change::Migrate(migrate) = change {
+            self.doing(&migrate.in_progress())?;
+            return self.migrate(transaction, migrate);
         }
+        let action = change.view();
+        self.doing(&action.what())?;
+        let done = if progress.archived.is_some() {
+            // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
+            self.patiently(transaction, action)
+        } else {
+            self.statements(transaction, action, password)
+        };
+        match change {
+            Change::DropRole(drop) => done.map_err(|ended| explained(&drop.role, ended)),
+            Change::DropDeputy(_) => {
+                done.and_then(|()| archive::sweep(self).map_err(|error| Ended::Failed(error, Retry::No)))
+            }
+            _ => done,
+        }
+    }
+
+    fn migrate(&self, transaction: &mut Transaction<'_>, migrate: &Migrate) -> Result<(), Ended> {
+        let (versions, history_sql) = (migrate.now(), &migrate.history_sql());
+        let batch = Batch { schema: &migrate.schema, owner: &migrate.owner, versions, history_sql, mode: Mode::Run };
+        migrate::run(self, transaction, &batch)
+            .and_then(|()| fence::nothing_is_deferred(transaction))
+            .and_then(|()| self.record_what_was_made(transaction, versions))
+            .map_err(retried)
+    }
+
+    /// For whoever waits for it.
+    fn doing(&self, what: &str) -> Result<(), Ended> {
+        let doing = self.apply.underway.doing(self.plan.tenant.as_str(), what);
+        doing.map_err(|error| Ended::Failed(error, Retry::No))
     }
 
     /// The change, tried again inside the transaction, so that the locks it already holds stay.
-    fn patiently(&self, transaction: &mut Transaction<'_>, change: &Change) -> Result<(), Ended> {
+    fn patiently(&self, transaction: &mut Transaction<'_>, action: &dyn Action) -> Result<(), Ended> {
         let mut attempt = 0;
         loop {
             let mut savepoint = transaction.savepoint("patiently").map_err(of_database)?;
-            let result = self.statements(&mut savepoint, change, None);
+            let result = self.statements(&mut savepoint, action, None);
             match result {
                 Ok(()) => return savepoint.commit().map_err(of_database),
                 Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS => {
@@ -401,13 +420,14 @@ impl Job<'_> {
     pub fn statements(
         &self,
         transaction: &mut Transaction<'_>,
-        change: &Change,
+        action: &dyn Action,
         password: Option<&SecretString>,
     ) -> Result<(), Ended> {
-        for sql in &change.sql {
+        for sql in action.sql() {
             let result = if sql.needs_verifier() {
                 let Some(password) = password else {
-                    let error = TenantError::new(format!("the plan sets a password for {} but has none", change.what));
+                    let what = action.what();
+                    let error = TenantError::new(format!("the plan sets a password for {what} but has none"));
                     return Err(Ended::Failed(error, Retry::No));
                 };
                 let verifier = password::verifier_literal(password);
@@ -418,46 +438,27 @@ impl Job<'_> {
             };
             result.map_err(|error| {
                 let error = DatabaseError::from(error);
-                Ended::Failed(self.explained(change, &error), Retry::when(error.is_retryable()))
+                Ended::Failed(database_error(&action.what(), &error), Retry::when(error.is_retryable()))
             })?;
         }
         Ok(())
-    }
-
-    /// Some refusals need more words than PostgreSQL has.
-    fn explained(&self, change: &Change, error: &DatabaseError) -> TenantError {
-        let mut failure = database_error(&change.what, error);
-        let Step::DropRole { role, .. } = &change.step else { return failure };
-        match error.sqlstate() {
-            Some("2BP01") if error.hint().is_none() => failure.hint = Some(as_planned::given_since(role)),
-            Some("55P03") => failure.hint = Some(as_planned::who_names(role)),
-            _ => {}
-        }
-        failure
-    }
-
-    fn ends_sessions_of(&self) -> Option<&str> {
-        self.plan.changes.iter().find_map(|change| match &change.step {
-            Step::EndSessions { role } => Some(role.as_str()),
-            _ => None,
-        })
     }
 
     /// What cannot be part of the transaction. A crash before its end is mended by the next apply.
     ///
     /// # Errors
     /// What is left to do. It is never tried again from the start: what is committed would be done twice.
-    pub fn after_commit(&self, client: &mut Client, late: &[i32]) -> Result<(), TenantError> {
-        self.finish(client, late).map_err(|error| TenantError {
+    pub fn after_commit(&self, client: &mut Client) -> Result<(), TenantError> {
+        self.finish(client).map_err(|error| TenantError {
             message: format!("it is committed, but a later step failed: {}", error.message),
             hint: error.hint.or_else(|| Some("the next apply does the rest".into())),
             ..error
         })
     }
 
-    fn finish(&self, client: &mut Client, late: &[i32]) -> Result<(), TenantError> {
+    fn finish(&self, client: &mut Client) -> Result<(), TenantError> {
         let of_database = |error: postgres::Error| database_error("", &error.into());
-        let deletes = !secret::to_delete(self.apply, self.plan).is_empty();
+        let deletes = self.plan.phases.deletes_secrets().next().is_some();
         if deletes {
             // Whoever has the lock now may have created the tenant again, with this very secret.
             self.still_holds_the_lock(client).map_err(of_database)?;
@@ -465,17 +466,34 @@ impl Job<'_> {
         secret::delete(self.apply, self.plan)?;
         fail_point!("after_secret_deleted");
         let is_gone = matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. });
-        if is_gone || deletes {
+        let forgets: Vec<&ForgetSecret> = self.plan.phases.forgets_secrets().collect();
+        if is_gone || deletes || !forgets.is_empty() {
             let mut transaction = self.begin(client).map_err(of_database)?;
             if is_gone {
                 registry::secret_is_gone(&mut transaction, &self.plan.tenant).map_err(of_database)?;
             }
-            registry::forget_former_secrets(&mut transaction, &self.plan.tenant).map_err(of_database)?;
+            if is_gone || deletes {
+                registry::forget_former_secrets(&mut transaction, &self.plan.tenant).map_err(of_database)?;
+            }
+            for sql in forgets.into_iter().flat_map(Action::sql) {
+                transaction.batch_execute(sql.shown()).map_err(of_database)?;
+            }
             transaction.commit().map_err(of_database)?;
         }
         fail_point!("before_late_migrations");
-        concurrently::run(self, client, late)
+        self.plan.phases.late_migrations().map_or(Ok(()), |late| concurrently::run(self, client, late))
     }
+}
+
+/// Some refusals to drop a role need more words than PostgreSQL has.
+fn explained(role: &str, ended: Ended) -> Ended {
+    let Ended::Failed(mut failure, retry) = ended else { return ended };
+    match failure.sqlstate.as_deref() {
+        Some("2BP01") if failure.hint.is_none() => failure.hint = Some(as_planned::given_since(role)),
+        Some("55P03") => failure.hint = Some(as_planned::who_names(role)),
+        _ => {}
+    }
+    Ended::Failed(failure, retry)
 }
 
 pub(super) fn of_database(error: postgres::Error) -> Ended {

@@ -10,7 +10,7 @@ use crate::engine::secrets::SecretStore;
 /// # Errors
 /// When the plan writes or deletes secrets, and this may not be the database that they are for.
 pub fn check_whose(plan: &Plan) -> Result<(), Error> {
-    let writing = || plan.tenants.iter().filter(|tenant| tenant.has_work() && tenant.writes_secrets());
+    let writing = || plan.tenants.iter().filter(|tenant| tenant.has_work() && tenant.phases.changes_secrets());
     let Some(doubt) = plan.doubts.first().filter(|_| writing().next().is_some()) else { return Ok(()) };
     let names: Vec<&str> = writing().map(|tenant: &TenantPlan| tenant.tenant.as_str()).collect();
     Err(Error::refused(

@@ -9,8 +9,8 @@ use postgres::{Client, GenericClient, Transaction};
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 
+use crate::core::digest::digest;
 use crate::core::model::{Server, TenantKey, ident, literal};
-use crate::core::plan::digest;
 use crate::engine::apply::{end_sessions, verifier_literal};
 use crate::engine::database::{Ask, ConnectError, Target, execute_unlogged, session};
 use crate::engine::error::{Doing, Error, with_causes};

@@ -123,7 +123,7 @@ impl Drop for Named {
 
 /// Whose it was, so that only what this very tenant left is deleted; a key could begin as another's does.
 fn prefix(database: &DatabaseIdentity, tenant: &str) -> String {
-    let whose = crate::core::plan::digest(&format!("{}/{}/{tenant}", database.system_identifier, database.name));
+    let whose = crate::core::digest::digest(&format!("{}/{}/{tenant}", database.system_identifier, database.name));
     format!("{PARTIAL}{}-", &whose[..16])
 }
 
