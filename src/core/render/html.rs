@@ -2,6 +2,7 @@
 //! says so to the browser. Light and dark by the reader's choice.
 
 mod differences;
+mod escape;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,13 +11,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::escape::visible;
 use super::group::notes as notes_of;
 use super::list::{ListRow, age};
-use super::text::{names, no_changes, targeting};
+use super::page::names;
+use super::text::{no_changes, targeting};
 use crate::core::plan::{Document, Verb};
 use crate::core::words::size;
 use differences::differences;
+use escape::escape;
 
 const STYLE: &str = include_str!("report.css");
 
@@ -202,16 +204,6 @@ fn table<'a>(page: &mut String, title: &str, head: [&str; 2], rows: impl ExactSi
         let _ = writeln!(page, "<p class=\"more\">and {} more</p>", all - ROWS);
     }
     page.push_str("</section>\n");
-}
-
-/// Text for HTML, in an element or in a quoted attribute.
-fn escape(text: &str) -> String {
-    visible(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::escape::{statement_lines, visible};
 use super::group::{Block, blocks, hazard_word, notes as notes_of};
-use super::text::{change_tone, names, no_changes, summary, targeting};
+use super::page::names;
+use super::text::{change_tone, no_changes, summary, targeting};
 use crate::core::model::TenantKey;
 use crate::core::plan::{Document, HazardKind, Sql};
 use crate::core::words::count;

@@ -7,12 +7,9 @@ use serde::Serialize;
 
 use super::escape::{MARK, visible};
 use super::group::Names;
-use super::page::Page;
+use super::page::{Page, names};
 use super::style::Tone;
-use super::{
-    Style,
-    text::{names, targeting},
-};
+use super::{Style, text::targeting};
 use crate::core::model::TenantKey;
 use crate::core::plan::{self, ShownTenant, Targeting};
 use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};

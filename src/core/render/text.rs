@@ -2,17 +2,14 @@
 
 use super::escape::{statement_lines, visible};
 use super::group::{Block, Shape, Words, blocks, hazard_word, notes as notes_of};
-use super::page::Page;
+use super::page::{Page, names};
 use super::style::Tone;
 use super::{Style, inline};
-use crate::core::model::{TenantKey, Unseen};
+use crate::core::model::Unseen;
 use crate::core::plan::{
     DatabaseAction, DatabaseIdentity, Document, HazardKind, Kind, ShownTenant, Stage, Summary, Targeting, Verb,
 };
 use crate::core::words::count;
-
-/// Names of a block that are shown.
-const FIRST_NAMES: usize = 3;
 
 /// Tenants whose lost data is listed one by one; what is to be read before saying yes must be short enough to be read.
 const LOSSES_SHOWN: usize = 20;
@@ -198,16 +195,6 @@ fn tenants(page: &mut Page, block: &Block<'_>, style: Style) {
 /// "acme, globex, initech, … (-v: each on its own)".
 fn first_names(members: &[&ShownTenant]) -> String {
     names(members.iter().map(|member| &member.tenant), members.len(), "… (-v: each on its own)")
-}
-
-/// The first few of many, all of a few; `more` stands for the rest.
-pub(super) fn names<'a>(keys: impl Iterator<Item = &'a TenantKey>, total: usize, more: &str) -> String {
-    let shown = if total <= FIRST_NAMES + 2 { total } else { FIRST_NAMES };
-    let mut list: Vec<String> = keys.take(shown).map(ToString::to_string).collect();
-    if shown < total {
-        list.push(more.to_owned());
-    }
-    list.join(", ")
 }
 
 /// What is made, changed or taken away; a borrowed right comes and goes, so it is neither.

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::escape;
+use super::escape::escape;
 use crate::core::plan::{Document, Verb};
 use crate::core::render::group::{Block, blocks};
-use crate::core::render::text::names;
+use crate::core::render::page::names;
 use crate::core::words::count;
 
 /// Kinds of difference on the page. Whoever has more reads them in `tenantry plan`.
