@@ -91,6 +91,7 @@ impl Made {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::migrations::Statement;
 
     #[test]
     fn what_statements_do_to_enums_is_the_parsers_to_say() {

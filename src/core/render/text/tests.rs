@@ -1,4 +1,5 @@
 use super::*;
+use crate::core::model::TenantKey;
 use crate::core::plan::{About, DatabaseChange, DatabaseIdentity, Hazard, ShownChange};
 use crate::core::words::count;
 
