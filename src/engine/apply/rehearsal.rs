@@ -2,11 +2,12 @@
 
 use postgres::{Client, Transaction};
 
+use super::Apply;
 use super::tenant::{Ended, Job, Progress, clean, database_error};
-use super::{Apply, password};
 use crate::core::plan::TenantPlan;
 use crate::core::report::TenantError;
 use crate::engine::error::{Error, with_causes};
+use crate::engine::password;
 
 /// Carries the plan of a new tenant out up to its COMMIT, looks at what is there, and rolls back. Writes no secret.
 ///

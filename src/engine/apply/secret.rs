@@ -4,11 +4,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::Apply;
-use super::password;
 use crate::core::model::secret::{Mark, Secret, fault_of_password};
 use crate::core::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
 use crate::core::plan::{Password, Step, TenantPlan};
 use crate::core::report::TenantError;
+use crate::engine::password;
 use crate::engine::secrets::{Found, SecretError};
 
 /// What a plan delivers, made or read before the transaction begins.

@@ -2,28 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use postgres::{Client, GenericClient};
+use postgres::Client;
 
 use super::Apply;
 use super::tenant::{Job, connect};
 use crate::core::model::ident;
 use crate::core::report::TenantError;
-use crate::engine::database::{Ask, DatabaseError};
-
-/// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).
-const TIMEOUT: i64 = 5_000;
-
-/// Ends every session of the role, in any database, and waits until they are gone.
-///
-/// # Errors
-/// What PostgreSQL answered.
-pub(crate) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, postgres::Error> {
-    let rows = client.ask(
-        "SELECT pg_catalog.pg_terminate_backend(pid, $2) FROM pg_catalog.pg_stat_activity WHERE usename = $1::text::name",
-        &[&role, &TIMEOUT],
-    )?;
-    Ok(rows.len())
-}
+use crate::engine::database::{Ask, DatabaseError, end_sessions};
 
 /// A role that was locked out, to be let in again when what follows comes to nothing.
 #[derive(Clone, Copy)]
@@ -108,7 +93,7 @@ impl Asleep<'_> {
 fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result<(), postgres::Error> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(take_rights)?;
-    end(&mut transaction, role)?;
+    end_sessions(&mut transaction, role)?;
     transaction.rollback()
 }
 

@@ -11,14 +11,14 @@ use secrecy::SecretString;
 use super::archive::{self, Archived};
 use super::commit::commit;
 use super::migrate::{Batch, Mode};
-use super::{Apply, as_planned, concurrently, fence, migrate, password, pieces, secret, sessions};
+use super::{Apply, as_planned, concurrently, fence, migrate, pieces, secret, sessions};
 use crate::core::model::Tenant;
 use crate::core::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
 use crate::core::report::{Done, Outcome, TenantError};
 use crate::engine::archive::Deputy;
 use crate::engine::database::{DatabaseError, ServerError, execute_unlogged, is_retryable, session};
 use crate::engine::error::{Error, with_causes};
-use crate::engine::registry;
+use crate::engine::{password, registry};
 
 /// How often a tenant's transaction is tried again after 55P03, 40P01, 40001 or "tuple concurrently updated".
 pub(super) const ATTEMPTS: u32 = 5;

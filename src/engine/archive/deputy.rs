@@ -11,9 +11,9 @@ use secrecy::SecretString;
 
 use crate::core::model::{Server, TenantKey, ident, literal};
 use crate::core::plan::digest;
-use crate::engine::apply::{end_sessions, verifier_literal};
-use crate::engine::database::{Ask, ConnectError, Target, execute_unlogged, session};
+use crate::engine::database::{Ask, ConnectError, Target, end_sessions, execute_unlogged, session};
 use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::password::verifier_literal;
 
 /// Long enough to log in, short enough to be of no use to whoever finds the role after a crash.
 const LOGIN_WITHIN: &str = "10 minutes";

@@ -15,8 +15,7 @@ use super::programs::Session;
 use super::rows::{Data, Piece};
 use super::{Source, script};
 use crate::core::model::{Access, ident, qualified};
-use crate::engine::apply::take_back;
-use crate::engine::database::{Ask, DatabaseError, QUIET};
+use crate::engine::database::{Ask, DatabaseError, QUIET, take_back};
 use crate::engine::error::{Doing, Error, with_causes};
 
 /// Rows are tried when all of them are no more than this, as COPY has them. Measured: docs/adr/0003-archives.md.
