@@ -10,6 +10,7 @@ pub mod database;
 pub mod deep;
 pub mod error;
 pub mod inspect;
+pub(crate) mod installed;
 pub(crate) mod password;
 pub(crate) mod private;
 pub mod project;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use postgres::{GenericClient, Transaction};
 
-use super::tenant::{Job, connect, database_error};
+use super::failure::database_error;
+use super::job::Job;
+use super::session::connect;
 use crate::core::model::{ident, literal};
 use crate::core::plan::{Kind, Step};
 use crate::core::report::TenantError;

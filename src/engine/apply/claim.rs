@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use postgres::Client;
 
-use super::Apply;
+use super::context::Apply;
 use crate::core::model::secret::Mark;
 use crate::core::plan::{Claim, DatabaseChange, Plan, Stage};
 use crate::engine::error::{Doing, Error};

@@ -2,10 +2,11 @@
 
 use postgres::{Client, SimpleQueryMessage, Transaction};
 
-use super::Lock;
+use super::failure::{Ended, Retry, database_error};
+use super::job::Job;
+use super::lock::Lock;
 use super::secret;
-use super::sessions::patiently;
-use super::tenant::{Ended, Job, Retry, connect, database_error};
+use super::session::{connect, patiently};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 

@@ -19,7 +19,7 @@ pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) ->
             let name = answer.message.split('"').nth(1).map(|name| format!(" {name:?}")).unwrap_or_default();
             put_off(&format!("the temporary table{name}"))
         }
-        _ => super::tenant::database_error("resetting the session", &error),
+        _ => super::failure::database_error("resetting the session", &error),
     })
 }
 
@@ -49,7 +49,7 @@ fn put_off(name: &str) -> TenantError {
 /// Which table has work left to run, or what PostgreSQL answered.
 pub(super) fn nothing_is_deferred(transaction: &mut Transaction<'_>) -> Result<(), TenantError> {
     let doing = "looking for work deferred to COMMIT";
-    let failed = |error: postgres::Error| super::tenant::database_error(doing, &error.into());
+    let failed = |error: postgres::Error| super::failure::database_error(doing, &error.into());
     let rows = transaction.ask(include_str!("written_tables.sql"), &[&tables()]).map_err(failed)?;
     let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get("schema"), row.get("name"))).collect();
     let ask: Vec<_> = tables

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use postgres::{Client, Transaction};
 
 use super::archive;
-use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error, is_worth_another_try};
+use super::attempts::{ATTEMPTS, back_off};
+use super::failure::{database_error, is_worth_another_try};
+use super::job::Job;
+use super::progress::Progress;
 use crate::core::model::State;
 use crate::core::plan::{Change, Step};
 use crate::core::report::TenantError;

@@ -2,11 +2,14 @@
 
 use postgres::Transaction;
 
+use super::failure::database_error;
+use super::job::Job;
+use super::progress::Progress;
 use super::secret;
-use super::tenant::{Job, Progress};
-use crate::core::model::{State, Tenant, literal};
+use crate::core::model::{Access, Applied, State, Tenant, literal, set_digest};
 use crate::core::plan::{Kind, Target};
-use crate::engine::registry;
+use crate::core::report::TenantError;
+use crate::engine::{inspect, registry};
 
 impl Job<'_> {
     /// The tenant's row, and the audit log's; with a version, the row gets that and nothing else.
@@ -96,5 +99,25 @@ impl Job<'_> {
                 &[&self.plan.tenant.as_str(), &state.as_str()],
             )
             .map(drop)
+    }
+
+    /// Right after a new tenant's migrations, in its transaction.
+    pub fn record_what_was_made(&self, transaction: &mut Transaction<'_>, versions: &[i32]) -> Result<(), TenantError> {
+        let is_new = self.plan.changes.iter().any(|change| change.kind == Kind::CreateSchema);
+        let Target::Declared { tenant, .. } = &self.plan.target else { return Ok(()) };
+        // With access "owner" the role that owns is the tenant's own. A rehearsal has no lock, and remembers nothing.
+        if !is_new || tenant.access == Access::Owner || self.apply.lock.check().is_none() {
+            return Ok(());
+        }
+        let set = &self.apply.desired.migrations;
+        let applied: Vec<Applied> = versions.iter().filter_map(|version| set.get(*version)).map(Applied::of).collect();
+        let digest = set_digest(&applied);
+        if !self.apply.recorded.is_new(&digest) {
+            return Ok(());
+        }
+        let made = inspect::made(transaction, &tenant.schema, tenant.owner(), &set.table);
+        let made = made.map_err(|error| self.told("recording what the migrations created", &error))?;
+        registry::record_set(transaction, &digest, &made)
+            .map_err(|error| database_error("recording what the migrations created", &error.into()))
     }
 }

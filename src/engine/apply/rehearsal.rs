@@ -2,8 +2,11 @@
 
 use postgres::{Client, Transaction};
 
-use super::Apply;
-use super::tenant::{Ended, Job, Progress, clean, database_error};
+use super::context::Apply;
+use super::failure::{Ended, database_error};
+use super::job::Job;
+use super::progress::Progress;
+use super::session::clean;
 use crate::core::plan::TenantPlan;
 use crate::core::report::TenantError;
 use crate::engine::error::{Error, with_causes};

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use postgres::{Client, Transaction};
 
-use super::{Apply, pieces, secret, shared};
+use super::context::Apply;
+use super::{pieces, secret, shared};
 use crate::core::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::core::plan::{self, Plan, Stage};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};

@@ -2,21 +2,21 @@
 
 use postgres::Client;
 
+use super::attempts::attempts;
 use super::commit::commit;
-use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database, retried};
-use super::{Apply, secret};
+use super::context::Apply;
+use super::failure::{Ended, Failure, Retry, of_database, retried};
+use super::job::Job;
+use super::progress::Progress;
+use super::secret;
 use crate::core::plan::{Kind, TenantPlan};
-use crate::core::report::{Done, Outcome, TenantError};
+use crate::core::report::Done;
 
 /// Carries out the plans of a ring.
 ///
 /// # Errors
 /// What stood in the way of one of them; then none was changed.
-pub(super) fn run(
-    apply: &Apply<'_>,
-    slot: &mut Option<Client>,
-    plans: &[&TenantPlan],
-) -> Result<Done, (Outcome, TenantError)> {
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, Failure> {
     let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::new(apply, plan)).collect();
     attempts(apply, slot, true, |client| once(&jobs, client)).map_err(|(outcome, mut error)| {
         let names: Vec<_> = plans.iter().map(|plan| plan.tenant.as_str()).collect();

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::Apply;
+use super::context::Apply;
 use crate::core::model::secret::{Mark, Secret, fault_of_password};
 use crate::core::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
 use crate::core::plan::{Password, Step, TenantPlan};

@@ -1,11 +1,8 @@
 //! Ending a role's sessions.
 
-use std::time::{Duration, Instant};
-
 use postgres::Client;
 
-use super::Apply;
-use super::tenant::{Job, connect};
+use super::job::Job;
 use crate::core::model::ident;
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError, end_sessions};
@@ -95,33 +92,4 @@ fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result
     transaction.batch_execute(take_rights)?;
     end_sessions(&mut transaction, role)?;
     transaction.rollback()
-}
-
-/// How long a crashed server is given to restart: what it did must be known, and no tenant may stay locked out.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Between two tries to connect.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// Tries until it gives something, or patience ends.
-pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = attempt() {
-            return Some(found);
-        }
-        if begun.elapsed() > PATIENCE {
-            return None;
-        }
-        std::thread::sleep(PAUSE);
-    }
-}
-
-/// The session may have been lost to what failed: to let a role in again takes another.
-pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
-    if client.is_closed()
-        && let Some(session) = patiently(|| connect(apply).ok())
-    {
-        *client = session;
-    }
 }

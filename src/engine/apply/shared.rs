@@ -2,9 +2,11 @@
 
 use postgres::{Client, Transaction};
 
-use super::tenant::{ATTEMPTS, MY_BACKEND, back_off};
+use super::attempts::{ATTEMPTS, back_off};
+use super::context::Apply;
+use super::session::MY_BACKEND;
 use super::underway::Met;
-use super::{Apply, blockers, watch};
+use super::watch;
 use crate::core::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
@@ -30,7 +32,7 @@ fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Error {
     let Error::Database { source, .. } = &error else { return error };
     let sqlstate = source.sqlstate().map(str::to_owned);
     let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
-    if blockers::name_in(&mut failure, &met.blockers, apply) {
+    if apply.names_blockers(&mut failure, &met.blockers) {
         return Error::Refused { message: failure.message, hint: failure.hint };
     }
     error

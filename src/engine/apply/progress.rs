@@ -1,0 +1,19 @@
+//! How far a removal got.
+
+use std::path::PathBuf;
+
+use crate::engine::archive::Locked;
+
+/// What stands between a tenant's data and their drop.
+pub(super) struct Archived {
+    pub manifest: PathBuf,
+    pub locked: Locked,
+}
+
+/// How far a removal got, whether or not it then failed.
+#[derive(Default)]
+pub(super) struct Progress {
+    pub archived: Option<Archived>,
+    /// A part is dropped and committed: there is no way back.
+    pub begun: bool,
+}
