@@ -4,6 +4,7 @@
 //! wherever the role's own settings lead, as a tenant's must.
 
 mod connect;
+mod endpoint;
 mod error;
 mod giving_way;
 mod hints;
@@ -12,6 +13,7 @@ mod params;
 mod passfile;
 mod place;
 mod reset;
+mod roots;
 mod service;
 pub mod session;
 mod several;
@@ -26,7 +28,8 @@ mod verifier;
 
 pub use crate::core::model::SslMode;
 use crate::core::model::sslmode;
-pub use connect::{ConnectError, Endpoint};
+pub use connect::ConnectError;
+pub use endpoint::Endpoint;
 pub(crate) use error::is_retryable;
 pub use error::{DatabaseError, Position, ServerError};
 pub(crate) use giving_way::{HARDLY_WAIT, giving_way};

@@ -7,7 +7,7 @@ use std::process::Command;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
-use super::connect::Endpoint;
+use super::endpoint::Endpoint;
 use super::params::Params;
 use super::passfile::{PassFile, Wanted};
 use super::place::{Place, SOCKET_DIRECTORIES, places};

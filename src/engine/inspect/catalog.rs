@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use postgres::{Client, GenericClient, Transaction};
 
-use super::database::{acl, columns};
-use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
+use super::acl::{acl, columns};
 use crate::core::model::{
     DefaultAcl, Dependent, GlobalDefaultAcl, Holding, LARGE_TABLE_BYTES, Membership, ObjectGroup, ObjectKind, Outside,
     Role, Schema,
 };
 use crate::engine::database::{Ask, Record};
 use crate::engine::error::{Doing, Error};
+
+/// Looking waits for no tenant: one that holds a lock costs this long, and is told apart from the others.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
+/// SQLSTATE `lock_not_available`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// A setting longer than this is cut, and told with its length and digest: a tenant may give its own role one of 300 MB.
 /// Nobody declares one as long.
@@ -191,7 +195,7 @@ pub(super) fn default_acls(
                     (_, Some(kind)) => kind.plural(),
                     _ => continue,
                 };
-                let builtin = super::database::acl(&row.get::<_, Vec<String>>("builtin"), &role)?;
+                let builtin = super::acl::acl(&row.get::<_, Vec<String>>("builtin"), &role)?;
                 if let Some(role) = roles.get_mut(&role) {
                     role.default_acls.push(GlobalDefaultAcl { plural, acl, builtin });
                 }

@@ -7,8 +7,8 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
 use postgres::{Client, Transaction};
 
-use super::apart;
-use super::database::{acl, columns};
+use super::acl::{acl, columns};
+use super::apart::apart;
 use crate::core::model::{Acl, Applied, Column, Desired, History, Observed, Server, State, Unseen, ident, qualified};
 use crate::engine::database::{Ask, Record};
 use crate::engine::error::{Doing, Error};

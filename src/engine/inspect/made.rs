@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use postgres::{Client, Transaction};
 
-use super::apart;
-use super::database::{acl, columns};
+use super::acl::{acl, columns};
+use super::apart::apart;
 use crate::core::model::{Access, Desired, History, MadeObject, ObjectGroup, ObjectKind, Observed, State, set_digest};
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use postgres::Transaction;
 
-use super::database::{acl, columns};
+use super::acl::{acl, columns};
 use crate::core::model::{DefaultAcl, Foreign, ObjectKind, RegistryObject, RegistrySchema};
 use crate::engine::database::{Ask, Record};
 use crate::engine::error::{Doing, Error};

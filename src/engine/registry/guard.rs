@@ -3,7 +3,7 @@
 //! A plan shows what was found there, and apply takes it away first of all. Between that look and our own writing somebody
 //! may add another: so each transaction that writes begins with [`check`].
 
-use super::{HISTORY_TABLE, embedded};
+use super::embedded::{self, HISTORY_TABLE};
 use crate::core::model::literal;
 
 /// SQLSTATE, of no class of PostgreSQL's own: something on the registry's tables is not tenantry's.

@@ -6,6 +6,9 @@ use postgres::{Client, GenericClient, SimpleQueryMessage, SimpleQueryRow, Transa
 
 use crate::engine::error::{Doing, Error};
 
+/// "tenantry" in ASCII: the advisory lock of whoever changes tenants. Advisory locks are per database.
+pub(crate) const LOCK_KEY: i64 = i64::from_be_bytes(*b"tenantry");
+
 const HOLDER: &str = include_str!("sql/lock_holder.sql");
 const PUT_BACK: &str = include_str!("sql/lock_empty.sql");
 const TAKE: &str = include_str!("sql/lock_take.sql");

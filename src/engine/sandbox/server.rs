@@ -46,12 +46,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between choosing a free port and listening on it somebody else may take it.
 const PORTS_TO_TRY: usize = 5;
 
+impl Builder {
+    pub fn start(self) -> Result<Server, SandboxError> {
+        Server::create(&self)
+    }
+}
+
 impl Server {
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    pub(super) fn create(builder: &Builder) -> Result<Self, SandboxError> {
+    fn create(builder: &Builder) -> Result<Self, SandboxError> {
         let owner = Owner::find()?;
         let binaries = builder.binaries.clone().map_or_else(Binaries::find, Ok)?;
         let temp = Some(std::env::temp_dir()).filter(|temp| temp.as_os_str().len() <= LONGEST_TEMP && is_ours(temp));
