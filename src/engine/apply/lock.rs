@@ -26,9 +26,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long the transactions of a run that lost its lock are waited for (`lock_timeout`).
 const LAST_TRANSACTIONS: &str = "60s";
 
-/// SQLSTATE, of no class of PostgreSQL's own: the session that took the lock no longer holds it.
-const LOST: &str = "TNLCK";
-
 /// Held until its session ends, which PostgreSQL, an administrator or a line may bring about at any time: whoever works
 /// under it on another session asks in each transaction, by [`Lock::check`].
 #[derive(Debug)]
@@ -40,11 +37,6 @@ pub struct Lock {
     /// Its number among the lock's holders. Not there until there is a registry.
     fence: OnceLock<i64>,
     lost: AtomicBool,
-}
-
-/// The row that only the lock's holder of this number has, kept as it is until the transaction ends.
-fn looks_for(fence: i64) -> String {
-    format!("PERFORM FROM tenantry.apply_lock WHERE fence = {fence} FOR KEY SHARE")
 }
 
 impl Lock {
@@ -143,34 +135,18 @@ impl Lock {
     /// the plan was made of. In a transaction it also keeps everybody else from taking it until that has ended.
     pub(super) fn check(&self) -> Option<String> {
         let (pid, token) = self.backend?;
-        let fence =
-            self.fence.get().map_or_else(String::new, |fence| format!("{}; held := FOUND; ", looks_for(*fence)));
-        Some(format!(
-            "DO $$DECLARE held bool := true; BEGIN {fence}IF NOT held OR NOT EXISTS (SELECT FROM pg_catalog.pg_locks l \
-             WHERE l.pid = {pid} AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-             AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = {token}) THEN \
-             RAISE EXCEPTION USING ERRCODE = '{LOST}', \
-             MESSAGE = 'apply has lost its lock: the session that held it (backend {pid}) has ended, and another apply may be running', \
-             HINT = 'the server''s log says why it ended; run apply again, which plans again'; END IF; END$$"
-        ))
+        Some(registry::check_lock_held(pid, token, self.fence.get().copied()))
     }
 
     /// SQL for any other session, that fails when somebody else has taken the lock since. A session that only ended, as all do
     /// when a server crashes, keeps nobody from putting right what it left.
     pub(super) fn check_that_nobody_took_it(&self) -> Option<String> {
-        let fence = self.fence.get()?;
-        Some(format!(
-            "DO $$BEGIN {}; IF NOT FOUND THEN \
-             RAISE EXCEPTION USING ERRCODE = '{LOST}', MESSAGE = 'apply has lost its lock: another apply has taken it', \
-             HINT = 'the other one finishes what this one left'; END IF; END$$",
-            looks_for(*fence)
-        ))
+        self.fence.get().map(|fence| registry::check_lock_not_taken(*fence))
     }
 
     /// What failed because of it is remembered: nothing more is started.
     pub(super) fn heed(&self, error: &TenantError) {
-        if error.sqlstate.as_deref() == Some(LOST) {
+        if error.sqlstate.as_deref() == Some(registry::LOCK_LOST) {
             self.lost.store(true, Ordering::Relaxed);
         }
     }

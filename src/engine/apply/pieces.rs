@@ -80,7 +80,7 @@ fn begin(
     }
     transaction.batch_execute(&give).map_err(failed)?;
     job.is_as_planned(&mut transaction)?;
-    job.register_gone(&mut transaction, State::Removing).map_err(failed)?;
+    registry::set_state(&mut transaction, &job.plan.tenant, State::Removing).map_err(failed)?;
     let changes = serde_json::json!([{ "kind": "drop_schema", "what": "started, in batches" }]);
     registry::append_audit(&mut transaction, job.plan.tenant.as_str(), "remove", &changes).map_err(failed)?;
     // Before it is known whether the COMMIT succeeds: a tenant that is let in again must not be half way to its end.

@@ -6,7 +6,7 @@ use super::failure::database_error;
 use super::job::Job;
 use super::progress::Progress;
 use super::secret;
-use crate::core::model::{Access, Applied, State, Tenant, literal, set_digest};
+use crate::core::model::{Access, Applied, State, Tenant, set_digest};
 use crate::core::plan::{Kind, Target};
 use crate::core::report::TenantError;
 use crate::engine::{inspect, registry};
@@ -15,12 +15,7 @@ impl Job<'_> {
     /// The tenant's row, and the audit log's; with a version, the row gets that and nothing else.
     pub fn register(&self, transaction: &mut Transaction<'_>, version: Option<&str>) -> Result<(), postgres::Error> {
         if let Some(version) = version {
-            return transaction
-                .execute(
-                    "UPDATE tenantry.tenants SET secret_version = $2 WHERE tenant = $1",
-                    &[&self.plan.tenant.as_str(), &version],
-                )
-                .map(drop);
+            return registry::set_secret_version(transaction, &self.plan.tenant, version);
         }
         match &self.plan.target {
             Target::None => Ok(()),
@@ -30,8 +25,8 @@ impl Job<'_> {
             Target::Rotated { tenant } => {
                 registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, None))
             }
-            Target::Removed { .. } => self.register_gone(transaction, State::Removed),
-            Target::Retained { .. } => self.register_gone(transaction, State::Retained),
+            Target::Removed { .. } => registry::set_state(transaction, &self.plan.tenant, State::Removed),
+            Target::Retained { .. } => registry::set_state(transaction, &self.plan.tenant, State::Retained),
         }?;
         let changes = serde_json::json!(
             self.plan
@@ -81,24 +76,7 @@ impl Job<'_> {
     ) -> Result<(), postgres::Error> {
         let (Target::Removed { state, .. } | Target::Retained { state, .. }) = &self.plan.target else { return Ok(()) };
         let state = if progress.begun { State::Removing } else { *state };
-        let tenant = literal(self.plan.tenant.as_str());
-        transaction.batch_execute(&format!(
-            "DO $$DECLARE s text; p bool; BEGIN \
-             SELECT t.state, t.protected INTO s, p FROM tenantry.tenants t WHERE t.tenant = {tenant} FOR UPDATE; \
-             IF s IS DISTINCT FROM {state} OR p AND s = 'active' THEN RAISE EXCEPTION USING ERRCODE = '55000', \
-             MESSAGE = pg_catalog.format('the registry disagrees with the plan: the tenant is %s%s', coalesce(s, 'not there'), \
-             CASE WHEN p THEN ', and protected' END), HINT = 'it was changed in the meantime; plan again'; END IF; END$$",
-            state = literal(state.as_str())
-        ))
-    }
-
-    pub fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
-        transaction
-            .execute(
-                "UPDATE tenantry.tenants SET state = $2, deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1",
-                &[&self.plan.tenant.as_str(), &state.as_str()],
-            )
-            .map(drop)
+        registry::hold_to_remove(transaction, &self.plan.tenant, state)
     }
 
     /// Right after a new tenant's migrations, in its transaction.

@@ -6,6 +6,7 @@ use super::job::Job;
 use crate::core::model::ident;
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError, end_sessions};
+use crate::engine::registry;
 
 /// A role that was locked out, to be let in again when what follows comes to nothing.
 #[derive(Clone, Copy)]
@@ -76,8 +77,7 @@ impl Asleep<'_> {
     fn let_in(self, client: &mut Client, job: &Job<'_>) -> Result<bool, postgres::Error> {
         let mut transaction = client.transaction()?;
         transaction.batch_execute(&job.aside)?;
-        let active = "SELECT FROM tenantry.tenants WHERE tenant = $1 AND username = $2 AND state = 'active' FOR UPDATE";
-        let is_active = transaction.ask_opt(active, &[&job.plan.tenant.as_str(), &self.role])?.is_some();
+        let is_active = registry::hold_active(&mut transaction, &job.plan.tenant, self.role)?;
         if is_active {
             transaction.batch_execute(&format!("ALTER ROLE {} LOGIN", ident(self.role)))?;
         }

@@ -3,6 +3,7 @@
 //! [`Target::find`] says where; [`Target::connect_admin`] opens a session of ours, [`Target::connect`] one that lands
 //! wherever the role's own settings lead, as a tenant's must.
 
+mod acl;
 mod connect;
 mod endpoint;
 mod error;
@@ -28,6 +29,7 @@ mod verifier;
 
 pub use crate::core::model::SslMode;
 use crate::core::model::sslmode;
+pub(crate) use acl::{acl, columns};
 pub use connect::ConnectError;
 pub use endpoint::Endpoint;
 pub(crate) use error::is_retryable;

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use postgres::{Client, GenericClient, Transaction};
 
-use super::acl::{acl, columns};
 use crate::core::model::{
     DefaultAcl, Dependent, GlobalDefaultAcl, Holding, LARGE_TABLE_BYTES, Membership, ObjectGroup, ObjectKind, Outside,
     Role, Schema,
 };
-use crate::engine::database::{Ask, Record};
+use crate::engine::database::{Ask, Record, acl, columns};
 use crate::engine::error::{Doing, Error};
 
 /// Looking waits for no tenant: one that holds a lock costs this long, and is told apart from the others.
@@ -169,6 +168,24 @@ pub(super) fn schema_names(transaction: &mut Transaction<'_>, oids: &[u32]) -> R
     Ok(rows.iter().map(|row| (row.get("oid"), row.get("name"))).collect())
 }
 
+const DEFAULT_ACLS: &str = include_str!("sql/default_acls.sql");
+
+/// Default privileges in this schema, whoever's.
+pub(super) fn default_acls_in(transaction: &mut Transaction<'_>, schema: &str) -> Result<Vec<DefaultAcl>, Error> {
+    let none: &[&str] = &[];
+    let rows = transaction.ask(DEFAULT_ACLS, &[&[schema].as_slice(), &none]);
+    let rows = rows.doing(format!("reading default privileges in schema {schema}"))?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let role: String = row.get("role");
+        if let Some(kind) = row.get::<_, &str>("kind").chars().next().and_then(ObjectKind::from_letter) {
+            let acl = acl(&row.get::<_, Vec<String>>("acl"), &role)?;
+            found.push(DefaultAcl { role, kind, acl });
+        }
+    }
+    Ok(found)
+}
+
 /// Default privileges: in the schemas, whoever's; in every schema, the roles'.
 pub(super) fn default_acls(
     transaction: &mut Transaction<'_>,
@@ -177,7 +194,7 @@ pub(super) fn default_acls(
 ) -> Result<(), Error> {
     let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<String>>();
     let (schema_names, role_names) = (names(schemas.keys().collect()), names(roles.keys().collect()));
-    let rows = transaction.ask(include_str!("sql/default_acls.sql"), &[&schema_names, &role_names]);
+    let rows = transaction.ask(DEFAULT_ACLS, &[&schema_names, &role_names]);
     for row in rows.doing("reading default privileges")? {
         let (role, letter): (String, &str) = (row.get("role"), row.get("kind"));
         let acl = acl(&row.get::<_, Vec<String>>("acl"), &role)?;
@@ -195,7 +212,7 @@ pub(super) fn default_acls(
                     (_, Some(kind)) => kind.plural(),
                     _ => continue,
                 };
-                let builtin = super::acl::acl(&row.get::<_, Vec<String>>("builtin"), &role)?;
+                let builtin = crate::engine::database::acl(&row.get::<_, Vec<String>>("builtin"), &role)?;
                 if let Some(role) = roles.get_mut(&role) {
                     role.default_acls.push(GlobalDefaultAcl { plural, acl, builtin });
                 }

@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Transaction;
 
-use super::acl::acl;
-use super::registry;
 use crate::core::model::{
     Admin, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry, RegistrySchema, Role,
     Server, SharedSchema, ident,
 };
 use crate::core::plan;
-use crate::engine::database::{Ask, Record, Target};
+use crate::engine::database::{Ask, Record, Target, acl};
 use crate::engine::error::{Doing, Error};
-use crate::engine::registry::guard;
+use crate::engine::registry::{self, guard};
 
 pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {
     let group = plan::group_role(target.database());

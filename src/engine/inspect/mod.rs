@@ -3,7 +3,6 @@
 //! Reading is set-based: a fixed number of queries whatever the number of tenants. Only histories are read schema by
 //! schema, in chunks that are each a short transaction of their own.
 
-mod acl;
 mod apart;
 mod catalog;
 mod database;
@@ -13,7 +12,6 @@ mod locks;
 mod made;
 mod names;
 mod observe;
-mod registry;
 mod secrets;
 pub(crate) mod shape;
 

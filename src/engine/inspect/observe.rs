@@ -56,9 +56,10 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     if observed.registry.is_some() {
         // A policy is code; where one would run, the query fails instead (manual, row_security).
         transaction.batch_execute("SET LOCAL row_security = off").doing("setting row_security")?;
-        let schema = super::registry::read(&mut transaction, &observed.server.admin.name)?;
+        let mut schema = registry::schema(&mut transaction, &observed.server.admin.name)?;
+        schema.default_acls = catalog::default_acls_in(&mut transaction, "tenantry")?;
         let rows = registry::read(&mut transaction);
-        observed.registry = Some(rows.map_err(|error| super::registry::unreadable(error, &schema))?);
+        observed.registry = Some(rows.map_err(|error| registry::unreadable(error, &schema))?);
         observed.registry_schema = Some(schema);
     }
     let names = Names::of(desired, &observed);

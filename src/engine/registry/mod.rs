@@ -1,22 +1,43 @@
 //! The tool's own tables, `tenantry.tenants` and `tenantry.audit_log`, made and upgraded by refinery.
+//!
+//! All SQL that names one of them stands here, in `sql/`, one question a file.
 
+mod audit;
 mod embedded;
 pub(crate) mod guard;
 mod history;
 mod home;
+mod leftovers;
 mod lock;
-mod owners;
 mod read;
 mod recover;
 mod rows;
+mod schema;
+mod sets;
+mod states;
+mod text;
 mod upgrade;
 
-pub(crate) use embedded::HISTORY_TABLE;
+pub use audit::append_audit;
+pub(crate) use audit::has_audited;
 pub(crate) use history::time_of_no_consequence;
 pub use home::{Arrival, settle};
-pub(crate) use lock::{Holder, LOCK_KEY, Taken, has_lock, held_as as lock_held_as, take as take_lock};
-pub use owners::leave_owners;
+pub use leftovers::{forget_former_secrets, leave_owners, leave_secret, secret_is_gone};
+pub(crate) use lock::{
+    Holder, LOCK_KEY, LOST as LOCK_LOST, Taken, check_held as check_lock_held, check_not_taken as check_lock_not_taken,
+    has_lock, held_as as lock_held_as, take as take_lock,
+};
 pub use read::read;
 pub use recover::{Recovery, recover};
-pub use rows::{Row, append_audit, forget_former_secrets, leave_secret, record_set, rotate, secret_is_gone, upsert};
+pub use rows::{Row, rotate, upsert};
+pub(crate) use schema::{is_there, is_whole, schema, unreadable};
+pub(crate) use sets::TAKEN;
+pub use sets::record_set;
+pub(crate) use states::{
+    forget_restore, has_another_with_owner, history_table, hold_active, hold_to_remove, set_deputy, set_secret_version,
+    set_state, unfinished_restore,
+};
 pub use upgrade::migrate;
+
+/// What no tenant may read, as a statement to try.
+pub(crate) const PROBE: &str = include_str!("sql/probe.sql");

@@ -1,10 +1,12 @@
 //! What the registry says.
 
+use std::collections::BTreeSet;
+
 use postgres::Transaction;
 
-use super::embedded::{self, HISTORY};
+use super::embedded;
 use super::lock::LOCK_KEY;
-use super::{home, lock, rows};
+use super::{home, leftovers, lock, rows, sets};
 use crate::core::model::Registry;
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};
@@ -17,10 +19,8 @@ const LEFTOVERS_SINCE: usize = 3;
 /// # Errors
 /// What PostgreSQL answered, or a row that this version does not know how to read.
 pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
-    let query = format!("SELECT pg_catalog.count(*), coalesce(pg_catalog.bool_or(version = $1), false) FROM {HISTORY}");
-    let row = transaction.ask_one(&query, &[&home::SINCE]).doing("reading the registry's own history")?;
-    let applied = usize::try_from(row.get::<_, i64>(0)).unwrap_or_default();
-    let has_home: bool = row.get(1);
+    let versions = applied(transaction)?;
+    let (applied, has_home) = (versions.len(), versions.contains(&home::SINCE));
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     let identity = home::identity(transaction)?;
     let others_at_work = others_at_work(transaction).doing("looking up who holds the lock")?;
@@ -36,12 +36,21 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let mut registry = Registry { pending, tenants, came_from, home, ..Registry::default() };
     // One of an older form has none of these yet.
     if applied >= LEFTOVERS_SINCE {
-        rows::read_leftovers(transaction, &mut registry)?;
+        leftovers::read_leftovers(transaction, &mut registry)?;
     }
     if pending == 0 {
-        rows::read_sets(transaction, &mut registry)?;
+        sets::read_sets(transaction, &mut registry)?;
     }
     Ok(registry)
+}
+
+/// The versions of the registry's own migrations that are applied.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(super) fn applied(transaction: &mut Transaction<'_>) -> Result<BTreeSet<i32>, Error> {
+    let rows = transaction.ask(include_str!("sql/applied.sql"), &[]).doing("reading the registry's own history")?;
+    Ok(rows.iter().map(|row| row.get("version")).collect())
 }
 
 /// Whether somebody else holds the lock. Who may not read it, because it was granted the other tables before there was this

@@ -49,7 +49,7 @@ pub fn migrate(transaction: &mut Transaction<'_>, group: &str) -> Result<(), Err
 
 /// SQL.
 pub(super) fn closing(group: &str) -> String {
-    let close = include_str!("close.sql").replace("$1", &literal(&format!("{{{}}}", guard::tables().join(","))));
+    let close = include_str!("sql/close.sql").replace("$1", &literal(&format!("{{{}}}", guard::tables().join(","))));
     format!("DO $tenantry_close${}$tenantry_close$", close.replace("$2", &literal(group)))
 }
 

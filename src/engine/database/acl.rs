@@ -5,12 +5,12 @@ use crate::engine::error::Error;
 
 /// # Errors
 /// When PostgreSQL prints an ACL in a form we do not know.
-pub(super) fn acl(items: &[String], owner: &str) -> Result<Acl, Error> {
+pub(crate) fn acl(items: &[String], owner: &str) -> Result<Acl, Error> {
     Acl::parse(items, owner).map_err(|error| Error::Refused { message: error.to_string(), hint: None })
 }
 
 /// The columns that have privileges of their own: `names[n]` has the ACL item `items[n]`.
-pub(super) fn columns(names: Vec<String>, items: Vec<String>, owner: &str) -> Result<Vec<Column>, Error> {
+pub(crate) fn columns(names: Vec<String>, items: Vec<String>, owner: &str) -> Result<Vec<Column>, Error> {
     let mut columns: Vec<(String, Vec<String>)> = Vec::new();
     for (name, item) in names.into_iter().zip(items) {
         match columns.last_mut() {
