@@ -12,7 +12,9 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use super::{Found, SecretError, SecretStore, components, document};
+use super::document;
+use super::error::SecretError;
+use super::store::{Found, SecretStore, components};
 use crate::core::model::secret::{Mark, Secret, SecretHead};
 use crate::engine::private;
 

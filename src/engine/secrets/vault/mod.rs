@@ -21,7 +21,8 @@ use vaultrs::api;
 
 use self::mount::Kind;
 use self::session::{Access, PROBE, Refusal, Session};
-use super::{Found, SecretError, SecretStore, components};
+use super::error::SecretError;
+use super::store::{Found, SecretStore, components};
 use crate::core::model::secret::{Mark, Secret, SecretHead};
 use crate::core::model::vault::VaultSettings;
 
