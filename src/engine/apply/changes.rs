@@ -5,13 +5,13 @@ use secrecy::SecretString;
 
 use super::attempts::{ATTEMPTS, back_off};
 use super::batch::{Batch, Mode};
-use super::failure::{Ended, Retry, database_error, of_database, retried};
+use super::failure::{Ended, Retry, database_error, of_database, retried, rolled_back};
 use super::job::Job;
 use super::progress::Progress;
+use super::secret::Delivery;
 use super::{archive, as_planned, concurrently, fence, migrate};
 use crate::core::plan::{Change, Kind, Step};
 use crate::core::report::TenantError;
-use crate::engine::archive::Deputy;
 use crate::engine::database::{DatabaseError, execute_unlogged};
 use crate::engine::password;
 
@@ -20,15 +20,15 @@ impl Job<'_> {
     pub fn changes(
         &self,
         transaction: &mut Transaction<'_>,
-        password: Option<&SecretString>,
-        deputy: Option<&Deputy>,
+        delivery: Option<&Delivery>,
         progress: &mut Progress,
     ) -> Result<Vec<i32>, Ended> {
         let mut late = Vec::new();
+        let password = delivery.map(|delivery| &delivery.password);
         // Names are parked for all of a ring first.
         for change in self.plan.changes.iter().filter(|change| change.kind != Kind::ParkNames) {
             let doing = self.apply.underway.doing(self.plan.tenant.as_str(), &self.named(change));
-            doing.map_err(|error| Ended::Failed(error, Retry::No))?;
+            doing.map_err(rolled_back)?;
             match &change.step {
                 // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
                 Step::Sql | Step::DropRole { .. } | Step::DropInPieces { .. } | Step::UnlinkInPieces { .. }
@@ -41,13 +41,13 @@ impl Job<'_> {
                 }
                 Step::DropDeputy => {
                     self.statements(transaction, change, password)?;
-                    archive::sweep(self).map_err(|error| Ended::Failed(error, Retry::No))?;
+                    archive::sweep(self).map_err(rolled_back)?;
                 }
                 Step::Archive { .. } if progress.begun => {}
                 Step::Archive { subject, .. } => {
-                    let Some(deputy) = deputy else {
+                    let Some(deputy) = &progress.deputy else {
                         let error = TenantError::new("the plan archives the tenant and nobody can log in for it");
-                        return Err(Ended::Failed(error, Retry::No));
+                        return Err(rolled_back(error));
                     };
                     progress.archived = Some(archive::make(self, transaction, subject, deputy).map_err(retried)?);
                 }
@@ -91,7 +91,7 @@ impl Job<'_> {
                     savepoint.rollback().map_err(of_database)?;
                     back_off(attempt);
                 }
-                Err(Ended::Failed(error, _)) => return Err(Ended::Failed(error, Retry::No)),
+                Err(Ended::Failed(error, _)) => return Err(rolled_back(error)),
                 Err(ended) => return Err(ended),
             }
             attempt += 1;
@@ -108,7 +108,7 @@ impl Job<'_> {
             let result = if sql.needs_verifier() {
                 let Some(password) = password else {
                     let error = TenantError::new(format!("the plan sets a password for {} but has none", change.what));
-                    return Err(Ended::Failed(error, Retry::No));
+                    return Err(rolled_back(error));
                 };
                 let verifier = password::verifier_literal(password);
                 let sent = zeroize::Zeroizing::new(sql.sent(&verifier));

@@ -55,3 +55,8 @@ pub(super) fn retried(error: TenantError) -> Ended {
     let retry = Retry::when(is_worth_another_try(&error));
     Ended::Failed(error, retry)
 }
+
+/// Never again: it would fail in the same way, or more was done than can be done twice.
+pub(super) fn rolled_back(error: TenantError) -> Ended {
+    Ended::Failed(error, Retry::No)
+}

@@ -16,24 +16,19 @@ use super::progress::Progress;
 use crate::core::model::State;
 use crate::core::plan::{Change, Step};
 use crate::core::report::TenantError;
-use crate::engine::archive::{Deputy, relations};
+use crate::engine::archive::relations;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
 use crate::engine::registry;
 
 /// Archives what the plan archives, and drops all but a few of the tables; the rest is for the last transaction.
-pub(super) fn run(
-    job: &Job<'_>,
-    client: &mut Client,
-    deputy: Option<&Deputy>,
-    progress: &mut Progress,
-) -> Result<(), TenantError> {
+pub(super) fn run(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -> Result<(), TenantError> {
     let in_pieces = |change: &&Change| matches!(change.step, Step::UnlinkInPieces { .. } | Step::DropInPieces { .. });
     let changes: Vec<&Change> = job.plan.changes.iter().filter(in_pieces).collect();
     if changes.is_empty() {
         return Ok(());
     }
-    begin(job, client, deputy, progress)?;
+    begin(job, client, progress)?;
     for change in changes {
         in_turn(job, client, change, progress)?;
     }
@@ -62,18 +57,13 @@ fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progr
     }
 }
 
-fn begin(
-    job: &Job<'_>,
-    client: &mut Client,
-    deputy: Option<&Deputy>,
-    progress: &mut Progress,
-) -> Result<(), TenantError> {
+fn begin(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -> Result<(), TenantError> {
     let failed = |error: postgres::Error| database_error("before the first tables are dropped", &error.into());
     let (take, give) = job.borrowed();
     let mut transaction = job.begin(client).map_err(failed)?;
     job.is_still_to_go(&mut transaction, progress).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
-    if let (Some((subject, _)), Some(deputy)) = (archive::wanted(job), deputy) {
+    if let (Some((subject, _)), Some(deputy)) = (archive::wanted(job), &progress.deputy) {
         let archived = archive::make(job, &mut transaction, subject, deputy)?;
         archive::holds_everything(job, &archived, false)?;
         progress.archived = Some(archived);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::engine::archive::Locked;
+use crate::engine::archive::{Deputy, Locked};
 
 /// What stands between a tenant's data and their drop.
 pub(super) struct Archived {
@@ -13,7 +13,16 @@ pub(super) struct Archived {
 /// How far a removal got, whether or not it then failed.
 #[derive(Default)]
 pub(super) struct Progress {
+    /// Who logs in for the archive.
+    pub deputy: Option<Deputy>,
     pub archived: Option<Archived>,
     /// A part is dropped and committed: there is no way back.
     pub begun: bool,
+}
+
+impl Progress {
+    /// The manifest's path.
+    pub fn archive(&self) -> Option<PathBuf> {
+        self.archived.as_ref().map(|archived| archived.manifest.clone())
+    }
 }

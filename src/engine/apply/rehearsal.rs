@@ -6,11 +6,11 @@ use super::context::Apply;
 use super::failure::{Ended, database_error};
 use super::job::Job;
 use super::progress::Progress;
+use super::secret::Delivery;
 use super::session::clean;
 use crate::core::plan::TenantPlan;
 use crate::core::report::TenantError;
 use crate::engine::error::{Error, with_causes};
-use crate::engine::password;
 
 /// Carries the plan of a new tenant out up to its COMMIT, looks at what is there, and rolls back. Writes no secret.
 ///
@@ -37,8 +37,8 @@ fn attempt<T>(
     let failed = |error: postgres::Error| database_error("", &error.into());
     let mut transaction = client.transaction().map_err(failed)?;
     transaction.batch_execute(&job.preamble).map_err(failed)?;
-    let password = password::generate(job.apply.desired.passwords);
-    job.changes(&mut transaction, Some(&password), None, &mut Progress::default()).map_err(|ended| match ended {
+    let delivery = Delivery::generated(job.apply);
+    job.changes(&mut transaction, Some(&delivery), &mut Progress::default()).map_err(|ended| match ended {
         Ended::Failed(error, _) | Ended::Unknown(error) => error,
     })?;
     let found = look(&mut transaction).map_err(|error| TenantError::new(with_causes(&error)))?;

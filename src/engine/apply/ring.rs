@@ -5,7 +5,7 @@ use postgres::Client;
 use super::attempts::attempts;
 use super::commit::commit;
 use super::context::Apply;
-use super::failure::{Ended, Failure, Retry, of_database, retried};
+use super::failure::{Ended, Failure, of_database, retried, rolled_back};
 use super::job::Job;
 use super::progress::Progress;
 use super::secret;
@@ -31,11 +31,11 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     for job in jobs {
         job.apply.underway.session(job.plan.tenant.as_str(), client, job.apply.target);
     }
-    let rolled_back = |error| Ended::Failed(error, Retry::No);
     let mut work = Vec::new();
     for job in jobs {
-        let Some((tenant, from)) = job.plan.target.delivers() else { continue };
-        work.push((job, tenant, secret::resolve(job.apply, tenant, from).map_err(rolled_back)?));
+        if job.plan.target.delivers().is_some() {
+            work.push((job, secret::resolve(job.apply, job.plan).map_err(rolled_back)?));
+        }
     }
     fail_point!("before_begin");
     let mut transaction = first.begin(client).map_err(of_database)?;
@@ -49,9 +49,8 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     }
     fail_point!("after_names_are_parked");
     let mut late = Vec::new();
-    for (job, _, delivery) in &work {
-        let password = delivery.as_ref().map(|delivery| &delivery.password);
-        late.push(job.changes(&mut transaction, password, None, &mut Progress::default())?);
+    for (job, delivery) in &work {
+        late.push(job.changes(&mut transaction, delivery.as_ref(), &mut Progress::default())?);
         job.register(&mut transaction, None).map_err(of_database)?;
     }
     for job in jobs {
@@ -59,8 +58,8 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     }
     let mut written = Vec::new();
     let mut recorded = Ok(());
-    for (job, tenant, delivery) in &work {
-        match secret::write(job.apply, job.plan, tenant, delivery.as_ref()) {
+    for (job, delivery) in &work {
+        match secret::write(job.apply, job.plan, delivery.as_ref()) {
             Ok(None) => {}
             Ok(Some(secret)) => {
                 recorded = recorded.and_then(|()| job.register(&mut transaction, Some(&secret.version)));
@@ -69,7 +68,7 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
             Err(error) => {
                 // Rolled back before the secrets go back to what they were.
                 drop(transaction);
-                return Err(Ended::Failed(first.take_back(written, error), Retry::No));
+                return Err(rolled_back(first.take_back(written, error)));
             }
         }
     }
@@ -78,6 +77,6 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
         first.look_again(client, failed, written)?;
     }
     fail_point!("after_commit");
-    let left = work.iter().zip(&late).try_for_each(|((job, ..), late)| job.after_commit(client, late)).err();
+    let left = work.iter().zip(&late).try_for_each(|((job, _), late)| job.after_commit(client, late)).err();
     Ok(Done { left, ..Done::default() })
 }

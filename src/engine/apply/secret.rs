@@ -18,17 +18,24 @@ pub(super) struct Delivery {
     others: Map<String, Value>,
 }
 
+impl Delivery {
+    fn alone(password: SecretString) -> Self {
+        Self { password, others: Map::new() }
+    }
+
+    /// A new password.
+    pub fn generated(apply: &Apply<'_>) -> Self {
+        Self::alone(password::generate(apply.desired.passwords))
+    }
+}
+
 /// The password a plan needs, before the transaction begins.
-pub(super) fn resolve(
-    apply: &Apply<'_>,
-    tenant: &Tenant,
-    password: &Password,
-) -> Result<Option<Delivery>, TenantError> {
-    let alone = |password| Delivery { password, others: Map::new() };
+pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Delivery>, TenantError> {
+    let Some((tenant, password)) = plan.target.delivers() else { return Ok(None) };
     match password {
         Password::Untouched => Ok(None),
-        Password::Given => Ok(tenant.password.clone().map(alone)),
-        Password::Generated => Ok(Some(alone(password::generate(apply.desired.passwords)))),
+        Password::Given => Ok(tenant.password.clone().map(Delivery::alone)),
+        Password::Generated => Ok(Some(Delivery::generated(apply))),
         Password::Stored { path, version } => {
             match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
                 Found::Readable(head, secret) if head.version == *version => {
@@ -72,14 +79,13 @@ pub(super) struct Written {
 pub(super) fn write(
     apply: &Apply<'_>,
     plan: &TenantPlan,
-    tenant: &Tenant,
     delivery: Option<&Delivery>,
 ) -> Result<Option<Written>, TenantError> {
     let step = plan.changes.iter().find_map(|change| match &change.step {
         Step::WriteSecret { path, expected } => Some((path, expected)),
         _ => None,
     });
-    let Some((path, expected)) = step else { return Ok(None) };
+    let (Some((path, expected)), Some((tenant, _))) = (step, plan.target.delivers()) else { return Ok(None) };
     let Some(Delivery { password, others }) = delivery else {
         return Err(TenantError::new("the plan writes a secret but has no password for it"));
     };

@@ -4,6 +4,7 @@ use postgres::Client;
 
 use super::job::Job;
 use crate::core::model::ident;
+use crate::core::plan::{Step, TenantPlan};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError, end_sessions};
 use crate::engine::registry;
@@ -17,17 +18,15 @@ pub(super) struct Asleep<'a> {
 }
 
 /// From here on nobody logs in as the role, and nobody is: committed at once, because a client that reconnects in a loop
-/// would otherwise be back, with its locks, before the transaction that follows is through. `None`: there is no such role.
+/// would otherwise be back, with its locks, before the transaction that follows is through. `None`: the plan locks nobody out, or
+/// there is no such role.
 ///
 /// A process that dies in between leaves the role disabled; the next apply resumes the removal, or enables it.
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn lock_out<'a>(
-    client: &mut Client,
-    job: &Job<'_>,
-    role: &'a str,
-) -> Result<Option<Asleep<'a>>, postgres::Error> {
+pub(super) fn lock_out<'a>(client: &mut Client, job: &Job<'a>) -> Result<Option<Asleep<'a>>, postgres::Error> {
+    let Some(role) = whom(job.plan) else { return Ok(None) };
     let row = client.ask_opt("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
     let Some(row) = row else { return Ok(None) };
     let asleep = Asleep { role, was_before: !row.get::<_, bool>(0) };
@@ -48,6 +47,14 @@ pub(super) fn lock_out<'a>(
         drop(asleep.let_in(client, job));
     }
     ended.map(|()| Some(asleep))
+}
+
+/// Whose sessions the plan ends.
+fn whom(plan: &TenantPlan) -> Option<&str> {
+    plan.changes.iter().find_map(|change| match &change.step {
+        Step::EndSessions { role } => Some(role.as_str()),
+        _ => None,
+    })
 }
 
 fn no_login(client: &mut Client, job: &Job<'_>, role: &str) -> Result<(), postgres::Error> {
