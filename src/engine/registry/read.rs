@@ -39,7 +39,7 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
         leftovers::read_leftovers(transaction, &mut registry)?;
     }
     if pending == 0 {
-        sets::read_sets(transaction, &mut registry)?;
+        registry.recorded_sets = sets::recorded_sets(transaction)?;
     }
     Ok(registry)
 }

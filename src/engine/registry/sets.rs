@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use postgres::Transaction;
 use postgres::types::ToSql;
+use postgres::{GenericClient, Transaction};
 
-use crate::core::model::{MadeObject, Registry};
+use crate::core::model::MadeObject;
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};
 
@@ -16,11 +16,9 @@ pub(crate) const TAKEN: &str = include_str!("sql/taken.sql");
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn read_sets(transaction: &mut Transaction<'_>, registry: &mut Registry) -> Result<(), Error> {
-    let rows = transaction.ask(include_str!("sql/sets.sql"), &[]);
-    registry.recorded_sets =
-        rows.doing("reading tenantry.migration_sets")?.iter().map(|row| row.get("digest")).collect();
-    Ok(())
+pub fn recorded_sets(client: &mut impl GenericClient) -> Result<BTreeSet<String>, Error> {
+    let rows = client.ask(include_str!("sql/sets.sql"), &[]).doing("reading tenantry.migration_sets")?;
+    Ok(rows.iter().map(|row| row.get("digest")).collect())
 }
 
 /// Remembers what a set of migrations makes; what is remembered of it already stays.
