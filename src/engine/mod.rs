@@ -15,6 +15,7 @@ pub(crate) mod password;
 pub(crate) mod private;
 pub mod project;
 pub mod registry;
+pub(crate) mod retry;
 pub mod sandbox;
 pub mod secrets;
 pub mod verify;

@@ -20,8 +20,9 @@ const WITHOUT_A_CIRCLE: [&str; 1] = ["engine/"];
 
 /// What of the engine imports what: each only what comes before it. The error of a run holds what the database and the store
 /// answer, so it is the one exception: it names their errors.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "failpoint",
+    "retry",
     "workers",
     "private",
     "password",

@@ -3,7 +3,6 @@
 use postgres::Transaction;
 use secrecy::SecretString;
 
-use super::attempts::{ATTEMPTS, back_off};
 use super::batch::{Batch, Mode};
 use super::failure::{Ended, Retry, database_error, of_database, retried, rolled_back};
 use super::job::Job;
@@ -14,6 +13,7 @@ use crate::core::plan::{Change, Kind, Step};
 use crate::core::report::TenantError;
 use crate::engine::database::{DatabaseError, execute_unlogged};
 use crate::engine::password;
+use crate::engine::retry::retry;
 
 impl Job<'_> {
     /// The changes in the plan's order. Returns the versions that must wait until after COMMIT.
@@ -81,21 +81,16 @@ impl Job<'_> {
 
     /// The change, tried again inside the transaction, so that the locks it already holds stay.
     fn patiently(&self, transaction: &mut Transaction<'_>, change: &Change) -> Result<(), Ended> {
-        let mut attempt = 0;
-        loop {
+        let attempt = || {
             let mut savepoint = transaction.savepoint("patiently").map_err(of_database)?;
-            let result = self.statements(&mut savepoint, change, None);
-            match result {
-                Ok(()) => return savepoint.commit().map_err(of_database),
-                Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS => {
-                    savepoint.rollback().map_err(of_database)?;
-                    back_off(attempt);
-                }
-                Err(Ended::Failed(error, _)) => return Err(rolled_back(error)),
-                Err(ended) => return Err(ended),
-            }
-            attempt += 1;
-        }
+            // Dropped, it is rolled back.
+            self.statements(&mut savepoint, change, None)?;
+            savepoint.commit().map_err(of_database)
+        };
+        retry(attempt, |ended| matches!(ended, Ended::Failed(_, Retry::Yes))).map_err(|ended| match ended {
+            Ended::Failed(error, _) => rolled_back(error),
+            unknown => unknown,
+        })
     }
 
     pub fn statements(

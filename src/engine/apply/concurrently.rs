@@ -3,7 +3,6 @@
 
 use postgres::Client;
 
-use super::attempts::{ATTEMPTS, back_off};
 use super::batch::{Batch, Mode};
 use super::context::Apply;
 use super::failure::{database_error, is_worth_another_try};
@@ -18,6 +17,7 @@ use crate::core::report::TenantError;
 use crate::engine::archive::{Deputy, Errand};
 use crate::engine::database::Ask;
 use crate::engine::error::with_causes;
+use crate::engine::retry::retry;
 
 /// The versions that run in the tenant's transaction, and those that do not.
 pub(super) fn split(set: &MigrationSet, versions: &[i32], major: i32) -> (Vec<i32>, Vec<i32>) {
@@ -73,14 +73,7 @@ impl Place<'_> {
             }
             fail_point!("before_late_migration_is_recorded");
             let mode = if late.is_some() { Mode::Record } else { Mode::Run };
-            let mut attempt = 0;
-            while let Err(error) = self.transact(client, &versions, mode) {
-                if attempt == ATTEMPTS || !is_worth_another_try(&error) {
-                    return Err(error);
-                }
-                back_off(attempt);
-                attempt += 1;
-            }
+            retry(|| self.transact(client, &versions, mode), is_worth_another_try)?;
         }
         Ok(())
     }

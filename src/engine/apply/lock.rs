@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::{Client, SimpleQueryMessage};
 use rand::RngExt;
@@ -16,6 +16,7 @@ use crate::core::report::TenantError;
 use crate::engine::database::{Ask, Target, refuse_a_standby};
 use crate::engine::error::{Doing, Error};
 use crate::engine::registry::{self, Holder, LOCK_KEY as KEY, Taken};
+use crate::engine::retry::retry_for;
 
 /// A session outlives its client, which ended or was killed, until PostgreSQL has noticed: on a busy machine a moment.
 const LETTING_GO: Duration = Duration::from_secs(1);
@@ -46,22 +47,18 @@ impl Lock {
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
     pub fn take(client: &mut Client, target: &Target, wait: Duration) -> Result<Self, Error> {
         refuse_a_standby(client, target)?;
-        let begun = Instant::now();
-        let fence = OnceLock::new();
         let (backend, token) = Self::this_session(client).doing("taking the lock")?;
-        loop {
-            let holder = match Self::attempt(client, token)? {
-                Attempt::Ours(number) => {
-                    number.map(|number| fence.set(number));
-                    break;
-                }
-                Attempt::Theirs(holder) => holder,
-            };
-            if begun.elapsed() > wait.max(LETTING_GO) {
-                return Err(held_by(holder));
-            }
-            std::thread::sleep(PAUSE);
-        }
+        let attempt = || match Self::attempt(client, token) {
+            Ok(Attempt::Ours(number)) => Ok(number),
+            Ok(Attempt::Theirs(holder)) => Err(NotTaken::HeldBy(holder)),
+            Err(error) => Err(NotTaken::Failed(error)),
+        };
+        let is_held = |why: &NotTaken| matches!(why, NotTaken::HeldBy(_));
+        let number = retry_for(wait.max(LETTING_GO), [PAUSE, PAUSE], attempt, is_held).map_err(|why| match why {
+            NotTaken::HeldBy(holder) => held_by(holder),
+            NotTaken::Failed(error) => error,
+        })?;
+        let fence = number.map_or_else(OnceLock::new, OnceLock::from);
         let lock = Self { backend: Some((backend, token)), fence, lost: AtomicBool::new(false) };
         // Behind a transaction pooler the next statement may run in another session, and the lock means nothing. As long
         // as nobody else is there it runs in the same one, but then so does a statement of another connection.
@@ -168,6 +165,11 @@ impl Lock {
         );
         is_true(client, &held).doing(doing)
     }
+}
+
+enum NotTaken {
+    HeldBy(Option<Holder>),
+    Failed(Error),
 }
 
 enum Attempt {

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use postgres::{Client, Transaction};
 
 use super::archive;
-use super::attempts::{ATTEMPTS, back_off};
 use super::failure::{database_error, is_worth_another_try};
 use super::job::Job;
 use super::progress::Progress;
@@ -20,6 +19,7 @@ use crate::engine::archive::relations;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
 use crate::engine::registry;
+use crate::engine::retry::retry;
 
 /// Archives what the plan archives, and drops all but a few of the tables; the rest is for the last transaction.
 pub(super) fn run(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -> Result<(), TenantError> {
@@ -36,22 +36,18 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -
 }
 
 fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<(), TenantError> {
-    let mut attempt = 0;
-    loop {
+    let mut attempt = || {
         job.apply.underway.doing(job.plan.tenant.as_str(), &change.what)?;
         job.is_as_planned(client)?;
-        match one(job, client, change, progress) {
-            Ok(true) => attempt = 0,
+        one(job, client, change, progress)
+    };
+    loop {
+        match retry(&mut attempt, is_worth_another_try) {
+            Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(error) if is_worth_another_try(&error) && attempt < ATTEMPTS => {
-                back_off(attempt);
-                attempt += 1;
-            }
             Err(error) => {
-                return Err(TenantError {
-                    hint: error.hint.or_else(|| Some("the next apply resumes the removal".into())),
-                    ..error
-                });
+                let hint = error.hint.or_else(|| Some("the next apply resumes the removal".into()));
+                return Err(TenantError { hint, ..error });
             }
         }
     }

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use postgres::Client;
 
-use super::attempts::{ATTEMPTS, back_off};
 use super::context::Apply;
 use super::failure::Failure;
 use super::pool::{Pool, Unit};
@@ -18,6 +17,7 @@ use crate::core::model::TenantKey;
 use crate::core::plan::{Kind, Plan, Stage, TenantPlan, Verb};
 use crate::core::report::{Done, Outcome, Report, TenantError, TenantOutcome};
 use crate::engine::error::{Error, with_causes};
+use crate::engine::retry::pauses;
 
 /// A session is renewed after so many tenants: its relation cache grows by some 180 kB for each one of eleven tables, and so do
 /// its saved plans, which every change of a table walks. To connect takes less time than one tenant.
@@ -110,21 +110,20 @@ impl Apply<'_> {
 
     /// Whether this thread continues. It needs a second session now and then: without this one there may be room for it.
     fn one<'p>(&self, pool: &Pool<'p>, session: &mut Option<Client>, mut unit: Unit<'p>) -> bool {
-        let mut attempt = 0;
+        let mut pauses = pauses();
         loop {
             let (outcomes, met, wants_session) = self.unit(session, &unit);
-            if !wants_session || attempt == ATTEMPTS {
+            let Some(pause) = pauses.next().filter(|_| wants_session) else {
                 pool.counts(&unit, &outcomes);
                 self.tell(pool, &unit, self.with_whom_it_met(outcomes, &met));
                 return true;
-            }
+            };
             match pool.leave_to_others(unit) {
                 Ok(()) => return false,
                 // The last one: those that have just left still count for a moment.
                 Err(mine) => unit = mine,
             }
-            back_off(attempt);
-            attempt += 1;
+            std::thread::sleep(pause);
         }
     }
 

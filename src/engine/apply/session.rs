@@ -1,6 +1,6 @@
 //! The sessions of ours that work.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
 
@@ -9,6 +9,7 @@ use super::failure::database_error;
 use crate::core::report::TenantError;
 use crate::engine::database::{DatabaseError, session};
 use crate::engine::error::with_causes;
+use crate::engine::retry::retry_for;
 
 pub(super) const MY_BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
@@ -49,16 +50,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Tries until it gives something, or patience ends.
 pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = attempt() {
-            return Some(found);
-        }
-        if begun.elapsed() > PATIENCE {
-            return None;
-        }
-        std::thread::sleep(PAUSE);
-    }
+    retry_for(PATIENCE, [PAUSE, PAUSE], || attempt().ok_or(()), |()| true).ok()
 }
 
 /// The session may have been lost to what failed: to let a role in again takes another.

@@ -2,7 +2,6 @@
 
 use postgres::{Client, Transaction};
 
-use super::attempts::{ATTEMPTS, back_off};
 use super::context::Apply;
 use super::session::MY_BACKEND;
 use super::underway::Met;
@@ -12,6 +11,7 @@ use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 use crate::engine::error::{Doing, Error, with_causes};
 use crate::engine::registry;
+use crate::engine::retry::retry;
 
 /// What it is called for whoever interrupts it.
 const WHAT: &str = "what tenants share";
@@ -51,14 +51,8 @@ fn each(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Re
         apply.underway.session(WHAT, client, apply.target);
         let number = client.ask_one(MY_BACKEND, &[]).doing(doing)?.get(0);
         apply.underway.backend(WHAT, number);
-        let mut attempt = 0;
-        loop {
-            match together(client, apply, changes) {
-                Err(Error::Database { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => back_off(attempt),
-                other => break other?,
-            }
-            attempt += 1;
-        }
+        let again = |error: &Error| matches!(error, Error::Database { source, .. } if source.is_retryable());
+        retry(|| together(client, apply, changes), again)?;
     }
     Ok(())
 }
