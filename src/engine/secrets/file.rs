@@ -110,11 +110,10 @@ impl FileStore {
             text.push(b'\n');
             temporary.write_all(&text)?;
             written.map_or(Ok(()), |written| temporary.as_file().set_modified(written))?;
-            temporary.as_file().sync_all()?;
             fail_point!("before_secret_file_is_renamed");
-            temporary.persist(file)?;
+            private::publish(temporary, file)?;
             fail_point!("after_secret_file_is_renamed");
-            private::sync_dir(dir)
+            Ok(())
         };
         write().map_err(failed("write", file))
     }
