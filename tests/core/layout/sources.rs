@@ -119,7 +119,7 @@ impl Sources {
         }
         let file = &self.files[here];
         let exports = || file.uses.iter().filter(|used| used.is_public);
-        for used in exports().filter(|used| used.name == *name) {
+        if let Some(used) = exports().find(|used| used.name == *name) {
             let target = [self.absolute(file, &used.path)?, rest[1..].to_vec()].concat();
             return self.resolve(&target, seen);
         }
