@@ -11,7 +11,7 @@ use postgres::{Client, Transaction};
 use super::context::Apply;
 use super::{pieces, secret, shared};
 use crate::core::model::{Access, Observed, State, Tenant, ident, qualified};
-use crate::core::plan::{self, Plan, Stage};
+use crate::core::plan::{self, Plan};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};
@@ -32,9 +32,7 @@ impl Restore<'_> {
     /// # Errors
     /// What PostgreSQL or pg_restore answered; then nothing of the tenant is left, unless the error says so.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
-        shared::run(client, self.apply, plan, Stage::Before)?;
-        self.apply.lock.settle(client)?;
-        self.apply.settle(client, plan)?;
+        shared::before(client, self.apply, plan)?;
         self.clear(client)?;
         archive::refuse_taken_oids(client, self.opened)?;
         self.make(client)?;

@@ -30,13 +30,7 @@ impl Apply<'_> {
     /// When this may not be the database that the secrets are for, or what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
         check_whose(plan)?;
-        shared::run(client, self, plan, Stage::Before)?;
-        self.lock.settle(client)?;
-        // A plan without work, of a fleet without tenants say, makes no registry.
-        if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
-            self.settle(client, plan)?;
-            fail_point!("after_registry_settled");
-        }
+        shared::before(client, self, plan)?;
         claim::run(client, self, plan)?;
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());

@@ -6,7 +6,7 @@ use super::context::Apply;
 use super::session::MY_BACKEND;
 use super::underway::Met;
 use super::watch;
-use crate::core::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
+use crate::core::plan::{DatabaseAction, DatabaseChange, Plan, Stage, TenantPlan, group_role};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 use crate::engine::error::{Doing, Error, with_causes};
@@ -15,6 +15,21 @@ use crate::engine::retry::retry;
 
 /// What it is called for whoever interrupts it.
 const WHAT: &str = "what tenants share";
+
+/// What comes before any tenant: what tenants share, the lock as the registry has it, and that the registry is this database's.
+/// A plan without work, of a fleet without tenants say, makes no registry.
+///
+/// # Errors
+/// What PostgreSQL answered; then no tenant was touched.
+pub(super) fn before(client: &mut Client, apply: &Apply<'_>, plan: &Plan) -> Result<(), Error> {
+    run(client, apply, plan, Stage::Before)?;
+    apply.lock.settle(client)?;
+    if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
+        apply.settle(client, plan)?;
+        fail_point!("after_registry_settled");
+    }
+    Ok(())
+}
 
 pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
     let result = watch::elsewhere(apply, || each(client, apply, plan, stage));

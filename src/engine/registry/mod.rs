@@ -1,6 +1,6 @@
 //! The tool's own tables, `tenantry.tenants` and `tenantry.audit_log`, made and upgraded by refinery.
 //!
-//! All SQL that names one of them stands here, in `sql/`, one question a file.
+//! All SQL that names one of them stands here, in `sql/`, one statement a file; and in [`recover`], which prints some.
 
 mod audit;
 mod embedded;

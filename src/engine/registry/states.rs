@@ -52,7 +52,7 @@ pub(crate) fn hold_to_remove(
     state: State,
 ) -> Result<(), postgres::Error> {
     let hold = uncommented(include_str!("sql/hold_to_remove.sql"));
-    let hold = hold.replace("{tenant}", &literal(tenant.as_str())).replace("{state}", &literal(state.as_str()));
+    let hold = hold.replace("{state}", &literal(state.as_str())).replace("{tenant}", &literal(tenant.as_str()));
     transaction.batch_execute(&hold)
 }
 
