@@ -12,7 +12,6 @@ use super::session::Session;
 use crate::core::model::{Access, Applied, Observed, set_digest};
 use crate::core::plan::Plan;
 use crate::engine::apply::{Outcome, Report};
-use crate::engine::database::Ask;
 use crate::engine::error::Doing;
 use crate::engine::inspect::Sizes;
 use crate::engine::registry;
@@ -32,8 +31,7 @@ pub fn remember(
         return Ok(());
     }
     let doing = "recording what the migrations create";
-    let rows = session.client.ask("SELECT digest FROM tenantry.migration_sets", &[]).doing(doing)?;
-    let known: BTreeSet<String> = rows.iter().map(|row| row.get("digest")).collect();
+    let known = registry::recorded_sets(&mut session.client)?;
     sets.retain(|digest, _| !known.contains(digest));
     if sets.is_empty() {
         return Ok(());

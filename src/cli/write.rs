@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::failure::Failure;
 use crate::engine::error::Doing;
+use crate::engine::private;
 
 /// Who may read a file, whatever the umask says and whatever stood there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,7 @@ pub fn atomically(path: &Path, text: &str, readable: Readable) -> Result<(), Fai
         };
         file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).doing(doing())?;
     }
-    file.as_file().sync_all().doing(doing())?;
-    file.persist(path).map_err(|error| error.error).doing(doing())?;
+    private::publish(file, path).doing(doing())?;
     Ok(())
 }
 

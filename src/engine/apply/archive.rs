@@ -6,20 +6,15 @@
 //!    snapshot; the files are synced and read back; only then the drop;
 //! 4. before COMMIT a look from outside, whether the drop takes a table along that was not there to be locked.
 
-use std::path::PathBuf;
-
 use postgres::{Client, Transaction};
 
-use super::tenant::{Job, connect, database_error};
+use super::failure::database_error;
+use super::job::Job;
+use super::progress::Archived;
+use super::session::connect;
 use crate::core::model::Subject;
 use crate::core::report::TenantError;
-use crate::engine::archive::{self, Deputy, Errand, Locked, Programs, Source};
-
-/// What stands between a tenant's data and their drop.
-pub(super) struct Archived {
-    pub manifest: PathBuf,
-    pub locked: Locked,
-}
+use crate::engine::archive::{self, Deputy, Errand, Programs, Source};
 
 /// Before the transaction: what another session logs in as must be committed.
 pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {

@@ -1,13 +1,15 @@
 //! Migrations that cannot run in the tenant's transaction: after COMMIT, recorded when they succeeded. Either in no
 //! transaction at all (`-- tenantry: no-transaction`), or in one of their own, after an enum's new label.
 
-use std::time::Duration;
-
 use postgres::Client;
 
-use super::migrate::{self, Batch, Mode};
-use super::tenant::{ATTEMPTS, Job, MY_BACKEND, back_off, database_error, is_worth_another_try};
-use super::{Apply, fence, sessions};
+use super::batch::{Batch, Mode};
+use super::context::Apply;
+use super::failure::{database_error, is_worth_another_try};
+use super::job::Job;
+use super::session::{MY_BACKEND, connect_again};
+use super::underway::LONGEST_WAIT;
+use super::{fence, migrate};
 use crate::core::migrations::{MigrationFile, Transaction};
 use crate::core::model::{ident, qualified};
 use crate::core::plan::action::{LateMigrations, Rights};
@@ -15,10 +17,7 @@ use crate::core::report::TenantError;
 use crate::engine::archive::{Deputy, Errand};
 use crate::engine::database::Ask;
 use crate::engine::error::with_causes;
-
-/// How long CREATE INDEX CONCURRENTLY and the like wait for transactions that began before them, while nobody waits behind
-/// them. Who is waited for is named; an interrupt ends it.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+use crate::engine::retry::retry;
 
 /// Runs these in order, each file or each few in their transaction.
 pub(super) fn run(job: &Job<'_>, client: &mut Client, late: &LateMigrations) -> Result<(), TenantError> {
@@ -33,7 +32,7 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, late: &LateMigrations) -> 
     let result = place.each(client, Some(&deputy));
     fail_point!("before_deputy_is_dismissed");
     // The session may have been lost to what failed; the deputy goes all the same.
-    sessions::connect_again(job.apply, client);
+    connect_again(job.apply, client);
     let dismissed = deputy.dismiss(client, server, &job.plan.tenant);
     result.and(dismissed.map_err(|error| job.told("after the migrations", &error)))
 }
@@ -59,14 +58,7 @@ impl Place<'_> {
             }
             fail_point!("before_late_migration_is_recorded");
             let mode = if late.is_some() { Mode::Record } else { Mode::Run };
-            let mut attempt = 0;
-            while let Err(error) = self.transact(client, versions, mode) {
-                if attempt == ATTEMPTS || !is_worth_another_try(&error) {
-                    return Err(error);
-                }
-                back_off(attempt);
-                attempt += 1;
-            }
+            retry(|| self.transact(client, versions, mode), is_worth_another_try)?;
         }
         Ok(())
     }

@@ -4,11 +4,11 @@
 use postgres::Client;
 use rand::random;
 
-use super::password;
 use crate::core::model::{Charset, Observed, PasswordPolicy, ident};
 use crate::core::plan::{Change, ELIDED_VERIFIER, Plan, Sql, TenantPlan};
 use crate::engine::database::{Ask, DatabaseError, execute_unlogged};
 use crate::engine::error::{Doing, Error};
+use crate::engine::password;
 
 /// Of a password that is set nowhere.
 const PLAIN: PasswordPolicy = PasswordPolicy { length: 32, charset: Charset::Alphanumeric };

@@ -9,71 +9,60 @@ use std::collections::BTreeSet;
 use postgres::{Client, Transaction};
 
 use super::archive;
-use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error, is_worth_another_try};
+use super::failure::{database_error, is_worth_another_try};
+use super::job::Job;
+use super::progress::Progress;
 use crate::core::model::State;
 use crate::core::plan::Batch;
 use crate::core::report::TenantError;
-use crate::engine::archive::{Deputy, relations};
+use crate::engine::archive::relations;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
 use crate::engine::registry;
+use crate::engine::retry::retry;
 
 /// Archives what the plan archives, and drops all but a few of the tables; the rest is for the last transaction.
-pub(super) fn run(
-    job: &Job<'_>,
-    client: &mut Client,
-    deputy: Option<&Deputy>,
-    progress: &mut Progress,
-) -> Result<(), TenantError> {
+pub(super) fn run(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -> Result<(), TenantError> {
     let batches = &job.plan.phases.batches;
     if batches.is_empty() {
         return Ok(());
     }
-    begin(job, client, deputy, progress)?;
+    begin(job, client, progress)?;
     batches.iter().try_for_each(|batch| in_turn(job, client, batch, progress))
 }
 
 fn in_turn(job: &Job<'_>, client: &mut Client, batch: &Batch, progress: &Progress) -> Result<(), TenantError> {
-    let mut attempt = 0;
-    loop {
+    let mut attempt = || {
         job.apply.underway.doing(job.plan.tenant.as_str(), &batch.what())?;
         job.is_as_planned(client)?;
-        match one(job, client, batch, progress) {
-            Ok(true) => attempt = 0,
+        one(job, client, batch, progress)
+    };
+    loop {
+        match retry(&mut attempt, is_worth_another_try) {
+            Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(error) if is_worth_another_try(&error) && attempt < ATTEMPTS => {
-                back_off(attempt);
-                attempt += 1;
-            }
             Err(error) => {
-                return Err(TenantError {
-                    hint: error.hint.or_else(|| Some("the next apply resumes the removal".into())),
-                    ..error
-                });
+                let hint = error.hint.or_else(|| Some("the next apply resumes the removal".into()));
+                return Err(TenantError { hint, ..error });
             }
         }
     }
 }
 
-fn begin(
-    job: &Job<'_>,
-    client: &mut Client,
-    deputy: Option<&Deputy>,
-    progress: &mut Progress,
-) -> Result<(), TenantError> {
+fn begin(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -> Result<(), TenantError> {
     let failed = |error: postgres::Error| database_error("before the first tables are dropped", &error.into());
     let (take, give) = job.borrowed();
     let mut transaction = job.begin(client).map_err(failed)?;
     job.is_still_to_go(&mut transaction, progress).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
-    if let (Some(archive), Some(deputy)) = (&job.plan.phases.archive, deputy) {
+    if let (Some(archive), Some(deputy)) = (&job.plan.phases.archive, &progress.deputy) {
         let archived = archive::make(job, &mut transaction, &archive.subject, deputy)?;
         archive::holds_everything(job, &archived, false)?;
         progress.archived = Some(archived);
     }
     transaction.batch_execute(&give).map_err(failed)?;
     job.is_as_planned(&mut transaction)?;
-    job.register_gone(&mut transaction, State::Removing).map_err(failed)?;
+    registry::set_state(&mut transaction, &job.plan.tenant, State::Removing).map_err(failed)?;
     let changes = serde_json::json!([{ "kind": "drop_schema", "what": "started, in batches" }]);
     registry::append_audit(&mut transaction, job.plan.tenant.as_str(), "remove", &changes).map_err(failed)?;
     // Before it is known whether the COMMIT succeeds: a tenant that is let in again must not be half way to its end.

@@ -3,13 +3,13 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::Apply;
-use super::password;
+use super::context::Apply;
 use crate::core::model::secret::{Mark, Secret, fault_of_password};
 use crate::core::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
 use crate::core::plan::action::{DeleteSecret, WriteSecret};
 use crate::core::plan::{Password, TenantPlan};
 use crate::core::report::TenantError;
+use crate::engine::password;
 use crate::engine::secrets::{Found, SecretError};
 
 /// What a plan delivers, made or read before the transaction begins.
@@ -19,17 +19,24 @@ pub(super) struct Delivery {
     others: Map<String, Value>,
 }
 
+impl Delivery {
+    fn alone(password: SecretString) -> Self {
+        Self { password, others: Map::new() }
+    }
+
+    /// A new password.
+    pub fn generated(apply: &Apply<'_>) -> Self {
+        Self::alone(password::generate(apply.desired.passwords))
+    }
+}
+
 /// The password a plan needs, before the transaction begins.
-pub(super) fn resolve(
-    apply: &Apply<'_>,
-    tenant: &Tenant,
-    password: &Password,
-) -> Result<Option<Delivery>, TenantError> {
-    let alone = |password| Delivery { password, others: Map::new() };
+pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Delivery>, TenantError> {
+    let Some((tenant, password)) = plan.target.delivers() else { return Ok(None) };
     match password {
         Password::Untouched => Ok(None),
-        Password::Given => Ok(tenant.password.clone().map(alone)),
-        Password::Generated => Ok(Some(alone(password::generate(apply.desired.passwords)))),
+        Password::Given => Ok(tenant.password.clone().map(Delivery::alone)),
+        Password::Generated => Ok(Some(Delivery::generated(apply))),
         Password::Stored { path, version } => {
             match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
                 Found::Readable(head, secret) if head.version == *version => {
@@ -68,7 +75,6 @@ pub(super) struct Written {
 pub(super) fn write(
     apply: &Apply<'_>,
     plan: &TenantPlan,
-    tenant: &Tenant,
     delivery: Option<&Delivery>,
 ) -> Result<Option<Written>, TenantError> {
     let Some(WriteSecret { path, expected, fields, .. }) = &plan.phases.secret else { return Ok(None) };
@@ -85,7 +91,7 @@ pub(super) fn write(
     // Check-and-set has the last word: what was added since this was read is not lost, the write fails.
     let others = before.as_ref().map_or(others, |before| &before.others).clone();
     let password = SecretString::from(password.expose_secret().to_owned());
-    let secret = Secret::new(tenant.key.as_str(), fields.clone(), password).with_others(others).with_mark(mark(apply));
+    let secret = Secret::new(plan.tenant.as_str(), fields.clone(), password).with_others(others).with_mark(mark(apply));
     let head =
         apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
     Ok(Some(Written { path: path.clone(), version: head.version, before }))
