@@ -85,6 +85,18 @@ fn a_secret_that_somebody_deleted_is_made_again() {
         let before = fleet.secret("de-one");
         fs::remove_file(fleet.secret_file("de-one")).unwrap();
         fleet.run(&["verify"]).ends(2).says("there is no secret");
+        // It was the only one: nothing shows that this is the store it was in.
+        let words = "the secret of de-one is gone from the store, and nothing else of this fleet's";
+        fleet.run(&["plan"]).ends(0).says("secrets_missing").says(words);
+        for args in [&["apply", "-y"][..], &["rotate", "-y", "de-one"], &["apply", "-y", "--target", "de-*"]] {
+            fleet.run(args).ends(1).says(words).says("tenants/de-one").says("--allow-new-secrets 1");
+        }
+        fleet.run(&["apply", "-y", "--allow-new-secrets", "1"]).ends(0);
+        fleet.settled();
+        // Another that is there shows it.
+        fleet.declare("de-one = {}\nde-two = {}");
+        fleet.applies_and_settles();
+        fs::remove_file(fleet.secret_file("de-one")).unwrap();
         fleet.applies_and_settles();
         assert_ne!(fleet.secret("de-one")["password"], before["password"]);
         fleet.log_in("de-one");
