@@ -567,10 +567,21 @@ pub enum History {
     Absent,
     /// What stands in its place cannot be read without running the tenant's code.
     Untrusted(String),
+    /// Another session keeps us from it.
+    Locked(LockedBy),
     /// We may not read its rows.
     Unseen { acl: Acl, columns: Vec<Column> },
     /// Its rows in version order, and what roles hold on it.
     Read { applied: Vec<Applied>, acl: Acl, columns: Vec<Column> },
+}
+
+/// Who holds a lock for longer than we wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedBy {
+    /// Such as "PID 4711, role acme_user".
+    pub who: String,
+    /// What to type.
+    pub hint: String,
 }
 
 impl History {

@@ -126,14 +126,26 @@ pub(crate) fn apart<T>(
     doing: &str,
     mut look: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let is_in_the_way = |found: &Result<T, Error>| matches!(found, Err(Error::Database { source, .. }) if source.sqlstate() == Some("55P03"));
-    giving_way(desired.lock_timeout, is_in_the_way, || {
-        let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
-        transaction.batch_execute(HARDLY_WAIT).doing(doing)?;
-        let found = look(&mut transaction)?;
-        transaction.commit().doing(doing)?;
-        Ok(found)
-    })
+    let is_locked = |found: &Result<T, Error>| found.as_ref().is_err_and(is_in_the_way);
+    giving_way(desired.lock_timeout, is_locked, || once(client, doing, &mut look))
+}
+
+/// The same with one attempt.
+fn once<T>(
+    client: &mut Client,
+    doing: &str,
+    look: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    transaction.batch_execute(HARDLY_WAIT).doing(doing)?;
+    let found = look(&mut transaction)?;
+    transaction.commit().doing(doing)?;
+    Ok(found)
+}
+
+/// Somebody else has a lock that this waited for.
+fn is_in_the_way(error: &Error) -> bool {
+    matches!(error, Error::Database { source, .. } if source.sqlstate() == Some(LOCK_NOT_AVAILABLE))
 }
 
 /// Measures one tenant: what its schema and the large objects of its roles take, in bytes.

@@ -17,6 +17,17 @@ pub(in crate::core::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> 
             hint_for_untrusted(draft, why),
         ));
     }
+    if let History::Locked(by) = &history {
+        return Err(Blocked::new(
+            format!(
+                "{}.{} is locked by {} and could not be read within lock_timeout",
+                draft.tenant.schema,
+                history_table(draft),
+                by.who
+            ),
+            by.hint.clone(),
+        ));
+    }
     if let History::Unseen { .. } = &history {
         return Ok(());
     }
