@@ -1,5 +1,6 @@
 //! The tool's own tables, `tenantry.tenants` and `tenantry.audit_log`, made and upgraded by refinery.
 
+pub(crate) mod form;
 pub(crate) mod guard;
 mod home;
 mod lock;
