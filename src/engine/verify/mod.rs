@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::core::model::{Desired, Observed, PublicSchema, State, Tenant};
+use crate::core::model::{Desired, Observed, PublicSchema, State, Tenant, TenantKey};
 use crate::engine::database::Target;
 use crate::engine::secrets::SecretStore;
 use crate::engine::workers::lock;
@@ -32,6 +32,8 @@ pub struct Verify<'a> {
     pub observed: &'a Observed,
     pub parallelism: usize,
     pub stop: &'a AtomicBool,
+    /// A tenant is logged in as from now on.
+    pub begins: &'a (dyn Fn(&TenantKey) + Sync),
     pub progress: &'a (dyn Fn(&Verdict) + Sync),
 }
 
@@ -51,6 +53,7 @@ impl Verify<'_> {
                     loop {
                         let next = lock(&work).next();
                         let (Some(tenant), false) = (next, self.stop.load(Ordering::Relaxed)) else { return };
+                        (self.begins)(&tenant.key);
                         let verdict = probes::tenant(self, tenant, &schemas);
                         (self.progress)(&verdict);
                         lock(&verdicts).push(verdict);
