@@ -156,6 +156,7 @@ pub struct Database {
     pub public_schema: Option<PublicState>,
     /// The extensions there are, by name.
     pub extensions: BTreeMap<String, Extension>,
+    pub tablespaces: BTreeMap<String, Tablespace>,
     /// Those of the shared schemas that exist.
     pub shared_schemas: BTreeMap<String, SharedSchema>,
     /// The group role, when it exists.
@@ -172,6 +173,16 @@ pub struct Extension {
     pub relocatable: bool,
     /// PUBLIC has USAGE on the schema.
     pub open: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Tablespace {
+    /// With the built-in default where it was never changed.
+    pub acl: Acl,
+    /// The database's: everybody may create tables there.
+    pub is_own: bool,
+    /// `ALTER DATABASE … SET default_tablespace` names it.
+    pub is_default: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::change::{
     defaults, deputy, grants, history, membership, migrations, objects, outside, policy, rename, rights, role, schema,
-    secret, settings,
+    secret, settings, tablespace,
 };
 use super::diff::Look;
 use super::{Change, Hazard, HazardKind, Note, Target, TenantPlan, Verb};
@@ -163,6 +163,7 @@ fn converge(draft: &mut Draft<'_>) -> Result<Option<Work>, Blocked> {
     settings::diff(draft);
     migrations::diff(draft)?;
     policy::diff(draft);
+    tablespace::warn(draft);
     if draft.changes.is_empty() {
         return Ok(None);
     }

@@ -17,3 +17,4 @@ pub(super) mod role;
 pub(super) mod schema;
 pub(super) mod secret;
 pub(crate) mod settings;
+pub(super) mod tablespace;
