@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::change::acl::{Expected, differences};
 use super::diff::{Look, former_owner_is_gone, remember_owner};
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group, home};
+use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group, holds, home};
 use crate::core::model::{Access, Desired, Grantee, Observed, PublicSchema, SharedSchema, State, ident};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
@@ -216,18 +216,21 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
                 leaves && !declared(key)
             });
         if last_goes {
-            changes.push(drop_shared_owner(owner, "whose last tenants leave it"));
+            changes.push(drop_shared_owner(look, owner, "whose last tenants leave it"));
         }
     }
     let former = look.observed.registry.iter().flat_map(|registry| &registry.former_owners);
     let unused = former.filter(|role| look.remembers_owner(role) && !look.owners.contains_key(role.as_str()));
-    changes.extend(unused.map(|role| drop_shared_owner(role, "which no tenant uses")));
+    changes.extend(unused.map(|role| drop_shared_owner(look, role, "which no tenant uses")));
 }
 
-fn drop_shared_owner(owner: &str, why: &str) -> DatabaseChange {
+fn drop_shared_owner(look: &Look<'_>, owner: &str, why: &str) -> DatabaseChange {
     // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
     let sql = vec![format!("DROP ROLE {}", ident(owner)), former_owner_is_gone(owner)];
-    let mut drop = change(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}"), sql);
+    let gifts = holds::gifts(look, owner);
+    let revoked = if gifts.is_empty() { "" } else { "; what others granted it is revoked" };
+    let mut drop = change(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}{revoked}"), sql);
+    drop.sql.splice(0..0, gifts);
     drop.stage = Stage::After;
     drop.drops = Some(owner.to_owned());
     drop

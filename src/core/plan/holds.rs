@@ -10,7 +10,7 @@ use super::change::objects::do_block;
 use super::change::outside::grant_word;
 use super::diff::Look;
 use super::tenant::Blocked;
-use super::{Change, Kind, Step};
+use super::{Change, Kind, Sql, Step};
 use crate::core::model::{Gift, Given, Hold, ident, literal};
 
 /// So many of them are named.
@@ -41,6 +41,21 @@ pub(super) fn release(look: &Look<'_>, roles: &[String], lent: &[&str]) -> Resul
         changes.extend(gifts.into_iter().map(|(by, gifts)| take(look, role, by, &gifts, lent)));
     }
     if stuck.is_empty() { Ok(changes) } else { Err(blocked(&stuck)) }
+}
+
+/// What takes away that which others gave a role that is dropped after all tenants, as far as that is ours to do: what it owns
+/// goes with them, or keeps it.
+pub(super) fn gifts(look: &Look<'_>, role: &str) -> Vec<Sql> {
+    let role = &role.to_owned();
+    let mut gifts: BTreeMap<&str, Vec<&Given>> = BTreeMap::new();
+    for hold in look.observed.roles.get(role).iter().flat_map(|found| &found.holds) {
+        if let Hold::Given(given) = hold
+            && is_ours(look, given)
+        {
+            gifts.entry(&given.by).or_default().push(given);
+        }
+    }
+    gifts.into_iter().flat_map(|(by, gifts)| take(look, role, by, &gifts, &[]).sql).collect()
 }
 
 /// The giver is a role that we may SET ROLE to, or a tenant's, whose rights we may borrow. Nobody else's: that CREATEROLE
