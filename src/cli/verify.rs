@@ -56,7 +56,9 @@ pub fn verify(
         observed,
         parallelism: session::parallelism(global),
         stop: &AtomicBool::new(false),
-        begins: &|tenant| drop(lock(&underway).insert(tenant.clone(), Instant::now())),
+        begins: &|tenant| {
+            lock(&underway).insert(tenant.clone(), Instant::now());
+        },
         progress: &|verdict| {
             lock(&underway).remove(&verdict.tenant);
             progress.one_more(verdict.tenant.as_str(), first_fault(verdict).as_deref());

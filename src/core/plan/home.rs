@@ -12,8 +12,6 @@ use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPla
 use crate::core::model::{Belongs, Desired, Home, Observed, Registered, SecretState, State, TenantKey};
 use crate::core::words::few;
 
-/// Of what is listed in words, so many.
-
 /// A secret that is only to be marked as this database's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {

@@ -86,7 +86,7 @@ impl Missing {
 
     pub(super) fn hazard(&self) -> Hazard {
         let detail = format!(
-            "{}; it may be another store than they were written to, and no client would read a new password there. If they are lost: tenantry apply --allow-new-secrets {}",
+            "{}; it may be another store than before, and no client would read a new password there. If it is the right one: tenantry apply --allow-new-secrets {}",
             self.in_words(),
             self.tenants.len()
         );
