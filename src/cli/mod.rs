@@ -26,6 +26,7 @@ mod session;
 mod show;
 mod validate;
 mod verify;
+mod waiting;
 mod write;
 
 pub use args::Cli;

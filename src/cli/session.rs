@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use globset::{Glob, GlobMatcher};
 use postgres::Client;
 
 use super::args::{Global, LockArgs};
 use super::failure::Failure;
+use super::waiting;
 use crate::core::model::{MadeObject, Observed, StoreKind, TenantKey};
 use crate::core::plan::{self, DatabaseIdentity, Plan, Targeting};
 use crate::core::render;
@@ -38,6 +40,8 @@ pub struct Session {
     retargeted: bool,
     /// `--moved`.
     moved: bool,
+    /// `-q`.
+    quiet: bool,
 }
 
 /// `--target`: none selects all.
@@ -90,7 +94,11 @@ pub fn connect(global: &Global) -> Result<Session, Failure> {
 pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session, Failure> {
     let target = project.target(global.database_url.as_deref())?;
     let store = project.store()?;
-    let (client, endpoint) = target.connect_admin_to().map_err(crate::engine::error::Error::from)?;
+    let begun = Instant::now();
+    let what = format!("connecting to {}", place_of(&target));
+    let silent = || waiting::line(&what, begun).into_iter().collect();
+    let connected = waiting::aloud(global.quiet, silent, || target.connect_admin_to());
+    let (client, endpoint) = connected.map_err(crate::engine::error::Error::from)?;
     let (listed, target) = (target.clone(), target.at(&endpoint));
     let kind = match project.desired.secrets.store {
         StoreKind::File => "the secret store",
@@ -112,7 +120,12 @@ pub fn open(global: &Global, project: Project, filter: Filter) -> Result<Session
         deep: false,
         retargeted: false,
         moved: false,
+        quiet: global.quiet,
     })
+}
+
+fn place_of(target: &Target) -> String {
+    format!("{} on {}, port {}", target.database(), target.host(), target.port())
 }
 
 impl Session {
@@ -133,7 +146,12 @@ impl Session {
 
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Failure> {
         let desired = &self.project.desired;
-        let mut observed = inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)?;
+        let begun = Instant::now();
+        let what = format!("looking at {}", place_of(&self.target));
+        let silent = || waiting::line(&what, begun).into_iter().collect();
+        let mut observed = waiting::aloud(self.quiet, silent, || {
+            inspect::observe(&mut self.client, &self.target, self.store.as_ref(), desired, sizes)
+        })?;
         if let Some(Endpoint { host, port }) = self.listed.still_serving(&observed) {
             (observed.server.host, observed.server.port) = (host, port);
         }

@@ -1,19 +1,22 @@
 //! `verify`: log in as each tenant and try.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use super::args::{Format, Global, VerifyArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::session;
+use super::{session, waiting};
 use crate::core::model::{Observed, Tenant, TenantKey, ident};
 use crate::core::plan::Targeting;
 use crate::core::render;
 use crate::engine::inspect::{self, ManyLocks, Sizes};
 use crate::engine::verify::{Verdict, Verify};
+use crate::engine::workers::lock;
 
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
@@ -45,16 +48,27 @@ pub fn verify(
         .filter(|tenant| named.is_empty() || named.iter().any(|name| name == tenant.key.as_str()))
         .collect();
     let progress = Progress::new("verify", tenants.len(), out);
-    let verdicts = Verify {
+    let underway: Mutex<BTreeMap<TenantKey, Instant>> = Mutex::default();
+    let verify = Verify {
         target: &session.target,
         store: session.store.as_ref(),
         desired: &session.project.desired,
         observed,
         parallelism: session::parallelism(global),
         stop: &AtomicBool::new(false),
-        progress: &|verdict| progress.one_more(verdict.tenant.as_str(), first_fault(verdict).as_deref()),
-    }
-    .run(&tenants);
+        begins: &|tenant| {
+            lock(&underway).insert(tenant.clone(), Instant::now());
+        },
+        progress: &|verdict| {
+            lock(&underway).remove(&verdict.tenant);
+            progress.one_more(verdict.tenant.as_str(), first_fault(verdict).as_deref());
+        },
+    };
+    let silent = || {
+        let underway = lock(&underway);
+        underway.iter().filter_map(|(key, begun)| waiting::line(&format!("verify {key}"), *begun)).collect()
+    };
+    let verdicts = waiting::aloud(out.quiet, silent, || verify.run(&tenants));
     progress.finish();
     Ok(verdicts)
 }

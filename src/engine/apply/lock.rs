@@ -13,7 +13,7 @@ use rand::RngExt;
 
 use super::groundwork;
 use crate::core::report::TenantError;
-use crate::engine::database::{Ask, Target, refuse_a_standby};
+use crate::engine::database::{Ask, DatabaseError, Target, refuse_a_standby};
 use crate::engine::error::{Doing, Error};
 use crate::engine::registry::{self, Holder, LOCK_KEY as KEY, Taken};
 use crate::engine::retry::retry_for;
@@ -87,6 +87,14 @@ impl Lock {
                     Ok(Attempt::Theirs(Some(holder)))
                 }
                 Err(error) if error.code().is_some_and(|code| code.code() == "42501") => Err(only_a_reader(client)?),
+                // A column is gone, or has another type: without the lock nothing more is looked at.
+                Err(error) if error.code().is_some_and(|code| ["42703", "42804", "42883"].contains(&code.code())) => {
+                    let error = DatabaseError::from(error);
+                    Err(Error::refused(
+                        format!("tenantry.apply_lock is not as tenantry made it: {error}; nothing was changed"),
+                        "tenantry plan names the columns that are missing or have another type, and the way back (docs/recovery.md)",
+                    ))
+                }
                 // Whoever held it last is still in a transaction.
                 Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => Ok(Attempt::Theirs(None)),
                 Err(error) => Err(error).doing(doing),

@@ -236,3 +236,24 @@ fn a_restore_that_fails_or_is_killed_leaves_nothing_or_goes_on() {
         assert_eq!(ask(&mut fleet.log_in("fa-one"), "SELECT count(*) FROM users"), "20000");
     }
 }
+
+/// Programs that log in for us put tables where our own sessions do.
+#[test]
+fn a_default_tablespace_that_is_not_the_tenants_keeps_no_restore_from_it() {
+    for version in BOTH.into_iter().filter(|version| version.major() >= 15) {
+        let fleet = project(version, "space");
+        let space = format!("space_{}", fleet.database.name);
+        let mut client = fleet.database.client();
+        client.batch_execute("SET allow_in_place_tablespaces = on").unwrap();
+        client.batch_execute(&format!("CREATE TABLESPACE {space} LOCATION ''")).unwrap();
+        fleet.execute(&format!("ALTER DATABASE {} SET default_tablespace = {space}", fleet.database.name));
+        let there = || fleet.ask(&format!("SELECT count(*) FROM pg_tables WHERE tablespace = '{space}'"));
+        fleet.declare("ts-one = { access = \"readwrite\" }");
+        fleet.applies_and_settles();
+        there_and_back(&fleet, "ts-one = { access = \"readwrite\" }", "");
+        assert_eq!(there(), "0");
+        fleet.execute(&format!("GRANT CREATE ON TABLESPACE {space} TO PUBLIC"));
+        there_and_back(&fleet, "ts-one = { access = \"readwrite\" }", "");
+        assert_eq!(there(), "3");
+    }
+}
