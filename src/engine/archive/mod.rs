@@ -20,6 +20,7 @@ pub(crate) mod relations;
 mod restore;
 mod rows;
 mod script;
+mod toc;
 
 pub(crate) use deputy::{Deputy, Errand, dismiss};
 pub(crate) use draft::{supersede, sweep};

@@ -1,7 +1,5 @@
 //! Filling a schema from an archive: logged in as a deputy, so that whatever the dump holds runs as no more than the tenant.
 
-use std::process::Stdio;
-
 use postgres::Client;
 
 use super::files::Opened;
@@ -29,7 +27,7 @@ pub(crate) fn fill(
     if harmless.is_none() {
         command.arg("--exit-on-error");
     }
-    command.arg("--format=custom").arg(format!("--dbname={}", deputy.login.database())).stdin(Stdio::piped());
+    command.arg("--format=custom").arg(format!("--dbname={}", deputy.login.database()));
     let doing = format!("pg_restore of {}", opened.dump.display());
     let dump = private::open_regular(&opened.dump).doing(&doing)?;
     run_fed(&mut command, &doing, session, harmless, move |stdin| script::copy_keeping_path(dump, stdin))?;
