@@ -12,8 +12,6 @@ use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPla
 use crate::core::model::{Belongs, Desired, Home, Observed, Registered, SecretState, State, TenantKey};
 use crate::core::words::few;
 
-/// Of what is listed in words, so many.
-
 /// A secret that is only to be marked as this database's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -49,7 +47,8 @@ pub(super) fn doubts(desired: &Desired, observed: &Observed, tenants: &[TenantPl
     if let Some(cluster) = &registry.came_from {
         doubts.push(another_cluster(cluster));
     }
-    doubts.extend(by_marks(observed));
+    // That it came from elsewhere is said once, whatever of it the secrets show too.
+    doubts.extend(by_marks(observed).filter(|by| doubts.iter().all(|doubt| doubt.kind != by.kind)));
     let writing: Vec<&TenantPlan> =
         tenants.iter().filter(|tenant| tenant.has_work() && tenant.writes_secrets()).collect();
     // A database that came from elsewhere is reached elsewhere: once is enough.
