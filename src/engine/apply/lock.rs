@@ -56,7 +56,7 @@ impl Lock {
         refuse_a_standby(client, target)?;
         let begun = Instant::now();
         let fence = OnceLock::new();
-        let (backend, token) = Self::this_session(client).doing("taking the lock")?;
+        let (backend, token) = Self::this_session(client).map_err(|error| refused(client, error))?;
         loop {
             let holder = match Self::attempt(client, token)? {
                 Attempt::Ours(number) => {
@@ -84,7 +84,8 @@ impl Lock {
 
     fn attempt(client: &mut Client, token: i64) -> Result<Attempt, Error> {
         let doing = "taking the lock";
-        let advisory = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing(doing)?;
+        let advisory = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})"));
+        let advisory = advisory.map_err(|error| refused(client, error))?;
         if registry::has_lock(client)? {
             if !advisory && let Some(holder) = advisory_holder(client, true)? {
                 return Ok(Attempt::Theirs(Some(holder)));
@@ -94,7 +95,8 @@ impl Lock {
             return match registry::take_lock(client, token, LAST_TRANSACTIONS) {
                 Ok(Taken::Ours(fence)) => Ok(Attempt::Ours(Some(fence))),
                 Ok(Taken::Theirs(holder)) => {
-                    is_true(client, &format!("pg_catalog.pg_advisory_unlock({KEY})")).doing(doing)?;
+                    let unlocked = is_true(client, &format!("pg_catalog.pg_advisory_unlock({KEY})"));
+                    unlocked.map_err(|error| refused(client, error))?;
                     Ok(Attempt::Theirs(Some(holder)))
                 }
                 Err(error) if error.code().is_some_and(|code| code.code() == "42501") => Err(only_a_reader(client)?),
@@ -191,6 +193,22 @@ impl Lock {
              AND (classid::int8 << 32) | objid::int8 = {KEY} AND objsubid = 1 AND granted)"
         );
         is_true(client, &held).doing(doing)
+    }
+}
+
+/// What taking the lock calls. docs/isolation.md has ways to keep tenants from these.
+const FUNCTIONS: [&str; 3] = [
+    "pg_catalog.pg_advisory_lock(bigint)",
+    "pg_catalog.pg_try_advisory_lock(bigint)",
+    "pg_catalog.pg_advisory_unlock(bigint)",
+];
+
+/// EXECUTE on these functions may have been revoked from PUBLIC: then all that is missing is named at once.
+fn refused(client: &mut Client, error: postgres::Error) -> Error {
+    let is_denied = error.code().is_some_and(|code| code.code() == "42501");
+    match if is_denied { groundwork::may_call(client, &FUNCTIONS) } else { Ok(()) } {
+        Err(refused @ Error::Refused { .. }) => refused,
+        _ => Error::Database { doing: "taking the lock".into(), source: error.into() },
     }
 }
 

@@ -31,7 +31,7 @@ mod underway;
 mod watch;
 mod whose;
 
-use crate::core::report::Done;
+use crate::core::report::{Done, Failed};
 pub use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};
 pub use blockers::Usernames;
 pub(crate) use fence::take_back;
@@ -44,6 +44,7 @@ pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
 pub(crate) use sessions::end as end_sessions;
 pub use underway::Underway;
+pub(crate) use watch::alone;
 pub use whose::{check_missing, check_whose};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -260,8 +261,7 @@ impl Apply<'_> {
         let start = Instant::now();
         let result = self.carry_out(session, plans);
         // TOO_MANY_CONNECTIONS. Not of what comes after a COMMIT, which is never done twice.
-        let wants_session =
-            matches!(&result, Err((Outcome::Failed, error)) if error.sqlstate.as_deref() == Some("53300"));
+        let wants_session = matches!(&result, Err(Failed { outcome: Outcome::Failed, error, .. }) if error.sqlstate.as_deref() == Some("53300"));
         let mut outcomes: Vec<_> =
             plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect();
         let mut met = Met::default();
@@ -277,7 +277,7 @@ impl Apply<'_> {
         (outcomes, met, wants_session)
     }
 
-    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, (Outcome, TenantError)> {
+    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, Failed> {
         if let [plan] = plans
             && !plan.changes.iter().any(|change| change.kind == Kind::ParkNames)
         {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use postgres::{Client, Transaction};
 
-use super::{Apply, pieces, secret, shared};
+use super::{Apply, pieces, secret, shared, watch};
 use crate::core::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::core::plan::{self, Plan, Stage};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};
@@ -34,8 +34,13 @@ impl Restore<'_> {
         shared::run(client, self.apply, plan, Stage::Before)?;
         self.apply.lock.settle(client)?;
         self.apply.settle(client, plan)?;
+        watch::alone(self.apply, (self.key(), "restore"), client, |client| self.data(client))
+    }
+
+    /// Its roles, its schema and what is in it.
+    fn data(&self, client: &mut Client) -> Result<(), Error> {
         self.clear(client)?;
-        archive::refuse_taken_oids(client, self.opened)?;
+        archive::refuse_large_objects(client, self.opened, &plan::group_role(self.apply.target.database()))?;
         self.make(client)?;
         self.fill(client).map_err(|error| match self.clear(client) {
             Ok(()) => error,
@@ -130,6 +135,7 @@ impl Restore<'_> {
             Errand::Restore,
             &self.preamble(),
         )?;
+        self.apply.underway.deputy(self.key(), &deputy.name);
         deputy.looks_in(client, &self.apply.desired.search_path(&self.tenant.schema))?;
         self.open_to_each_other(client, &deputy)?;
         let session: archive::Session<'_> = &mut || client.batch_execute("");

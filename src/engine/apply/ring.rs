@@ -6,23 +6,19 @@ use super::commit::commit;
 use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database, retried};
 use super::{Apply, secret};
 use crate::core::plan::{Kind, TenantPlan};
-use crate::core::report::{Done, Outcome, TenantError};
+use crate::core::report::{Done, Failed};
 
 /// Carries out the plans of a ring.
 ///
 /// # Errors
 /// What stood in the way of one of them; then none was changed.
-pub(super) fn run(
-    apply: &Apply<'_>,
-    slot: &mut Option<Client>,
-    plans: &[&TenantPlan],
-) -> Result<Done, (Outcome, TenantError)> {
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, Failed> {
     let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::new(apply, plan)).collect();
-    attempts(apply, slot, true, |client| once(&jobs, client)).map_err(|(outcome, mut error)| {
+    attempts(apply, slot, true, |client| once(&jobs, client)).map_err(|mut failed| {
         let names: Vec<_> = plans.iter().map(|plan| plan.tenant.as_str()).collect();
-        error.message =
-            format!("{} (changed in one transaction with the names of {})", error.message, names.join(", "));
-        (outcome, error)
+        failed.error.message =
+            format!("{} (changed in one transaction with the names of {})", failed.error.message, names.join(", "));
+        failed
     })
 }
 

@@ -3,12 +3,10 @@
 use postgres::{Client, Transaction};
 
 use super::tenant::{ATTEMPTS, MY_BACKEND, back_off};
-use super::underway::Met;
-use super::{Apply, blockers, watch};
+use super::{Apply, watch};
 use crate::core::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
-use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
-use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::error::{Doing, Error};
 use crate::engine::registry;
 
 /// What it is called for whoever interrupts it.
@@ -17,23 +15,13 @@ const WHAT: &str = "what tenants share";
 pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
     let result = watch::elsewhere(apply, || each(client, apply, plan, stage));
     let met = apply.underway.ends_with(WHAT);
-    result.map_err(|error| with_whom_it_met(apply, error, &met))?;
+    result.map_err(|error| watch::with_whom_it_met(apply, error, &met))?;
     if stage == Stage::Before {
         // Committed before the tenants that leave them are: a run that is interrupted in between leaves no role for good.
         let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
         registry::leave_owners(client, &late.collect::<Vec<_>>())?;
     }
     Ok(())
-}
-
-fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Error {
-    let Error::Database { source, .. } = &error else { return error };
-    let sqlstate = source.sqlstate().map(str::to_owned);
-    let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
-    if blockers::name_in(&mut failure, &met.blockers, apply) {
-        return Error::Refused { message: failure.message, hint: failure.hint };
-    }
-    error
 }
 
 fn each(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {

@@ -14,7 +14,7 @@ use super::migrate::{Batch, Mode};
 use super::{Apply, as_planned, concurrently, fence, migrate, password, pieces, secret, sessions};
 use crate::core::model::Tenant;
 use crate::core::plan::{Change, Kind, Sql, Step, Target, TenantPlan};
-use crate::core::report::{Done, Outcome, TenantError};
+use crate::core::report::{Done, Failed, Outcome, TenantError};
 use crate::engine::archive::Deputy;
 use crate::engine::database::{DatabaseError, ServerError, execute_unlogged, is_retryable, session};
 use crate::engine::error::{Error, with_causes};
@@ -43,7 +43,7 @@ pub(super) struct Job<'a> {
     /// The same for what only repairs, or accompanies, what this run does: the session that took the lock may have
     /// ended, as long as nobody else has taken it.
     pub aside: String,
-    /// The manifest of the archive that an earlier try of this run made, and that the next one's takes the place of.
+    /// The manifest of the archive that this run made; that of its next try takes its place.
     pub archived: RefCell<Option<PathBuf>>,
 }
 
@@ -125,8 +125,6 @@ pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError 
 const WHO_HOLDS_IT: &str = "another session holds a lock on it; to see which: SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity, while it waits; \
      0 is a prepared transaction: SELECT gid, owner FROM pg_prepared_xacts, and ROLLBACK PREPARED 'gid'";
 
-type Failure = (Outcome, TenantError);
-
 /// How far a removal got, whether or not it then failed.
 #[derive(Default)]
 pub(super) struct Progress {
@@ -155,10 +153,11 @@ impl Retry {
 }
 
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
-pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failure> {
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failed> {
     let job = Job::new(apply, plan);
     let migrates = plan.changes.iter().any(|change| change.kind == Kind::Migrate);
-    attempts(apply, slot, migrates, |client| job.once(client))
+    let result = attempts(apply, slot, migrates, |client| job.once(client));
+    result.map_err(|failed| Failed { archive: job.archived.take(), ..failed })
 }
 
 /// Tries until it succeeds or another try would not help. `used`: code of a tenant's runs in this session.
@@ -167,12 +166,12 @@ pub(super) fn attempts<T>(
     slot: &mut Option<Client>,
     used: bool,
     once: impl Fn(&mut Client) -> Result<T, Ended>,
-) -> Result<T, Failure> {
+) -> Result<T, Failed> {
     let mut attempt = 0;
     loop {
         let client = match connected(apply, slot) {
             Ok(client) => client,
-            Err(error) => return Err((Outcome::Failed, error)),
+            Err(error) => return Err(Failed { outcome: Outcome::Failed, error, archive: None }),
         };
         let result = once(client);
         // Temporary tables, settings and prepared names of a tenant's making go.
@@ -184,8 +183,8 @@ pub(super) fn attempts<T>(
             Err(Ended::Failed(_, Retry::Yes)) if attempt < ATTEMPTS && !apply.underway.is_cancelled() => {
                 back_off(attempt)
             }
-            Err(Ended::Failed(error, _)) => return Err((Outcome::Failed, error)),
-            Err(Ended::Unknown(error)) => return Err((Outcome::Unknown, error)),
+            Err(Ended::Failed(error, _)) => return Err(Failed { outcome: Outcome::Failed, error, archive: None }),
+            Err(Ended::Unknown(error)) => return Err(Failed { outcome: Outcome::Unknown, error, archive: None }),
         }
         attempt += 1;
     }

@@ -129,7 +129,9 @@ fn run_pg_dump(
         run_drained(&mut command, &doing, session, move |dump| {
             let known = toc::copy_without_the_database(dump, empty)?;
             if !known {
-                tracing::warn!("the archive of {tenant} may hold settings of other roles: this pg_dump's format is not known");
+                tracing::warn!(
+                    "the archive of {tenant} may hold settings of other roles: this pg_dump's format is not known"
+                );
             }
             Ok(())
         })

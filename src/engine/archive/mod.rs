@@ -32,6 +32,6 @@ pub use live::Live;
 pub(crate) use locks::{Locked, lock};
 pub use manifest::{LargeObjects, Manifest, Proved, TableRows};
 pub use programs::Programs;
-pub(crate) use programs::Session;
+pub(crate) use programs::{Session, is_for_a_lock};
 pub use restore::refuse_other_names;
-pub(crate) use restore::{fill, fill_large_objects, refuse_taken_oids};
+pub(crate) use restore::{fill, fill_large_objects, refuse_large_objects};

@@ -130,8 +130,7 @@ pub(super) fn run_fed(
     harmless: Option<&str>,
     feed: impl FnOnce(&mut ChildStdin) -> io::Result<()> + Send + 'static,
 ) -> Result<(), Error> {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().doing(doing)?;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().doing(doing)?;
     fail_point!("after_program_is_started");
     let fed = child.stdin.take().map(|mut stdin| std::thread::spawn(move || feed(&mut stdin)));
     let (said, status) = ended(&mut child, doing, session)?;
@@ -200,7 +199,7 @@ pub(super) fn failed(doing: &str, stderr: &[u8], status: ExitStatus) -> Error {
 }
 
 /// Whether pg_dump gave up waiting for a table. It prints the statement, and the server's words in whatever language.
-pub(super) fn is_for_a_lock(error: &Error) -> bool {
+pub(crate) fn is_for_a_lock(error: &Error) -> bool {
     matches!(error, Error::Refused { message, .. } if message.contains("LOCK TABLE"))
 }
 

@@ -35,10 +35,14 @@ pub(crate) fn fill(
     Ok(())
 }
 
+/// Asked before anything is made. `group`: the tenants' group role.
+///
 /// # Errors
-/// Which OIDs are taken, and by whom.
-pub(crate) fn refuse_taken_oids(client: &mut Client, opened: &Opened) -> Result<(), Error> {
-    opened.large_objects.as_ref().map_or(Ok(()), |file| large_objects::refuse_taken(client, file))
+/// That large objects may not be created; or which OIDs are taken, and by whom.
+pub(crate) fn refuse_large_objects(client: &mut Client, opened: &Opened, group: &str) -> Result<(), Error> {
+    let Some(file) = &opened.large_objects else { return Ok(()) };
+    large_objects::refuse_without_lo_create(client, group)?;
+    large_objects::refuse_taken(client, file)
 }
 
 /// # Errors

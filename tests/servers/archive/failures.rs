@@ -250,6 +250,46 @@ fn a_removal_that_is_tried_again_leaves_one_archive() {
     }
 }
 
+/// Rolled back once the archive is whole: it stays, and whoever cleans up has to know of it.
+#[test]
+fn a_removal_that_fails_names_the_archive_that_it_leaves() {
+    for version in BOTH {
+        let fleet = project(version, "named");
+        fleet.declare("na-one = {}");
+        fleet.applies_and_settles();
+        fleet.execute(
+            "CREATE SCHEMA dba; CREATE FUNCTION dba.refuses() RETURNS event_trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'not on a Friday'; END $$; \
+             CREATE EVENT TRIGGER refuses ON ddl_command_start WHEN TAG IN ('DROP SCHEMA') EXECUTE FUNCTION dba.refuses()",
+        );
+        fleet.declare("");
+        let run = fleet.run(&[&REMOVE[..], &["--format", "json"]].concat()).ends(1);
+        let tenant = &run.json()["tenants"][0];
+        let named = |archives: &[(std::path::PathBuf, serde_json::Value)]| {
+            archives
+                .iter()
+                .map(|(path, _)| path.file_name().unwrap().to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+        };
+        let first = named(&manifests(&fleet));
+        assert_eq!(first.len(), 1, "{tenant}");
+        assert!(tenant["error"]["message"].as_str().unwrap().contains("not on a Friday"), "{tenant}");
+        assert!(tenant["archive"].as_str().unwrap().ends_with(&first[0]), "{tenant}");
+        let second = fleet.run(&REMOVE).ends(1).says("(its removal failed, see above)");
+        for name in named(&manifests(&fleet)).iter().filter(|name| !first.contains(name)) {
+            assert!(second.stdout.contains(name), "{name} is not in {}", second.stdout);
+        }
+        fleet.execute("DROP EVENT TRIGGER refuses");
+        fleet.run(&REMOVE).ends(0);
+        // The one that the drop relied on is in the audit log.
+        let last = named(&manifests(&fleet)).pop().unwrap();
+        let audited = "SELECT c ->> 'after' FROM tenantry.audit_log, pg_catalog.jsonb_array_elements(changes) c \
+                       WHERE tenant = 'na-one' AND c ->> 'kind' = 'archive'";
+        assert_eq!(fleet.ask(audited), last);
+        fleet.settled();
+    }
+}
+
 /// The administrator is a superuser, whom the limit does not concern; what logs in for the tenant is none.
 #[test]
 fn a_database_without_connections_left_is_told_by_its_limit_and_not_by_pg_hba() {
