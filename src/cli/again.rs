@@ -21,7 +21,7 @@ pub struct Again {
 }
 
 /// Those that take `--target`, and are repeated with it when nothing else says which tenants are meant.
-const OVER_TENANTS: [&str; 4] = ["apply", "drift", "plan", "verify"];
+const OVER_TENANTS: [&str; 5] = ["apply", "drift", "plan", "rotate", "verify"];
 
 impl Again {
     pub fn new(global: &Global) -> Self {
@@ -130,6 +130,10 @@ pub fn quoted(word: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "again_tests.rs"]
+mod commands;
+
+#[cfg(test)]
 mod tests {
     use clap::Parser;
 
@@ -157,6 +161,8 @@ mod tests {
             complete(moved),
             "if it has moved there: tenantry -c x.toml apply --moved   if not: tenantry -c x.toml --target 'a*' plan"
         );
+        assert_eq!(complete("tenantry rotate --all"), "tenantry -c x.toml --target 'a*' rotate --all");
+        assert_eq!(complete("tenantry rotate acme"), "tenantry -c x.toml rotate acme");
         assert_eq!(complete("tenantry list shows them"), "tenantry -c x.toml list shows them");
         assert_eq!(complete("take it over: tenantry adopt acme"), "take it over: tenantry -c x.toml adopt acme");
         assert_eq!(complete("create one with: tenantry init"), "create one with: tenantry init");

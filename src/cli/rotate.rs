@@ -12,7 +12,7 @@ use super::output::Output;
 use super::{apply, interrupt, plan, recover, session};
 use crate::core::model::{Observed, Registry, State, TenantKey};
 use crate::core::plan::{RECOVER, TenantPlan, rotation};
-use crate::core::words::count;
+use crate::core::words::{count, typed};
 use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -59,7 +59,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
 fn hint(which: &Which) -> String {
     let whose = match which {
         Which { tenants, .. } if !tenants.is_empty() => tenants.join(" "),
-        Which { older_than: Some(_), .. } => "--older-than AGE".to_owned(),
+        Which { older_than: Some(age), .. } => format!("--older-than {}", typed(*age)),
         _ => "--all".to_owned(),
     };
     format!("in a script: tenantry rotate {whose} --auto-approve")
