@@ -80,7 +80,7 @@ fn chosen(session: &session::Session, observed: &Observed, args: &RotateArgs, ou
     let (there, absent): (Vec<_>, Vec<_>) = others.into_iter().partition(|tenant| row(&tenant.key).is_some());
     for (left_out, why) in [
         (given.len(), "the password comes from password_from"),
-        (absent.len(), "not in this database yet, tenantry apply creates them"),
+        (absent.len(), "not set up in this database yet, so first: tenantry apply"),
     ] {
         if left_out > 0 {
             out.note(&format!("{} left out: {why}", count(left_out, "tenant")));
