@@ -173,7 +173,7 @@ fn allow_removals(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
 }
 
 /// The command that was typed, with one more flag.
-fn with(args: &ApplyArgs, flag: &str) -> String {
+pub(super) fn with(args: &ApplyArgs, flag: &str) -> String {
     let mut words = vec!["tenantry apply".to_owned()];
     words.extend(args.plan.as_ref().map(|file| quoted(&file.to_string_lossy())));
     words.extend(args.deep.then(|| "--deep".to_owned()));

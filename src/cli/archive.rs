@@ -1,17 +1,19 @@
 //! `archive TENANT`: a dump and its manifest, of a tenant in use.
 
+use std::sync::OnceLock;
+
 use super::args::{ArchiveArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{interrupt, session};
+use super::{interrupt, progress, session};
 use crate::core::model::{Observed, Registered, State, TenantKey};
 use crate::core::plan::{Plan, disk_short};
 use crate::core::render::escape::visible;
 use crate::core::render::json::pretty;
 use crate::core::words::{count, size};
-use crate::engine::apply::{Lock, check_deputy, check_registry};
-use crate::engine::archive::{Archive, Live, Programs, Proved, free_space};
+use crate::engine::apply::{Apply, Live, Lock, Recorded, check_deputy, check_registry};
+use crate::engine::archive::{Archive, Programs, Proved, free_space};
 use crate::engine::inspect::{self, Sizes};
 
 pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -22,7 +24,7 @@ pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
 fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut session = session::connect(global)?;
     // No apply meanwhile: it could rename, or drop, what is being read.
-    let _lock = Lock::take(&mut session.client, &session.target, args.lock.lock_timeout.unwrap_or_default())?;
+    let lock = Lock::take(&mut session.client, &session.target, args.lock.lock_timeout.unwrap_or_default())?;
     let mut observed = session.observe(Sizes::Removed)?;
     let unknown = || {
         Failure::refused(
@@ -36,11 +38,8 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
     let registry = observed.registry.as_ref().ok_or_else(unknown)?;
     let row = registry.tenants.get(&key).ok_or_else(unknown)?;
     session.must_select(&key)?;
-    if registry.pending > 0 {
-        return Err(Failure::refused(
-            "tenantry's own tables were created by an older version",
-            "upgrade them: tenantry apply",
-        ));
+    if let Some((message, hint)) = registry.is_older() {
+        return Err(Failure::refused(message, hint));
     }
     refuse_what_is_not_whole(&observed, &key, row)?;
     let subject = row.subject(&key);
@@ -52,14 +51,29 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
     if let Some(short) = free_space(&dir).and_then(|free| disk_short(bytes, free, &dir)) {
         out.note(&format!("warning: {short}"));
     }
-    let live = Live {
+    let apply = Apply {
         target: &session.target,
-        observed: &observed,
-        programs: &programs,
-        subject: &subject,
+        lock: &lock,
+        store: session.store.as_ref(),
         desired: &session.project.desired,
+        server: &observed.server,
+        moved: false,
+        mark: OnceLock::new(),
+        archive_dir: &dir,
+        parallelism: 1,
+        stop: &interrupt::STOP,
+        recorded: &Recorded::default(),
+        underway: &interrupt::UNDERWAY,
+        max_failures: 0,
+        // Nobody is put out for a copy.
+        end_blockers: false,
+        ending: None,
+        usernames: &observed.usernames(),
+        said: &progress::aside("archive", out.quiet),
+        progress: &|_| {},
     };
-    let archive = live.run(&mut session.client, &dir)?;
+    let live = Live { apply: &apply, observed: &observed, programs: &programs, subject: &subject };
+    let archive = live.run(&mut session.client)?;
     out.print(&match out.format {
         Format::Json => json(&archive),
         Format::Text | Format::Markdown => text(&archive),

@@ -8,7 +8,7 @@ use super::args::{Format, Global, RestoreArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{apply, interrupt, session};
+use super::{apply, interrupt, progress, session};
 use crate::core::model::{Observed, State, Tenant, TenantKey};
 use crate::core::plan::{self, Plan, Target, Verb};
 use crate::core::render;
@@ -56,13 +56,21 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
         return Ok(Exit::Failed);
     }
     interrupt::watch();
-    fill(&mut session, &lock, &observed, &plan, &opened, &programs, &tenant)?;
+    let ending = format!("tenantry restore {file} --end-blockers");
+    let fill =
+        Fill { lock: &lock, observed: &observed, plan: &plan, opened: &opened, programs: &programs, tenant: &tenant };
+    fill.run(&mut session, args.end_blockers, &ending, out)?;
 
     // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
     let observed = session.observe(Sizes::Removed)?;
     let rest = plan::diff(&session.project.desired, &observed, &|key| *key == tenant.key);
     let rest = Plan { database_changes: Vec::new(), targeting: None, ..rest };
-    let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, apply::Limits::default(), out)?;
+    let limits = apply::Limits {
+        end_blockers: args.end_blockers,
+        ending: Some(format!("tenantry apply --end-blockers --target {}", tenant.key)),
+        ..apply::Limits::default()
+    };
+    let report = apply::carry_out(global, &mut session, &lock, &observed, &rest, limits, out)?;
     if !report.is_success() {
         apply::tell(&report, &rest, out)?;
         out.note(&format!("{}: its data is restored; once the cause is fixed, apply does the rest", tenant.key));
@@ -167,38 +175,51 @@ fn made_by(manifest: &Manifest) -> u32 {
     digits.parse().unwrap_or_default()
 }
 
-fn fill(
-    session: &mut session::Session,
-    lock: &Lock,
-    observed: &Observed,
-    plan: &Plan,
-    opened: &Opened,
-    programs: &Programs,
-    tenant: &Tenant,
-) -> Result<(), Failure> {
-    let archive_dir = session.project.archive_dir();
-    let apply = Apply {
-        target: &session.target,
-        lock,
-        store: session.store.as_ref(),
-        desired: &session.project.desired,
-        server: &observed.server,
-        moved: false,
-        mark: OnceLock::new(),
-        archive_dir: &archive_dir,
-        parallelism: 1,
-        stop: &interrupt::STOP,
-        recorded: &Recorded::default(),
-        underway: &interrupt::UNDERWAY,
-        max_failures: 0,
-        end_blockers: false,
-        ending: None,
-        usernames: &observed.usernames(),
-        said: &|_, _| {},
-        progress: &|_| {},
-    };
-    let restore = Restore { apply: &apply, observed, programs, opened, tenant };
-    Ok(restore.run(&mut session.client, plan)?)
+/// The data's way back.
+struct Fill<'a> {
+    lock: &'a Lock,
+    observed: &'a Observed,
+    plan: &'a Plan,
+    opened: &'a Opened,
+    programs: &'a Programs,
+    tenant: &'a Tenant,
+}
+
+impl Fill<'_> {
+    /// `ending`: the command that would do it and end the sessions of tenants that are in its way.
+    fn run(
+        &self,
+        session: &mut session::Session,
+        end_blockers: bool,
+        ending: &str,
+        out: &Output,
+    ) -> Result<(), Failure> {
+        let Self { lock, observed, plan, opened, programs, tenant } = *self;
+        let archive_dir = session.project.archive_dir();
+        let end_blockers = end_blockers || session.project.desired.end_blockers;
+        let apply = Apply {
+            target: &session.target,
+            lock,
+            store: session.store.as_ref(),
+            desired: &session.project.desired,
+            server: &observed.server,
+            moved: false,
+            mark: OnceLock::new(),
+            archive_dir: &archive_dir,
+            parallelism: 1,
+            stop: &interrupt::STOP,
+            recorded: &Recorded::default(),
+            underway: &interrupt::UNDERWAY,
+            max_failures: 0,
+            end_blockers,
+            ending: Some(ending).filter(|_| !end_blockers),
+            usernames: &observed.usernames(),
+            said: &progress::aside("restore", out.quiet),
+            progress: &|_| {},
+        };
+        let restore = Restore { apply: &apply, observed, programs, opened, tenant };
+        Ok(restore.run(&mut session.client, plan)?)
+    }
 }
 
 fn text(manifest: &Manifest, migrations: usize, secret: &str) -> String {

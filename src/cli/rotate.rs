@@ -10,9 +10,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{apply, interrupt, plan, recover, session};
-use crate::core::model::{Observed, State, TenantKey};
+use crate::core::model::{Observed, Registry, State, TenantKey};
 use crate::core::plan::{RECOVER, TenantPlan, rotation};
-use crate::core::words::count;
+use crate::core::words::{count, typed};
 use crate::engine::inspect::Sizes;
 
 pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -24,6 +24,9 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     session.selects_something(&observed)?;
     let place = session.place(&observed);
     out.talks_to(&place);
+    if let Some((message, hint)) = observed.registry.as_ref().and_then(Registry::is_older) {
+        return Err(Failure::refused(format!("{message}; no password was changed"), hint));
+    }
     let named =
         |key: &TenantKey| args.which.tenants.is_empty() || args.which.tenants.iter().any(|name| name == key.as_str());
     if let Some(lost) = recover::lost(&session, &observed, &named) {
@@ -56,7 +59,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
 fn hint(which: &Which) -> String {
     let whose = match which {
         Which { tenants, .. } if !tenants.is_empty() => tenants.join(" "),
-        Which { older_than: Some(_), .. } => "--older-than AGE".to_owned(),
+        Which { older_than: Some(age), .. } => format!("--older-than {}", typed(*age)),
         _ => "--all".to_owned(),
     };
     format!("in a script: tenantry rotate {whose} --auto-approve")
@@ -75,8 +78,10 @@ fn chosen(session: &session::Session, observed: &Observed, args: &RotateArgs, ou
     };
     let (given, others): (Vec<_>, Vec<_>) = declared.partition(|tenant| tenant.password.is_some());
     let (there, absent): (Vec<_>, Vec<_>) = others.into_iter().partition(|tenant| row(&tenant.key).is_some());
-    for (left_out, why) in [(given.len(), "the password comes from password_from"), (absent.len(), "apply comes first")]
-    {
+    for (left_out, why) in [
+        (given.len(), "the password comes from password_from"),
+        (absent.len(), "not set up in this database yet, so first: tenantry apply"),
+    ] {
         if left_out > 0 {
             out.note(&format!("{} left out: {why}", count(left_out, "tenant")));
         }

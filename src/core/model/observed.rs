@@ -222,6 +222,8 @@ pub struct Group {
 /// The tool's own tables.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
+    /// The version of its form: the number of its own migrations that it has.
+    pub version: usize,
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,
@@ -235,6 +237,19 @@ pub struct Registry {
     pub former_owners: BTreeSet<String>,
     /// The sets of migrations of which it is known what they make, by their [`set_digest`].
     pub recorded_sets: BTreeSet<String>,
+}
+
+impl Registry {
+    /// That it has an older form than this version of tenantry reads and writes, and what to type; `None`: it has not.
+    #[must_use]
+    pub fn is_older(&self) -> Option<(String, &'static str)> {
+        let (has, needs) = (self.version, self.version + self.pending);
+        let message = format!(
+            "tenantry's own tables have version {has}, as an older tenantry left them, and this one needs version {needs}"
+        );
+        (self.pending > 0)
+            .then_some((message, "upgrade them, which changes nothing for any tenant by itself: tenantry apply"))
+    }
 }
 
 /// What tells the database from a copy of it.
