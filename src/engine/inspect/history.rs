@@ -1,18 +1,19 @@
 //! The refinery histories: read only where reading runs no tenant's code.
 
 mod chunk;
+mod found;
 mod locked;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, Transaction};
 
+use found::{Histories, Owned};
+
 use super::apart::apart;
 use crate::core::model::{Desired, History, Observed, Server, State, Unseen, ident};
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};
-
-type Histories = BTreeMap<String, History>;
 
 /// The names that histories have: the configured one, and what the registry remembers.
 pub(super) fn names(desired: &Desired, observed: &Observed) -> Vec<String> {
@@ -21,9 +22,6 @@ pub(super) fn names(desired: &Desired, observed: &Observed) -> Vec<String> {
     let names: BTreeSet<&String> = remembered.chain([&desired.migrations.table]).collect();
     names.into_iter().cloned().collect()
 }
-
-/// A schema and the role that its history should belong to.
-type Owned<'a> = (&'a str, &'a str);
 
 /// Under the name that the registry remembers, or else the configured one.
 pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observed) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use postgres::binary_copy::BinaryCopyOutIter;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
 
-use super::Histories;
+use super::found::Histories;
 use crate::core::model::{Acl, Applied, Column, History, qualified};
 use crate::engine::database::{Ask, Record, acl, columns};
 use crate::engine::error::{Doing, Error};

@@ -2,7 +2,8 @@
 
 use postgres::Client;
 
-use super::{Histories, Owned, chunk};
+use super::chunk;
+use super::found::{Histories, Owned};
 use crate::core::model::{Desired, History, LockedBy};
 use crate::engine::database::{Ask, Gid, Record, giving_way};
 use crate::engine::error::{Doing, Error};
