@@ -329,6 +329,8 @@ pub struct Foreign {
     pub remedy: Option<String>,
     /// Who writes to the table may run somebody else's code by it.
     pub runs: bool,
+    /// It keeps rows from whoever reads the table.
+    pub hides: bool,
     /// We may run the statement.
     pub ours: bool,
 }
@@ -592,7 +594,7 @@ pub enum History {
     #[default]
     Absent,
     /// What stands in its place cannot be read without running the tenant's code.
-    Untrusted(String),
+    Untrusted(Distrust),
     /// Another session keeps us from it.
     Locked(LockedBy),
     /// We may not read its rows.
@@ -608,6 +610,28 @@ pub struct LockedBy {
     pub who: String,
     /// What to type.
     pub hint: String,
+}
+
+/// Why a history is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distrust {
+    /// Such as "it is a view, not an ordinary table".
+    pub why: String,
+    /// It is all that a history should be, but for whose it is.
+    pub is_only_anothers: bool,
+}
+
+impl Distrust {
+    #[must_use]
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_only_anothers: false }
+    }
+}
+
+impl std::fmt::Display for Distrust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
 }
 
 impl History {

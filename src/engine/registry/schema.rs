@@ -123,6 +123,7 @@ pub(crate) fn schema(transaction: &mut Transaction<'_>, admin: &str) -> Result<R
             what: row.get("what"),
             remedy: row.get("remedy"),
             runs: row.get("runs"),
+            hides: row.get("hides"),
             ours: row.get("ours"),
         });
     }
@@ -133,7 +134,7 @@ pub(crate) fn schema(transaction: &mut Transaction<'_>, admin: &str) -> Result<R
 
 /// Row security that is forced upon the tables' owner keeps it from reading them: that is for a person to take away first.
 pub(crate) fn unreadable(error: Error, schema: &RegistrySchema) -> Error {
-    let secured = schema.foreign.iter().find(|found| found.what.starts_with("row security of "));
+    let secured = schema.foreign.iter().find(|found| found.hides);
     match (&error, secured) {
         (Error::Database { source, .. }, Some(found)) if source.sqlstate() == Some("42501") => Error::refused(
             format!("{} prevents tenantry from reading its own tables", found.what),

@@ -1,9 +1,9 @@
 //! What somebody did by hand since the last apply, one command a line.
 
 use tenantry::model::{
-    Acl, Applied, Belongs, Column, DefaultAcl, Dependent, Entry, Extension, Foreign, FormerSecret, Grantee, Group,
-    History, Keeper, Membership, ObjectGroup, ObjectKind, Observed, PublicState, RegistryObject, RegistrySchema, Role,
-    Schema, SecretState, SharedSchema, State, TenantKey,
+    Acl, Applied, Belongs, Column, DefaultAcl, Dependent, Distrust, Entry, Extension, Foreign, FormerSecret, Grantee,
+    Group, History, Keeper, Membership, ObjectGroup, ObjectKind, Observed, PublicState, RegistryObject, RegistrySchema,
+    Role, Schema, SecretState, SharedSchema, State, TenantKey,
 };
 
 use super::by_hand_roles::{alter_role, every_schema, group, holds, membership, outside};
@@ -277,7 +277,7 @@ fn owned_by(schema: &mut Schema, owner: &str) {
 fn history(history: &mut History, words: &[&str]) -> Option<()> {
     match (words, history) {
         (["is", "a", "view"], history) => {
-            *history = History::Untrusted("it is a view, not an ordinary table".into());
+            *history = History::Untrusted(Distrust::new("it is a view, not an ordinary table"));
         }
         (["is", "gone"], history) => *history = History::Absent,
         (["without", version], History::Read { applied, .. }) => {

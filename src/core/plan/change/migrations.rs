@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::grants;
 use crate::core::migrations::{MigrationFile, MigrationSet, place};
-use crate::core::model::{Access, Applied, History, ident, qualified};
+use crate::core::model::{Access, Applied, Distrust, History, ident, qualified};
 use crate::core::plan::action::{Change, Migrate};
 use crate::core::plan::facts::{Facts, Findings};
 use crate::core::plan::hazard::HazardKind;
@@ -93,10 +93,10 @@ fn history_table<'a>(facts: &'a Facts<'_>) -> &'a str {
 }
 
 /// What brings the history back under the tenant's owner, when that is what it lacks.
-fn hint_for_untrusted(facts: &Facts<'_>, why: &str) -> String {
+fn hint_for_untrusted(facts: &Facts<'_>, why: &Distrust) -> String {
     let owner = facts.tenant.owner();
     let look = "look at what is there";
-    if !why.starts_with("it belongs to") {
+    if !why.is_only_anothers {
         return format!("{look}, put the history table back as it was, and plan again");
     }
     let exists = facts.look.observed.roles.contains_key(owner);

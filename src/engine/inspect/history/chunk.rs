@@ -8,7 +8,7 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
 
 use super::found::Histories;
-use crate::core::model::{Acl, Applied, Column, History, qualified};
+use crate::core::model::{Acl, Applied, Column, Distrust, History, qualified};
 use crate::engine::database::{Ask, Record, acl, columns};
 use crate::engine::error::{Doing, Error};
 
@@ -37,7 +37,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, table: &str, chunk: &[(&st
             look @ (Look::Distrusted(_) | Look::Unseen { .. }) => look.unread(),
             Look::Table { acl, columns, version } => rows(transaction, &qualified(&schema, table), version)?
                 .map_or_else(
-                    || History::Untrusted(format!("it holds more than {MOST} rows")),
+                    || History::Untrusted(Distrust::new(format!("it holds more than {MOST} rows"))),
                     |applied| History::Read { applied, acl, columns },
                 ),
         };
@@ -73,7 +73,7 @@ fn rows(transaction: &mut Transaction<'_>, table: &str, version: Type) -> Result
 }
 
 enum Look {
-    Distrusted(String),
+    Distrusted(Distrust),
     /// We may not read it.
     Unseen {
         acl: Acl,
@@ -127,7 +127,7 @@ fn classify(
         .collect()
 }
 
-fn distrust(row: &Record, expected_owner: &str) -> Option<String> {
+fn distrust(row: &Record, expected_owner: &str) -> Option<Distrust> {
     let kind: &str = row.get("kind");
     if kind != "r" {
         let word = match kind {
@@ -138,14 +138,15 @@ fn distrust(row: &Record, expected_owner: &str) -> Option<String> {
             "S" => "a sequence",
             _ => "something else",
         };
-        return Some(format!("it is {word}, not an ordinary table"));
+        return Some(Distrust::new(format!("it is {word}, not an ordinary table")));
     }
     let owner: &str = row.get("owner");
     if owner != expected_owner {
-        return Some(format!("it belongs to {owner:?}, not to {expected_owner:?}"));
+        let why = format!("it belongs to {owner:?}, not to {expected_owner:?}");
+        return Some(Distrust { why, is_only_anothers: true });
     }
     if row.get("row_security") {
-        return Some("row security is on: its policies are code".into());
+        return Some(Distrust::new("row security is on: its policies are code"));
     }
     let columns: Vec<String> = row.get("columns");
     let fits = matches!(
@@ -158,7 +159,7 @@ fn distrust(row: &Record, expected_owner: &str) -> Option<String> {
         ]
     );
     if !fits {
-        return Some("its columns are not refinery's".into());
+        return Some(Distrust::new("its columns are not refinery's"));
     }
     None
 }

@@ -4,7 +4,7 @@ use postgres::Client;
 
 use super::chunk;
 use super::found::{Histories, Owned};
-use crate::core::model::{Desired, History, LockedBy};
+use crate::core::model::{Desired, Distrust, History, LockedBy};
 use crate::engine::database::{Ask, Gid, Record, giving_way};
 use crate::engine::error::{Doing, Error};
 use crate::engine::inspect::apart::{is_in_the_way, once};
@@ -55,10 +55,13 @@ fn one_by_one<'t>(
             Err(error) if error.is_of_the_line() => return Err(error),
             Err(error) if is_in_the_way(&error) => locked.push(*one),
             Err(Error::Database { source, .. }) => {
-                histories.insert(one.0.to_owned(), History::Untrusted(format!("reading it failed: {source}")));
+                histories.insert(
+                    one.0.to_owned(),
+                    History::Untrusted(Distrust::new(format!("reading it failed: {source}"))),
+                );
             }
             Err(other) => {
-                histories.insert(one.0.to_owned(), History::Untrusted(other.to_string()));
+                histories.insert(one.0.to_owned(), History::Untrusted(Distrust::new(other.to_string())));
             }
         }
     }

@@ -1,6 +1,7 @@
 -- What acts on the registry's own tables ($1) and is none of its making, with the statement that takes it away, where one does.
 -- runs: whoever writes to the tables may run code of somebody else's by it. $2 is the body of the function behind the audit
 -- log's trigger. Also asked within each transaction that writes to the registry, see registry/guard.rs.
+-- place: the order in which it is taken away; 0 is what keeps the owner from reading its tables.
 -- A BEFORE UPDATE OR DELETE OR TRUNCATE trigger FOR EACH STATEMENT has the type 58 (catalog/pg_trigger.h).
 WITH ours AS (
     SELECT c.oid, c.relname, c.relowner, c.relrowsecurity, c.relforcerowsecurity, format('tenantry.%I', c.relname) AS name
@@ -27,7 +28,7 @@ WITH ours AS (
     SELECT 1, format('policy %I on %s', p.polname, o.name), format('DROP POLICY %I ON %s', p.polname, o.name), o.relowner, true
     FROM pg_policy p JOIN ours o ON o.oid = p.polrelid
     UNION ALL
-    SELECT 1, format('row security of %s', o.name), format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', o.name),
+    SELECT 0, format('row security of %s', o.name), format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', o.name),
            o.relowner, true
     FROM ours o WHERE o.relrowsecurity OR o.relforcerowsecurity
     UNION ALL
