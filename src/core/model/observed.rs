@@ -1,6 +1,7 @@
 //! The observed state: what PostgreSQL, the registry and the secret store hold. Plain data, read by `inspect`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -600,7 +601,8 @@ pub enum History {
     /// We may not read its rows.
     Unseen { acl: Acl, columns: Vec<Column> },
     /// Its rows in version order, and what roles hold on it.
-    Read { applied: Vec<Applied>, acl: Acl, columns: Vec<Column> },
+    /// Most tenants have applied the same: equal lists are held once.
+    Read { applied: Arc<[Applied]>, acl: Acl, columns: Vec<Column> },
 }
 
 /// Who holds a lock for longer than we wait.
@@ -645,7 +647,7 @@ impl History {
 }
 
 /// A row of a refinery history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Applied {
     pub version: i64,
     pub name: String,

@@ -81,7 +81,7 @@ fn applied(
                 .map(|row| {
                     let version = i32::try_from(row.version).unwrap_or(i32::MAX);
                     let checksum = row.checksum.parse().unwrap_or_default();
-                    Migration::applied(version, row.name, registry::time_of_no_consequence(), checksum)
+                    Migration::applied(version, row.name.clone(), registry::time_of_no_consequence(), checksum)
                 })
                 .collect(),
         )),

@@ -63,7 +63,7 @@ pub(super) fn read(
         migrations: match history {
             History::Untrusted(_) | History::Locked(_) | History::Unseen { .. } => None,
             History::Absent => Some(Vec::new()),
-            History::Read { applied, .. } => Some(applied),
+            History::Read { applied, .. } => Some(applied.to_vec()),
         },
         grants: grants.iter().map(|row| Grant { on: readable(row.get("object")), acl: acl(row) }).collect(),
     })

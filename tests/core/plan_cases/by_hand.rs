@@ -282,10 +282,11 @@ fn history(history: &mut History, words: &[&str]) -> Option<()> {
         (["is", "gone"], history) => *history = History::Absent,
         (["without", version], History::Read { applied, .. }) => {
             let version: i64 = version.parse().ok()?;
-            applied.retain(|row| row.version != version);
+            *applied = applied.iter().filter(|row| row.version != version).cloned().collect();
         }
         (["with", version, name], History::Read { applied, .. }) => {
-            applied.push(Applied { version: version.parse().ok()?, name: (*name).into(), checksum: "1".into() });
+            let more = Applied { version: version.parse().ok()?, name: (*name).into(), checksum: "1".into() };
+            *applied = applied.iter().cloned().chain([more]).collect();
         }
         _ => return None,
     }
@@ -409,10 +410,17 @@ fn registry(schema: &mut RegistrySchema, words: &[&str]) -> Option<()> {
             what: format!("trigger {name} on tenantry.{table}"),
             remedy: Some(format!("DROP TRIGGER {name} ON tenantry.{table}")),
             runs: true,
+            hides: false,
             ours: true,
         }),
         ["function", name, "is", "used"] => {
-            schema.foreign.push(Foreign { what: format!("function {name}"), remedy: None, runs: true, ours: true });
+            schema.foreign.push(Foreign {
+                what: format!("function {name}"),
+                remedy: None,
+                runs: true,
+                hides: false,
+                ours: true,
+            });
         }
         ["holds", what @ .., "of", owner] => schema.strangers.push((what.join(" "), (*owner).into())),
         _ => return None,

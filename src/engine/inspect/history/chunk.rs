@@ -1,6 +1,7 @@
 //! A few histories at once: what stands under their name, and the rows where reading them runs no tenant's code.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use postgres::Transaction;
 use postgres::binary_copy::BinaryCopyOutIter;
@@ -38,7 +39,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, table: &str, chunk: &[(&st
             Look::Table { acl, columns, version } => rows(transaction, &qualified(&schema, table), version)?
                 .map_or_else(
                     || History::Untrusted(Distrust::new(format!("it holds more than {MOST} rows"))),
-                    |applied| History::Read { applied, acl, columns },
+                    |applied| History::Read { applied: applied.into(), acl, columns },
                 ),
         };
         histories.insert(schema, history);
@@ -92,7 +93,7 @@ impl Look {
         match self {
             Self::Distrusted(why) => History::Untrusted(why),
             Self::Unseen { acl, columns } => History::Unseen { acl, columns },
-            Self::Table { acl, columns, .. } => History::Read { applied: Vec::new(), acl, columns },
+            Self::Table { acl, columns, .. } => History::Read { applied: Arc::default(), acl, columns },
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Reading many histories past those that somebody holds locked.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use postgres::Client;
 
 use super::chunk;
 use super::found::{Histories, Owned};
-use crate::core::model::{Desired, Distrust, History, LockedBy};
+use crate::core::model::{Applied, Desired, Distrust, History, LockedBy};
 use crate::engine::database::{Ask, Gid, Record, giving_way};
 use crate::engine::error::{Doing, Error};
 use crate::engine::inspect::apart::{is_in_the_way, once};
@@ -20,11 +23,11 @@ pub(super) fn read_all(
     table: &str,
     tenants: &[Owned<'_>],
 ) -> Result<Histories, Error> {
-    let mut histories = Histories::new();
+    let (mut histories, mut known) = (Histories::new(), HashSet::new());
     let mut locked = Vec::new();
     for many in tenants.chunks(CHUNK) {
         match together(client, table, many) {
-            Ok(found) => histories.extend(found),
+            Ok(found) => histories.extend(shared(found, &mut known)),
             Err(error) if error.is_of_the_line() => return Err(error),
             Err(_) => locked.extend(one_by_one(client, table, many, &mut histories)?),
         }
@@ -39,6 +42,19 @@ pub(super) fn read_all(
     })?;
     histories.extend(by_whom(client, table, &left)?);
     Ok(histories)
+}
+
+/// Equal lists of migrations, of which a fleet has a few, are held once.
+fn shared(mut histories: Histories, known: &mut HashSet<Arc<[Applied]>>) -> Histories {
+    for history in histories.values_mut() {
+        if let History::Read { applied, .. } = history {
+            match known.get(applied) {
+                Some(same) => *applied = Arc::clone(same),
+                None => drop(known.insert(Arc::clone(applied))),
+            }
+        }
+    }
+    histories
 }
 
 /// Those that were locked.
