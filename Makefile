@@ -1,6 +1,6 @@
 # What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-matrix chaos bench fuzz fmt lint check snapshots clean
+.PHONY: help build demo test test-matrix chaos bench mutants fuzz fmt lint check snapshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,6 +22,9 @@ chaos: ## Change and disrupt 50 tenants at random, again and again; ROUNDS=50, S
 
 bench: ## Measure the cost per tenant as the number of tenants grows, next to the same SQL in psql; SIZES="100 400 1600" PLANS="100 1000"
 	@scripts/bench.sh
+
+mutants: ## Change the core and see whether its tests notice; MUTANTS=1/20 (which of them), FILES='src/core/plan/**'; needs cargo-mutants
+	@scripts/mutants.sh
 
 fuzz: ## Fuzz the parsers of untrusted files, FUZZ_SECONDS (600) for each target; needs a nightly compiler and cargo-fuzz
 	@scripts/fuzz.sh
