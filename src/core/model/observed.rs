@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Mark;
 use super::{Access, Acl, OnRemove, PasswordSource, Role, SecretFields, TenantKey};
+use crate::core::digest::digest;
 
 /// What one look found.
 #[derive(Clone, Debug, Default)]
@@ -286,12 +287,10 @@ pub struct MadeObject {
 /// Tells one set of applied migrations from another.
 #[must_use]
 pub fn set_digest(applied: &[Applied]) -> String {
-    use sha2::Digest;
     let mut rows: Vec<String> =
         applied.iter().map(|row| format!("{}\0{}\0{}\n", row.version, row.name, row.checksum)).collect();
     rows.sort();
-    let digest = sha2::Sha256::digest(rows.concat().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest(&rows.concat())
 }
 
 /// The schema `tenantry` as the catalogs have it. Who can write to it decides what tenantry does next.

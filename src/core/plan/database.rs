@@ -8,7 +8,7 @@ use super::bookkeeping::{forget_owner, remember_owner};
 use super::doubt::Doubt;
 use super::hazard::{Hazard, HazardKind};
 use super::look::Look;
-use super::public_schema::policy;
+use super::public_schema::public_schema_policy;
 use super::shared_change::{About, DatabaseAction, DatabaseChange, Stage};
 use super::tenant_plan::{TenantPlan, Verb};
 use super::{extensions, group, holds, home};
@@ -111,7 +111,7 @@ fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
     let objects = database.public_schema.as_ref().map_or(0, |public| public.objects);
     let open = database.public_schema.as_ref().filter(|public| !public.public_privileges.is_empty());
     let examples = || open.map(|public| public.examples.join(", ")).unwrap_or_default();
-    if policy(look.desired, look.observed) == PublicSchema::Keep {
+    if public_schema_policy(look.desired, look.observed) == PublicSchema::Keep {
         if open.is_some() && objects > 0 && look.desired.public_schema.is_none() {
             hazards.push(Hazard {
                 kind: HazardKind::PublicSchemaOpen,

@@ -57,8 +57,8 @@ pub(crate) use identifiers::split_identifiers;
 pub use look::is_shared_owner;
 pub use phases::{AfterCommit, Batch, Phases};
 pub(crate) use privileges::in_words;
-pub use privileges::{OWNERS_ON_SCHEMA, object_privileges, owners_privileges, schema_privileges};
-pub use public_schema::owners_want_temp;
+pub use privileges::{OWNERS_ON_SCHEMA, object_privileges, owners_privileges, public_privileges, schema_privileges};
+pub use public_schema::{owners_want_temp, public_schema_policy};
 pub use registry::foreign_code;
 #[cfg(feature = "cli")]
 pub(crate) use removal::disk_short;

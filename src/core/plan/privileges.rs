@@ -46,6 +46,16 @@ pub fn owners_privileges(kind: ObjectKind, major: i32) -> &'static str {
     }
 }
 
+/// The letters that PUBLIC holds on an object by itself (`acldefault`).
+#[must_use]
+pub fn public_privileges(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Function => "X",
+        ObjectKind::Type => "U",
+        ObjectKind::Table | ObjectKind::Sequence | ObjectKind::Other => "",
+    }
+}
+
 /// Those of a schema's owner.
 pub const OWNERS_ON_SCHEMA: &str = "CU";
 

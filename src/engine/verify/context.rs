@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::core::model::{Desired, Observed, PublicSchema, TenantKey};
+use crate::core::plan::public_schema_policy;
 use crate::core::verdict::Verdict;
 use crate::engine::database::Target;
 use crate::engine::secrets::SecretStore;
@@ -23,10 +24,6 @@ pub struct Verify<'a> {
 impl Verify<'_> {
     /// Whether public was left open on purpose.
     pub(super) fn public_is_kept(&self) -> bool {
-        let objects = self.observed.database.public_schema.as_ref().map_or(0, |public| public.objects);
-        match self.desired.public_schema {
-            Some(policy) => policy == PublicSchema::Keep,
-            None => objects > 0,
-        }
+        public_schema_policy(self.desired, self.observed) == PublicSchema::Keep
     }
 }

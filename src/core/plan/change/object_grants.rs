@@ -4,7 +4,7 @@ use crate::core::model::{Access, Grantee, ObjectGroup, ObjectKind, Schema};
 use crate::core::plan::acl::{Expected, differences, expected_of, on_column};
 use crate::core::plan::action::{FoundOnObjects, GrantObjects};
 use crate::core::plan::facts::{Facts, Findings};
-use crate::core::plan::privileges::{object_privileges, owners_privileges};
+use crate::core::plan::privileges::{object_privileges, owners_privileges, public_privileges};
 
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings, schema: &Schema) {
     for kind in ObjectKind::ALL {
@@ -18,12 +18,7 @@ fn one_kind(facts: &Facts<'_>, findings: &mut Findings, schema: &Schema, kind: O
     let owners = owners_privileges(kind, major);
     let mut expected = expected_of(tenant, &facts.look.observed.server, want, "");
     expected.owners = owners.to_owned();
-    let builtin_public = match kind {
-        ObjectKind::Function => "X",
-        ObjectKind::Type => "U",
-        ObjectKind::Table | ObjectKind::Sequence | ObjectKind::Other => "",
-    };
-    expected.at_most.insert(Grantee::Public, builtin_public.to_owned());
+    expected.at_most.insert(Grantee::Public, public_privileges(kind).to_owned());
     // What the tenant made itself is its own to grant.
     let groups = schema.objects.iter().filter(|group| group.kind == kind && group.owner == tenant.owner());
     let judged: Vec<Judged> = groups.map(|group| judge(facts, group, &expected, want)).collect();

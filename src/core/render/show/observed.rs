@@ -8,7 +8,7 @@ use crate::core::model::{
 };
 use crate::core::plan::{
     Letters, OWNERS_ON_SCHEMA, group_role, held, in_words, is_as_declared, membership_in_words, object_privileges,
-    owners_privileges, owners_role, schema_privileges,
+    owners_privileges, owners_role, public_privileges, schema_privileges,
 };
 use crate::core::render::page::Page;
 
@@ -105,11 +105,7 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
         if !said {
             page.line(2, format!("future {plural} of {}: none", one_line(whose.owner)));
         }
-        let by_default = match kind {
-            ObjectKind::Function => "X",
-            ObjectKind::Type => "U",
-            ObjectKind::Table | ObjectKind::Sequence | ObjectKind::Other => "",
-        };
+        let by_default = public_privileges(kind);
         let owners = owners_privileges(kind, whose.server.major());
         let mut groups: BTreeMap<String, i64> = BTreeMap::new();
         let mut its = 0;
