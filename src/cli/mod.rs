@@ -9,27 +9,27 @@ mod complete;
 mod drift;
 mod exit;
 mod failure;
+mod flags;
 mod init;
 mod interrupt;
 mod list;
-mod made;
 mod output;
 mod plan;
 mod progress;
+mod project;
 mod recover;
-mod refusals;
 mod restore;
 mod rotate;
 mod sandbox;
-mod saved;
-mod session;
 mod show;
+mod shown;
+mod telling;
 mod validate;
 mod verify;
 mod write;
 
-pub use args::Cli;
-pub use exit::Exit;
+use args::Cli;
+use exit::Exit;
 
 use std::ffi::OsString;
 
@@ -64,7 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     #[cfg(feature = "failpoints")]
-    let _failpoints = crate::engine::failpoint::set_up();
+    let _failpoints = tenantry::failpoint::set_up();
     output::start_logging(&cli.global);
     let mut out = Output::new(&cli.global);
     let result = match &cli.command {

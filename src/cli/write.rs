@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::failure::Doing;
 use super::failure::Failure;
-use crate::engine::error::Doing;
 
 /// Who may read a file, whatever the umask says and whatever stood there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

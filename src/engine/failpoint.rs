@@ -15,11 +15,11 @@ compile_error!("the feature failpoints is for tests: a release must not end itse
 
 /// Reads FAILPOINTS, for as long as what is returned lives.
 #[cfg(feature = "failpoints")]
-pub(crate) fn set_up() -> fail::FailScenario<'static> {
+pub fn set_up() -> fail::FailScenario<'static> {
     fail::FailScenario::setup()
 }
 
 #[cfg(feature = "failpoints")]
-pub(crate) fn reached(name: &str) {
+pub fn reached(name: &str) {
     fail::fail_point!(name, |_| std::process::abort());
 }

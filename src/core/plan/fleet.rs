@@ -2,7 +2,7 @@
 
 mod differences;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use crate::core::model::{State, TenantKey};
 use differences::One;
 
 /// Up to so many tenants, or up to this part of the fleet, a change is one that a person reads tenant by tenant: it needs no
-/// word of its own. Above both, apply needs [`Consents::fleet_changes`].
+/// word of its own. Above both, apply needs a consent.
 const FEW: usize = 10;
 const PERCENT: usize = 10;
 
@@ -21,7 +21,7 @@ const PERCENT: usize = 10;
 pub enum FleetKey {
     SharedSchemas,
     Advertise,
-    /// Every migration would run again: wants [`Consents::rename_history`], whatever the number of tenants.
+    /// Every migration would run again: wants a consent, whatever the number of tenants.
     HistoryTable,
     Store,
     SecretPath,
@@ -129,29 +129,6 @@ impl fmt::Display for FleetChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, before, after, tenants, of } = self;
         write!(f, "{key} {before} \u{2192} {after}: {tenants} of {of} tenants")
-    }
-}
-
-/// What whoever applies a plan has said yes to, beyond the plan itself.
-#[derive(Clone, Debug, Default)]
-pub struct Consents {
-    pub fleet_changes: BTreeSet<FleetKey>,
-    /// The history tables get the configured name.
-    pub rename_history: bool,
-}
-
-impl Consents {
-    fn covers(&self, change: &FleetChange) -> bool {
-        match change.key {
-            FleetKey::HistoryTable => self.rename_history,
-            key => self.fleet_changes.contains(&key),
-        }
-    }
-
-    /// The changes of the fleet that are held back for want of these.
-    #[must_use]
-    pub fn lacking<'p>(&self, plan: &'p super::Plan) -> Vec<&'p FleetChange> {
-        plan.fleet_changes.iter().filter(|change| change.is_held_back() && !self.covers(change)).collect()
     }
 }
 

@@ -37,13 +37,13 @@ pub use database::owners_want_temp;
 pub use diff::{diff, group_role, is_shared_owner, owners_role};
 pub use document::{Document, Summary};
 pub use extensions::unreachable as unreachable_extension;
-pub use fleet::{Consents, FleetChange, FleetKey};
+pub use fleet::{FleetChange, FleetKey};
 pub use home::{Claim, Doubt};
 pub use missing::Missing;
 pub(crate) use privileges::in_words;
 pub use privileges::{OWNERS_ON_SCHEMA, object_privileges, owners_privileges, schema_privileges};
 pub use registry::foreign_code;
-#[cfg(feature = "cli")]
+#[cfg(feature = "engine")]
 pub(crate) use removal::disk_short;
 pub use removal::drop_role;
 pub use rotation::rotation;

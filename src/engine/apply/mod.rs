@@ -29,7 +29,6 @@ mod shared;
 mod tenant;
 mod underway;
 mod watch;
-mod whose;
 
 use crate::core::report::Done;
 pub use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};
@@ -38,13 +37,12 @@ pub(crate) use fence::take_back;
 pub use groundwork::check_server;
 pub use lock::Lock;
 pub(crate) use password::verifier_literal;
-pub use preflight::{check_admin, check_archives, check_deputy, check_fleet, check_registry};
+pub use preflight::{check_admin, check_archives, check_deputy, check_registry};
 pub use recorded::Recorded;
 pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
 pub(crate) use sessions::end as end_sessions;
 pub use underway::Underway;
-pub use whose::{check_missing, check_whose};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -108,9 +106,8 @@ impl Apply<'_> {
     /// Carries the plan out on the session that holds the lock and on `parallelism` more.
     ///
     /// # Errors
-    /// When this may not be the database that the secrets are for, or what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
+    /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
-        check_whose(plan)?;
         shared::run(client, self, plan, Stage::Before)?;
         self.lock.settle(client)?;
         // A plan without work, of a fleet without tenants say, makes no registry.

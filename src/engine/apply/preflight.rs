@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::core::model::{Observed, Subject, ident, literal};
-use crate::core::plan::{
-    Consents, DatabaseAction, FleetChange, FleetKey, Kind, Plan, Step, foreign_code, group_role, owners_role,
-};
+use crate::core::plan::{DatabaseAction, Kind, Plan, Step, foreign_code, group_role, owners_role};
 use crate::engine::archive::{Programs, check_dir};
 use crate::engine::error::Error;
 
@@ -49,36 +47,6 @@ pub fn check_archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<()
         check_dir(dir)?;
     }
     Ok(())
-}
-
-/// A key that was mistyped changes the whole fleet: that is said once more. `command`: what was typed, without what is missing.
-///
-/// # Errors
-/// What is held back, with the flags that let it go on.
-pub fn check_fleet(plan: &Plan, consents: &Consents, command: &dyn Fn(&str) -> String) -> Result<(), Error> {
-    let lacking = consents.lacking(plan);
-    if lacking.is_empty() {
-        return Ok(());
-    }
-    let list = |each: &dyn Fn(&FleetChange) -> String, by: &str| {
-        lacking.iter().map(|change| each(change)).collect::<Vec<_>>().join(by)
-    };
-    let why = if lacking.iter().any(|change| change.key == FleetKey::HistoryTable) {
-        " (a history under another name is renamed, or every migration would run again)"
-    } else {
-        ""
-    };
-    Err(Error::refused(
-        format!(
-            "the plan changes much of the fleet{why}: {}; nothing was changed",
-            list(&FleetChange::to_string, "; ")
-        ),
-        format!(
-            "if it is a typing error, put {} back as it was; if it is meant: {}",
-            list(&|change| change.key.to_string(), ", "),
-            command(&list(&FleetChange::flag, " "))
-        ),
-    ))
 }
 
 /// Nobody else's code may run as us; what the plan takes away first of all, it must be able to take away.

@@ -29,7 +29,7 @@ pub(crate) use files::check_dir;
 pub use files::{Opened, free_space, open};
 pub use live::Live;
 pub(crate) use locks::{Locked, lock};
-pub use manifest::{LargeObjects, Manifest, Proved, TableRows};
+pub use manifest::{Manifest, Proved};
 pub use programs::Programs;
 pub(crate) use programs::Session;
 pub use restore::refuse_other_names;

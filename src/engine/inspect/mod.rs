@@ -13,7 +13,6 @@ mod registry;
 mod secrets;
 pub(crate) mod shape;
 
-pub use crate::core::model::{MANY_LOCKS, ManyLocks};
 pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;
 pub(crate) use holds::holds;

@@ -13,7 +13,7 @@ mod login;
 mod probe;
 mod probes;
 
-pub use crate::core::verdict::{Answer, Check, Ruling, Verdict};
+pub use crate::core::verdict::Verdict;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

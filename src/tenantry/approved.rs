@@ -1,0 +1,196 @@
+//! The only way to write.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use super::error::Error;
+use super::guards;
+use super::made;
+use super::options::Limits;
+use super::restoration;
+use super::session::Session;
+use crate::core::model::{Observed, Tenant};
+use crate::core::plan::{Plan, Verb};
+use crate::core::report::{Report, TenantOutcome};
+use crate::engine::apply::{Apply, Lock, Recorded, Restore};
+use crate::engine::archive::{Opened, Programs};
+use crate::engine::error::Doing;
+use crate::engine::inspect::Sizes;
+use crate::engine::registry::{self, Arrival};
+
+/// How the plan is carried out.
+pub(super) enum Way {
+    Converge,
+    Rotate,
+    /// `programs`: once they were looked for.
+    Restore {
+        opened: Box<Opened>,
+        tenant: Box<Tenant>,
+        programs: Option<Programs>,
+    },
+}
+
+/// What apply tells while it runs, from any of its threads. `()` listens to nothing.
+pub trait Events: Sync {
+    /// So many tenants will be changed.
+    fn begins(&self, _tenants: usize) {}
+    /// Something about a tenant before it ends.
+    fn says(&self, _tenant: &str, _words: &str) {}
+    /// A tenant has ended.
+    fn tenant_ended(&self, _outcome: &TenantOutcome) {}
+    /// All tenants have: what was planned last, and what came of it.
+    fn ended(&self, _plan: &Plan, _report: &Report) {}
+    /// Something that a person should know, and that is no failure.
+    fn note(&self, _words: &str) {}
+}
+
+impl Events for () {}
+
+/// A plan that passed every guard. The lock is held.
+pub struct Approved {
+    pub(super) session: Session,
+    pub(super) lock: Lock,
+    pub(super) observed: Observed,
+    pub(super) plan: Plan,
+    pub(super) way: Way,
+    pub(super) has_work: bool,
+    pub(super) limits: Limits,
+}
+
+impl Approved {
+    /// How it is carried out, where that is not as [`Limits::default`] says.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Says to whoever finds the lock taken that it waits for a person's answer, or no longer.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn waits_for_an_answer(&mut self, waits: bool) -> Result<(), Error> {
+        let name = if waits { "'tenantry, waiting for confirmation'" } else { "DEFAULT" };
+        let sql = format!("SET application_name TO {name}");
+        Ok(self.session.client.batch_execute(&sql).doing("recording what the lock waits for")?)
+    }
+
+    /// Carries the plan out: each tenant in one transaction. A tenant that fails is in the report, and stops no other.
+    ///
+    /// # Errors
+    /// When what tenants share could not be changed: then no tenant was touched. Of a restore, what PostgreSQL or pg_restore
+    /// answered: then nothing of the tenant is left, unless the error says so.
+    pub fn apply(mut self, events: &dyn Events) -> Result<Report, Error> {
+        if !self.has_work {
+            return self.settle(events);
+        }
+        fail_point!("before_apply");
+        match &self.way {
+            Way::Converge => {
+                let report = self.carry_out(events)?;
+                if !report.interrupted {
+                    // Nothing of the tenants' is amiss without it.
+                    let Self { session, observed, plan, .. } = &mut self;
+                    if let Err(error) = made::remember(session, observed, plan, &report, events) {
+                        let why = error.in_one_line();
+                        events.note(&format!("the next apply will record what the migrations created: {why}"));
+                    }
+                }
+                Ok(report)
+            }
+            Way::Rotate => self.carry_out(events),
+            Way::Restore { .. } => {
+                self.fill()?;
+                // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
+                self.observed = self.session.observe(Sizes::Removed)?;
+                if let Way::Restore { tenant, .. } = &self.way {
+                    self.plan = restoration::rest(&self.session.ground, &self.observed, tenant);
+                }
+                guards::its_secrets(&self.plan)?;
+                self.carry_out(events)
+            }
+        }
+    }
+
+    /// Nothing is to be changed: the registry notes where it is, and how it was reached.
+    fn settle(mut self, events: &dyn Events) -> Result<Report, Error> {
+        if matches!(self.way, Way::Converge) && self.observed.registry.is_some() {
+            let arrival = Arrival {
+                reached: &self.observed.server.reached,
+                moved: false,
+                writes_secrets: false,
+                history_table: &self.session.ground.project.desired.migrations.table,
+            };
+            registry::settle(&mut self.session.client, &arrival)?;
+        }
+        let blocked = self.plan.tenants.iter().filter(|tenant| tenant.verb == Verb::Blocked);
+        let report = Report {
+            unchanged: self.plan.count(Verb::Unchanged),
+            database_changes: 0,
+            shared_error: None,
+            outcomes: blocked.map(TenantOutcome::blocked).collect(),
+            interrupted: false,
+        };
+        events.ended(&self.plan, &report);
+        Ok(report)
+    }
+
+    fn carry_out(&mut self, events: &dyn Events) -> Result<Report, Error> {
+        events.begins(self.plan.tenants.iter().filter(|tenant| tenant.has_work()).count());
+        let recorded = self.observed.registry.as_ref().map(|registry| registry.recorded_sets.clone());
+        let plan = &self.plan;
+        let mut limits = self.limits.clone();
+        limits.end_blockers |= self.session.ground.project.desired.end_blockers;
+        let report = with_apply(
+            (&mut self.session, &self.lock, &self.observed),
+            &limits,
+            recorded.unwrap_or_default(),
+            events,
+            |apply, client| apply.run(client, plan),
+        )?;
+        events.ended(&self.plan, &report);
+        Ok(report)
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        let Way::Restore { opened, tenant, programs: Some(programs) } = &self.way else { return Ok(()) };
+        let (plan, observed) = (&self.plan, &self.observed);
+        // Nobody said that sessions may be ended for it.
+        let limits = Limits::default();
+        with_apply((&mut self.session, &self.lock, observed), &limits, BTreeSet::new(), &(), |apply, client| {
+            Restore { apply, observed, programs, opened, tenant }.run(client, plan)
+        })
+    }
+}
+
+/// The engine's apply, with what it borrows for as long as it runs.
+fn with_apply<T>(
+    held: (&mut Session, &Lock, &Observed),
+    limits: &Limits,
+    recorded: BTreeSet<String>,
+    events: &dyn Events,
+    run: impl FnOnce(&Apply<'_>, &mut postgres::Client) -> Result<T, crate::engine::error::Error>,
+) -> Result<T, Error> {
+    let (Session { ground, client }, lock, observed) = held;
+    let archive_dir = ground.project.archive_dir();
+    let apply = Apply {
+        target: &ground.target,
+        lock,
+        store: ground.store.as_ref(),
+        desired: &ground.project.desired,
+        server: &observed.server,
+        moved: observed.moved,
+        mark: OnceLock::new(),
+        archive_dir: &archive_dir,
+        parallelism: ground.options.parallelism(),
+        recorded: &Recorded::new(recorded),
+        stop: ground.options.interrupt.flag(),
+        underway: ground.options.interrupt.work(),
+        max_failures: limits.max_failures,
+        end_blockers: limits.end_blockers,
+        ending: limits.to_end_blockers.as_deref().filter(|_| !limits.end_blockers),
+        usernames: &observed.usernames(),
+        said: &|tenant, line| events.says(tenant, line),
+        progress: &|outcome| events.tenant_ended(outcome),
+    };
+    Ok(run(&apply, client)?)
+}
