@@ -16,17 +16,17 @@ mod engine;
 #[cfg(feature = "engine")]
 mod tenantry;
 
+/// A tenant in files.
+#[cfg(feature = "engine")]
+pub mod archive {
+    pub use crate::engine::archive::{Archive, Manifest, Opened, Proved, open};
+}
+
 pub use crate::core::{config, migrations, model, plan, render, report, shape, verdict, words};
 #[cfg(feature = "failpoints")]
 pub use engine::failpoint;
 #[cfg(feature = "engine")]
-pub use engine::{
-    archive::{Archive, Manifest, Opened, Proved, open as open_archive},
-    database,
-    error::Error as RunError,
-    registry::Recovery,
-    sandbox, secrets,
-};
+pub use engine::{database, error::Error as RunError, registry::Recovery, sandbox, secrets};
 #[cfg(feature = "engine")]
 pub use tenantry::{
     Approved, Archived, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked, Looked,

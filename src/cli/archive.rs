@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use tenantry::archive::{Archive, Proved};
 use tenantry::render::escape::visible;
 use tenantry::render::json::pretty;
 use tenantry::words::{count, size};
-use tenantry::{Archive, Events, Options, Proved};
+use tenantry::{Events, Options};
 
 use super::args::{ArchiveArgs, Format, Global};
 use super::exit::Exit;

@@ -1,10 +1,11 @@
 //! `restore FILE`: a tenant from its archive, with everything else as tenants.toml has it.
 
+use tenantry::archive::{self, Manifest};
 use tenantry::model::Tenant;
 use tenantry::plan::Plan;
 use tenantry::render::{self, escape::visible};
 use tenantry::words::count;
-use tenantry::{Intent, Manifest, Options, open_archive};
+use tenantry::{Intent, Options};
 
 use super::again::quoted;
 use super::approve::{self, Question};
@@ -19,7 +20,7 @@ pub fn run(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
 }
 
 fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let opened = open_archive(&args.file).map_err(tenantry::Error::from)?;
+    let opened = archive::open(&args.file).map_err(tenantry::Error::from)?;
     let manifest = opened.manifest.clone();
     let lock_timeout = args.lock.lock_timeout.unwrap_or_default();
     let tenantry = project::open(global, Options { lock_timeout, ..project::options(global) })?;

@@ -27,7 +27,7 @@ pub(super) fn run(
     events: &dyn Events,
 ) -> Result<Archived, Error> {
     let ground = &session.ground;
-    let _lock = Lock::take(&mut session.client, &ground.target, ground.options.lock_timeout)?;
+    let _lock = Lock::take(&mut session.client, &ground.target, ground.options.lock_timeout).guarded(Guard::Lock)?;
     let mut observed = session.observe(Sizes::Removed)?;
     let Session { ground, client } = &mut session;
     let unknown = || {

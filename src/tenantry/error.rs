@@ -75,6 +75,8 @@ pub enum Guard {
     Registered { tenant: String },
     /// A tenant is not as the registry has it.
     Whole { tenant: TenantKey },
+    /// One apply at a time, by whoever may write to the registry.
+    Lock,
     /// The role we are connected as may look and not apply.
     MayApply,
     /// What was not seen is not known to be as declared.

@@ -2,7 +2,7 @@
 
 use super::approved::Way;
 use super::consent::{self, Need};
-use super::error::{Error, Guard, Refusal};
+use super::error::{Error, Guard, Guarded, Refusal};
 use super::guards;
 use super::lost::lost;
 use super::planned::Planned;
@@ -38,7 +38,7 @@ pub struct Locked {
 impl Locked {
     pub(super) fn new(mut session: Session) -> Result<Self, Error> {
         let Session { ground, client } = &mut session;
-        let lock = Lock::take(client, &ground.target, ground.options.lock_timeout)?;
+        let lock = Lock::take(client, &ground.target, ground.options.lock_timeout).guarded(Guard::Lock)?;
         ground.store.tidy().doing("cleaning up the secret store")?;
         Ok(Self { session, lock })
     }
