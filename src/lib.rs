@@ -32,3 +32,8 @@ pub use tenantry::{
     Approved, Archived, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked, Looked,
     MAX_FAILURES, Need, NeedsConsent, Options, Planned, Refusal, Tenantry, Which, read_plan,
 };
+
+/// The page about the library, whose example is compiled.
+#[cfg(all(doctest, feature = "engine"))]
+#[doc = include_str!("../docs/library.md")]
+struct Page;

@@ -1,7 +1,7 @@
 //! `apply`: plan, ask, carry out, report.
 
 use tenantry::words::typed;
-use tenantry::{Intent, Limits, Options, read_plan};
+use tenantry::{Error, Intent, Limits, Options, read_plan};
 
 use super::again::quoted;
 use super::approve::{self, Question};
@@ -24,8 +24,13 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
     if out.format != Format::Json {
         out.print(&shown::plan(planned.plan(), out))?;
     }
-    let approved = planned.approve(&flags::consents(args));
-    let mut approved = approved.map_err(|error| flags::of_apply(error, &|flags| with(args, flags)))?;
+    let mut approved = planned.approve(&flags::consents(args)).map_err(|error| match error {
+        Error::Consent(needs) => {
+            let hint = flags::of_apply(&needs, &|flags| with(args, flags));
+            Failure::refused(needs.message, hint)
+        }
+        error => error.into(),
+    })?;
     let question = Question {
         command: "apply",
         words: "Apply these changes?",

@@ -1,10 +1,9 @@
 //! Which flag is meant: the library says what is needed, and knows no command line.
 
 use tenantry::plan::FleetKey;
-use tenantry::{Consent, Error, Guard, NeedsConsent, Refusal};
+use tenantry::{Consent, Guard, NeedsConsent, Refusal};
 
 use super::args::ApplyArgs;
-use super::failure::Failure;
 
 /// What apply's flags consent to.
 pub fn consents(args: &ApplyArgs) -> Vec<Consent> {
@@ -31,20 +30,18 @@ fn flags(needs: &NeedsConsent) -> String {
     needs.consents.iter().map(flag).collect::<Vec<_>>().join(" ")
 }
 
-/// The error, with the flags of apply. `command`: what was typed, with these flags too.
-pub fn of_apply(error: Error, command: &dyn Fn(&str) -> String) -> Failure {
-    let Error::Consent(needs) = error else { return error.into() };
+/// The hint with the flags of apply. `command`: what was typed, with these flags too.
+pub fn of_apply(needs: &NeedsConsent, command: &dyn Fn(&str) -> String) -> String {
     let keys: Vec<&str> = needs.consents.iter().filter_map(fleet_key).map(FleetKey::as_str).collect();
-    let hint = match needs.consents.as_slice() {
-        [Consent::NewSecrets(_)] => of_needs(&needs),
-        _ if keys.is_empty() => format!("if that is intended: {}", command(&flags(&needs))),
+    match needs.consents.as_slice() {
+        [Consent::NewSecrets(_)] => of_needs(needs),
+        _ if keys.is_empty() => format!("if that is intended: {}", command(&flags(needs))),
         _ => format!(
             "if it is a typing error, put {} back as it was; if it is meant: {}",
             keys.join(", "),
-            command(&flags(&needs))
+            command(&flags(needs))
         ),
-    };
-    Failure::refused(needs.message, hint)
+    }
 }
 
 /// The hint where a command has no flag for it: apply has.

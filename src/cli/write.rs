@@ -64,7 +64,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    use super::*;
+    use crate::cli::write::{Path, Readable, atomically};
 
     #[test]
     fn a_file_is_replaced_and_never_what_is_no_file() {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::approved::Events;
 use super::error::{Error, Guard, Guarded, Refusal};
+use super::events::Events;
 use super::guards;
 use super::session::Session;
 use crate::core::model::{Observed, Registered, State, TenantKey};

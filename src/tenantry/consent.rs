@@ -3,8 +3,6 @@
 use crate::core::plan::{FleetChange, FleetKey, Plan};
 use crate::core::words::{count, few};
 
-use super::error::NeedsConsent;
-
 /// A yes to one thing that may be a mistake.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -41,6 +39,16 @@ pub struct Need {
     /// What the plan would do.
     pub message: String,
     /// What to look at before the consent is given.
+    pub hint: String,
+}
+
+/// What a plan needs before it is applied, and was not given.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct NeedsConsent {
+    pub consents: Vec<Consent>,
+    pub message: String,
+    /// What to look at before it is given.
     pub hint: String,
 }
 

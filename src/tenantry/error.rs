@@ -1,10 +1,9 @@
 //! Why the library goes no further.
 
+use super::consent::NeedsConsent;
 use crate::core::model::TenantKey;
 use crate::core::plan::Stale;
 use crate::engine::error::{Error as RunError, with_causes};
-
-use super::consent::Consent;
 
 /// Nothing was changed, unless the error is of [`Approved::apply`](super::Approved::apply) and says so.
 #[derive(Debug, thiserror::Error)]
@@ -126,14 +125,4 @@ impl<T> Guarded<T> for Result<T, RunError> {
             error => Error::Run(error),
         })
     }
-}
-
-/// What a plan needs before it is applied, and was not given.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct NeedsConsent {
-    pub consents: Vec<Consent>,
-    pub message: String,
-    /// What to look at before it is given.
-    pub hint: String,
 }

@@ -61,7 +61,7 @@ impl Locked {
         let plan = self.session.ground.diff(&observed);
         self.session.ground.selects_something(&observed)?;
         guards::sees_everything(&observed)?;
-        Ok(self.to_converge(observed, plan))
+        Ok(self.converging(observed, plan))
     }
 
     /// A saved plan whose tenants are gone is stale: that says more than that a target matches none.
@@ -71,10 +71,10 @@ impl Locked {
         let now = self.session.ground.diff(&observed);
         guards::sees_everything(&observed)?;
         let plan = guards::as_saved(saved, &self.session.ground, &observed, now)?;
-        Ok(self.to_converge(observed, plan))
+        Ok(self.converging(observed, plan))
     }
 
-    fn to_converge(self, observed: Observed, plan: Plan) -> Planned {
+    fn converging(self, observed: Observed, plan: Plan) -> Planned {
         let store = &self.session.ground.store;
         let needs = consent::of_converging(&plan, &|path| store.locate(path), observed.moved);
         self.planned(observed, plan, needs, Way::Converge)

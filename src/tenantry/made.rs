@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 
-use super::approved::Events;
 use super::error::Error;
+use super::events::Events;
 use super::session::{Ground, Session};
 use crate::core::model::{Access, Applied, MadeObject, Observed, set_digest};
 use crate::core::plan::Plan;

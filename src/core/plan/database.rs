@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use super::change::acl::{Expected, differences};
 use super::diff::{Look, former_owner_is_gone, remember_owner};
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan, Verb, group, home};
+use super::{DatabaseAction, DatabaseChange, Doubt, Hazard, HazardKind, Stage, TenantPlan, Verb, group, home};
 use crate::core::model::{Access, Desired, Grantee, Observed, PublicSchema, SharedSchema, State, ident};
 
-pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
+pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
     let mut changes = Vec::new();
     let mut hazards = Vec::new();
     let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || look.observed.registry.is_some();
     if serves_tenants && !(look.desired.tenants.is_empty() && look.observed.registry.is_none()) {
         super::registry::plan(look, &mut changes, &mut hazards);
         registry(look, &mut changes);
-        changes.extend(home::claim(look, tenants));
+        changes.extend(home::claim(look, tenants, doubts));
         group::plan(look, &mut changes, &mut hazards);
         group::plan_owners(look, &mut changes, &mut hazards);
         shared(look, &mut changes, &mut hazards);

@@ -190,7 +190,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let missing = missing::missing(desired, observed, &tenants);
     hazards.extend(doubts.iter().map(Doubt::hazard));
     hazards.extend(missing.iter().map(Missing::hazard));
-    let (database_changes, others) = database::plan(&look, &tenants);
+    let (database_changes, others) = database::plan(&look, &tenants, &doubts);
     hazards.extend(others);
     // Under the names that they have: what is parked is nobody's wish.
     let unparked = parked.as_ref().map(|_| Look::new(desired, as_it_is));

@@ -12,8 +12,6 @@ use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPla
 use crate::core::model::{Belongs, Desired, Home, Observed, Registered, SecretState, State, TenantKey};
 use crate::core::words::few;
 
-/// Of what is listed in words, so many.
-
 /// A secret that is only to be marked as this database's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -156,12 +154,12 @@ impl Doubt {
 }
 
 /// Secrets that stay as they are but for their mark: an older version wrote them, or the database has moved.
-pub(super) fn claim(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<DatabaseChange> {
+pub(super) fn claim(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> Option<DatabaseChange> {
     let registry = look.observed.registry.as_ref()?;
     let moved = look.observed.moved;
     let may_be_a_copy =
         registry.home.as_ref().is_some_and(|home| is_elsewhere(home, look.observed) && !home.is_same_start);
-    if !moved && (may_be_a_copy || !doubts(look.desired, look.observed, tenants).is_empty()) {
+    if !moved && (may_be_a_copy || !doubts.is_empty()) {
         return None;
     }
     let claims: Vec<Claim> = tenants.iter().filter_map(|plan| one(look, plan)).collect();
