@@ -23,12 +23,7 @@ use crate::engine::registry::{self, Arrival};
 pub(super) enum Way {
     Converge,
     Rotate,
-    /// `programs`: once they were looked for.
-    Restore {
-        opened: Box<Opened>,
-        tenant: Box<Tenant>,
-        programs: Option<Programs>,
-    },
+    Restore { opened: Box<Opened>, tenant: Box<Tenant> },
 }
 
 /// A plan that passed every guard. The lock is held.
@@ -38,6 +33,8 @@ pub struct Approved {
     pub(super) observed: Observed,
     pub(super) plan: Plan,
     pub(super) way: Way,
+    /// What makes an archive, or reads it.
+    pub(super) programs: Option<Programs>,
     pub(super) has_work: bool,
     pub(super) limits: Limits,
 }
@@ -126,7 +123,7 @@ impl Approved {
         let mut limits = self.limits.clone();
         limits.end_blockers |= self.session.ground.project.desired.end_blockers;
         let report = with_apply(
-            (&mut self.session, &self.lock, &self.observed),
+            (&mut self.session, &self.lock, &self.observed, self.programs.as_ref()),
             &limits,
             recorded.unwrap_or_default(),
             events,
@@ -137,25 +134,29 @@ impl Approved {
     }
 
     fn fill(&mut self) -> Result<(), Error> {
-        let Way::Restore { opened, tenant, programs: Some(programs) } = &self.way else { return Ok(()) };
+        let (Way::Restore { opened, tenant }, Some(programs)) = (&self.way, &self.programs) else { return Ok(()) };
         let (plan, observed) = (&self.plan, &self.observed);
         // Nobody said that sessions may be ended for it.
         let limits = Limits::default();
-        with_apply((&mut self.session, &self.lock, observed), &limits, BTreeSet::new(), &(), |apply, client| {
-            Restore { apply, observed, programs, opened, tenant }.run(client, plan)
-        })
+        with_apply(
+            (&mut self.session, &self.lock, observed, Some(programs)),
+            &limits,
+            BTreeSet::new(),
+            &(),
+            |apply, client| Restore { apply, observed, programs, opened, tenant }.run(client, plan),
+        )
     }
 }
 
 /// The engine's apply, with what it borrows for as long as it runs.
 fn with_apply<T>(
-    held: (&mut Session, &Lock, &Observed),
+    held: (&mut Session, &Lock, &Observed, Option<&Programs>),
     limits: &Limits,
     recorded: BTreeSet<String>,
     events: &dyn Events,
     run: impl FnOnce(&Apply<'_>, &mut postgres::Client) -> Result<T, crate::engine::error::Error>,
 ) -> Result<T, Error> {
-    let (Session { ground, client }, lock, observed) = held;
+    let (Session { ground, client }, lock, observed, programs) = held;
     let archive_dir = ground.project.archive_dir();
     let apply = Apply {
         target: &ground.target,
@@ -166,6 +167,7 @@ fn with_apply<T>(
         moved: observed.moved,
         mark: OnceLock::new(),
         archive_dir: &archive_dir,
+        programs,
         parallelism: ground.options.parallelism(),
         recorded: &Recorded::new(recorded),
         stop: ground.options.interrupt.flag(),

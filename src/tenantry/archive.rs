@@ -9,7 +9,7 @@ use super::session::Session;
 use crate::core::model::{Observed, Registered, State, TenantKey};
 use crate::core::plan::{Plan, disk_short};
 use crate::engine::apply::{Lock, check_deputy};
-use crate::engine::archive::{Archive, Live, Programs, free_space};
+use crate::engine::archive::{Archive, Live, free_space};
 use crate::engine::inspect::{self, Sizes};
 
 /// An archive that is complete.
@@ -50,7 +50,7 @@ pub(super) fn run(
     let subject = row.subject(&key);
     guards::registry(&observed, &Plan::default())?;
     check_deputy(&observed, &subject).guarded(Guard::Admin)?;
-    let programs = Programs::find(observed.server.major().unsigned_abs()).guarded(Guard::Archives)?;
+    let programs = ground.programs(observed.server.major().unsigned_abs())?;
     let dir = dir.map_or_else(|| ground.project.archive_dir(), Path::to_path_buf);
     let bytes = inspect::measure(client, &mut observed, &subject)?;
     if let Some(short) = free_space(&dir).and_then(|free| disk_short(bytes, free, &dir)) {

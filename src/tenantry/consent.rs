@@ -168,3 +168,21 @@ pub(super) fn fleet_key(consent: &Consent) -> Option<FleetKey> {
         Consent::Removals(_) | Consent::NewSecrets(_) | Consent::Moved => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consent_covers_what_it_names_and_no_more_than_it_counts() {
+        let covers = |given: Consent, needed: Consent| given.covers(&needed);
+        assert!(covers(Consent::Removals(3), Consent::Removals(2)));
+        assert!(!covers(Consent::Removals(1), Consent::Removals(2)));
+        assert!(!covers(Consent::Removals(9), Consent::NewSecrets(1)));
+        assert!(!covers(Consent::NewSecrets(1), Consent::NewSecrets(2)));
+        assert!(covers(Consent::FleetChange(FleetKey::Owner), Consent::FleetChange(FleetKey::Owner)));
+        assert!(!covers(Consent::FleetChange(FleetKey::Owner), Consent::FleetChange(FleetKey::Username)));
+        assert!(!covers(Consent::FleetChange(FleetKey::HistoryTable), Consent::RenameHistory));
+        assert!(!covers(Consent::Removals(usize::MAX), Consent::Moved));
+    }
+}

@@ -1,7 +1,5 @@
 //! What is asked before anything is changed; each of these says no with a reason and with what to do.
 
-use std::path::Path;
-
 use postgres::Client;
 
 use super::consent::{self, About, Consent, Need};
@@ -12,6 +10,7 @@ use crate::core::plan::{Plan, Saved, Stale, Step, TenantPlan, unreachable_extens
 use crate::core::render::escape::visible;
 use crate::core::words::few;
 use crate::engine::apply::{check_admin, check_archives, check_registry, check_server};
+use crate::engine::archive::Programs;
 use crate::engine::error::Doing;
 use crate::engine::secrets::SecretStore;
 
@@ -76,14 +75,15 @@ pub(super) fn registry(observed: &Observed, plan: &Plan) -> Result<(), Error> {
     check_registry(observed, plan).guarded(Guard::Registry)
 }
 
-/// Everything a plan must pass before it is approved. First whether it is meant, then whether it can be done.
+/// Everything a plan must pass before it is approved. First whether it is meant, then whether it can be done. With what makes the
+/// archives, where there are any to make.
 pub(super) fn all(
     ground: &Ground,
     client: &mut Client,
     observed: &Observed,
     plan: &Plan,
     consents: (&[Need], &[Consent]),
-) -> Result<(), Error> {
+) -> Result<Option<Programs>, Error> {
     let (needs, given) = consents;
     consent::check(plan, needs, given, About::Moving)?;
     consent::check(plan, needs, given, About::Removals)?;
@@ -94,11 +94,8 @@ pub(super) fn all(
     may_write(ground.store.as_ref(), plan)?;
     known(&ground.project.desired, observed, plan)?;
     check_server(client, observed, plan).guarded(Guard::Server)?;
-    archives(observed, plan, &ground.project.archive_dir())
-}
-
-fn archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<(), Error> {
-    check_archives(observed, plan, dir).guarded(Guard::Archives)
+    let env = |name: &str| ground.environment.raw(name);
+    check_archives(observed, plan, &ground.project.archive_dir(), &env).guarded(Guard::Archives)
 }
 
 /// Every secret that the plan writes, and those that it only marks.

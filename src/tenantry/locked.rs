@@ -108,7 +108,7 @@ impl Locked {
         ground.filter.must_select(&tenant.key)?;
         let plan = restoration::plan(ground, &observed, &tenant, &opened.manifest)?;
         let needs = consent::new_secrets(&plan, &|path| ground.store.locate(path));
-        let way = Way::Restore { opened, tenant: Box::new(tenant), programs: None };
+        let way = Way::Restore { opened, tenant: Box::new(tenant) };
         Ok(self.planned(observed, plan, needs.into_iter().collect(), way))
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::approved::{Approved, Way};
 use super::consent::{Consent, Need};
-use super::error::{Error, Guard, Guarded, Refusal};
+use super::error::{Error, Guard, Refusal};
 use super::guards;
 use super::options::Limits;
 use super::restoration;
@@ -79,16 +79,17 @@ impl Planned {
     pub fn approve(mut self, consents: &[Consent]) -> Result<Approved, Error> {
         let has_work = self.has_work();
         let Session { ground, client } = &mut self.session;
+        let mut programs = None;
         if has_work {
-            guards::all(ground, client, &self.observed, &self.plan, (&self.needs, consents))?;
+            programs = guards::all(ground, client, &self.observed, &self.plan, (&self.needs, consents))?;
         } else if matches!(self.way, Way::Converge) && self.observed.registry.is_some() {
             guards::registry(&self.observed, &self.plan)?;
         }
-        if let Way::Restore { opened, programs, .. } = &mut self.way {
-            *programs = Some(restoration::programs(&self.observed, &opened.manifest).guarded(Guard::Archives)?);
+        if let Way::Restore { opened, .. } = &self.way {
+            programs = Some(restoration::programs(&self.session.ground, &self.observed, &opened.manifest)?);
         }
         let Self { session, lock, observed, plan, way, .. } = self;
-        Ok(Approved { session, lock, observed, plan, way, has_work, limits: Limits::default() })
+        Ok(Approved { session, lock, observed, plan, way, programs, has_work, limits: Limits::default() })
     }
 }
 

@@ -5,7 +5,6 @@ use super::session::Ground;
 use crate::core::model::{Observed, State, Tenant, TenantKey};
 use crate::core::plan::{self, Plan, Target, Verb};
 use crate::engine::archive::{self, Manifest, Programs};
-use crate::engine::error::Error as RunError;
 
 /// The tenant of the archive, as it is declared.
 pub(super) fn declared(ground: &Ground, manifest: &Manifest) -> Result<Tenant, Error> {
@@ -31,10 +30,10 @@ pub(super) fn rest(ground: &Ground, observed: &Observed, tenant: &Tenant) -> Pla
 }
 
 /// A pg_restore reads what an older pg_dump wrote.
-pub(super) fn programs(observed: &Observed, manifest: &Manifest) -> Result<Programs, RunError> {
+pub(super) fn programs(ground: &Ground, observed: &Observed, manifest: &Manifest) -> Result<Programs, Error> {
     let digits: String = manifest.pg_dump_version.chars().take_while(char::is_ascii_digit).collect();
     let made_by: u32 = digits.parse().unwrap_or_default();
-    Programs::find(observed.server.major().unsigned_abs().max(made_by))
+    ground.programs(observed.server.major().unsigned_abs().max(made_by))
 }
 
 fn refused(message: String, hint: impl Into<String>) -> Error {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use postgres::Client;
 
 use super::environment::Environment;
-use super::error::Error;
+use super::error::{Error, Guard, Guarded};
 use super::filter::Filter;
 use super::options::Options;
 use crate::core::model::{Observed, StoreKind, TenantKey};
 use crate::core::plan::{self, DatabaseIdentity, Plan, Saved, Targeting};
 use crate::core::render;
-use crate::engine::archive;
+use crate::engine::archive::{self, Programs};
 use crate::engine::database::{Endpoint, Target};
 use crate::engine::deep::Deep;
 use crate::engine::error::{Doing, Error as RunError};
@@ -31,6 +31,7 @@ pub(super) struct Ground {
     pub file: PathBuf,
     pub project: Arc<Project>,
     pub options: Options,
+    pub environment: Environment,
     pub filter: Filter,
     /// The one server that this run is connected to: all its connections go there.
     pub target: Target,
@@ -44,11 +45,11 @@ impl Session {
     pub fn open(
         file: &Path,
         project: Arc<Project>,
-        env: &Environment,
+        environment: &Environment,
         options: Options,
         filter: Filter,
     ) -> Result<Self, Error> {
-        let env = |name: &str| env.get(name);
+        let env = |name: &str| environment.get(name);
         let listed = project.target(options.database_url.as_deref(), &env)?;
         let store = project.store(&env)?;
         let (client, endpoint) = listed.connect_admin_to().map_err(RunError::from)?;
@@ -62,7 +63,19 @@ impl Session {
             Err(error) if error.is_denied() => {}
             other => other.doing(format!("checking whether {kind} is ready"))?,
         }
-        Ok(Self { ground: Ground { file: file.to_owned(), project, options, filter, target, listed, store }, client })
+        Ok(Self {
+            ground: Ground {
+                file: file.to_owned(),
+                project,
+                options,
+                environment: environment.clone(),
+                filter,
+                target,
+                listed,
+                store,
+            },
+            client,
+        })
     }
 
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Error> {
@@ -85,6 +98,11 @@ impl Session {
 }
 
 impl Ground {
+    /// pg_dump and pg_restore for this server, or newer.
+    pub fn programs(&self, major: u32) -> Result<Programs, Error> {
+        Programs::find(major, &|name| self.environment.raw(name)).guarded(Guard::Archives)
+    }
+
     /// At what a saved plan looked at: it is compared with a plan for the same.
     pub fn look_as(&mut self, saved: &Saved) -> Result<(), Error> {
         self.filter = Filter::new(saved.targets())?;

@@ -14,7 +14,7 @@ use super::tenant::{Job, connect, database_error};
 use crate::core::model::Subject;
 use crate::core::plan::Step;
 use crate::core::report::TenantError;
-use crate::engine::archive::{self, Deputy, Errand, Locked, Programs, Source};
+use crate::engine::archive::{self, Deputy, Errand, Locked, Source};
 
 /// What stands between a tenant's data and their drop.
 pub(super) struct Archived {
@@ -48,12 +48,13 @@ pub(super) fn make(
     let failed = |error| job.told("archiving", &error);
     let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
     fail_point!("after_tables_are_locked");
-    let programs = Programs::find(job.apply.server.major().unsigned_abs()).map_err(failed)?;
+    // Looked for before the plan was approved.
+    let programs = job.apply.programs.ok_or_else(|| TenantError::new("no pg_dump was looked for"))?;
     let source = Source {
         subject,
         database: job.apply.identity(),
         deputy,
-        programs: &programs,
+        programs,
         target: job.apply.target,
         server: job.apply.server,
         desired: job.apply.desired,

@@ -57,6 +57,7 @@ use self::underway::Met;
 use crate::core::model::secret::Mark;
 use crate::core::model::{Desired, Server, TenantKey};
 use crate::core::plan::{DatabaseIdentity, Kind, Plan, Stage, TenantPlan, Verb};
+use crate::engine::archive::Programs;
 use crate::engine::database::Target;
 use crate::engine::error::{Error, with_causes};
 use crate::engine::registry::{self, Arrival};
@@ -78,6 +79,8 @@ pub struct Apply<'a> {
     pub moved: bool,
     /// Where archives of tenants that are dropped go.
     pub archive_dir: &'a Path,
+    /// What makes them, where the plan has any.
+    pub programs: Option<&'a Programs>,
     /// Connections that work at once.
     pub parallelism: usize,
     /// Set by an interrupt: running tenants finish, no new one begins.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::core::model::{Observed, Subject, ident, literal};
 use crate::core::plan::{DatabaseAction, Kind, Plan, Step, foreign_code, group_role, owners_role};
-use crate::engine::archive::{Programs, check_dir};
+use crate::engine::archive::{Programs, Variables, check_dir};
 use crate::engine::error::Error;
 
 /// So many roles are named in the statement that is printed; for more it looks for them itself.
@@ -40,13 +40,19 @@ pub fn check_deputy(observed: &Observed, subject: &Subject) -> Result<(), Error>
 /// Without an archive nothing is dropped, so what it takes is looked for before anything is changed.
 ///
 /// # Errors
-/// When no pg_dump is there that is new enough, or nothing can be written where archives go.
-pub fn check_archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<(), Error> {
-    if plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Archive) {
-        Programs::find(observed.server.major().unsigned_abs())?;
-        check_dir(dir)?;
+/// When no pg_dump is there that is new enough, or nothing can be written where archives go. `None`: nothing is archived.
+pub fn check_archives(
+    observed: &Observed,
+    plan: &Plan,
+    dir: &Path,
+    env: Variables<'_>,
+) -> Result<Option<Programs>, Error> {
+    if plan.tenants.iter().flat_map(|tenant| &tenant.changes).all(|change| change.kind != Kind::Archive) {
+        return Ok(None);
     }
-    Ok(())
+    let programs = Programs::find(observed.server.major().unsigned_abs(), env)?;
+    check_dir(dir)?;
+    Ok(Some(programs))
 }
 
 /// Nobody else's code may run as us; what the plan takes away first of all, it must be able to take away.

@@ -30,7 +30,7 @@ pub use files::{Opened, free_space, open};
 pub use live::Live;
 pub(crate) use locks::{Locked, lock};
 pub use manifest::{Manifest, Proved};
-pub use programs::Programs;
 pub(crate) use programs::Session;
+pub use programs::{Programs, Variables};
 pub use restore::refuse_other_names;
 pub(crate) use restore::{fill, fill_large_objects, refuse_taken_oids};
