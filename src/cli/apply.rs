@@ -1,11 +1,11 @@
 //! `apply`: plan, ask, carry out, report.
 
 use tenantry::words::typed;
-use tenantry::{Error, Intent, Limits, Options, read_plan};
+use tenantry::{Error, Intent, Limits, MAX_FAILURES, Options, read_plan};
 
 use super::again::quoted;
 use super::approve::{self, Question};
-use super::args::{ApplyArgs, Format, Global, MAX_FAILURES};
+use super::args::{ApplyArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use tenantry::MAX_FAILURES;
 use tenantry::plan::FleetKey;
 
 /// Declarative reconciler for schema-per-tenant PostgreSQL
@@ -149,8 +150,6 @@ pub struct ApproveArgs {
     #[arg(short = 'y', long)]
     pub auto_approve: bool,
 }
-
-pub use tenantry::MAX_FAILURES;
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {

@@ -20,6 +20,6 @@ pub fn set_up() -> fail::FailScenario<'static> {
 }
 
 #[cfg(feature = "failpoints")]
-pub fn reached(name: &str) {
+pub(crate) fn reached(name: &str) {
     fail::fail_point!(name, |_| std::process::abort());
 }

@@ -18,6 +18,7 @@ use crate::engine::error::Doing;
 use crate::engine::inspect::Sizes;
 
 /// What the caller is about.
+#[non_exhaustive]
 pub enum Intent {
     /// PostgreSQL and the secret store as tenants.toml says.
     Converge,

@@ -164,9 +164,8 @@ fn whoever_may_only_look_looks_and_takes_no_lock() {
     refuses(open(&fleet, Options::default()).lock(), &Guard::Lock, "may plan but not apply");
     // One that may write to the registry's tables gets further, and no further than that.
     fleet.execute("GRANT ALL ON ALL TABLES IN SCHEMA tenantry TO lo_reader");
-    if let Ok(locked) = open(&fleet, Options::default()).lock() {
-        refuses(locked.plan(Intent::Converge), &Guard::MayApply, "may plan but not apply");
-    }
+    let locked = open(&fleet, Options::default()).lock().unwrap();
+    refuses(locked.plan(Intent::Converge), &Guard::MayApply, "may plan but not apply");
 }
 
 #[test]
