@@ -28,11 +28,11 @@ pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dy
     let tenantry = Tenantry::open(file, &env, options)?;
     if !apply {
         let plan = tenantry.look()?.plan()?;
-        return Ok(render::text::plan(&plan, &Style::default()));
+        return Ok(render::text::plan(&plan.document(), &Style::default()));
     }
     // From here on nobody else changes tenants.
     let planned = tenantry.lock()?.plan(Intent::Converge)?;
-    let plan = planned.plan().clone();
+    let plan = planned.plan().document();
     // Without a consent: a plan that removes tenants, say, is refused.
     let report = planned.approve(&[])?.apply(&())?;
     let style = Style::default();

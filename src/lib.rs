@@ -22,6 +22,12 @@ pub mod archive {
     pub use crate::engine::archive::{Archive, Manifest, Opened, Proved, open};
 }
 
+/// Files that others read while they are written.
+#[cfg(feature = "engine")]
+pub mod files {
+    pub use crate::engine::private::publish;
+}
+
 pub use crate::core::{config, migrations, model, plan, render, report, shape, verdict, words};
 #[cfg(feature = "failpoints")]
 pub use engine::failpoint;

@@ -29,6 +29,6 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(saved) = Saved::parse(Value::Object(file).to_string().as_bytes()) {
         let again = Saved::parse(saved.to_json().as_bytes()).expect("what we write we read");
         assert_eq!(again.to_json(), saved.to_json());
-        let _ = text::plan(&saved.into_plan(), &Style::default());
+        let _ = text::plan(&saved.into_document(), &Style::default());
     }
 });

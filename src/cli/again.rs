@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use clap::CommandFactory;
 
 use super::args::{Cli, Global};
-use tenantry::plan::Plan;
+use tenantry::plan::Document;
 use tenantry::report::Report;
 
 /// What a command of ours is to be repeated with.
@@ -72,18 +72,17 @@ impl Again {
     }
 
     /// The plan with its hints so.
-    pub fn in_plan<'p>(&self, plan: &'p Plan) -> Cow<'p, Plan> {
+    pub fn in_plan(&self, mut plan: Document) -> Document {
         if self.commands.is_empty() {
-            return Cow::Borrowed(plan);
+            return plan;
         }
-        let mut plan = plan.clone();
         for hint in plan.tenants.iter_mut().filter_map(|tenant| tenant.hint.as_mut()) {
             *hint = self.complete(hint).into_owned();
         }
         for hint in plan.unseen.iter_mut().filter_map(|unseen| unseen.hint.as_mut()) {
             *hint = self.complete(hint).into_owned();
         }
-        Cow::Owned(plan)
+        plan
     }
 
     /// The report with its hints so.

@@ -32,7 +32,7 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
         let fleet = looked.tenants()?;
         let passwords: Vec<(&str, i64)> = password_ages.iter().map(|(key, age)| (key.as_str(), *age)).collect();
         let taken_at = taken_at.strftime("%Y-%m-%d %H:%M UTC").to_string();
-        let (again, planning) = (out.again().in_plan(&plan), out.again().complete("tenantry plan "));
+        let (again, planning) = (out.again().in_plan(plan.document()), out.again().complete("tenantry plan "));
         let report = render::html::Report {
             plan: &again,
             fleet: &fleet,

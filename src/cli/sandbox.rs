@@ -58,7 +58,7 @@ fn story(tenantry: &Tenantry, out: &mut Output) -> Result<(Exit, Option<String>)
     let approved = planned.approve(&[])?;
     let tell: telling::Tell<'_> = &|plan, report, out| {
         if out.format != Format::Json {
-            out.print(&out.again().complete(&render::report::text(report, plan, &out.style())))?;
+            out.print(&out.again().complete(&render::report::text(report, &plan.document(), &out.style())))?;
         }
         Ok(match (report.is_success(), report.interrupted) {
             (false, _) => Exit::Failed,

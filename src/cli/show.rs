@@ -48,7 +48,7 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
     }
     let shown = looked.show(&key, &out.style()).ok_or_else(unknown)?;
     out.print(&match out.format {
-        Format::Json => render::json::plan(&out.again().in_plan(&looked.plan_of(&key))),
+        Format::Json => render::json::plan(&out.again().in_plan(looked.plan_of(&key).document())),
         Format::Text => out.again().complete(&shown).into_owned(),
         Format::Markdown => in_markdown(&shown),
     })?;
@@ -64,7 +64,7 @@ fn in_markdown(shown: &str) -> String {
 }
 
 fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
-    let plan = read_plan(path)?.into_plan();
+    let plan = read_plan(path)?.into_document();
     // Nobody is asked which database it is now: the file says for which one it was made.
     let database = &plan.database;
     out.talks_to(&format!(
@@ -74,6 +74,6 @@ fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
         database.port,
         visible(&path.display().to_string())
     ));
-    out.print(&shown::plan(&plan, out))?;
+    out.print(&shown::document(plan, out))?;
     Ok(Exit::Ok)
 }

@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::failure::Doing;
-use super::failure::Failure;
+use tenantry::files::publish;
+
+use super::failure::{Doing, Failure};
 
 /// Who may read a file, whatever the umask says and whatever stood there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,7 @@ pub fn atomically(path: &Path, text: &str, readable: Readable) -> Result<(), Fai
         };
         file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).doing(doing())?;
     }
-    file.as_file().sync_all().doing(doing())?;
-    file.persist(path).map_err(|error| error.error).doing(doing())?;
-    Ok(())
+    publish(file, path).doing(doing())
 }
 
 /// A rename puts a file in the place of whatever is there: of /dev/null too, for root.

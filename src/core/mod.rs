@@ -2,6 +2,7 @@
 //! no environment; nothing here imports from outside of it (tests/core/layout.rs).
 
 pub mod config;
+pub(crate) mod digest;
 pub mod migrations;
 pub mod model;
 pub mod plan;

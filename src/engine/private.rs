@@ -4,6 +4,8 @@ use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 #[cfg(unix)]
 pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
@@ -127,7 +129,37 @@ fn regular(opened: io::Result<File>, found: io::Result<std::fs::Metadata>) -> io
     if is_regular { opened } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")) }
 }
 
+/// Gives a finished file a name that nothing has yet. Whoever looks finds all of it or nothing, after a power cut too.
+///
+/// # Errors
+/// What the system answered; then nothing has the name, unless something had it before.
+pub(crate) fn publish_new(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    let synced = sync_dir_of(path);
+    if synced.is_err() {
+        // The error that is told is the first.
+        let _ = std::fs::remove_file(path);
+    }
+    synced
+}
+
+/// Gives a finished file a name that another may have. Whoever looks finds all of the one or of the other, after a power cut too.
+///
+/// # Errors
+/// What the system answered.
+pub fn publish(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_dir_of(path)
+}
+
 /// A rename survives a power cut only once the directory is on the disk.
+fn sync_dir_of(path: &Path) -> io::Result<()> {
+    sync_dir(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// What was made, renamed or deleted in it stays so.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
@@ -170,5 +202,23 @@ mod tests {
         assert_eq!(read(&at("gone")).unwrap_err().kind(), io::ErrorKind::NotFound);
         open_lock(&at("lock")).unwrap();
         open_lock(&at("lock")).unwrap();
+    }
+
+    #[test]
+    fn a_file_gets_its_name_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let written = |text: &str| {
+            let file = NamedTempFile::new_in(dir.path()).unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            file
+        };
+        let path = dir.path().join("file");
+        publish_new(written("first"), &path).unwrap();
+        assert_eq!(mode(&path) & 0o777, 0o600);
+        assert_eq!(publish_new(written("second"), &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read_to_string(&path).unwrap(), "first");
+        publish(written("third"), &path).unwrap();
+        assert_eq!(read_to_string(&path).unwrap(), "third");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret;
 
 use crate::core::config::{self, ConfigError};
+use crate::core::digest::digest;
 use crate::core::migrations::{self, Beside, MigrationFault, MigrationFile, MigrationSet};
 use crate::core::model::{Desired, StoreKind};
-use crate::core::plan;
 use crate::engine::database::Target;
 use crate::engine::error::{Doing, Error};
 use crate::engine::secrets::{self, SecretStore};
@@ -59,7 +59,7 @@ impl Project {
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
         }
-        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: plan::digest(&read), not_run })
+        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: digest(&read), not_run })
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.

@@ -6,7 +6,7 @@ use super::consent::{self, About, Consent, Need};
 use super::error::{Error, Guard, Guarded, Refusal};
 use super::session::Ground;
 use crate::core::model::{Desired, Observed};
-use crate::core::plan::{Plan, Saved, Stale, Step, TenantPlan, unreachable_extension};
+use crate::core::plan::{Plan, Saved, Stale, TenantPlan, unreachable_extension};
 use crate::core::render::escape::visible;
 use crate::core::words::few;
 use crate::engine::apply::{check_admin, check_archives, check_registry, check_server};
@@ -55,7 +55,7 @@ fn in_words(stale: &Stale) -> String {
 
 /// In a copy of a database that is in use the secrets are the other one's: who logs in there needs them as they are.
 pub(super) fn its_secrets(plan: &Plan) -> Result<(), Error> {
-    let writing = || plan.tenants.iter().filter(|tenant| tenant.has_work() && tenant.writes_secrets());
+    let writing = || plan.tenants.iter().filter(|tenant| tenant.has_work() && tenant.phases.changes_secrets());
     let Some(doubt) = plan.doubts.first().filter(|_| writing().next().is_some()) else { return Ok(()) };
     let names: Vec<&str> = writing().map(|tenant: &TenantPlan| tenant.tenant.as_str()).collect();
     let message = format!("{}; the plan changes secrets ({}); nothing was changed", doubt.detail, few(&names));
@@ -100,12 +100,9 @@ pub(super) fn all(
 
 /// Every secret that the plan writes, and those that it only marks.
 fn may_write(store: &dyn SecretStore, plan: &Plan) -> Result<(), Error> {
-    let claims = plan.database_changes.iter().flat_map(|change| &change.claims).map(|claim| claim.path.clone());
-    let changes = plan.tenants.iter().filter(|tenant| tenant.has_work()).flat_map(|tenant| &tenant.changes);
-    let written = changes.filter_map(|change| match &change.step {
-        Step::WriteSecret { path, .. } => Some(path.clone()),
-        _ => None,
-    });
+    let claims = plan.database_changes.iter().flat_map(|change| change.claims()).map(|claim| claim.path.clone());
+    let work = plan.tenants.iter().filter(|tenant| tenant.has_work());
+    let written = work.filter_map(|tenant| tenant.phases.secret.as_ref().map(|write| write.path.clone()));
     let paths: Vec<String> = written.chain(claims).collect();
     store.may_write(&paths).doing("checking whether the secrets may be written").guarded(Guard::Store)
 }

@@ -12,7 +12,6 @@ use super::session::{Ground, Session};
 use crate::core::model::{Access, Applied, MadeObject, Observed, set_digest};
 use crate::core::plan::Plan;
 use crate::core::report::{Outcome, Report};
-use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error as RunError};
 use crate::engine::inspect::Sizes;
 use crate::engine::registry;
@@ -31,9 +30,7 @@ pub(super) fn remember(
     if sets.is_empty() {
         return Ok(());
     }
-    let doing = "recording what the migrations create";
-    let rows = session.client.ask("SELECT digest FROM tenantry.migration_sets", &[]).doing(doing)?;
-    let known: BTreeSet<String> = rows.iter().map(|row| row.get("digest")).collect();
+    let known = registry::recorded_sets(&mut session.client)?;
     sets.retain(|digest, _| !known.contains(digest));
     if sets.is_empty() {
         return Ok(());
@@ -84,7 +81,8 @@ fn sets(ground: &Ground, observed: &Observed, plan: &Plan, report: &Report) -> B
         let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.tenant));
         let schema = row.and_then(|row| observed.schemas.get(&row.schema));
         let mut applied = schema.map(|schema| schema.history.applied().to_vec()).unwrap_or_default();
-        let pending = tenant.pending_migrations().iter().filter_map(|version| set.get(*version));
+        let pending = tenant.pending_migrations();
+        let pending = pending.iter().filter_map(|version| set.get(*version));
         applied.extend(pending.map(Applied::of));
         let version = |row: &Applied| i32::try_from(row.version).ok().filter(|version| set.get(*version).is_some());
         // One whose file is gone cannot be run.

@@ -19,7 +19,7 @@ pub(super) fn plan(ground: &Ground, observed: &Observed, tenant: &Tenant, manife
     // Nobody was asked about the rest, which is for apply to show.
     plan.database_changes.retain(|change| change.action.makes());
     refuse_what_is_there(observed, &plan, tenant)?;
-    leave_out_what_it_holds(ground, manifest, &mut plan)?;
+    leave_out_what_it_holds(ground, manifest, &mut plan, observed.server.major())?;
     Ok(plan)
 }
 
@@ -87,13 +87,13 @@ fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Re
 }
 
 /// Data of another history would be found out by the plan that follows, when they are in.
-fn leave_out_what_it_holds(ground: &Ground, manifest: &Manifest, plan: &mut Plan) -> Result<(), Error> {
+fn leave_out_what_it_holds(ground: &Ground, manifest: &Manifest, plan: &mut Plan, major: i32) -> Result<(), Error> {
     let set = &ground.project.desired.migrations;
     for tenant in &mut plan.tenants {
-        plan::after_restore(tenant, set, manifest.migrations.as_deref()).map_err(|(reason, hint)| Refusal {
+        plan::after_restore(tenant, set, manifest.migrations.as_deref(), major).map_err(|blocked| Refusal {
             guard: Guard::Restorable,
-            message: format!("the archive does not match these migrations: {reason}; nothing was changed"),
-            hint,
+            message: format!("the archive does not match these migrations: {}; nothing was changed", blocked.reason),
+            hint: blocked.hint,
         })?;
     }
     Ok(())

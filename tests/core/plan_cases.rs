@@ -56,7 +56,7 @@ fn shown(case: &Case, observed: &Observed, desired: &Desired) -> String {
         }
         None => tenantry::plan::diff(desired, observed, &|_| true),
     };
-    text::plan(&plan, &Style { verbose: true, ..Style::default() })
+    text::plan(&plan.document(), &Style { verbose: true, ..Style::default() })
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_state_as_applied_has_an_empty_plan() {
                 continue;
             }
             let plan = tenantry::plan::diff(&desired, &as_applied(&desired, case.server()), &|_| true);
-            assert!(plan.is_empty(), "{} {toml}:\n{}", name(&path), text::plan(&plan, &Style::default()));
+            assert!(plan.is_empty(), "{} {toml}:\n{}", name(&path), text::plan(&plan.document(), &Style::default()));
         }
     }
 }
@@ -107,7 +107,11 @@ fn same_input_same_bytes() {
         let once = || {
             let (observed, desired) = sides(&case);
             let plan = tenantry::plan::diff(&desired, &observed, &|_| true);
-            (json::plan(&plan), tenantry::render::markdown::plan(&plan), shown(&case, &observed, &desired))
+            (
+                json::plan(&plan.document()),
+                tenantry::render::markdown::plan(&plan.document()),
+                shown(&case, &observed, &desired),
+            )
         };
         assert_eq!(once(), once(), "{}", name(&path));
     }
@@ -119,7 +123,7 @@ fn no_plan_holds_a_password() {
         let case = Case::read(&path);
         let (observed, desired) = sides(&case);
         let plan = tenantry::plan::diff(&desired, &observed, &|_| true);
-        let shown = json::plan(&plan) + &shown(&case, &observed, &desired);
+        let shown = json::plan(&plan.document()) + &shown(&case, &observed, &desired);
         assert!(!shown.contains("hunter2"), "{}:\n{shown}", name(&path));
     }
 }
@@ -162,7 +166,7 @@ fn the_json_document_has_the_promised_keys() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core/plan_cases/change_connection_limit.case");
     let (observed, desired) = sides(&Case::read(&path));
     let plan = tenantry::plan::diff(&desired, &observed, &|_| true);
-    assert_is_snapshot("plan_json", &json::plan(&plan));
+    assert_is_snapshot("plan_json", &json::plan(&plan.document()));
 }
 
 #[track_caller]

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::fault::Faults;
-use super::read::Places;
+use super::places::Places;
 use crate::core::model::Advertise;
 
 /// As in DNS.

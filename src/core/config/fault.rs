@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::read::Places;
+use super::places::Places;
 use crate::core::render::escape::{visible, visible_lines};
 
 /// One fault. The message is a lower-case fragment; the hint says what to type.

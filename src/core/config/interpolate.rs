@@ -1,6 +1,7 @@
 //! `${VAR}` in a string value.
 
-use super::Lookup;
+/// Where the text of the environment's variables comes from; the core itself reads no environment.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The text with every `${VAR}` replaced; `$${` stands for a literal `${`.
 ///

@@ -6,6 +6,7 @@
 mod advertise;
 mod fault;
 mod interpolate;
+mod places;
 pub mod raw;
 mod read;
 mod redact;
@@ -13,13 +14,12 @@ mod resolve;
 mod vault;
 
 pub use fault::{ConfigError, Fault};
+pub use interpolate::Lookup;
+use places::Places;
 use resolve::resolve;
 pub use resolve::{Configuration, duration};
 
 use raw::RawConfig;
-
-/// Where the text of the environment's variables comes from; the core itself reads no environment.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Parses the text of a `tenants.toml` and fills in every default. Reads no file and no environment itself.
 ///
@@ -38,8 +38,8 @@ pub fn parse(path: &str, source: &str, env: Lookup<'_>) -> Result<Configuration,
     let mut faults = fault::Faults::default();
     let document = read::document(source, env, &mut faults);
     let raw = read::config(&document, &mut faults);
-    let configuration = resolve(raw, &read::Places::new(&document), &mut faults);
-    faults.into_result(path, source, &read::Places::new(&document))?;
+    let configuration = resolve(raw, &Places::new(&document), &mut faults);
+    faults.into_result(path, source, &Places::new(&document))?;
     Ok(configuration)
 }
 

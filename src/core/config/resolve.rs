@@ -7,8 +7,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::fault::Faults;
+use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
-use super::read::Places;
 use super::{advertise, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;

@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 
 use super::fault::Faults;
+use super::places::Places;
 use super::raw::{RawAuth, RawAuthMethod, RawVault};
-use super::read::Places;
 use crate::core::model::vault::{VaultAuth, VaultConfig};
 
 pub(super) fn resolve(raw: RawVault, places: &Places<'_>, faults: &mut Faults) -> VaultConfig {

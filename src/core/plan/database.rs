@@ -2,10 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::change::acl::{Expected, differences};
-use super::diff::{Look, former_owner_is_gone, remember_owner};
-use super::{DatabaseAction, DatabaseChange, Doubt, Hazard, HazardKind, Stage, TenantPlan, Verb, group, home};
-use crate::core::model::{Access, Desired, Grantee, Observed, PublicSchema, SharedSchema, State, ident};
+use super::acl::{Expected, differences};
+use super::bookkeeping::{forget_owner, remember_owner};
+use super::doubt::Doubt;
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
+use super::public_schema::policy;
+use super::shared_change::{About, DatabaseAction, DatabaseChange, Stage};
+use super::tenant_plan::{TenantPlan, Verb};
+use super::{extensions, group, home};
+use crate::core::model::{Access, Grantee, PublicSchema, SharedSchema, State, ident};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
     let mut changes = Vec::new();
@@ -24,23 +30,14 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) ->
     (changes, hazards)
 }
 
-pub(super) fn change(action: DatabaseAction, detail: impl Into<String>, sql: Vec<String>) -> DatabaseChange {
-    DatabaseChange {
-        action,
-        detail: detail.into(),
-        sql: sql.into_iter().map(Into::into).collect(),
-        stage: Stage::Before,
-        drops: None,
-        claims: Vec::new(),
-    }
-}
-
 fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
     match &look.observed.registry {
-        None => {
-            changes.push(change(DatabaseAction::CreateRegistry, "schema tenantry, tenantry's own tables", Vec::new()))
-        }
-        Some(registry) if registry.pending > 0 => changes.push(change(
+        None => changes.push(DatabaseChange::new(
+            DatabaseAction::CreateRegistry,
+            "schema tenantry, tenantry's own tables",
+            Vec::new(),
+        )),
+        Some(registry) if registry.pending > 0 => changes.push(DatabaseChange::new(
             DatabaseAction::UpgradeRegistry,
             format!("schema tenantry, tenantry's own tables: pending upgrades: {}", registry.pending),
             Vec::new(),
@@ -57,7 +54,7 @@ fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
             let name = ident(schema);
             // Default privileges may have opened it.
             let sql = vec![format!("CREATE SCHEMA {name}"), format!("REVOKE ALL ON SCHEMA {name} FROM PUBLIC CASCADE")];
-            changes.push(change(
+            changes.push(DatabaseChange::new(
                 DatabaseAction::CreateSharedSchema,
                 format!("schema {schema}, shared by the tenants"),
                 sql,
@@ -65,7 +62,7 @@ fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
         }
         if !found.is_some_and(|found| found.group_has_usage) {
             let sql = vec![format!("GRANT USAGE ON SCHEMA {} TO {}", ident(schema), ident(&look.group))];
-            changes.push(change(
+            changes.push(DatabaseChange::new(
                 DatabaseAction::GrantSharedSchema,
                 format!("USAGE on {schema} to {}", look.group),
                 sql,
@@ -75,7 +72,7 @@ fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
     for (name, found) in &database.shared_schemas {
         may_not_make(name, found, changes, hazards);
     }
-    super::extensions::plan(look, changes, hazards);
+    extensions::plan(look, changes, hazards);
 }
 
 /// What one tenant makes in a schema of everybody's search_path, another one runs.
@@ -94,7 +91,7 @@ fn may_not_make(name: &str, found: &SharedSchema, changes: &mut Vec<DatabaseChan
         let sql = difference.sql(&format!("SCHEMA {}", ident(name)), false);
         let what = format!("schema {name}, shared by the tenants: {}", difference.before());
         if found.ours {
-            changes.push(change(
+            changes.push(DatabaseChange::new(
                 DatabaseAction::CloseSharedSchema,
                 format!("{what} → {}", difference.after(false)),
                 sql,
@@ -104,25 +101,6 @@ fn may_not_make(name: &str, found: &SharedSchema, changes: &mut Vec<DatabaseChan
             hazards.push(Hazard { kind: HazardKind::SharedSchemaOpen, detail });
         }
     }
-}
-
-/// Never closed where somebody else's objects live, unless told to.
-fn policy(desired: &Desired, observed: &Observed) -> PublicSchema {
-    let objects = observed.database.public_schema.as_ref().map_or(0, |public| public.objects);
-    desired.public_schema.unwrap_or(if objects == 0 { PublicSchema::Revoke } else { PublicSchema::Keep })
-}
-
-/// Whether the tenants' owners have TEMPORARY on the database through a group role of their own: PUBLIC no longer has it, or is
-/// about to lose it, and migrations make temporary tables, as REFRESH MATERIALIZED VIEW CONCURRENTLY does. Not where it is
-/// not ours to grant.
-#[must_use]
-pub fn owners_want_temp(desired: &Desired, observed: &Observed) -> bool {
-    let (admin, database) = (&observed.server.admin, &observed.database);
-    let owns = admin.superuser || admin.owns_database;
-    let closes = owns && policy(desired, observed) == PublicSchema::Revoke;
-    let has_temp = database.owners_group.as_ref().is_some_and(|group| group.has_temp);
-    // Who may not grant it would only be warned, and the next plan say the same.
-    (!database.public_has_temp || closes) && (owns || admin.may_grant_temp || has_temp)
 }
 
 /// Schema public, and TEMPORARY on the database.
@@ -147,7 +125,11 @@ fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
     if open.is_some() {
         let sql = "REVOKE ALL ON SCHEMA public FROM PUBLIC".to_owned();
         if admin.superuser || admin.owns_public {
-            changes.push(change(DatabaseAction::ClosePublicSchema, "schema public: PUBLIC gets nothing", vec![sql]));
+            changes.push(DatabaseChange::new(
+                DatabaseAction::ClosePublicSchema,
+                "schema public: PUBLIC gets nothing",
+                vec![sql],
+            ));
             if objects > 0 {
                 hazards.push(Hazard {
                     kind: HazardKind::PublicSchemaClosed,
@@ -165,7 +147,7 @@ fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<
         let sql = format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", ident(&database.name));
         if admin.superuser || admin.owns_database {
             let detail = format!("database {}: no TEMPORARY for PUBLIC", database.name);
-            changes.push(change(DatabaseAction::RevokeTemp, detail, vec![sql]));
+            changes.push(DatabaseChange::new(DatabaseAction::RevokeTemp, detail, vec![sql]));
         } else {
             hazards.push(not_ours(&sql, "the database"));
         }
@@ -199,7 +181,7 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
                 }
             }
             if !sql.is_empty() {
-                changes.push(change(
+                changes.push(DatabaseChange::new(
                     DatabaseAction::CreateSharedOwner,
                     format!("role {owner} (NOLOGIN), shared by {} tenants", users.len()),
                     sql,
@@ -226,9 +208,9 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
 
 fn drop_shared_owner(owner: &str, why: &str) -> DatabaseChange {
     // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
-    let sql = vec![format!("DROP ROLE {}", ident(owner)), former_owner_is_gone(owner)];
-    let mut drop = change(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}"), sql);
+    let sql = vec![format!("DROP ROLE {}", ident(owner)), forget_owner(owner)];
+    let mut drop = DatabaseChange::new(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}"), sql);
     drop.stage = Stage::After;
-    drop.drops = Some(owner.to_owned());
+    drop.about = About::Dropped(owner.to_owned());
     drop
 }

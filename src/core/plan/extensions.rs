@@ -1,8 +1,9 @@
 //! Declared extensions: each is where every tenant's search_path leads, or the plan says that it is not.
 
-use super::database::change;
-use super::diff::Look;
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Plan};
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
+use super::shared_change::{About, DatabaseAction, DatabaseChange};
+use super::whole::Plan;
 use crate::core::model::{Desired, Extension, Observed, ident};
 
 pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
@@ -10,7 +11,9 @@ pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: 
     let there = &look.observed.database.extensions;
     for extension in look.desired.extensions.iter().filter(|name| !there.contains_key(*name)) {
         let sql = vec![format!("CREATE EXTENSION {} SCHEMA {}", ident(extension), ident(first))];
-        changes.push(change(DatabaseAction::CreateExtension, format!("extension {extension} in schema {first}"), sql));
+        let detail = format!("extension {extension} in schema {first}");
+        let about = About::Extension { name: extension.clone(), schema: first.clone() };
+        changes.push(DatabaseChange { about, ..DatabaseChange::new(DatabaseAction::CreateExtension, detail, sql) });
     }
     for (name, found) in elsewhere(look.desired, look.observed) {
         let detail = format!(

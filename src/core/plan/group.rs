@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use super::change::membership::{revocation, words};
-use super::change::outside::{Judged, judge};
-use super::database::change;
-use super::diff::Look;
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, registry};
+use super::action::{Action, membership_in_words as words, revocation};
+use super::change::outside::judge;
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
+use super::registry;
+use super::shared_change::{DatabaseAction, DatabaseChange};
 use crate::core::model::{Group, Holding, Membership, Outside, Tenant, ident, literal};
 use crate::core::words::few;
 
@@ -77,14 +78,18 @@ pub(super) fn plan_owners(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, ha
 fn grant(look: &Look<'_>, role: &GroupRole<'_>, action: DatabaseAction, changes: &mut Vec<DatabaseChange>) {
     let (database, privilege) = (&look.observed.database.name, role.on_database);
     let sql = vec![format!("GRANT {privilege} ON DATABASE {} TO {}", ident(database), ident(role.name))];
-    changes.push(change(action, format!("{privilege} on {database} to {}", role.name), sql));
+    changes.push(DatabaseChange::new(action, format!("{privilege} on {database} to {}", role.name), sql));
 }
 
 fn as_declared(look: &Look<'_>, role: &GroupRole<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let name = ident(role.name);
     let Some(found) = role.found else {
         let detail = format!("role {} (NOLOGIN), which {} joins", role.name, role.joins);
-        changes.push(change(DatabaseAction::CreateGroup, detail, vec![format!("CREATE ROLE {name} NOLOGIN")]));
+        changes.push(DatabaseChange::new(
+            DatabaseAction::CreateGroup,
+            detail,
+            vec![format!("CREATE ROLE {name} NOLOGIN")],
+        ));
         return;
     };
     attributes(role, found, changes);
@@ -118,7 +123,7 @@ fn attributes(role: &GroupRole<'_>, found: &Group, changes: &mut Vec<DatabaseCha
     }
     let not: Vec<String> = has.iter().map(|attribute| format!("NO{attribute}")).collect();
     let (group, joins) = (role.name, role.joins);
-    changes.push(change(
+    changes.push(DatabaseChange::new(
         DatabaseAction::AlterGroup,
         format!("role {group}, which {joins} joins: {} → {}", has.join(", "), not.join(", ")),
         vec![format!("ALTER ROLE {} {}", ident(group), not.join(" "))],
@@ -135,7 +140,7 @@ fn memberships(
 ) {
     let (group, joins) = (role.name, role.joins);
     for membership in &found.role.member_of {
-        changes.push(change(
+        changes.push(DatabaseChange::new(
             DatabaseAction::RevokeMembership,
             format!("role {group}: {}, and {joins} with it", words(membership, &membership.role)),
             vec![revocation(membership, &membership.role, group, "")],
@@ -148,7 +153,7 @@ fn memberships(
         return;
     }
     for membership in unknown {
-        changes.push(change(
+        changes.push(DatabaseChange::new(
             DatabaseAction::RevokeMembership,
             format!("role {}, which is no tenant's: {}", membership.role, words(membership, group)),
             vec![revocation(membership, group, &membership.role, "")],
@@ -197,18 +202,15 @@ fn rights(
         privileges.clone_from(&extra);
     }
     match judge(&outside, role.name) {
-        Judged::Take { what, before, sql } => {
-            let only_extra = |sql: String| match allowed {
-                "" => sql,
-                _ => sql.replacen("REVOKE ALL", &format!("REVOKE {extra}"), 1),
-            };
-            let detail = format!("{what}: {before} → {}", if allowed.is_empty() { "none" } else { allowed });
-            let sql = sql.into_iter().map(only_extra).collect();
-            changes.push(change(DatabaseAction::RevokeFromGroup, detail, sql));
+        Ok(revoke) => {
+            let after = if allowed.is_empty() { "none" } else { allowed };
+            let detail = format!("{}: {} → {after}", revoke.what(), revoke.held());
+            let sql = revoke.statements((!allowed.is_empty()).then_some(extra.as_str()));
+            changes.push(DatabaseChange::new(DatabaseAction::RevokeFromGroup, detail, sql));
         }
-        Judged::Tell { what, detail } => hazards.push(Hazard {
+        Err(note) => hazards.push(Hazard {
             kind: HazardKind::GroupRole,
-            detail: format!("{what}: {detail}; {} is a member of {}", role.joins, role.name),
+            detail: format!("{}: {}; {} is a member of {}", note.what, note.detail, role.joins, role.name),
         }),
     }
 }

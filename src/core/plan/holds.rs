@@ -6,20 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use super::change::objects::do_block;
-use super::change::outside::grant_word;
-use super::diff::Look;
-use super::tenant::Blocked;
-use super::{Change, Kind, Step};
-use crate::core::model::{Gift, Given, Hold, ident, literal};
+use super::action::{DropRole, HandOver, RevokeGifts, Whose, gift_in_words, gift_statement, grant_word};
+use super::look::Look;
+use super::tenant_plan::Blocked;
+use crate::core::model::{Given, Hold, ident};
 
 /// So many of them are named.
 const NAMED: usize = 3;
 
 /// The drop of the role, for apply to look again at what keeps it.
-pub(super) fn drop(look: &Look<'_>, kind: Kind, role: &str, sql: Vec<String>) -> Change {
+pub(super) fn drop(look: &Look<'_>, whose: Whose, role: &str, hand_over: Option<HandOver>) -> DropRole {
     let holds = look.observed.roles.get(role).map(|found| found.holds.clone()).unwrap_or_default();
-    Change::sql(kind, format!("role {role}"), sql).step(Step::DropRole { role: role.to_owned(), holds })
+    let is_remembered = whose == Whose::Owner && look.is_remembered_owner(role);
+    DropRole { whose, role: role.to_owned(), holds, hand_over, is_remembered }
 }
 
 /// What takes away that which keeps these roles, by one change for each role that gave something. `lent`: whose rights the
@@ -27,7 +26,7 @@ pub(super) fn drop(look: &Look<'_>, kind: Kind, role: &str, sql: Vec<String>) ->
 ///
 /// # Errors
 /// What is not ours to take away, and who can.
-pub(super) fn release(look: &Look<'_>, roles: &[String], lent: &[&str]) -> Result<Vec<Change>, Blocked> {
+pub(super) fn release(look: &Look<'_>, roles: &[String], lent: &[&str]) -> Result<Vec<RevokeGifts>, Blocked> {
     let mut changes = Vec::new();
     let mut stuck = Vec::new();
     for role in roles {
@@ -54,68 +53,15 @@ fn is_ours(look: &Look<'_>, given: &Given) -> bool {
     given.reaches && !given.by.is_empty() && (server.admin.superuser || given.ours || may_borrow())
 }
 
-fn take(look: &Look<'_>, role: &str, by: &str, gifts: &[&Given], lent: &[&str]) -> Change {
-    let mut words: Vec<String> = gifts.iter().take(NAMED).map(|given| in_words(given)).collect();
-    if gifts.len() > NAMED {
-        words.push(format!("{} more", gifts.len() - NAMED));
-    }
-    let is_lent = look.observed.server.admin.superuser || lent.contains(&by);
-    let borrowed = !is_lent && gifts.iter().any(|given| !given.ours);
-    let statements: Vec<String> = gifts.iter().map(|given| statement(role, given)).collect();
-    Change::sql(Kind::RevokeOutside, format!("what {by} gave {role}"), vec![block(look, by, borrowed, &statements)])
-        .before(words.join("; "))
-        .after("none")
-}
-
-/// As the giver, since nobody else's REVOKE reaches it. Who gave it, or what was given, may be gone by now, with a tenant
-/// that is removed at the same time: then there is nothing left to take away.
-fn block(look: &Look<'_>, by: &str, borrowed: bool, statements: &[String]) -> String {
+fn take(look: &Look<'_>, role: &str, by: &str, gifts: &[&Given], lent: &[&str]) -> RevokeGifts {
     let server = &look.observed.server;
-    let (giver, me) = (ident(by), ident(&server.admin.name));
-    let with = if server.major() >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
-    let [borrow, give_back] = if borrowed {
-        [format!("GRANT {giver} TO {me}{with};\n"), format!("\nREVOKE {giver} FROM {me};")]
-    } else {
-        Default::default()
-    };
-    let list = statements.iter().map(|sql| literal(sql)).collect::<Vec<_>>().join(",\n");
-    do_block(&format!(
-        "IF pg_catalog.to_regrole({}) IS NULL THEN RETURN; END IF;\n\
-         {borrow}SET LOCAL ROLE {giver};\n\
-         FOREACH o IN ARRAY ARRAY[{list}]::text[] LOOP\n\
-         BEGIN EXECUTE o; EXCEPTION WHEN undefined_table OR undefined_object OR undefined_function OR invalid_schema_name OR invalid_catalog_name THEN NULL; END;\n\
-         END LOOP;\n\
-         RESET ROLE;{give_back}",
-        literal(&giver)
-    ))
-}
-
-fn statement(role: &str, given: &Given) -> String {
-    let (from, identity) = (ident(role), &given.identity);
-    match &given.gift {
-        Gift::Privileges(_) => format!("REVOKE ALL ON {} {identity} FROM {from} CASCADE", grant_word(&given.kind)),
-        Gift::Future { plural, .. } => {
-            let place = given.schema.as_ref().map(|schema| format!(" IN SCHEMA {}", ident(schema))).unwrap_or_default();
-            let by = ident(&given.by);
-            format!("ALTER DEFAULT PRIVILEGES FOR ROLE {by}{place} REVOKE ALL ON {plural} FROM {from} CASCADE")
-        }
-        Gift::Policy { name, others } if others.is_empty() => format!("DROP POLICY {} ON {identity}", ident(name)),
-        Gift::Policy { name, others } => {
-            let others = others.iter().map(|role| ident(role)).collect::<Vec<_>>().join(", ");
-            format!("ALTER POLICY {} ON {identity} TO {others}", ident(name))
-        }
-    }
-}
-
-fn in_words(given: &Given) -> String {
-    let object = format!("{} {}", given.kind, given.identity);
-    match &given.gift {
-        Gift::Privileges(privileges) => format!("{privileges} on {object}"),
-        Gift::Future { plural, privileges } => {
-            let place = given.schema.as_ref().map_or("every schema".to_owned(), |schema| format!("schema {schema}"));
-            format!("{privileges} on future {} in {place}", plural.to_lowercase())
-        }
-        Gift::Policy { name, .. } => format!("policy {name} on {object}"),
+    let is_lent = server.admin.superuser || lent.contains(&by);
+    let borrows = !is_lent && gifts.iter().any(|given| !given.ours);
+    RevokeGifts {
+        role: role.to_owned(),
+        by: by.to_owned(),
+        gifts: gifts.iter().map(|given| (*given).clone()).collect(),
+        borrower: borrows.then(|| (server.admin.name.clone(), server.major() >= 16)),
     }
 }
 
@@ -141,7 +87,7 @@ fn why(role: &str, hold: &Hold) -> (String, String) {
             format!("ALTER {} {identity} OWNER TO ..., or drop it", grant_word(kind)),
         ),
         Hold::Given(given) if !given.reaches => (
-            format!("{role}: {}, given by {}, who may not use that schema any more", in_words(given), given.by),
+            format!("{role}: {}, given by {}, who may not use that schema any more", gift_in_words(given), given.by),
             format!(
                 "GRANT USAGE ON SCHEMA {} TO {}, and plan again",
                 ident(given.schema.as_deref().unwrap_or_default()),
@@ -149,8 +95,8 @@ fn why(role: &str, hold: &Hold) -> (String, String) {
             ),
         ),
         Hold::Given(given) => (
-            format!("{role}: {}, given by {}, is not ours to take away", in_words(given), given.by),
-            format!("as {}: {}", given.by, statement(role, given)),
+            format!("{role}: {}, given by {}, is not ours to take away", gift_in_words(given), given.by),
+            format!("as {}: {}", given.by, gift_statement(role, given)),
         ),
         Hold::Abroad { database, owned, granted } => {
             let found = match (owned, granted) {

@@ -6,39 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use super::database::change;
-use super::diff::Look;
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind, Stage, TenantPlan};
+use super::doubt::Doubt;
+use super::hazard::HazardKind;
+use super::look::Look;
+use super::shared_change::{About, Claim, DatabaseAction, DatabaseChange, Stage};
+use super::tenant_plan::TenantPlan;
 use crate::core::model::{Belongs, Desired, Home, Observed, Registered, SecretState, State, TenantKey};
 use crate::core::words::few;
 
-/// A secret that is only to be marked as this database's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    pub tenant: TenantKey,
-    pub path: String,
-    pub version: String,
-}
-
-/// Why this database may not be the one that its secrets are for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt {
-    pub kind: HazardKind,
-    /// What is so, as a sentence's part.
-    pub detail: String,
-    pub hint: String,
-}
-
 const MOVED: &str = "if the other one is no longer in use, and this is the one that the secrets are for: tenantry apply --moved   if it is in use, apply there and not here";
-
-impl TenantPlan {
-    /// Writes a secret, or deletes one.
-    #[must_use]
-    pub fn writes_secrets(&self) -> bool {
-        use super::Step::{DeleteSecret, WriteSecret};
-        self.changes.iter().any(|change| matches!(change.step, WriteSecret { .. } | DeleteSecret { .. }))
-    }
-}
 
 /// The doubts there are about this plan, the gravest first; none once a person has said that the database moved.
 pub(super) fn doubts(desired: &Desired, observed: &Observed, tenants: &[TenantPlan]) -> Vec<Doubt> {
@@ -49,7 +25,7 @@ pub(super) fn doubts(desired: &Desired, observed: &Observed, tenants: &[TenantPl
     }
     doubts.extend(by_marks(observed));
     let writing: Vec<&TenantPlan> =
-        tenants.iter().filter(|tenant| tenant.has_work() && tenant.writes_secrets()).collect();
+        tenants.iter().filter(|tenant| tenant.has_work() && tenant.phases.changes_secrets()).collect();
     // A database that came from elsewhere is reached elsewhere: once is enough.
     if !writing.is_empty() && doubts.is_empty() {
         doubts.extend(by_address(desired, observed, &writing));
@@ -147,12 +123,6 @@ fn registered<'a>(observed: &'a Observed, key: &TenantKey) -> Option<&'a Registe
     observed.registry.as_ref()?.tenants.get(key)
 }
 
-impl Doubt {
-    pub(super) fn hazard(&self) -> Hazard {
-        Hazard { kind: self.kind, detail: format!("{}: no secret is written or deleted; {}", self.detail, self.hint) }
-    }
-}
-
 /// Secrets that stay as they are but for their mark: an older version wrote them, or the database has moved.
 pub(super) fn claim(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> Option<DatabaseChange> {
     let registry = look.observed.registry.as_ref()?;
@@ -175,7 +145,11 @@ pub(super) fn claim(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -
             (DatabaseAction::ClaimSecrets, format!("{secrets} marked as this database's; no password changes"))
         }
     };
-    Some(DatabaseChange { stage: Stage::Secrets, claims, ..change(action, detail, Vec::new()) })
+    Some(DatabaseChange {
+        stage: Stage::Secrets,
+        about: About::Claims(claims),
+        ..DatabaseChange::new(action, detail, Vec::new())
+    })
 }
 
 /// Not of a tenant whose secret is written anew, with its mark, or deleted.
@@ -184,7 +158,7 @@ fn one(look: &Look<'_>, plan: &TenantPlan) -> Option<Claim> {
     let policy = &look.desired.secrets;
     let is_here = row.secret.store == policy.store.as_str()
         && (look.observed.moved || row.secret.place.as_ref().is_none_or(|place| *place == policy.place()));
-    if !is_here || row.secret.version.is_none() || plan.has_work() && plan.writes_secrets() {
+    if !is_here || row.secret.version.is_none() || plan.has_work() && plan.phases.changes_secrets() {
         return None;
     }
     let path = &row.secret.path;
@@ -194,26 +168,5 @@ fn one(look: &Look<'_>, plan: &TenantPlan) -> Option<Claim> {
             Some(Claim { tenant: plan.tenant.clone(), path: path.clone(), version: version.clone() })
         }
         _ => None,
-    }
-}
-
-impl Look<'_> {
-    /// Whether a secret with this mark may be written over, deleted, or its password used. `registered`: the registry names it.
-    pub(super) fn may_take(&self, belongs: &Belongs, registered: bool) -> bool {
-        self.observed.moved
-            || match belongs {
-                Belongs::AnotherFleet(_) => false,
-                Belongs::Former => registered,
-                // Of the last two there is a doubt, which concerns the whole database.
-                Belongs::Here | Belongs::Unmarked | Belongs::AnotherCluster(_) | Belongs::AnotherCopy(_) => true,
-            }
-    }
-
-    /// The version of a secret at this path that the registry names and that is this database's to delete.
-    pub(super) fn own_secret(&self, path: &str) -> Option<&String> {
-        match self.observed.secrets.get(path) {
-            Some(SecretState::Ours { version, belongs, .. }) if self.may_take(belongs, true) => Some(version),
-            _ => None,
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Whether what bears a tenant's name is what was registered under it. Names change hands; an OID does not.
 
-use super::diff::Look;
-use super::tenant::Blocked;
+use super::look::Look;
+use super::tenant_plan::Blocked;
 use crate::core::model::{Registered, Schema, TenantKey, ident};
 
 /// The tenant's schema; `None` when it is gone altogether. Whose it is says its OID, where that is known.

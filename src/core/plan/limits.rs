@@ -1,7 +1,9 @@
 //! What the server has room for, and what it writes down, said before it hurts: connections, locks, the log.
 
-use super::diff::Look;
-use super::{Hazard, HazardKind, Sql, TenantPlan, Verb};
+use super::action::Change;
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
+use super::tenant_plan::{TenantPlan, Verb};
 use crate::core::model::{Schema, ident};
 
 pub(super) fn hazards(look: &Look<'_>, tenants: &[TenantPlan]) -> Vec<Hazard> {
@@ -36,8 +38,8 @@ fn connections(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
 /// A superuser's statements that set a password are kept out of it.
 pub(super) fn log(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     let server = &look.observed.server;
-    let changes = tenants.iter().filter(|plan| plan.has_work()).flat_map(|plan| &plan.changes);
-    let sets = changes.flat_map(|change| &change.sql).any(Sql::needs_verifier);
+    let changes = tenants.iter().filter(|plan| plan.has_work()).flat_map(|plan| &plan.phases.transaction);
+    let sets = changes.into_iter().any(|change| matches!(change, Change::CreateRole(_) | Change::SetPassword(_)));
     (sets && !server.admin.superuser && !server.logged_by.is_empty()).then(|| Hazard {
         kind: HazardKind::VerifiersLogged,
         detail: format!(

@@ -1,22 +1,9 @@
 //! Secrets that the registry knows and the store has no more. A few are lost now and then; many mean that this is not the
 //! store that they were written to, and every tenant would get a new password that its programs never see.
 
-use super::{Hazard, HazardKind, Step, TenantPlan};
+use super::doubt::Missing;
+use super::tenant_plan::TenantPlan;
 use crate::core::model::{Desired, Observed, State, TenantKey};
-use crate::core::words::few;
-
-/// More than `[secrets] max_missing` allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// Those whose secret is gone and would be written anew.
-    pub tenants: Vec<TenantKey>,
-    /// The path of the first.
-    pub path: String,
-    /// Those that have a secret in this store, by the registry, of the tenants looked at.
-    pub of: usize,
-    /// So many were allowed.
-    pub most: usize,
-}
 
 /// A removal needs no secret. Another `[secrets] store` is said in tenants.toml; another mount, namespace or directory may be
 /// a mistake.
@@ -33,13 +20,10 @@ pub(super) fn missing(desired: &Desired, observed: &Observed, tenants: &[TenantP
     });
     let had: Vec<&TenantPlan> = had.collect();
     let gone = |plan: &&TenantPlan| {
-        let path = plan.changes.iter().find_map(|change| match &change.step {
-            Step::WriteSecret { path, expected: None } => Some(path.clone()),
-            _ => None,
-        })?;
+        let write = plan.phases.secret.as_ref().filter(|write| write.expected.is_none())?;
         let row = rows.get(&plan.tenant)?;
         // Taken along from a former path it is not gone.
-        (!observed.secrets.contains_key(&row.secret.path)).then(|| (plan.tenant.clone(), path))
+        (!observed.secrets.contains_key(&row.secret.path)).then(|| (plan.tenant.clone(), write.path.clone()))
     };
     let gone: Vec<(TenantKey, String)> = had.iter().filter_map(gone).collect();
     let most = desired.secrets.max_missing.of(had.len());
@@ -51,28 +35,4 @@ pub(super) fn missing(desired: &Desired, observed: &Observed, tenants: &[TenantP
         of,
         most,
     })
-}
-
-impl Missing {
-    /// "31 of 40 tenants (a, b, …) have no secret in the store any more".
-    #[must_use]
-    pub fn in_words(&self) -> String {
-        let names: Vec<&str> = self.tenants.iter().map(TenantKey::as_str).collect();
-        format!(
-            "the secrets of {} of {} tenants are gone from the store ({}), more than the {} that [secrets] max_missing allows",
-            names.len(),
-            self.of,
-            few(&names),
-            self.most
-        )
-    }
-
-    pub(super) fn hazard(&self) -> Hazard {
-        let detail = format!(
-            "{}; it may be another store than they were written to; each would get a new password. If they are lost: tenantry apply --allow-new-secrets {}",
-            self.in_words(),
-            self.tenants.len()
-        );
-        Hazard { kind: HazardKind::SecretsMissing, detail }
-    }
 }

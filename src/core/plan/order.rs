@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diff::Look;
-use super::{Kind, TenantPlan, Verb};
+use super::action::{Change, Whose};
+use super::look::Look;
+use super::tenant_plan::{TenantPlan, Verb};
 use crate::core::model::{Acl, Grantee, History, Hold, Holding, Role, Schema, TenantKey};
 
 /// For a tenant those that it waits for. Nobody waits for itself, by whatever way round.
@@ -53,12 +54,13 @@ impl Waits {
 /// The roles that are not there any more, under these names, after this tenant's changes.
 fn ended<'a>(look: &Look<'a>, plan: &TenantPlan) -> Vec<&'a str> {
     let Some(row) = look.registered_tenant(&plan.tenant) else { return Vec::new() };
-    let ends = |change: &super::Change| match change.kind {
-        Kind::DropRole | Kind::RenameRole => Some(row.username.as_str()),
-        Kind::DropOwner | Kind::RenameOwner => Some(row.owner.as_str()),
+    let of = |whose: Whose| if whose == Whose::Username { row.username.as_str() } else { row.owner.as_str() };
+    let ends = |change: &Change| match change {
+        Change::DropRole(drop) => Some(of(drop.whose)),
+        Change::RenameRole(rename) => Some(of(rename.whose)),
         _ => None,
     };
-    plan.changes.iter().filter_map(ends).collect()
+    plan.phases.transaction.iter().filter_map(ends).collect()
 }
 
 /// The roles that this tenant's changes may name: those that its privileges name now.

@@ -1,7 +1,8 @@
 //! A removal that would not fit PostgreSQL's lock table: what of it goes a few at a time.
 
-use super::diff::Look;
-use super::{Change, Hazard, HazardKind, Kind, Step};
+use super::action::DropLargeObjects;
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
 use crate::core::model::Schema;
 
 /// How much of a tenant goes in one transaction; `None`: all of it with the tenant.
@@ -59,12 +60,8 @@ impl Pieces {
     }
 
     /// Before the schema, since its tables know the large objects' numbers and not the other way round.
-    pub fn unlink(&self) -> Option<Change> {
+    pub fn unlink(&self) -> Option<DropLargeObjects> {
         let at_once = self.large_objects?;
-        let roles = self.roles.clone();
-        let what = format!("large objects of {}", roles.join(", "));
-        let sql = vec![format!("-- SELECT lo_unlink(...), {at_once} at a time, each time in a transaction of its own")];
-        let step = Step::UnlinkInPieces { roles, at_once };
-        Some(Change::sql(Kind::DropLargeObjects, what, sql).before(self.objects.to_string()).step(step))
+        Some(DropLargeObjects { roles: self.roles.clone(), objects: self.objects, at_once })
     }
 }

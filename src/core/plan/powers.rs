@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::diff::Look;
-use super::{Hazard, HazardKind, TenantPlan};
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
+use super::tenant_plan::TenantPlan;
 use crate::core::model::Role;
 
 /// So many tenants are named at the top; each tenant's own hazards say it too.

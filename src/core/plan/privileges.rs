@@ -51,6 +51,11 @@ pub const OWNERS_ON_SCHEMA: &str = "CU";
 
 /// The letters as GRANT spells them.
 pub(super) fn spell(letters: &str) -> String {
+    words_of(letters).collect::<Vec<_>>().join(", ")
+}
+
+/// Each letter as GRANT spells it.
+pub(super) fn words_of(letters: &str) -> impl Iterator<Item = &'static str> {
     // In the manual's order, so that a plan reads as people write GRANTs.
     const WORDS: [(char, &str); 12] = [
         ('r', "SELECT"),
@@ -66,8 +71,7 @@ pub(super) fn spell(letters: &str) -> String {
         ('X', "EXECUTE"),
         ('T', "TEMPORARY"),
     ];
-    let words: Vec<_> = WORDS.iter().filter(|(letter, _)| letters.contains(*letter)).map(|(_, word)| *word).collect();
-    words.join(", ")
+    WORDS.iter().filter(move |(letter, _)| letters.contains(*letter)).map(|(_, word)| *word)
 }
 
 /// The letters for a person: "none" where there are none.

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::acl::{Expected, differences, quoted};
-use super::change::grants::column_sql;
-use super::database::change;
-use super::diff::Look;
+use super::acl::column_sql;
+use super::acl::{Expected, differences, quoted};
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
 use super::privileges::in_words;
-use super::{DatabaseAction, DatabaseChange, Hazard, HazardKind};
+use super::shared_change::{DatabaseAction, DatabaseChange};
 use crate::core::model::{
     Acl, Foreign, Grantee, Holding, ObjectKind, Observed, Outside, RegistryObject, RegistrySchema, ident,
 };
@@ -38,7 +38,7 @@ pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: 
 }
 
 fn close(detail: String, sql: Vec<String>) -> DatabaseChange {
-    change(DatabaseAction::CloseRegistry, detail, sql)
+    DatabaseChange::new(DatabaseAction::CloseRegistry, detail, sql)
 }
 
 fn by_hand(found: &Foreign) -> String {

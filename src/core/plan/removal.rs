@@ -3,35 +3,36 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::change::objects::do_block;
-use super::change::{deputy, rights, secret};
-use super::diff::Look;
-use super::holds;
-use super::identity;
+use super::action::{
+    AlterRole, Attribute, BorrowRights, Change, DropSchema, EndSessions, MakeArchive, ReturnRights, RevokeGifts,
+    Rights, Whose,
+};
+use super::change::{deputy, secret};
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
+use super::phases::{AfterCommit, Batch, Phases};
 use super::pieces::Pieces;
-use super::tenant::{Blocked, Work};
-use super::{Change, Hazard, HazardKind, Kind, Note, Step, Target, TenantPlan, Verb};
+use super::tenant_plan::{Blocked, Note, Target, TenantPlan, Verb, Work};
+use super::{holds, identity};
 use crate::core::model::{
-    Access, OnRemove, Registered, State, TenantKey, check_role_name, check_schema_name, ident, literal,
+    Access, OnRemove, Registered, Schema, State, TenantKey, check_role_name, check_schema_name, ident,
 };
 use crate::core::words::{count, size};
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
 pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
     let mut plan = TenantPlan::of(row.subject(key));
+    let only_secrets = || Phases { after: secret_deletion(look, row), ..Phases::default() };
+    let (secret, state) = (row.secret.clone(), row.state);
     let work = match row.state {
         State::Retained if row.secret.version.is_none() => return None,
         // It was committed; only the secret is left.
-        State::Retained => Ok((
-            secret_deletion(look, row),
-            Vec::new(),
-            Target::Retained { secret: row.secret.clone(), state: row.state },
-        )),
-        State::Removed => Ok((
-            secret_deletion(look, row),
-            Vec::new(),
-            Target::Removed { secret: row.secret.clone(), state: row.state },
-        )),
+        State::Retained => {
+            Ok(Work { phases: only_secrets(), hazards: Vec::new(), target: Target::Retained { secret, state } })
+        }
+        State::Removed => {
+            Ok(Work { phases: only_secrets(), hazards: Vec::new(), target: Target::Removed { secret, state } })
+        }
         State::Active => remove(look, key, row),
         // Half filled from an archive, or half dropped: there is nothing to archive.
         State::Restoring | State::Removing => {
@@ -40,7 +41,7 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
     };
     plan.notes = large_objects_that_stay(look, key, row).into_iter().collect();
     plan.take(Verb::Remove, work);
-    if plan.changes.iter().any(|change| change.kind == Kind::DropSchema) {
+    if plan.phases.drops_schema() {
         plan.seen = look.seen(&row.schema);
     }
     Some(plan)
@@ -63,48 +64,52 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
             format!("if it is still this tenant's: ALTER SCHEMA {} OWNER TO {}", ident(&row.schema), ident(&row.owner)),
         ));
     }
-    if let Some(schema) = schema.filter(|schema| row.on_remove != OnRemove::Retain && !schema.dependents.is_empty()) {
-        let first: Vec<&str> = schema.dependents.iter().take(3).map(|dependent| dependent.what.as_str()).collect();
-        let more = if schema.dependents.len() > first.len() { ", …" } else { "" };
-        let remedy = schema.dependents.iter().find_map(|dependent| dependent.remedy.as_deref());
-        let hint = match remedy {
-            Some(remedy) => {
-                format!(
-                    "keep it: {remedy}   or have it dropped with the tenant: ALTER TABLE … SET SCHEMA {}",
-                    ident(&row.schema)
-                )
-            }
-            None => "drop or change what depends on the schema first".to_owned(),
-        };
-        return Err(Blocked::new(
-            format!(
-                "{} outside schema {:?} would be dropped with it: {}{more}",
-                count(i64::try_from(schema.dependents.len()).unwrap_or(i64::MAX), "object"),
-                row.schema,
-                first.join(", ")
-            ),
-            hint,
-        ));
+    if row.on_remove != OnRemove::Retain {
+        nothing_depends_on(schema, row)?;
     }
     let (secret, state) = (row.secret.clone(), row.state);
-    match row.on_remove {
-        OnRemove::Retain => Ok((retain(look, row), session_hazard(look, row), Target::Retained { secret, state })),
-        OnRemove::Archive | OnRemove::Drop => {
-            let mut hazards = session_hazard(look, row);
-            let archives = row.on_remove == OnRemove::Archive;
-            if let Some(schema) = schema {
-                let archived = if archives { ", archived first" } else { "" };
-                let tables = count(schema.tables, "table");
-                let detail = format!("{tables}, {} in schema {}{archived}", size(schema.bytes), row.schema);
-                hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
-            }
-            let dropped = dropped_roles(look, key, row);
-            let released = holds::release(look, &dropped, &[&row.username, &row.owner])?;
-            let pieces = Pieces::of(look, schema, dropped);
-            hazards.extend(pieces.hazard(&row.schema, archives && schema.is_some()));
-            Ok((drop_all(look, key, row, &pieces, released), hazards, Target::Removed { secret, state }))
-        }
+    let mut hazards = session_hazard(look, row);
+    if row.on_remove == OnRemove::Retain {
+        return Ok(Work { phases: retain(look, row), hazards, target: Target::Retained { secret, state } });
     }
+    let archives = row.on_remove == OnRemove::Archive;
+    if let Some(schema) = schema {
+        let archived = if archives { ", archived first" } else { "" };
+        let tables = count(schema.tables, "table");
+        let detail = format!("{tables}, {} in schema {}{archived}", size(schema.bytes), row.schema);
+        hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
+    }
+    let dropped = dropped_roles(look, key, row);
+    let released = holds::release(look, &dropped, &[&row.username, &row.owner])?;
+    let pieces = Pieces::of(look, schema, dropped);
+    hazards.extend(pieces.hazard(&row.schema, archives && schema.is_some()));
+    let phases = drop_all(look, key, row, &pieces, released);
+    Ok(Work { phases, hazards, target: Target::Removed { secret, state } })
+}
+
+fn nothing_depends_on(schema: Option<&Schema>, row: &Registered) -> Result<(), Blocked> {
+    let Some(schema) = schema.filter(|schema| !schema.dependents.is_empty()) else { return Ok(()) };
+    let first: Vec<&str> = schema.dependents.iter().take(3).map(|dependent| dependent.what.as_str()).collect();
+    let more = if schema.dependents.len() > first.len() { ", …" } else { "" };
+    let remedy = schema.dependents.iter().find_map(|dependent| dependent.remedy.as_deref());
+    let hint = match remedy {
+        Some(remedy) => {
+            format!(
+                "keep it: {remedy}   or have it dropped with the tenant: ALTER TABLE … SET SCHEMA {}",
+                ident(&row.schema)
+            )
+        }
+        None => "drop or change what depends on the schema first".to_owned(),
+    };
+    Err(Blocked::new(
+        format!(
+            "{} outside schema {:?} would be dropped with it: {}{more}",
+            count(schema.dependents.len(), "object"),
+            row.schema,
+            first.join(", ")
+        ),
+        hint,
+    ))
 }
 
 /// Of an owner role that other tenants share: whose they are cannot be told, so they are neither archived nor dropped.
@@ -137,91 +142,67 @@ fn session_hazard(look: &Look<'_>, row: &Registered) -> Vec<Hazard> {
     vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", row.username) }]
 }
 
-fn retain(look: &Look<'_>, row: &Registered) -> Vec<Change> {
-    let mut changes: Vec<_> = deputy::drop(look.observed, row).into_iter().collect();
+fn retain(look: &Look<'_>, row: &Registered) -> Phases {
+    let mut phases = Phases { after: secret_deletion(look, row), ..Phases::default() };
+    phases.transaction.extend(deputy::drop(look.observed, row).map(Change::from));
     if look.observed.roles.contains_key(&row.username) {
-        let sql = vec![format!("ALTER ROLE {} NOLOGIN", ident(&row.username))];
-        let what = format!("role {}", row.username);
-        changes.push(Change::sql(Kind::AlterRole, what, sql).before("LOGIN").after("NOLOGIN"));
-        end_sessions(look, row, &mut changes);
+        let role = row.username.clone();
+        let attributes = vec![Attribute::Without("LOGIN")];
+        phases.transaction.push(AlterRole { whose: Whose::Username, role: role.clone(), attributes }.into());
+        if let Some(rights) = Rights::of(look.observed, vec![role.clone()]) {
+            phases.rights = Some(BorrowRights(rights.clone()));
+            phases.give_back = Some(ReturnRights { rights, dropped: Vec::new() });
+        }
+        phases.lock_out = Some(EndSessions { role, is_dropped: false });
     }
-    changes.extend(secret_deletion(look, row));
-    changes
-}
-
-fn end_sessions(look: &Look<'_>, row: &Registered, changes: &mut Vec<Change>) {
-    let admin_rights = rights::changes(look.observed, std::slice::from_ref(&row.username));
-    let end = ending(row).after("ended");
-    match <[Change; 2]>::try_from(admin_rights) {
-        Ok([take, give]) => changes.extend([take, end, give]),
-        Err(_) => changes.push(end),
-    }
-}
-
-fn ending(row: &Registered) -> Change {
-    let step = Step::EndSessions { role: row.username.clone() };
-    Change::sql(Kind::EndSessions, format!("sessions of {}", row.username), Vec::new()).step(step)
+    phases
 }
 
 /// DROP SCHEMA, DROP OWNED, DROP ROLE: DROP ROLE first fails with 2BP01 when default privileges name the role. What others
 /// gave the roles goes once there is an archive: until the end nobody else can change the privileges it is taken from.
-fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces, released: Vec<Change>) -> Vec<Change> {
+fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces, released: Vec<RevokeGifts>) -> Phases {
     let observed = look.observed;
-    let mut changes = Vec::new();
     let owner_is_own = look.owner_of_its_own(key, row).is_some();
     let has_user = observed.roles.contains_key(&row.username);
-    let has_owner = observed.roles.contains_key(&row.owner);
-    let mut borrowed = Vec::new();
-    if has_user {
-        borrowed.push(row.username.clone());
+    let has_owner = observed.roles.contains_key(&row.owner) && row.access != Access::Owner;
+    let schema = observed.schemas.get(&row.schema);
+    let roles = [has_user.then_some(&row.username), has_owner.then_some(&row.owner)];
+    let rights = Rights::lacking(observed, &roles.into_iter().flatten().cloned().collect::<Vec<_>>());
+    let mut phases = Phases {
+        rights: rights.clone().map(BorrowRights),
+        lock_out: has_user.then(|| EndSessions { role: row.username.clone(), is_dropped: true }),
+        archive: schema.filter(|_| row.on_remove == OnRemove::Archive).map(|_| archive(look, key, row)),
+        after: secret_deletion(look, row),
+        ..Phases::default()
+    };
+    let mut changes: Vec<Change> = Vec::new();
+    if phases.archive.is_none() {
+        changes.extend(deputy::drop(observed, row).map(Change::from));
     }
-    if has_owner && row.access != Access::Owner {
-        borrowed.push(row.owner.clone());
+    changes.extend(released.into_iter().map(Change::from));
+    if let Some(unlink) = pieces.unlink() {
+        phases.batches.push(Batch::LargeObjects(unlink.clone()));
+        changes.push(unlink.into());
     }
-    borrowed.retain(|role| observed.roles.get(role).is_none_or(|found| !found.admin_is_member));
-    let mut rights = rights::changes(observed, &borrowed).into_iter();
-    changes.extend(rights.next());
-    if has_user {
-        changes.push(ending(row));
-    }
-    match observed.schemas.get(&row.schema).filter(|_| row.on_remove == OnRemove::Archive) {
-        Some(_) => changes.push(archive(look, key, row)),
-        None => changes.extend(deputy::drop(observed, row)),
-    }
-    changes.extend(released);
-    changes.extend(pieces.unlink());
-    if let Some(schema) = observed.schemas.get(&row.schema) {
-        let mut sql = vec![format!("DROP SCHEMA {} CASCADE", ident(&row.schema))];
-        let before = format!("{}, {}", count(schema.tables, "table"), size(schema.bytes));
-        let mut step = Step::Sql;
-        if let Some(tables) = pieces.tables {
-            sql.insert(0, format!("-- DROP TABLE ..., {tables} at a time, each time in a transaction of its own"));
-            step = Step::DropInPieces { schema: row.schema.clone(), tables };
+    if let Some(found) = schema {
+        let schema = row.schema.clone();
+        if let Some(at_once) = pieces.tables {
+            phases.batches.push(Batch::Tables { schema: schema.clone(), at_once });
         }
-        changes.push(Change::sql(Kind::DropSchema, format!("schema {}", row.schema), sql).before(before).step(step));
+        changes.push(DropSchema { schema, tables: found.tables, bytes: found.bytes, at_once: pieces.tables }.into());
     }
     if has_user {
-        changes.push(holds::drop(look, Kind::DropRole, &row.username, drop_role(&row.username)).before("LOGIN"));
+        changes.push(holds::drop(look, Whose::Username, &row.username, None).into());
     }
     if has_owner && owner_is_own {
-        let mut sql = drop_role(&row.owner);
-        sql.extend(look.forgetting_owner(&row.owner));
-        changes.push(holds::drop(look, Kind::DropOwner, &row.owner, sql).before("NOLOGIN"));
-    } else if let (Some(give), true) = (rights.next(), has_owner && row.access != Access::Owner) {
-        // A role that is dropped takes its memberships with it; a shared owner stays.
-        let only_owner =
-            give.sql.into_iter().filter(|sql| sql.shown().starts_with(&format!("REVOKE {} ", ident(&row.owner))));
-        changes.push(Change {
-            sql: only_owner.collect(),
-            kind: give.kind,
-            what: give.what,
-            before: give.before,
-            after: None,
-            step: Step::Sql,
-        });
+        changes.push(holds::drop(look, Whose::Owner, &row.owner, None).into());
+    } else if has_owner {
+        // A shared owner stays.
+        let dropped = vec![row.username.clone()];
+        phases.give_back = rights.map(|rights| ReturnRights { rights, dropped });
     }
-    changes.extend(secret_deletion(look, row));
-    changes
+    phases.transaction = changes;
+    phases
 }
 
 /// The roles that go with the tenant.
@@ -230,28 +211,18 @@ fn dropped_roles(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<Stri
     roles.filter(|role| look.observed.roles.contains_key(*role)).cloned().collect()
 }
 
-/// What follows happens only once the archive is complete. A deputy that is left over gives way to the one it makes.
-fn archive(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Change {
+/// A deputy that is left over gives way to the one that this makes.
+fn archive(look: &Look<'_>, key: &TenantKey, row: &Registered) -> MakeArchive {
     let subject = row.subject(key);
     let roles: Vec<String> =
         subject.roles().into_iter().filter(|role| look.observed.roles.contains_key(role)).collect();
-    let sql = vec![
-        "-- LOCK TABLE ONLY ... IN EXCLUSIVE MODE, of every table in the schema".to_owned(),
-        format!(
-            "-- pg_dump --format=custom --schema={} as a role made for it with the rights of {}",
-            ident(&row.schema),
-            roles.join(", ")
-        ),
-    ];
-    Change::sql(Kind::Archive, format!("archive of schema {}", row.schema), sql)
-        .after(format!("in {}", look.desired.archive_dir.display()))
-        .step(Step::Archive { subject, roles })
+    MakeArchive { subject, roles, dir: look.desired.archive_dir.clone() }
 }
 
 /// Archives are smaller than what they hold, as a rule, but not always.
 pub(super) fn disk_hazard(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     let free = look.observed.archive_space?;
-    let archived = tenants.iter().filter(|tenant| tenant.changes.iter().any(|change| change.kind == Kind::Archive));
+    let archived = tenants.iter().filter(|tenant| tenant.phases.archive.is_some());
     let bytes = archived.map(|tenant| {
         // What a shared owner role has goes into no archive.
         let owner = (!look.is_shared_owner(&tenant.owner, &tenant.tenant)).then_some(&tenant.owner);
@@ -272,49 +243,11 @@ pub(crate) fn disk_short(bytes: i64, free: u64, dir: &Path) -> Option<String> {
     })
 }
 
-/// DROP OWNED is there for grants and default privileges. Large objects are no schema's and go with their role; for the
-/// rest the guard sees to it that the role owns nothing elsewhere, such as a schema that somebody renamed by hand.
-#[must_use]
-pub fn drop_role(role: &str) -> Vec<String> {
-    let large = do_block(&format!(
-        "FOR o IN SELECT m.oid::text FROM pg_catalog.pg_largeobject_metadata m WHERE m.lomowner = {}::pg_catalog.regrole\n\
-         LOOP PERFORM pg_catalog.lo_unlink(o::oid); END LOOP;",
-        literal(&ident(role))
-    ));
-    vec![
-        large,
-        owns_nothing_but(role, None),
-        format!("DROP OWNED BY {}", ident(role)),
-        format!("DROP ROLE {}", ident(role)),
-    ]
-}
-
-/// Fails, and with it the whole transaction, when the role owns anything but what lies in the schema: DROP OWNED would
-/// drop it, and REASSIGN OWNED hand it over. pg_shdepend knows of databases and tablespaces too (dbid 0).
-pub(super) fn owns_nothing_but(role: &str, schema: Option<&str>) -> String {
-    let inside = schema.map_or(String::new(), |schema| {
-        // pg_identify_object quotes names where they need it, as quote_ident does.
-        let name = format!("pg_catalog.quote_ident({})", literal(schema));
-        format!(
-            "\nAND NOT EXISTS (SELECT FROM pg_catalog.pg_identify_object(d.classid, d.objid, 0) i WHERE d.dbid <> 0 AND (i.schema = {name} OR i.type = 'schema' AND i.name = {name}))"
-        )
-    });
-    do_block(&format!(
-        "SELECT pg_catalog.string_agg(pg_catalog.pg_describe_object(d.classid, d.objid, 0), ', ') INTO o FROM pg_catalog.pg_shdepend d\n\
-         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = {}::pg_catalog.regrole AND d.deptype = 'o' AND d.classid NOT IN ('pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)\n\
-         AND d.dbid IN (0, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())){inside};\n\
-         IF o IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = '2BP01', MESSAGE = 'the role owns more than its schema: ' || o,\n\
-         HINT = 'give it to another owner first: ALTER ... OWNER TO'; END IF;",
-        literal(&ident(role))
-    ))
-}
-
-fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<Change> {
-    let mut changes = secret::former(look, row);
-    let is_here = row.secret.store == look.desired.secrets.store.as_str();
+fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<AfterCommit> {
+    let mut deletions = secret::former(look, row);
     // Somebody else's is left alone; an absent one needs nothing.
-    if let Some(version) = look.own_secret(&row.secret.path).filter(|_| is_here) {
-        changes.push(secret::deletion(&row.secret.path, Some(version.clone())));
+    if row.secret.store == look.desired.secrets.store.as_str() {
+        deletions.extend(secret::deletion(look, &row.secret.path));
     }
-    changes
+    deletions
 }

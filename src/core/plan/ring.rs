@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::{rename, rights};
-use super::diff::Look;
-use super::saved::digest;
-use super::tenant::Blocked;
-use super::{Change, Kind, TenantPlan, Verb};
-use crate::core::model::{Access, Desired, Membership, Observed, Registered, State, Tenant, TenantKey, ident, literal};
+use super::action::{ParkNames, Rights};
+use super::change::rename;
+use super::look::Look;
+use super::tenant_plan::{Blocked, TenantPlan, Verb};
+use crate::core::digest::digest;
+use crate::core::model::{Access, Desired, Membership, Observed, Registered, State, Tenant, TenantKey};
 
 /// The names that are swapped, each with the one it is parked under; and whose they are.
 #[derive(Default)]
@@ -155,10 +155,8 @@ impl Rings {
     }
 
     fn complete_one(&self, look: &Look<'_>, observed: &Observed, plan: &mut TenantPlan) {
-        for change in &mut plan.changes {
-            change.what = self.said(&change.what);
-            change.before = change.before.as_deref().map(|text| self.said(text));
-        }
+        plan.parked =
+            self.roles.iter().chain(&self.schemas).map(|(name, parked)| (parked.clone(), name.clone())).collect();
         let before = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&plan.tenant));
         let after = look.registered_tenant(&plan.tenant);
         if let (Some(before), Some(after)) = (before, after)
@@ -167,7 +165,7 @@ impl Rings {
             if let Some(seen) = &mut plan.seen {
                 seen.name.clone_from(&before.schema);
             }
-            plan.changes.insert(0, parking(observed, &plan.tenant, before, after));
+            plan.phases.park = Some(parking(observed, &plan.tenant, before, after));
         }
     }
 }
@@ -206,33 +204,19 @@ fn gives<'a>(look: &Look<'_>, tenant: &Tenant, row: &'a Registered) -> Vec<(Thin
     names
 }
 
-/// Under names that nobody wants; the registry's row too, whose names are unique.
-fn parking(observed: &Observed, key: &TenantKey, before: &Registered, after: &Registered) -> Change {
-    let mut sql = Vec::new();
-    let mut words = Vec::new();
-    if before.schema != after.schema {
-        let owner = observed.schemas.get(&before.schema).map(|schema| schema.owner.clone()).unwrap_or_default();
-        let lacks = !observed.roles.get(&owner).is_some_and(|role| role.admin_is_member);
-        let borrowed = if lacks { rights::changes(observed, &[owner]) } else { Vec::new() };
-        let text = |change: Option<&Change>| -> Vec<String> {
-            change.iter().flat_map(|change| &change.sql).map(|sql| sql.shown().to_owned()).collect()
-        };
-        sql.extend(text(borrowed.first()));
-        sql.push(format!("ALTER SCHEMA {} RENAME TO {}", ident(&before.schema), ident(&after.schema)));
-        sql.extend(text(borrowed.get(1)));
-        words.push(format!("schema {}", before.schema));
+fn parking(observed: &Observed, key: &TenantKey, before: &Registered, after: &Registered) -> ParkNames {
+    let schema = (before.schema != after.schema).then(|| (before.schema.clone(), after.schema.clone()));
+    let rights = schema.as_ref().and_then(|(from, _)| {
+        let owner = observed.schemas.get(from).map(|schema| schema.owner.clone()).unwrap_or_default();
+        Rights::lacking(observed, &[owner])
+    });
+    let roles = [(&before.username, &after.username), (&before.owner, &after.owner)];
+    let roles = roles.into_iter().filter(|(have, parked)| have != parked);
+    ParkNames {
+        tenant: key.clone(),
+        schema,
+        rights,
+        roles: roles.map(|(have, parked)| (have.clone(), parked.clone())).collect(),
+        row: [after.schema.clone(), after.username.clone(), after.owner.clone()],
     }
-    let roles = BTreeMap::from([(&before.username, &after.username), (&before.owner, &after.owner)]);
-    for (have, parked) in roles.into_iter().filter(|(have, parked)| have != parked) {
-        sql.push(format!("ALTER ROLE {} RENAME TO {}", ident(have), ident(parked)));
-        words.push(format!("role {have}"));
-    }
-    sql.push(format!(
-        "UPDATE tenantry.tenants SET schema_name = {}, username = {}, owner = {} WHERE tenant = {}",
-        literal(&after.schema),
-        literal(&after.username),
-        literal(&after.owner),
-        literal(key.as_str())
-    ));
-    Change::sql(Kind::ParkNames, words.join(", "), sql).before("changes hands")
 }

@@ -1,9 +1,13 @@
 //! A rotation: a new password for tenants that are there, and nothing else, whatever else of them differs.
 
 use super::change::secret;
-use super::diff::Look;
-use super::tenant::{Blocked, Current, Draft, Work};
-use super::{DatabaseIdentity, Doubt, Missing, Plan, Target, TenantPlan, Verb, home, limits, missing};
+use super::doubt::{Doubt, Missing};
+use super::facts::{Facts, Findings};
+use super::look::Look;
+use super::phases::Phases;
+use super::tenant_plan::{Blocked, Target, TenantPlan, Verb, Work};
+use super::whole::{DatabaseIdentity, Plan};
+use super::{home, limits, missing};
 use crate::core::model::{Desired, Observed, Registered, State, Tenant, TenantKey};
 
 /// A new password for each declared tenant that `selects` takes, in PostgreSQL and in the secret store.
@@ -75,19 +79,14 @@ fn renew(
     if look.observed.registry.as_ref().is_some_and(|registry| registry.pending > 0) {
         return Err(Blocked::new("tenantry's own tables were created by an older version", "tenantry apply"));
     }
-    let role = look.observed.roles.get(&row.username).cloned();
-    if role.is_none() {
+    let mut facts = Facts::new(look, tenant, registered);
+    facts.current.role = look.observed.roles.get(&row.username);
+    if facts.current.role.is_none() {
         return Err(Blocked::new(format!("role {} does not exist", row.username), apply()));
     }
-    let mut draft = Draft {
-        look,
-        tenant,
-        registered,
-        current: Current { role, ..Current::default() },
-        changes: Vec::new(),
-        hazards: Vec::new(),
-        notes: Vec::new(),
-    };
-    secret::renew(&mut draft)?;
-    Ok((draft.changes, draft.hazards, Target::Rotated { tenant: Box::new(tenant.clone()) }))
+    let mut findings = Findings::default();
+    secret::renew(&facts, &mut findings)?;
+    let target = Target::Rotated { tenant: Box::new(tenant.clone()), fields: secret::fields(&facts) };
+    let Findings { changes: transaction, secret, hazards, .. } = findings;
+    Ok(Work { phases: Phases { transaction, secret, ..Phases::default() }, hazards, target })
 }

@@ -11,10 +11,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use super::diff::Look;
-use super::{DatabaseChange, DatabaseIdentity, Hazard, Plan, Targeting, TenantPlan};
+use super::document::{Document, ShownTenant, Summary};
+use super::hazard::Hazard;
+use super::look::Look;
+use super::shared_change::DatabaseChange;
+use super::tenant_plan::TenantPlan;
+use super::whole::{DatabaseIdentity, Plan, Targeting};
+use crate::core::digest::digest;
 use crate::core::model::{Desired, Observed, TenantKey, Unseen};
 use moved::{Parts, difference, moved, parts};
 
@@ -36,13 +40,13 @@ pub struct Saved {
     /// `--moved`: apply needs it too.
     moved: bool,
     database: DatabaseIdentity,
-    summary: super::Summary,
+    summary: Summary,
     database_changes: Vec<DatabaseChange>,
     hazards: Vec<Hazard>,
     unseen: Vec<Unseen>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     targeting: Option<Targeting>,
-    tenants: Vec<TenantPlan>,
+    tenants: Vec<ShownTenant>,
     /// What was observed of each tenant with work: a digest of each part, by the part's name.
     observed: BTreeMap<TenantKey, Parts>,
     /// Of everything above: detects a file that was edited or damaged. It is not a signature, and need not be one: apply runs
@@ -111,7 +115,7 @@ impl Saved {
             hazards: plan.hazards.clone(),
             unseen: plan.unseen.clone(),
             targeting: plan.targeting,
-            tenants: plan.tenants.clone(),
+            tenants: plan.tenants.iter().map(ShownTenant::from).collect(),
             observed: work.map(|tenant| (tenant.tenant.clone(), parts(&look, tenant))).collect(),
             digest: String::new(),
         };
@@ -164,21 +168,18 @@ impl Saved {
         self.moved
     }
 
-    /// The plan for showing; it cannot be applied, because it does not know its own steps.
+    /// The plan for showing: it cannot be applied, because a file does not hold what apply goes by.
     #[must_use]
-    pub fn into_plan(self) -> Plan {
-        Plan {
+    pub fn into_document(self) -> Document {
+        Document {
+            format_version: "1",
             database: self.database,
+            summary: self.summary,
             database_changes: self.database_changes,
             hazards: self.hazards,
-            doubts: Vec::new(),
-            missing: None,
             unseen: self.unseen,
-            tenants: self.tenants,
             targeting: self.targeting,
-            together: Vec::new(),
-            waits: BTreeMap::new(),
-            fleet_changes: Vec::new(),
+            tenants: self.tenants,
             shape: None,
         }
     }
@@ -216,7 +217,7 @@ impl Saved {
         let look = Look::new(desired, observed);
         let current: BTreeMap<&TenantKey, &TenantPlan> =
             now.tenants.iter().map(|tenant| (&tenant.tenant, tenant)).collect();
-        for saved in self.tenants.iter().filter(|tenant| tenant.has_work()) {
+        for saved in self.tenants.iter().filter(|tenant| tenant.verb.is_work()) {
             let now = current.get(&saved.tenant).copied();
             if let Some(what) = moved(saved, now, self.observed.get(&saved.tenant), &look) {
                 stale.push(Stale::Tenant { tenant: saved.tenant.clone(), what });
@@ -226,7 +227,7 @@ impl Saved {
             return Err(stale);
         }
         // Those without work in both are still counted and told; one that got work since is none of this plan's.
-        let before: BTreeMap<&TenantKey, &TenantPlan> =
+        let before: BTreeMap<&TenantKey, &ShownTenant> =
             self.tenants.iter().map(|saved| (&saved.tenant, saved)).collect();
         let same = |now: &TenantPlan| before.get(&now.tenant).is_some_and(|saved| saved.verb == now.verb);
         Ok(Plan { tenants: now.tenants.into_iter().filter(same).collect(), ..now })
@@ -239,14 +240,4 @@ fn digest_without_itself(file: &mut Value) -> String {
         object.shift_remove("digest");
     }
     digest(&file.to_string())
-}
-
-/// SHA-256 in hexadecimal.
-#[must_use]
-pub fn digest(text: &str) -> String {
-    use std::fmt::Write;
-    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::fold;
-use crate::core::model::TenantKey;
-use crate::core::plan::{Change, Hazard, HazardKind, Kind, Note, Plan, TenantPlan, Verb};
+use crate::core::model::{Access, TenantKey};
+use crate::core::plan::{Document, Hazard, HazardKind, Kind, Note, ShownChange, ShownTenant, Verb};
 
 /// Tenants to which the same happens, in the order of their keys.
 pub(super) struct Block<'a> {
     pub verb: Verb,
-    pub members: Vec<&'a TenantPlan>,
+    pub members: Vec<&'a ShownTenant>,
     pub shape: Shape,
 }
 
@@ -33,8 +33,8 @@ pub(super) struct Words {
 }
 
 /// The tenants that change, by verb; those that share a shape together, unless each is to stand on its own.
-pub(super) fn blocks(plan: &Plan, each_on_its_own: bool) -> Vec<Block<'_>> {
-    let mut groups: BTreeMap<(Verb, Shape), Vec<&TenantPlan>> = BTreeMap::new();
+pub(super) fn blocks(plan: &Document, each_on_its_own: bool) -> Vec<Block<'_>> {
+    let mut groups: BTreeMap<(Verb, Shape), Vec<&ShownTenant>> = BTreeMap::new();
     let mut blocks = Vec::new();
     for tenant in plan.tenants.iter().filter(|tenant| tenant.verb != Verb::Unchanged) {
         if each_on_its_own {
@@ -63,7 +63,7 @@ pub(super) struct NoteBlock<'a> {
 }
 
 /// What is left unchanged; the same of many tenants together, unless each is to stand on its own.
-pub(super) fn notes(plan: &Plan, each_on_its_own: bool) -> Vec<NoteBlock<'_>> {
+pub(super) fn notes(plan: &Document, each_on_its_own: bool) -> Vec<NoteBlock<'_>> {
     let mut groups: BTreeMap<_, Vec<(&TenantKey, &Note)>> = BTreeMap::new();
     for tenant in &plan.tenants {
         let names = if each_on_its_own { Names::none() } else { Names::of(tenant) };
@@ -88,10 +88,10 @@ pub(super) fn notes(plan: &Plan, each_on_its_own: bool) -> Vec<NoteBlock<'_>> {
     blocks
 }
 
-fn shape(tenant: &TenantPlan, names: &Names<'_>) -> Shape {
+fn shape(tenant: &ShownTenant, names: &Names<'_>) -> Shape {
     let hide = |text: &String| names.hide(text);
     Shape {
-        access: tenant.target.delivers().map(|(tenant, _)| tenant.access.as_str()),
+        access: tenant.access.map(Access::as_str),
         changes: tenant.changes.iter().map(|change| words(change, names)).collect(),
         hazards: fold::hazards(of_a_shape(tenant))
             .iter()
@@ -105,15 +105,15 @@ fn shape(tenant: &TenantPlan, names: &Names<'_>) -> Shape {
 }
 
 /// Each hazard in its own words.
-fn each(tenant: &TenantPlan) -> Vec<(String, String)> {
+fn each(tenant: &ShownTenant) -> Vec<(String, String)> {
     of_a_shape(tenant).map(|hazard| (hazard_word(hazard.kind), hazard.detail.clone())).collect()
 }
 
-fn of_a_shape(tenant: &TenantPlan) -> impl Iterator<Item = &Hazard> {
+fn of_a_shape(tenant: &ShownTenant) -> impl Iterator<Item = &Hazard> {
     tenant.hazards.iter().filter(|hazard| hazard.kind != HazardKind::DeletesData)
 }
 
-fn words(change: &Change, names: &Names<'_>) -> Words {
+fn words(change: &ShownChange, names: &Names<'_>) -> Words {
     let hide = |text: &String| names.hide(text);
     // How much a dropped schema held is said by its hazard, tenant by tenant.
     let before = change.before.as_ref().filter(|_| change.kind != Kind::DropSchema || names.is_empty());
@@ -134,8 +134,13 @@ pub(super) fn hazard_word(kind: HazardKind) -> String {
 pub(crate) struct Names<'a>(Vec<(&'a str, &'static str)>);
 
 impl<'a> Names<'a> {
-    pub fn of(tenant: &'a TenantPlan) -> Self {
+    pub fn of(tenant: &'a ShownTenant) -> Self {
         Self::new(tenant.tenant.as_str(), &tenant.username, &tenant.schema, &tenant.owner)
+    }
+
+    #[cfg(feature = "engine")]
+    pub fn of_plan(plan: &'a crate::core::plan::TenantPlan) -> Self {
+        Self::new(plan.tenant.as_str(), &plan.username, &plan.schema, &plan.owner)
     }
 
     pub fn new(tenant: &'a str, username: &'a str, schema: &'a str, owner: &'a str) -> Self {
@@ -187,10 +192,9 @@ fn is_name_character(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::plan::Target;
 
-    fn tenant(key: &str, schema: &str, username: &str, owner: &str) -> TenantPlan {
-        TenantPlan {
+    fn tenant(key: &str, schema: &str, username: &str, owner: &str) -> ShownTenant {
+        ShownTenant {
             tenant: TenantKey::new(key).unwrap(),
             verb: Verb::Update,
             schema: schema.into(),
@@ -201,8 +205,7 @@ mod tests {
             reason: None,
             hint: None,
             notes: Vec::new(),
-            target: Target::None,
-            seen: None,
+            access: None,
         }
     }
 

@@ -2,6 +2,7 @@
 //! says so to the browser. Light and dark by the reader's choice.
 
 mod differences;
+mod escape;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,13 +11,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::escape::visible;
 use super::group::notes as notes_of;
 use super::list::{ListRow, age};
-use super::text::{names, no_changes, targeting};
-use crate::core::plan::{Plan, Verb};
+use super::page::names;
+use super::text::{no_changes, targeting};
+use crate::core::plan::{Document, Verb};
 use crate::core::words::size;
 use differences::differences;
+use escape::escape;
 
 const STYLE: &str = include_str!("report.css");
 
@@ -27,7 +29,7 @@ const COLOURS: usize = 5;
 
 /// The report of one look.
 pub struct Report<'a> {
-    pub plan: &'a Plan,
+    pub plan: &'a Document,
     /// Every tenant that was looked at, with sizes.
     pub fleet: &'a [ListRow],
     /// Seconds since each tenant's password was changed, where that is known.
@@ -67,7 +69,7 @@ pub fn report(report: &Report<'_>) -> String {
     page
 }
 
-fn verdict(page: &mut String, plan: &Plan) {
+fn verdict(page: &mut String, plan: &Document) {
     let differing = plan.tenants.iter().filter(|tenant| tenant.verb != Verb::Unchanged).count();
     let misshapen = plan.shape.iter().flat_map(|shape| &shape.groups).map(|group| group.tenants.len()).sum::<usize>();
     let (class, words) = match (differing, plan.database_changes.len()) {
@@ -162,7 +164,7 @@ fn oldest(page: &mut String, passwords: &[(&str, i64)]) {
 }
 
 /// What is there beside what is declared, and stays.
-fn notes(page: &mut String, plan: &Plan) {
+fn notes(page: &mut String, plan: &Document) {
     let notes = notes_of(plan, false);
     if notes.is_empty() {
         return;
@@ -204,21 +206,11 @@ fn table<'a>(page: &mut String, title: &str, head: [&str; 2], rows: impl ExactSi
     page.push_str("</section>\n");
 }
 
-/// Text for HTML, in an element or in a quoted attribute.
-fn escape(text: &str) -> String {
-    visible(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::core::model::TenantKey;
-    use crate::core::plan::{Change, Kind, Target, TenantPlan};
+    use crate::core::plan::{Kind, ShownChange, ShownTenant};
 
     fn row(tenant: &str, migration: i64) -> ListRow {
         ListRow {
@@ -235,25 +227,24 @@ mod tests {
     }
 
     /// Each tenant differs in a way of its own, in as many words as `words` gives.
-    fn differing(n: usize, words: impl Fn(usize) -> String) -> Plan {
-        let tenants = (0..n).map(|n| TenantPlan {
+    fn differing(n: usize, words: impl Fn(usize) -> String) -> Document {
+        let tenants = (0..n).map(|n| ShownTenant {
             tenant: TenantKey::new(format!("t{n:04}")).unwrap(),
             verb: if n == 4_999 { Verb::Blocked } else { Verb::Update },
             schema: format!("tenant_t{n:04}"),
             username: format!("t{n:04}_user"),
             owner: format!("t{n:04}_owner"),
-            changes: vec![Change::sql(Kind::SetSettings, words(n), Vec::new()).before("1MB").after("2MB")],
+            changes: vec![ShownChange::sql(Kind::SetSettings, words(n), Vec::new()).before("1MB").after("2MB")],
             hazards: Vec::new(),
             notes: Vec::new(),
             reason: (n == 4_999).then(|| "the last one needs a person".into()),
             hint: None,
-            target: Target::None,
-            seen: None,
+            access: None,
         });
-        Plan { tenants: tenants.collect(), ..Plan::default() }
+        Document { tenants: tenants.collect(), ..Document::default() }
     }
 
-    fn page(plan: &Plan, fleet: &[ListRow]) -> String {
+    fn page(plan: &Document, fleet: &[ListRow]) -> String {
         let passwords: Vec<_> = fleet.iter().map(|row| (row.tenant.as_str(), 60)).collect();
         report(&Report { plan, fleet, passwords: &passwords, taken_at: "now", planning: "tenantry plan" })
     }

@@ -1,12 +1,12 @@
 //! The plan as `--format json` prints it, and as it is saved.
 
 use super::escape::{is_active, is_order};
-use crate::core::plan::Plan;
+use crate::core::plan::Document;
 
 /// The plan's document, format version 1.
 #[must_use]
-pub fn plan(plan: &Plan) -> String {
-    pretty(&plan.document())
+pub fn plan(plan: &Document) -> String {
+    pretty(plan)
 }
 
 /// Indented, with a final newline; safe to print on a terminal.

@@ -2,9 +2,10 @@
 
 use super::escape::{statement_lines, visible};
 use super::group::{Block, blocks, hazard_word, notes as notes_of};
-use super::text::{change_tone, names, no_changes, summary, targeting};
+use super::page::names;
+use super::text::{change_tone, no_changes, summary, targeting};
 use crate::core::model::TenantKey;
-use crate::core::plan::{HazardKind, Plan, Sql};
+use crate::core::plan::{Document, HazardKind, Sql};
 use crate::core::words::count;
 
 /// GitHub refuses comments above 65,536 characters; some are left to whoever puts a line of its own around the plan.
@@ -19,7 +20,7 @@ const ROWS: usize = 100;
 const CUT: &str = "\n_The rest is cut: a comment holds 65,536 characters. `tenantry plan -v` shows all of it._\n";
 
 #[must_use]
-pub fn plan(plan: &Plan) -> String {
+pub fn plan(plan: &Document) -> String {
     let blocks = blocks(plan, false);
     let mut out = format!("### {}\n", escape(&summary(plan)));
     if let Some(part) = &plan.targeting {
@@ -60,7 +61,7 @@ fn table(blocks: &[Block<'_>]) -> String {
 }
 
 /// What a reviewer must not miss is never folded.
-fn hazards(plan: &Plan, blocks: &[Block<'_>]) -> String {
+fn hazards(plan: &Document, blocks: &[Block<'_>]) -> String {
     let mut lines: Vec<String> =
         plan.hazards.iter().map(|hazard| line(&hazard_word(hazard.kind), "", &hazard.detail)).collect();
     for block in blocks {
@@ -86,7 +87,7 @@ fn hazards(plan: &Plan, blocks: &[Block<'_>]) -> String {
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
 
-fn unseen(plan: &Plan) -> String {
+fn unseen(plan: &Document) -> String {
     let lines: String = plan
         .unseen
         .iter()
@@ -99,7 +100,7 @@ fn unseen(plan: &Plan) -> String {
 }
 
 /// What is there beside what is declared, and stays.
-fn notes(plan: &Plan) -> String {
+fn notes(plan: &Document) -> String {
     let notes = notes_of(plan, false);
     let lines: String = notes
         .iter()
@@ -147,7 +148,7 @@ fn row(block: &Block<'_>) -> String {
 }
 
 /// The changes and their SQL; of a group, the first tenant's SQL stands for the others'.
-fn details(plan: &Plan, blocks: &[Block<'_>]) -> (String, String) {
+fn details(plan: &Document, blocks: &[Block<'_>]) -> (String, String) {
     let (mut changes, mut sql) = (String::new(), String::new());
     let mut statements = |from: &[Sql]| {
         for statement in from {
@@ -263,14 +264,14 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::plan::{Change, Hazard, Kind, Target, TenantPlan, Verb};
+    use crate::core::plan::{Hazard, Kind, ShownChange, ShownTenant, Verb};
 
-    fn tenant(key: &str, n: usize) -> TenantPlan {
+    fn tenant(key: &str, n: usize) -> ShownTenant {
         let changes = (0..n).map(|n| {
             let sql = vec![format!("ALTER ROLE \"a```b|c\" SET \"x{n}\" = '1'")];
-            Change::sql(Kind::SetSettings, format!("setting `x{n}` | <b>"), sql).before("a_b").after("@team")
+            ShownChange::sql(Kind::SetSettings, format!("setting `x{n}` | <b>"), sql).before("a_b").after("@team")
         });
-        TenantPlan {
+        ShownTenant {
             tenant: TenantKey::new(key).unwrap(),
             verb: Verb::Update,
             schema: format!("tenant_{key}"),
@@ -281,8 +282,7 @@ mod tests {
             reason: None,
             hint: None,
             notes: Vec::new(),
-            target: Target::None,
-            seen: None,
+            access: None,
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn names_are_no_markup_and_cannot_leave_their_fence() {
-        let plan = Plan { tenants: vec![tenant("acme", 2), tenant("globex", 2)], ..Plan::default() };
+        let plan = Document { tenants: vec![tenant("acme", 2), tenant("globex", 2)], ..Document::default() };
         insta::assert_snapshot!(super::plan(&plan));
     }
 
@@ -310,13 +310,13 @@ mod tests {
     fn a_comment_never_exceeds_githubs_limit_and_says_what_is_cut() {
         // Each with changes of its own.
         let tenants: Vec<_> = (1..200).map(|n| tenant(&format!("t{n}"), n)).collect();
-        let text = super::plan(&Plan { tenants, ..Plan::default() });
+        let text = super::plan(&Document { tenants, ..Document::default() });
         is_a_whole_comment(&text);
         assert!(text.contains("| | and 99 tenants more |") && text.contains("and **99 more hazards**"), "{text}");
         assert!(text.contains("Changes: the rest is cut") && text.contains("SQL: the rest is cut"), "{text}");
 
         let many: Vec<_> = (0..5_000).map(|n| tenant(&format!("t{n}"), 3)).collect();
-        let text = super::plan(&Plan { tenants: many, ..Plan::default() });
+        let text = super::plan(&Document { tenants: many, ..Document::default() });
         is_a_whole_comment(&text);
         assert!(text.contains("**5000**: t0, t1") && !text.contains("is cut"), "{text}");
 
@@ -325,7 +325,7 @@ mod tests {
         for (n, tenant) in tenants.iter_mut().enumerate() {
             tenant.hazards[0].detail = format!("{n} {}", "long ".repeat(500));
         }
-        let text = super::plan(&Plan { tenants, ..Plan::default() });
+        let text = super::plan(&Document { tenants, ..Document::default() });
         is_a_whole_comment(&text);
         assert!(text.contains("\n_The rest is cut: a comment holds 65,536 characters."), "{text}");
     }

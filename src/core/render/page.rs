@@ -1,4 +1,6 @@
-//! Lines, one after the other.
+//! Lines, one after the other, and lists of names in them.
+
+use crate::core::model::TenantKey;
 
 /// Text in the making.
 #[derive(Default)]
@@ -24,4 +26,17 @@ impl Page {
     pub fn into_string(self) -> String {
         self.0
     }
+}
+
+/// Names of a block that are shown.
+const FIRST_NAMES: usize = 3;
+
+/// The first few of many, all of a few; `more` stands for the rest.
+pub(super) fn names<'a>(keys: impl Iterator<Item = &'a TenantKey>, total: usize, more: &str) -> String {
+    let shown = if total <= FIRST_NAMES + 2 { total } else { FIRST_NAMES };
+    let mut list: Vec<String> = keys.take(shown).map(ToString::to_string).collect();
+    if shown < total {
+        list.push(more.to_owned());
+    }
+    list.join(", ")
 }

@@ -7,14 +7,11 @@ use serde::Serialize;
 
 use super::escape::{MARK, visible};
 use super::group::Names;
-use super::page::Page;
+use super::page::{Page, names};
 use super::style::Tone;
-use super::{
-    Style,
-    text::{names, targeting},
-};
+use super::{Style, text::targeting};
 use crate::core::model::TenantKey;
-use crate::core::plan::{Plan, Targeting, TenantPlan};
+use crate::core::plan::{self, ShownTenant, Targeting};
 use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};
 use crate::core::words::count;
 
@@ -22,9 +19,10 @@ use crate::core::words::count;
 ///
 /// `plan` is the one that was applied: it knows the tenants' names.
 #[must_use]
-pub fn text(report: &Report, plan: &Plan, style: &Style) -> String {
+pub fn text(report: &Report, plan: &plan::Document, style: &Style) -> String {
     let style = *style;
-    let plans: BTreeMap<&TenantKey, &TenantPlan> = plan.tenants.iter().map(|tenant| (&tenant.tenant, tenant)).collect();
+    let plans: BTreeMap<&TenantKey, &ShownTenant> =
+        plan.tenants.iter().map(|tenant| (&tenant.tenant, tenant)).collect();
     let mut page = Page::default();
     for (outcome, tone) in [
         (Outcome::Applied, Tone::Create),
@@ -115,7 +113,7 @@ struct Counts {
 
 /// The document of `apply --format json`.
 #[must_use]
-pub fn json(report: &Report, plan: &Plan) -> String {
+pub fn json(report: &Report, plan: &plan::Document) -> String {
     let summary = Counts {
         applied: report.count(Outcome::Applied),
         unchanged: report.unchanged,
@@ -143,7 +141,7 @@ struct Group<'a> {
 fn grouped<'a>(
     report: &'a Report,
     outcome: Outcome,
-    plans: &BTreeMap<&TenantKey, &TenantPlan>,
+    plans: &BTreeMap<&TenantKey, &ShownTenant>,
     each_on_its_own: bool,
 ) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<(String, String, Option<String>), Vec<&TenantOutcome>> = BTreeMap::new();
@@ -208,7 +206,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::core::plan::{Target, Verb};
+    use crate::core::plan::Verb;
     use crate::core::report::TenantError;
 
     fn outcome(key: &str, outcome: Outcome, message: Option<&str>) -> TenantOutcome {
@@ -227,7 +225,7 @@ mod tests {
         }
     }
 
-    fn report() -> (Report, Plan) {
+    fn report() -> (Report, plan::Document) {
         let timeout = Some("migration V2__x, line 3: relation \"tenant_KEY.users\" is locked");
         let mut outcomes: Vec<_> = (0..9).map(|n| outcome(&format!("t{n}"), Outcome::Failed, timeout)).collect();
         outcomes.push(outcome("acme", Outcome::Applied, None));
@@ -235,7 +233,7 @@ mod tests {
         outcomes.push(outcome("late", Outcome::Skipped, Some("interrupted before it started")));
         let tenants = outcomes
             .iter()
-            .map(|outcome| TenantPlan {
+            .map(|outcome| ShownTenant {
                 tenant: outcome.tenant.clone(),
                 verb: outcome.verb,
                 schema: format!("tenant_{}", outcome.tenant),
@@ -246,12 +244,11 @@ mod tests {
                 reason: None,
                 hint: None,
                 notes: Vec::new(),
-                target: Target::None,
-                seen: None,
+                access: None,
             })
             .collect();
         let report = Report { unchanged: 88, database_changes: 2, shared_error: None, outcomes, interrupted: true };
-        (report, Plan { tenants, ..Plan::default() })
+        (report, plan::Document { tenants, ..plan::Document::default() })
     }
 
     #[test]

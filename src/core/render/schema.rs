@@ -17,7 +17,7 @@ fn generator() -> SchemaGenerator {
 pub fn plan() -> Value {
     let mut generator = generator();
     generator.subschema_for::<Saved>();
-    let mut schema = generator.into_root_schema_for::<Document<'_>>().to_value();
+    let mut schema = generator.into_root_schema_for::<Document>().to_value();
     if let Some(saved) = schema.pointer_mut("/$defs/SavedPlan").and_then(Value::as_object_mut) {
         saved.shift_remove("additionalProperties");
     }
@@ -28,7 +28,7 @@ pub fn plan() -> Value {
 #[cfg(feature = "engine")]
 #[must_use]
 pub fn report() -> Value {
-    generator().into_root_schema_for::<super::report::Document<'_>>().to_value()
+    generator().into_root_schema_for::<super::report::Document>().to_value()
 }
 
 /// `list --format json`.

@@ -5,9 +5,8 @@ use similar::{ChangeTag, TextDiff};
 
 use super::Style;
 use super::escape::visible;
-use super::page::Page;
+use super::page::{Page, names};
 use super::style::Tone;
-use super::text::names;
 use crate::core::model::TenantKey;
 use crate::core::shape::{self, Report, Shape};
 use crate::core::words::count;

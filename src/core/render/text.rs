@@ -2,22 +2,21 @@
 
 use super::escape::{statement_lines, visible};
 use super::group::{Block, Shape, Words, blocks, hazard_word, notes as notes_of};
-use super::page::Page;
+use super::page::{Page, names};
 use super::style::Tone;
 use super::{Style, inline};
-use crate::core::model::TenantKey;
-use crate::core::plan::{DatabaseAction, DatabaseIdentity, HazardKind, Kind, Plan, Stage, Targeting, TenantPlan, Verb};
+use crate::core::model::Unseen;
+use crate::core::plan::{
+    DatabaseAction, DatabaseIdentity, Document, HazardKind, Kind, ShownTenant, Stage, Summary, Targeting, Verb,
+};
 use crate::core::words::count;
-
-/// Names of a block that are shown.
-const FIRST_NAMES: usize = 3;
 
 /// Tenants whose lost data is listed one by one; what is to be read before saying yes must be short enough to be read.
 const LOSSES_SHOWN: usize = 20;
 
 /// What apply would do.
 #[must_use]
-pub fn plan(plan: &Plan, style: &Style) -> String {
+pub fn plan(plan: &Document, style: &Style) -> String {
     let style = *style;
     let mut page = Page::default();
     database(&mut page, plan, style);
@@ -26,7 +25,7 @@ pub fn plan(plan: &Plan, style: &Style) -> String {
         tenants(&mut page, &block, style);
     }
     notes(&mut page, plan, style);
-    unseen(&mut page, plan, style);
+    unseen(&mut page, &plan.unseen, style);
     page.gap();
     if let Some(part) = &plan.targeting {
         page.line(0, style.paint(Tone::Update, &targeting(part)));
@@ -46,8 +45,8 @@ pub fn plan(plan: &Plan, style: &Style) -> String {
 
 /// `Plan: 1 to create, 2 to update, 0 to remove, 97 unchanged.`
 #[must_use]
-pub fn summary(plan: &Plan) -> String {
-    let sum = plan.summary();
+pub fn summary(plan: &Document) -> String {
+    let sum = Summary::of(plan.tenants.iter().map(|tenant| tenant.verb));
     let blocked = if sum.blocked > 0 { format!(", {} blocked", sum.blocked) } else { String::new() };
     format!(
         "Plan: {} to create, {} to update, {} to remove, {} unchanged{blocked}.",
@@ -56,7 +55,7 @@ pub fn summary(plan: &Plan) -> String {
 }
 
 /// That nothing differs, as far as it could be seen.
-pub(super) fn no_changes(plan: &Plan) -> &'static str {
+pub(super) fn no_changes(plan: &Document) -> &'static str {
     match (plan.unseen.is_empty(), plan.targeting) {
         (true, None) => "No changes. PostgreSQL and the secret store match tenants.toml.",
         (true, Some(_)) => "No changes to what was looked at.",
@@ -80,7 +79,7 @@ pub fn targeting(part: &Targeting) -> String {
 }
 
 /// What is there beside what is declared, and stays.
-fn notes(page: &mut Page, plan: &Plan, style: Style) {
+fn notes(page: &mut Page, plan: &Document, style: Style) {
     let notes = notes_of(plan, style.verbose);
     if notes.is_empty() {
         return;
@@ -99,11 +98,11 @@ fn notes(page: &mut Page, plan: &Plan, style: Style) {
     }
 }
 
-pub(super) fn unseen(page: &mut Page, plan: &Plan, style: Style) {
-    if !plan.unseen.is_empty() {
+pub(super) fn unseen(page: &mut Page, unseen: &[Unseen], style: Style) {
+    if !unseen.is_empty() {
         page.gap();
     }
-    for unseen in &plan.unseen {
+    for unseen in unseen {
         page.line(0, style.paint(Tone::Danger, &format!("! could not see {}", visible(&unseen.what))));
         if let Some(hint) = &unseen.hint {
             page.line(4, format!("hint: {}", visible(hint)));
@@ -111,7 +110,7 @@ pub(super) fn unseen(page: &mut Page, plan: &Plan, style: Style) {
     }
 }
 
-fn database(page: &mut Page, plan: &Plan, style: Style) {
+fn database(page: &mut Page, plan: &Document, style: Style) {
     if plan.database_changes.is_empty() && plan.hazards.is_empty() {
         return;
     }
@@ -194,18 +193,8 @@ fn tenants(page: &mut Page, block: &Block<'_>, style: Style) {
 }
 
 /// "acme, globex, initech, … (-v: each on its own)".
-fn first_names(members: &[&TenantPlan]) -> String {
+fn first_names(members: &[&ShownTenant]) -> String {
     names(members.iter().map(|member| &member.tenant), members.len(), "… (-v: each on its own)")
-}
-
-/// The first few of many, all of a few; `more` stands for the rest.
-pub(super) fn names<'a>(keys: impl Iterator<Item = &'a TenantKey>, total: usize, more: &str) -> String {
-    let shown = if total <= FIRST_NAMES + 2 { total } else { FIRST_NAMES };
-    let mut list: Vec<String> = keys.take(shown).map(ToString::to_string).collect();
-    if shown < total {
-        list.push(more.to_owned());
-    }
-    list.join(", ")
 }
 
 /// What is made, changed or taken away; a borrowed right comes and goes, so it is neither.
@@ -235,7 +224,7 @@ fn hazard(page: &mut Page, word: &str, detail: &str, grave: bool, style: Style) 
 }
 
 /// What would be lost is said tenant by tenant, whatever is grouped.
-fn hazards(page: &mut Page, shape: &Shape, members: &[&TenantPlan], style: Style) {
+fn hazards(page: &mut Page, shape: &Shape, members: &[&ShownTenant], style: Style) {
     let word = hazard_word(HazardKind::DeletesData);
     let losses: Vec<_> = members
         .iter()

@@ -6,35 +6,21 @@
 //!    snapshot; the files are synced and read back; only then the drop;
 //! 4. before COMMIT a look from outside, whether the drop takes a table along that was not there to be locked.
 
-use std::path::PathBuf;
-
 use postgres::{Client, Transaction};
 
-use super::tenant::{Job, connect, database_error};
+use super::failure::database_error;
+use super::job::Job;
+use super::progress::Archived;
+use super::session::connect;
 use crate::core::model::Subject;
-use crate::core::plan::Step;
 use crate::core::report::TenantError;
-use crate::engine::archive::{self, Deputy, Errand, Locked, Source};
-
-/// What stands between a tenant's data and their drop.
-pub(super) struct Archived {
-    pub manifest: PathBuf,
-    pub locked: Locked,
-}
-
-/// Whom the plan archives, with the roles that own for it.
-pub(super) fn wanted<'a>(job: &Job<'a>) -> Option<(&'a Subject, &'a [String])> {
-    job.plan.changes.iter().find_map(|change| match &change.step {
-        Step::Archive { subject, roles } => Some((subject, roles.as_slice())),
-        _ => None,
-    })
-}
+use crate::engine::archive::{self, Deputy, Errand, Source};
 
 /// Before the transaction: what another session logs in as must be committed.
 pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {
-    let Some((subject, roles)) = wanted(job) else { return Ok(None) };
-    let deputy =
-        Deputy::appoint(client, job.apply.target, job.apply.server, &subject.tenant, roles, Errand::Dump, &job.aside);
+    let Some(archive) = &job.plan.phases.archive else { return Ok(None) };
+    let (tenant, roles) = (&archive.subject.tenant, &archive.roles);
+    let deputy = Deputy::appoint(client, job.apply.target, job.apply.server, tenant, roles, Errand::Dump, &job.aside);
     deputy.map(Some).map_err(|error| job.told("archiving", &error))
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{GenericClient, Transaction};
+use postgres::{Client, GenericClient, Transaction};
 
-use super::tenant::{Job, connect, database_error};
+use super::failure::database_error;
+use super::job::Job;
+use super::session::connect;
 use crate::core::model::{ident, literal};
-use crate::core::plan::{Kind, Step};
+use crate::core::plan::Change;
 use crate::core::report::TenantError;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
@@ -15,8 +17,8 @@ const NAMED: &str = "SELECT n.oid, r.rolname::text AS owner FROM pg_catalog.pg_n
      JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner WHERE n.nspname = $1::text::name";
 
 impl Job<'_> {
-    pub fn drops_schema(&self) -> bool {
-        self.plan.changes.iter().any(|change| change.kind == Kind::DropSchema)
+    fn drops_schema(&self) -> bool {
+        self.plan.phases.drops_schema()
     }
 
     /// Before anything is changed.
@@ -42,13 +44,25 @@ impl Job<'_> {
         }
     }
 
+    /// Nobody's sessions are ended for a plan that no longer holds, or for want of the session that looks from outside.
+    ///
+    /// # Errors
+    /// As [`Self::is_as_planned`], and [`Self::nothing_more_holds_the_roles`].
+    pub fn may_be_locked_out(&self, client: &mut Client) -> Result<(), TenantError> {
+        if self.drops_schema() {
+            self.is_as_planned(client)?;
+            connect(self.apply)?;
+        }
+        self.nothing_more_holds_the_roles(client)
+    }
+
     /// Before anybody is locked out or archived: what keeps a role from being dropped is what the plan saw, and takes away.
     ///
     /// # Errors
     /// When somebody granted it something since.
-    pub fn nothing_more_holds_the_roles(&self, client: &mut impl GenericClient) -> Result<(), TenantError> {
-        let drops = self.plan.changes.iter().filter_map(|change| match &change.step {
-            Step::DropRole { role, holds } => Some((role, holds)),
+    fn nothing_more_holds_the_roles(&self, client: &mut impl GenericClient) -> Result<(), TenantError> {
+        let drops = self.plan.phases.transaction.iter().filter_map(|change| match change {
+            Change::DropRole(drop) => Some((&drop.role, &drop.holds)),
             _ => None,
         });
         let drops: BTreeMap<_, _> = drops.collect();

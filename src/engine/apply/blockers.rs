@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use postgres::Client;
 
-use super::Apply;
 use crate::core::model::{TenantKey, ident, literal};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
@@ -158,15 +157,16 @@ pub(super) fn words(blockers: &[Blocker]) -> String {
     words.join("; ")
 }
 
-/// The error of a wait that was too long, with who was waited for.
+/// The error of a wait that was too long, with who was waited for. `blind`: why that could not be asked. `ending`: as in
+/// [`Blocker::remedy`].
 ///
 /// Whether there was anything to add.
-pub(super) fn name_in(error: &mut TenantError, blockers: &[Blocker], apply: &Apply<'_>) -> bool {
-    blame(error, blockers, apply.underway.why_nobody_was_seen(), apply.ending)
-}
-
-/// `blind`: why that could not be asked.
-fn blame(error: &mut TenantError, blockers: &[Blocker], blind: Option<String>, ending: Option<&str>) -> bool {
+pub(super) fn blame(
+    error: &mut TenantError,
+    blockers: &[Blocker],
+    blind: Option<String>,
+    ending: Option<&str>,
+) -> bool {
     if error.sqlstate.as_deref() != Some("55P03") {
         return false;
     }

@@ -2,8 +2,9 @@
 
 use rand::RngExt;
 
-use super::migrate::{Batch, Mode};
-use super::tenant::{Job, database_error};
+use super::batch::{Batch, Mode};
+use super::failure::database_error;
+use super::job::Job;
 use crate::core::migrations::{MigrationSet, Statement};
 use crate::core::report::TenantError;
 use crate::engine::database::{DatabaseError, Position, ServerError};

@@ -1,17 +1,14 @@
 //! Secrets that stay as they are, and are marked as this database's.
 
-use std::sync::Mutex;
-use std::sync::atomic::Ordering;
-
 use postgres::Client;
 
-use super::Apply;
+use super::context::Apply;
 use crate::core::model::secret::Mark;
 use crate::core::plan::{Claim, DatabaseChange, Plan, Stage};
 use crate::engine::error::{Doing, Error};
 use crate::engine::registry;
 use crate::engine::secrets::SecretError;
-use crate::engine::workers::lock;
+use crate::engine::workers::each;
 
 /// What it is called for whoever interrupts it.
 const WHAT: &str = "whose the secrets are";
@@ -21,7 +18,7 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan) -> Result
     let Some(mark) = apply.mark.get() else { return Ok(()) };
     for change in plan.database_changes.iter().filter(|change| change.stage == Stage::Secrets) {
         apply.underway.begins(WHAT, &change.detail);
-        let result = noted(client, apply, change).and_then(|()| all(apply, mark, &change.claims));
+        let result = noted(client, apply, change).and_then(|()| all(apply, mark, change.claims()));
         apply.underway.ends(WHAT);
         result?;
         fail_point!("after_claims");
@@ -41,29 +38,13 @@ fn noted(client: &mut Client, apply: &Apply<'_>, change: &DatabaseChange) -> Res
 
 /// A few at a time; stops at the first that fails.
 fn all(apply: &Apply<'_>, mark: &Mark, claims: &[Claim]) -> Result<(), Error> {
-    let work = Mutex::new(claims.iter());
-    let failed = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..apply.parallelism.clamp(1, claims.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let next = lock(&work).next();
-                    let Some(claim) = next.filter(|_| !apply.stop.load(Ordering::Relaxed)) else { return };
-                    fail_point!("before_claim");
-                    match apply.store.mark(&claim.path, mark, &claim.version) {
-                        // Somebody wrote it since: the next plan looks at it anew.
-                        Ok(()) | Err(SecretError::CheckAndSet { .. }) => {}
-                        Err(error) => {
-                            lock(&failed).get_or_insert((claim, error));
-                            lock(&work).by_ref().for_each(drop);
-                        }
-                    }
-                }
-            });
+    let one = |claim: &Claim| {
+        fail_point!("before_claim");
+        match apply.store.mark(&claim.path, mark, &claim.version) {
+            // Somebody wrote it since: the next plan looks at it anew.
+            Ok(()) | Err(SecretError::CheckAndSet { .. }) => Ok(()),
+            Err(error) => Err(error).doing(format!("marking the secret of {}", claim.tenant)),
         }
-    });
-    match failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-        Some((claim, error)) => Err(error).doing(format!("marking the secret of {}", claim.tenant)),
-        None => Ok(()),
-    }
+    };
+    each(claims, apply.parallelism, Some(apply.stop), one).map(drop)
 }

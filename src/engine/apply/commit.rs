@@ -2,12 +2,14 @@
 
 use postgres::{Client, SimpleQueryMessage, Transaction};
 
-use super::Lock;
+use super::failure::{Ended, Retry, database_error};
+use super::job::Job;
+use super::lock::Lock;
 use super::secret;
-use super::sessions::patiently;
-use super::tenant::{Ended, Job, Retry, connect, database_error};
+use super::session::{connect, patiently};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
+use crate::engine::registry;
 
 impl Job<'_> {
     /// COMMIT failed, or its answer was lost: finds out which on a new connection, which takes the place of the old. When
@@ -76,8 +78,7 @@ impl Job<'_> {
             Err(error) => return Err(error),
         }
         // In a statement, and a snapshot, of its own.
-        let audited = "SELECT FROM tenantry.audit_log WHERE tenant = $1 AND transaction_id = $2::text::xid8";
-        Ok(Some(client.ask_opt(audited, &[&self.plan.tenant.as_str(), &xid])?.is_some()))
+        Ok(Some(registry::has_audited(client, &self.plan.tenant, xid)?))
     }
 }
 

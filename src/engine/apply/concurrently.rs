@@ -1,53 +1,38 @@
 //! Migrations that cannot run in the tenant's transaction: after COMMIT, recorded when they succeeded. Either in no
 //! transaction at all (`-- tenantry: no-transaction`), or in one of their own, after an enum's new label.
 
-use std::time::Duration;
-
 use postgres::Client;
 
-use super::migrate::{self, Batch, Mode};
-use super::tenant::{ATTEMPTS, Job, MY_BACKEND, back_off, database_error, is_worth_another_try};
-use super::{Apply, fence, sessions};
-use crate::core::migrations::{Begins, MigrationFile, MigrationSet, Transaction};
+use super::batch::{Batch, Mode};
+use super::context::Apply;
+use super::failure::{database_error, is_worth_another_try};
+use super::job::Job;
+use super::session::{MY_BACKEND, connect_again};
+use super::underway::LONGEST_WAIT;
+use super::{fence, migrate};
+use crate::core::migrations::{MigrationFile, Transaction};
 use crate::core::model::{ident, qualified};
-use crate::core::plan::Step;
+use crate::core::plan::action::{LateMigrations, Rights};
 use crate::core::report::TenantError;
 use crate::engine::archive::{Deputy, Errand};
 use crate::engine::database::Ask;
 use crate::engine::error::with_causes;
-
-/// How long CREATE INDEX CONCURRENTLY and the like wait for transactions that began before them, while nobody waits behind
-/// them. Who is waited for is named; an interrupt ends it.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
-
-/// The versions that run in the tenant's transaction, and those that do not.
-pub(super) fn split(set: &MigrationSet, versions: &[i32], major: i32) -> (Vec<i32>, Vec<i32>) {
-    let transactions = set.transactions(versions, major);
-    let first = transactions.first().filter(|first| first.begins != Begins::Outside);
-    let now = first.map_or(0, |first| first.versions.len());
-    (versions[..now].to_vec(), versions[now..].to_vec())
-}
+use crate::engine::retry::retry;
 
 /// Runs these in order, each file or each few in their transaction.
-pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Result<(), TenantError> {
-    let step = job.plan.changes.iter().find_map(|change| match &change.step {
-        Step::Migrate { schema, owner, .. } => Some((schema.as_str(), owner.as_str())),
-        _ => None,
-    });
-    let (Some((schema, owner)), false) = (step, versions.is_empty()) else { return Ok(()) };
-    let place = Place { job, schema, owner };
-    let set = &job.apply.desired.migrations;
-    if !versions.iter().filter_map(|version| set.get(*version)).any(|file| file.no_transaction) {
-        return place.each(client, versions, None);
+pub(super) fn run(job: &Job<'_>, client: &mut Client, late: &LateMigrations) -> Result<(), TenantError> {
+    let place = Place { job, late };
+    if !late.log_in {
+        return place.each(client, None);
     }
     let Apply { target, server, .. } = job.apply;
-    let deputy =
-        Deputy::appoint(client, target, server, &job.plan.tenant, &[owner.to_owned()], Errand::Migrate, &job.aside);
+    let (tenant, owner) = (&job.plan.tenant, [late.owner.clone()]);
+    let deputy = Deputy::appoint(client, target, server, tenant, &owner, Errand::Migrate, &job.aside);
     let deputy = deputy.map_err(|error| job.told("running migrations outside a transaction", &error))?;
-    let result = place.each(client, versions, Some(&deputy));
+    let result = place.each(client, Some(&deputy));
     fail_point!("before_deputy_is_dismissed");
     // The session may have been lost to what failed; the deputy goes all the same.
-    sessions::connect_again(job.apply, client);
+    connect_again(job.apply, client);
     let dismissed = deputy.dismiss(client, server, &job.plan.tenant);
     result.and(dismissed.map_err(|error| job.told("after the migrations", &error)))
 }
@@ -55,15 +40,14 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, versions: &[i32]) -> Resul
 /// Whose migrations they are.
 struct Place<'a> {
     job: &'a Job<'a>,
-    schema: &'a str,
-    owner: &'a str,
+    late: &'a LateMigrations,
 }
 
 impl Place<'_> {
-    fn each(&self, client: &mut Client, versions: &[i32], deputy: Option<&Deputy>) -> Result<(), TenantError> {
+    fn each(&self, client: &mut Client, deputy: Option<&Deputy>) -> Result<(), TenantError> {
         let job = self.job;
         let set = &job.apply.desired.migrations;
-        for Transaction { versions, .. } in set.transactions(versions, job.apply.server.major()) {
+        for Transaction { versions, .. } in &self.late.transactions {
             let file = versions.first().and_then(|version| set.get(*version)).map_or("", |file| file.file.as_str());
             job.apply.underway.doing(job.plan.tenant.as_str(), file)?;
             let late = versions.first().and_then(|version| set.get(*version)).filter(|file| file.no_transaction);
@@ -74,24 +58,19 @@ impl Place<'_> {
             }
             fail_point!("before_late_migration_is_recorded");
             let mode = if late.is_some() { Mode::Record } else { Mode::Run };
-            let mut attempt = 0;
-            while let Err(error) = self.transact(client, &versions, mode) {
-                if attempt == ATTEMPTS || !is_worth_another_try(&error) {
-                    return Err(error);
-                }
-                back_off(attempt);
-                attempt += 1;
-            }
+            retry(|| self.transact(client, versions, mode), is_worth_another_try)?;
         }
         Ok(())
     }
 
     fn transact(&self, client: &mut Client, versions: &[i32], mode: Mode) -> Result<(), TenantError> {
-        let Self { job, schema, owner } = *self;
+        let job = self.job;
+        let LateMigrations { schema, owner, rights, .. } = self.late;
         let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());
         let mut transaction = job.begin(client).map_err(failed)?;
         // An admin who is not a superuser took the owner's rights for the first transaction only.
-        let (take, give) = job.borrowed();
+        let take = rights.as_ref().map(Rights::take).unwrap_or_default().join("; ");
+        let give = rights.as_ref().map(|rights| rights.give(&[])).unwrap_or_default().join("; ");
         transaction.batch_execute(&take).map_err(failed)?;
         migrate::run(job, &mut transaction, &Batch { schema, owner, versions, history_sql: &[], mode })?;
         fence::nothing_is_deferred(&mut transaction)?;
@@ -103,7 +82,7 @@ impl Place<'_> {
     /// type that reads a literal, an administrator's event trigger whose operators the tenant overloads, can become the
     /// deputy and nobody else.
     fn outside(&self, client: &mut Client, deputy: &Deputy, file: &MigrationFile) -> Result<(), TenantError> {
-        let Self { job, schema, owner } = *self;
+        let (job, LateMigrations { schema, owner, .. }) = (self.job, self.late);
         let failed = |error: postgres::Error| database_error(&file.file, &error.into());
         job.still_holds_the_lock(client).map_err(failed)?;
         deputy.renew(client).map_err(|error| job.told(&file.file, &error))?;
@@ -193,16 +172,6 @@ fn mentions(sql: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_late_file_ends_the_transaction_of_the_others() {
-        let file = |name: &str, sql: &str| MigrationFile::parse(name, sql).unwrap();
-        let late = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);";
-        let set = MigrationSet::new("h", vec![file("V1__a.sql", ""), file("V2__b.sql", late), file("V3__c.sql", "")]);
-        let set = set.unwrap();
-        assert_eq!(split(&set, &[1, 2, 3], 18), (vec![1], vec![2, 3]));
-        assert_eq!(split(&set, &[2, 3], 18), (vec![], vec![2, 3]));
-    }
 
     #[test]
     fn an_index_is_known_by_its_whole_name() {

@@ -7,27 +7,8 @@ use postgres::Transaction;
 
 use crate::core::model::qualified;
 use crate::core::report::TenantError;
-use crate::engine::database::{Ask, DatabaseError, session};
+use crate::engine::database::{Ask, take_back};
 use crate::engine::registry::guard::tables;
-
-/// Undoes what code inside a migration may have left for the rest of the transaction and of the session.
-///
-/// CLOSE ALL before all: the query of a cursor WITH HOLD runs at COMMIT, as us, on every version. DISCARD TEMP: what follows
-/// fires an administrator's event triggers, and a table that they name without its schema is looked for in pg_temp too,
-/// where one of the tenant's would have the tenant's triggers; it drops them without asking or firing any. DEALLOCATE ALL:
-/// its prepared statements may have the names that the driver is about to use. RESET ALL: settings.
-///
-/// Constant ASCII text, sent as one simple query: it reads the same under any client_encoding and any
-/// standard_conforming_strings, and looks nothing up through a search_path that is not ours.
-const BACK_TO_OURS: &str = "CLOSE ALL; DISCARD TEMP; DEALLOCATE ALL; UNLISTEN *; RESET ROLE; RESET ALL";
-
-/// # Errors
-/// What PostgreSQL answered; 55006 when a temporary table has work left to run.
-pub(crate) fn take_back(transaction: &mut Transaction<'_>, preamble: &str) -> Result<(), DatabaseError> {
-    transaction.batch_execute(BACK_TO_OURS)?;
-    session::prepare(transaction)?;
-    Ok(transaction.batch_execute(preamble)?)
-}
 
 /// # Errors
 /// As [`take_back`]; which temporary table has work left to run, in words of ours.
@@ -38,7 +19,7 @@ pub(super) fn back_to_ours(transaction: &mut Transaction<'_>, preamble: &str) ->
             let name = answer.message.split('"').nth(1).map(|name| format!(" {name:?}")).unwrap_or_default();
             put_off(&format!("the temporary table{name}"))
         }
-        _ => super::tenant::database_error("resetting the session", &error),
+        _ => super::failure::database_error("resetting the session", &error),
     })
 }
 
@@ -68,7 +49,7 @@ fn put_off(name: &str) -> TenantError {
 /// Which table has work left to run, or what PostgreSQL answered.
 pub(super) fn nothing_is_deferred(transaction: &mut Transaction<'_>) -> Result<(), TenantError> {
     let doing = "looking for work deferred to COMMIT";
-    let failed = |error: postgres::Error| super::tenant::database_error(doing, &error.into());
+    let failed = |error: postgres::Error| super::failure::database_error(doing, &error.into());
     let rows = transaction.ask(include_str!("written_tables.sql"), &[&tables()]).map_err(failed)?;
     let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get("schema"), row.get("name"))).collect();
     let ask: Vec<_> = tables

@@ -4,11 +4,11 @@
 use postgres::Client;
 use rand::random;
 
-use super::password;
 use crate::core::model::{Charset, Observed, PasswordPolicy, ident};
-use crate::core::plan::{Change, ELIDED_VERIFIER, Kind, Plan, Sql, Step, TenantPlan};
+use crate::core::plan::{Change, ELIDED_VERIFIER, Plan, Sql, TenantPlan};
 use crate::engine::database::{Ask, DatabaseError, execute_unlogged};
 use crate::engine::error::{Doing, Error};
+use crate::engine::password;
 
 /// Of a password that is set nowhere.
 const PLAIN: PasswordPolicy = PasswordPolicy { length: 32, charset: Charset::Alphanumeric };
@@ -20,7 +20,7 @@ pub fn check_server(client: &mut Client, observed: &Observed, plan: &Plan) -> Re
         return Ok(());
     }
     is_who_logged_in(client, observed)?;
-    let migrates = plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| change.kind == Kind::Migrate);
+    let migrates = plan.tenants.iter().any(|tenant| tenant.phases.migrate().is_some());
     has_plpgsql(client, migrates)?;
     takes_verifiers(client, observed, plan)
 }
@@ -77,25 +77,20 @@ pub(super) fn has_plpgsql(client: &mut Client, migrates: bool) -> Result<(), Err
 /// verifier is. Tried with the first statement that would send one, and rolled back.
 fn takes_verifiers(client: &mut Client, observed: &Observed, plan: &Plan) -> Result<(), Error> {
     let tenants = plan.tenants.iter().filter(|tenant| tenant.reason.is_none());
-    let stands_alone = |tenant: &TenantPlan, kind: Kind| match kind {
-        Kind::CreateRole => !observed.roles.contains_key(&tenant.username),
-        Kind::SetPassword => observed.roles.contains_key(&tenant.username),
+    let stands_alone = |change: &&Change| match change {
+        Change::CreateRole(create) => !observed.roles.contains_key(&create.role),
+        Change::SetPassword(set) => observed.roles.contains_key(&set.role),
         _ => false,
     };
-    let first = tenants
-        .clone()
-        .flat_map(|tenant| tenant.changes.iter().map(move |change| (tenant, change)))
-        .filter(|(tenant, change)| stands_alone(tenant, change.kind))
-        .find_map(|(_, change)| change.sql.iter().find(|sql| Sql::needs_verifier(sql)));
-    let logs_in =
-        |change: &Change| change.kind == Kind::Archive || matches!(change.step, Step::Migrate { logs_in: true, .. });
-    let archives = || tenants.flat_map(|tenant| &tenant.changes).any(logs_in);
+    let first = tenants.clone().flat_map(|tenant| &tenant.phases.transaction).find(stands_alone);
+    let first = first.and_then(|change| change.view().sql().into_iter().find(Sql::needs_verifier));
+    let logs_in = || tenants.clone().any(|tenant| tenant.phases.needs_a_deputy());
     // Who logs in for pg_dump, or for what runs outside a transaction, gets a password too.
     let deputy = || {
         let name = format!("tenantry_deputy_{:032x}", random::<u128>());
         Sql::with_verifier(format!("CREATE ROLE {name} LOGIN PASSWORD {ELIDED_VERIFIER}"))
     };
-    let Some(sql) = first.cloned().or_else(|| archives().then(deputy)) else { return Ok(()) };
+    let Some(sql) = first.or_else(|| logs_in().then(deputy)) else { return Ok(()) };
     let doing = "checking whether the server accepts password verifiers";
     let verifier = password::verifier_literal(&password::generate(PLAIN));
     let sent = zeroize::Zeroizing::new(sql.sent(&verifier));

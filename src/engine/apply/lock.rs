@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::{Client, SimpleQueryMessage};
 use rand::RngExt;
@@ -16,6 +16,7 @@ use crate::core::report::TenantError;
 use crate::engine::database::{Ask, Target, refuse_a_standby};
 use crate::engine::error::{Doing, Error};
 use crate::engine::registry::{self, Holder, LOCK_KEY as KEY, Taken};
+use crate::engine::retry::retry_for;
 
 /// A session outlives its client, which ended or was killed, until PostgreSQL has noticed: on a busy machine a moment.
 const LETTING_GO: Duration = Duration::from_secs(1);
@@ -25,9 +26,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long the transactions of a run that lost its lock are waited for (`lock_timeout`).
 const LAST_TRANSACTIONS: &str = "60s";
-
-/// SQLSTATE, of no class of PostgreSQL's own: the session that took the lock no longer holds it.
-const LOST: &str = "TNLCK";
 
 /// Held until its session ends, which PostgreSQL, an administrator or a line may bring about at any time: whoever works
 /// under it on another session asks in each transaction, by [`Lock::check`].
@@ -42,11 +40,6 @@ pub struct Lock {
     lost: AtomicBool,
 }
 
-/// The row that only the lock's holder of this number has, kept as it is until the transaction ends.
-fn looks_for(fence: i64) -> String {
-    format!("PERFORM FROM tenantry.apply_lock WHERE fence = {fence} FOR KEY SHARE")
-}
-
 impl Lock {
     /// On the session of `client`, which is connected to `target`. `wait`: how long to wait for another apply.
     ///
@@ -54,22 +47,18 @@ impl Lock {
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
     pub fn take(client: &mut Client, target: &Target, wait: Duration) -> Result<Self, Error> {
         refuse_a_standby(client, target)?;
-        let begun = Instant::now();
-        let fence = OnceLock::new();
         let (backend, token) = Self::this_session(client).doing("taking the lock")?;
-        loop {
-            let holder = match Self::attempt(client, token)? {
-                Attempt::Ours(number) => {
-                    number.map(|number| fence.set(number));
-                    break;
-                }
-                Attempt::Theirs(holder) => holder,
-            };
-            if begun.elapsed() > wait.max(LETTING_GO) {
-                return Err(held_by(holder));
-            }
-            std::thread::sleep(PAUSE);
-        }
+        let attempt = || match Self::attempt(client, token) {
+            Ok(Attempt::Ours(number)) => Ok(number),
+            Ok(Attempt::Theirs(holder)) => Err(NotTaken::HeldBy(holder)),
+            Err(error) => Err(NotTaken::Failed(error)),
+        };
+        let is_held = |why: &NotTaken| matches!(why, NotTaken::HeldBy(_));
+        let number = retry_for(wait.max(LETTING_GO), [PAUSE, PAUSE], attempt, is_held).map_err(|why| match why {
+            NotTaken::HeldBy(holder) => held_by(holder),
+            NotTaken::Failed(error) => error,
+        })?;
+        let fence = number.map_or_else(OnceLock::new, OnceLock::from);
         let lock = Self { backend: Some((backend, token)), fence, lost: AtomicBool::new(false) };
         // Behind a transaction pooler the next statement may run in another session, and the lock means nothing. As long
         // as nobody else is there it runs in the same one, but then so does a statement of another connection.
@@ -143,34 +132,18 @@ impl Lock {
     /// the plan was made of. In a transaction it also keeps everybody else from taking it until that has ended.
     pub(super) fn check(&self) -> Option<String> {
         let (pid, token) = self.backend?;
-        let fence =
-            self.fence.get().map_or_else(String::new, |fence| format!("{}; held := FOUND; ", looks_for(*fence)));
-        Some(format!(
-            "DO $$DECLARE held bool := true; BEGIN {fence}IF NOT held OR NOT EXISTS (SELECT FROM pg_catalog.pg_locks l \
-             WHERE l.pid = {pid} AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-             AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = {token}) THEN \
-             RAISE EXCEPTION USING ERRCODE = '{LOST}', \
-             MESSAGE = 'apply has lost its lock: the session that held it (backend {pid}) has ended, and another apply may be running', \
-             HINT = 'the server''s log says why it ended; run apply again, which plans again'; END IF; END$$"
-        ))
+        Some(registry::check_lock_held(pid, token, self.fence.get().copied()))
     }
 
     /// SQL for any other session, that fails when somebody else has taken the lock since. A session that only ended, as all do
     /// when a server crashes, keeps nobody from putting right what it left.
     pub(super) fn check_that_nobody_took_it(&self) -> Option<String> {
-        let fence = self.fence.get()?;
-        Some(format!(
-            "DO $$BEGIN {}; IF NOT FOUND THEN \
-             RAISE EXCEPTION USING ERRCODE = '{LOST}', MESSAGE = 'apply has lost its lock: another apply has taken it', \
-             HINT = 'the other one finishes what this one left'; END IF; END$$",
-            looks_for(*fence)
-        ))
+        self.fence.get().map(|fence| registry::check_lock_not_taken(*fence))
     }
 
     /// What failed because of it is remembered: nothing more is started.
     pub(super) fn heed(&self, error: &TenantError) {
-        if error.sqlstate.as_deref() == Some(LOST) {
+        if error.sqlstate.as_deref() == Some(registry::LOCK_LOST) {
             self.lost.store(true, Ordering::Relaxed);
         }
     }
@@ -192,6 +165,11 @@ impl Lock {
         );
         is_true(client, &held).doing(doing)
     }
+}
+
+enum NotTaken {
+    HeldBy(Option<Holder>),
+    Failed(Error),
 }
 
 enum Attempt {

@@ -7,9 +7,11 @@ use postgres::Transaction;
 use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
 use refinery_core::{Migration, Runner, Target};
 
+use super::batch::{Batch, Mode};
 use super::body::Body;
+use super::failure::database_error;
 use super::fence;
-use super::tenant::{Job, database_error};
+use super::job::Job;
 use crate::core::migrations::{MigrationFile, MigrationSet};
 use crate::core::model::{History, ident, literal, qualified};
 use crate::core::report::TenantError;
@@ -38,22 +40,6 @@ impl Query<Vec<Migration>> for Recorder {
 }
 
 impl Migrate for Recorder {}
-
-/// Whether the files' own statements run, or only their rows are written (they ran already, outside a transaction).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    Run,
-    Record,
-}
-
-/// What one call is about.
-pub(super) struct Batch<'a> {
-    pub schema: &'a str,
-    pub owner: &'a str,
-    pub versions: &'a [i32],
-    pub history_sql: &'a [String],
-    pub mode: Mode,
-}
 
 /// Runs, or records, these versions in the open transaction.
 pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), TenantError> {

@@ -2,297 +2,50 @@
 //!
 //! Apply decides nothing. What it finds to be otherwise than the plan saw is a failure of that tenant, and of no other.
 
+mod after;
 mod archive;
 mod as_planned;
+mod attempts;
+mod batch;
 mod blockers;
 mod body;
+mod changes;
 mod claim;
 mod commit;
 mod concurrently;
+mod context;
 mod detach;
+mod failure;
 mod fence;
 mod groundwork;
+mod job;
 mod lock;
 mod migrate;
-mod password;
 mod pieces;
 mod pool;
 mod preflight;
+mod progress;
 mod record;
 mod recorded;
 mod rehearsal;
 mod restore;
 mod ring;
+mod run;
 mod secret;
+mod session;
 mod sessions;
 mod shared;
 mod tenant;
 mod underway;
 mod watch;
 
-use crate::core::report::Done;
-pub use crate::core::report::{Outcome, Report, TenantError, TenantOutcome};
+pub use crate::core::report::TenantError;
 pub use blockers::Usernames;
-pub(crate) use fence::take_back;
+pub use context::Apply;
 pub use groundwork::check_server;
 pub use lock::Lock;
-pub(crate) use password::verifier_literal;
 pub use preflight::{check_admin, check_archives, check_deputy, check_registry};
 pub use recorded::Recorded;
 pub(crate) use rehearsal::rehearse;
 pub use restore::Restore;
-pub(crate) use sessions::end as end_sessions;
 pub use underway::Underway;
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
-
-use postgres::Client;
-
-use self::pool::{Pool, Unit};
-use self::underway::Met;
-use crate::core::model::secret::Mark;
-use crate::core::model::{Desired, Server, TenantKey};
-use crate::core::plan::{DatabaseIdentity, Kind, Plan, Stage, TenantPlan, Verb};
-use crate::engine::archive::Programs;
-use crate::engine::database::Target;
-use crate::engine::error::{Error, with_causes};
-use crate::engine::registry::{self, Arrival};
-use crate::engine::secrets::SecretStore;
-
-/// A session is renewed after so many tenants: its relation cache grows by some 180 kB for each one of eleven tables, and so do
-/// its saved plans, which every change of a table walks. To connect takes less time than one tenant.
-const RENEWED_AFTER: usize = 100;
-
-/// What carrying a plan out needs.
-pub struct Apply<'a> {
-    pub target: &'a Target,
-    /// Taken before the look that the plan was made of.
-    pub lock: &'a Lock,
-    pub store: &'a dyn SecretStore,
-    pub desired: &'a Desired,
-    pub server: &'a Server,
-    /// A person says that the database came from elsewhere.
-    pub moved: bool,
-    /// Where archives of tenants that are dropped go.
-    pub archive_dir: &'a Path,
-    /// What makes them, where the plan has any.
-    pub programs: Option<&'a Programs>,
-    /// Connections that work at once.
-    pub parallelism: usize,
-    /// Set by an interrupt: running tenants finish, no new one begins.
-    pub stop: &'a AtomicBool,
-    /// What is known of what the migrations make.
-    pub recorded: &'a Recorded,
-    /// Says what is being done, and can cancel it.
-    pub underway: &'a Underway,
-    /// What this run marks secrets with, once it has settled.
-    pub mark: OnceLock<Mark>,
-    /// This many tenants failing with the same error stop the rest; 0: never.
-    pub max_failures: usize,
-    /// Sessions of tenants that keep ours from a lock are ended.
-    pub end_blockers: bool,
-    /// The command that would do this and end them, for hints; `None`: there is none, or they are ended.
-    pub ending: Option<&'a str>,
-    /// The usernames of the tenants that are registered, as the look read them.
-    pub usernames: &'a Usernames<'a>,
-    /// Called with the tenant when there is something to say of it before it ends.
-    pub said: &'a (dyn Fn(&str, &str) + Sync),
-    /// Called as each tenant ends, from the thread that carried it out.
-    pub progress: &'a (dyn Fn(&TenantOutcome) + Sync),
-}
-
-impl Apply<'_> {
-    /// Carries the plan out on the session that holds the lock and on `parallelism` more.
-    ///
-    /// # Errors
-    /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
-    pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
-        shared::run(client, self, plan, Stage::Before)?;
-        self.lock.settle(client)?;
-        // A plan without work, of a fleet without tenants say, makes no registry.
-        if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
-            self.settle(client, plan)?;
-            fail_point!("after_registry_settled");
-        }
-        claim::run(client, self, plan)?;
-        let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
-        let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
-        let mut outcomes = self.tenants(client, units(&work, &plan.together), &plan.waits);
-        outcomes.extend(blocked.into_iter().map(TenantOutcome::blocked));
-        outcomes.sort_by(|a, b| a.tenant.cmp(&b.tenant));
-        // Blocked tenants are in nobody's way; one that failed may still have what would be dropped.
-        let nothing_failed = outcomes.iter().all(|o| o.outcome == Outcome::Applied || o.verb == Verb::Blocked);
-        fail_point!("before_shared_after");
-        let after = if nothing_failed { shared::run(client, self, plan, Stage::After) } else { Ok(()) };
-        let shared_error =
-            after.err().map(|error| TenantError { message: with_causes(&error), sqlstate: None, hint: error.hint() });
-        let database_changes = plan.database_changes.len();
-        Ok(Report {
-            unchanged: unchanged.len(),
-            database_changes,
-            shared_error,
-            outcomes,
-            interrupted: self.stop.load(Ordering::Relaxed),
-        })
-    }
-
-    fn settle(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
-        let writes_secrets = plan.tenants.iter().any(TenantPlan::writes_secrets)
-            || plan.database_changes.iter().any(|change| change.stage == Stage::Secrets);
-        let arrival = Arrival {
-            reached: &self.server.reached,
-            moved: self.moved,
-            writes_secrets,
-            history_table: &self.desired.migrations.table,
-        };
-        let mark = registry::settle(client, &arrival)?;
-        self.mark.get_or_init(|| mark);
-        Ok(())
-    }
-
-    fn identity(&self) -> DatabaseIdentity {
-        DatabaseIdentity::new(self.server, self.target.database())
-    }
-
-    /// `client` holds the lock, and watches meanwhile.
-    fn tenants<'p>(
-        &self,
-        client: &mut Client,
-        work: Vec<Unit<'p>>,
-        waits: &'p BTreeMap<TenantKey, BTreeSet<TenantKey>>,
-    ) -> Vec<TenantOutcome> {
-        let workers = self.parallelism.clamp(1, work.len().max(1));
-        let pool = Pool::new(work, workers, self.max_failures, waits);
-        watch::meanwhile(self, client, || {
-            std::thread::scope(|scope| {
-                for _ in 0..workers {
-                    scope.spawn(|| self.worker(&pool));
-                }
-            });
-        });
-        pool.outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn worker<'p>(&self, pool: &Pool<'p>) {
-        let mut session = None;
-        let mut done = 0;
-        while let Some(unit) = pool.next() {
-            if let Some(why) = self.is_over(pool) {
-                let outcomes = unit.iter().map(|plan| TenantOutcome::skipped(plan, &why)).collect();
-                self.tell(pool, &unit, outcomes);
-                continue;
-            }
-            // Where there is no room for one more connection, the old one is kept.
-            if done >= RENEWED_AFTER
-                && let Ok(fresh) = tenant::connect(self)
-            {
-                session = Some(fresh);
-                done = 0;
-            }
-            done += unit.len();
-            let unit = match tenant::is_connected(self, &mut session) {
-                Ok(()) => unit,
-                Err(_) => match pool.leave_to_others(unit) {
-                    Ok(()) => return,
-                    Err(unit) => unit,
-                },
-            };
-            if !self.one(pool, &mut session, unit) {
-                return;
-            }
-        }
-    }
-
-    /// Whether this thread continues. It needs a second session now and then: without this one there may be room for it.
-    fn one<'p>(&self, pool: &Pool<'p>, session: &mut Option<Client>, mut unit: Unit<'p>) -> bool {
-        let mut attempt = 0;
-        loop {
-            let (outcomes, met, wants_session) = self.unit(session, &unit);
-            if !wants_session || attempt == tenant::ATTEMPTS {
-                pool.counts(&unit, &outcomes);
-                self.tell(pool, &unit, self.with_whom_it_met(outcomes, &met));
-                return true;
-            }
-            match pool.leave_to_others(unit) {
-                Ok(()) => return false,
-                // The last one: those that have just left still count for a moment.
-                Err(mine) => unit = mine,
-            }
-            tenant::back_off(attempt);
-            attempt += 1;
-        }
-    }
-
-    /// Why nothing more is started.
-    fn is_over(&self, pool: &Pool<'_>) -> Option<String> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Some("interrupted before it started".into());
-        }
-        if self.lock.is_lost() {
-            return Some("apply lost its lock before it started".into());
-        }
-        pool.is_over()
-    }
-
-    fn tell(&self, pool: &Pool<'_>, unit: &[&TenantPlan], outcomes: Vec<TenantOutcome>) {
-        outcomes.iter().for_each(|outcome| (self.progress)(outcome));
-        pool.has_ended(unit, outcomes);
-    }
-
-    /// Whom a tenant met is its own: failures of one kind are counted without it.
-    fn with_whom_it_met(&self, mut outcomes: Vec<TenantOutcome>, met: &Met) -> Vec<TenantOutcome> {
-        for outcome in &mut outcomes {
-            outcome.ended_sessions.clone_from(&met.ended);
-            if let Some(error) = &mut outcome.error {
-                blockers::name_in(error, &met.blockers, self);
-            }
-        }
-        outcomes
-    }
-
-    /// One tenant, or those of a ring; whom it met, and whether it was rolled back for want of a session.
-    fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> (Vec<TenantOutcome>, Met, bool) {
-        plans.iter().for_each(|plan| self.underway.begins(plan.tenant.as_str(), plan.verb.as_str()));
-        let start = Instant::now();
-        let result = self.carry_out(session, plans);
-        // TOO_MANY_CONNECTIONS. Not of what comes after a COMMIT, which is never done twice.
-        let wants_session =
-            matches!(&result, Err((Outcome::Failed, error)) if error.sqlstate.as_deref() == Some("53300"));
-        let mut outcomes: Vec<_> =
-            plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect();
-        let mut met = Met::default();
-        for plan in plans {
-            let Met { blockers, ended } = self.underway.ends_with(plan.tenant.as_str());
-            met.blockers.extend(blockers);
-            met.ended.extend(ended);
-        }
-        for error in outcomes.iter_mut().filter_map(|outcome| outcome.error.as_mut()) {
-            self.lock.heed(error);
-            self.underway.explain(error);
-        }
-        (outcomes, met, wants_session)
-    }
-
-    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, (Outcome, TenantError)> {
-        if let [plan] = plans
-            && !plan.changes.iter().any(|change| change.kind == Kind::ParkNames)
-        {
-            return tenant::run(self, session, plan);
-        }
-        ring::run(self, session, plans)
-    }
-}
-
-/// Each tenant on its own, but for those whose names are swapped.
-fn units<'p>(work: &[&'p TenantPlan], together: &[BTreeSet<TenantKey>]) -> Vec<Vec<&'p TenantPlan>> {
-    let mut units: BTreeMap<&TenantKey, Vec<&'p TenantPlan>> = BTreeMap::new();
-    for plan in work {
-        let ring = together.iter().find(|ring| ring.contains(&plan.tenant)).and_then(BTreeSet::first);
-        units.entry(ring.unwrap_or(&plan.tenant)).or_default().push(plan);
-    }
-    units.into_values().collect()
-}

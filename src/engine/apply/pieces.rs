@@ -9,75 +9,60 @@ use std::collections::BTreeSet;
 use postgres::{Client, Transaction};
 
 use super::archive;
-use super::tenant::{ATTEMPTS, Job, Progress, back_off, database_error, is_worth_another_try};
+use super::failure::{database_error, is_worth_another_try};
+use super::job::Job;
+use super::progress::Progress;
 use crate::core::model::State;
-use crate::core::plan::{Change, Step};
+use crate::core::plan::Batch;
 use crate::core::report::TenantError;
-use crate::engine::archive::{Deputy, relations};
+use crate::engine::archive::relations;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
 use crate::engine::registry;
+use crate::engine::retry::retry;
 
 /// Archives what the plan archives, and drops all but a few of the tables; the rest is for the last transaction.
-pub(super) fn run(
-    job: &Job<'_>,
-    client: &mut Client,
-    deputy: Option<&Deputy>,
-    progress: &mut Progress,
-) -> Result<(), TenantError> {
-    let in_pieces = |change: &&Change| matches!(change.step, Step::UnlinkInPieces { .. } | Step::DropInPieces { .. });
-    let changes: Vec<&Change> = job.plan.changes.iter().filter(in_pieces).collect();
-    if changes.is_empty() {
+pub(super) fn run(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -> Result<(), TenantError> {
+    let batches = &job.plan.phases.batches;
+    if batches.is_empty() {
         return Ok(());
     }
-    begin(job, client, deputy, progress)?;
-    for change in changes {
-        in_turn(job, client, change, progress)?;
-    }
-    Ok(())
+    begin(job, client, progress)?;
+    batches.iter().try_for_each(|batch| in_turn(job, client, batch, progress))
 }
 
-fn in_turn(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<(), TenantError> {
-    let mut attempt = 0;
-    loop {
-        job.apply.underway.doing(job.plan.tenant.as_str(), &change.what)?;
+fn in_turn(job: &Job<'_>, client: &mut Client, batch: &Batch, progress: &Progress) -> Result<(), TenantError> {
+    let mut attempt = || {
+        job.apply.underway.doing(job.plan.tenant.as_str(), &batch.what())?;
         job.is_as_planned(client)?;
-        match one(job, client, change, progress) {
-            Ok(true) => attempt = 0,
+        one(job, client, batch, progress)
+    };
+    loop {
+        match retry(&mut attempt, is_worth_another_try) {
+            Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(error) if is_worth_another_try(&error) && attempt < ATTEMPTS => {
-                back_off(attempt);
-                attempt += 1;
-            }
             Err(error) => {
-                return Err(TenantError {
-                    hint: error.hint.or_else(|| Some("the next apply resumes the removal".into())),
-                    ..error
-                });
+                let hint = error.hint.or_else(|| Some("the next apply resumes the removal".into()));
+                return Err(TenantError { hint, ..error });
             }
         }
     }
 }
 
-fn begin(
-    job: &Job<'_>,
-    client: &mut Client,
-    deputy: Option<&Deputy>,
-    progress: &mut Progress,
-) -> Result<(), TenantError> {
+fn begin(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -> Result<(), TenantError> {
     let failed = |error: postgres::Error| database_error("before the first tables are dropped", &error.into());
     let (take, give) = job.borrowed();
     let mut transaction = job.begin(client).map_err(failed)?;
     job.is_still_to_go(&mut transaction, progress).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
-    if let (Some((subject, _)), Some(deputy)) = (archive::wanted(job), deputy) {
-        let archived = archive::make(job, &mut transaction, subject, deputy)?;
+    if let (Some(archive), Some(deputy)) = (&job.plan.phases.archive, &progress.deputy) {
+        let archived = archive::make(job, &mut transaction, &archive.subject, deputy)?;
         archive::holds_everything(job, &archived, false)?;
         progress.archived = Some(archived);
     }
     transaction.batch_execute(&give).map_err(failed)?;
     job.is_as_planned(&mut transaction)?;
-    job.register_gone(&mut transaction, State::Removing).map_err(failed)?;
+    registry::set_state(&mut transaction, &job.plan.tenant, State::Removing).map_err(failed)?;
     let changes = serde_json::json!([{ "kind": "drop_schema", "what": "started, in batches" }]);
     registry::append_audit(&mut transaction, job.plan.tenant.as_str(), "remove", &changes).map_err(failed)?;
     // Before it is known whether the COMMIT succeeds: a tenant that is let in again must not be half way to its end.
@@ -88,18 +73,18 @@ fn begin(
 }
 
 /// False when few enough are left to go with the tenant.
-fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress) -> Result<bool, TenantError> {
-    let doing = format!("dropping {} in batches", change.what);
+fn one(job: &Job<'_>, client: &mut Client, batch: &Batch, progress: &Progress) -> Result<bool, TenantError> {
+    let doing = format!("dropping {} in batches", batch.what());
     let failed = |error: postgres::Error| database_error(&doing, &error.into());
     let (take, give) = job.borrowed();
     let mut transaction = job.begin(client).map_err(failed)?;
     transaction.batch_execute(&take).map_err(failed)?;
-    let more = match &change.step {
-        Step::UnlinkInPieces { roles, at_once } => unlink(&mut transaction, roles, *at_once).map_err(failed)?,
-        Step::DropInPieces { schema, tables } => {
+    let more = match batch {
+        Batch::LargeObjects(drop) => unlink(&mut transaction, &drop.roles, drop.at_once).map_err(failed)?,
+        Batch::Tables { schema, at_once } => {
             // What is in no archive is left for the last transaction, which looks for such and refuses.
             let only = progress.archived.as_ref().map(|archived| archived.locked.tables());
-            let some = some_tables(&mut transaction, schema, *tables, only).map_err(failed)?;
+            let some = some_tables(&mut transaction, schema, *at_once, only).map_err(failed)?;
             nothing_hangs_on(job, &mut transaction, schema, &some, &doing)?;
             if some.is_empty() {
                 drop_others(&mut transaction, schema, job.apply.server.locks_of_a_piece()).map_err(failed)?
@@ -108,7 +93,6 @@ fn one(job: &Job<'_>, client: &mut Client, change: &Change, progress: &Progress)
                 true
             }
         }
-        _ => false,
     };
     transaction.batch_execute(&give).map_err(failed)?;
     transaction.commit().map_err(failed)?;

@@ -96,7 +96,7 @@ impl<'p> Pool<'p> {
         let failed = outcomes.iter().find(|outcome| outcome.outcome == Outcome::Failed);
         if let (Some(error), [first, ..]) = (failed.and_then(|outcome| outcome.error.as_ref()), unit) {
             // The same once each tenant's own names are placeholders; a migration's message begins with its file and line.
-            let same = format!("{:?} {}", error.sqlstate, Names::of(first).hide(&error.message));
+            let same = format!("{:?} {}", error.sqlstate, Names::of_plan(first).hide(&error.message));
             *lock(&self.failures).entry(same).or_default() += 1;
         }
     }

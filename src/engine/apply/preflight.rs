@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::core::model::{Observed, Subject, ident, literal};
-use crate::core::plan::{DatabaseAction, Kind, Plan, Step, foreign_code, group_role, owners_role};
+use crate::core::plan::{About, Change, DatabaseAction, Kind, Plan, TenantPlan, foreign_code, group_role, owners_role};
 use crate::engine::archive::{Programs, Variables, check_dir};
 use crate::engine::error::Error;
 
@@ -47,7 +47,7 @@ pub fn check_archives(
     dir: &Path,
     env: Variables<'_>,
 ) -> Result<Option<Programs>, Error> {
-    if plan.tenants.iter().flat_map(|tenant| &tenant.changes).all(|change| change.kind != Kind::Archive) {
+    if plan.tenants.iter().all(|tenant| tenant.phases.archive.is_none()) {
         return Ok(None);
     }
     let programs = Programs::find(observed.server.major().unsigned_abs(), env)?;
@@ -92,13 +92,12 @@ struct Lacks<'a> {
 
 impl Lacks<'_> {
     fn does(&self, kinds: &[Kind]) -> bool {
-        self.plan.tenants.iter().flat_map(|tenant| &tenant.changes).any(|change| kinds.contains(&change.kind))
+        self.plan.tenants.iter().any(|tenant| tenant.phases.has(kinds))
     }
 
-    /// A deputy is made for migrations outside a transaction.
+    /// A deputy is made for an archive, and for migrations outside a transaction.
     fn logs_in(&self) -> bool {
-        let changes = self.plan.tenants.iter().flat_map(|tenant| &tenant.changes);
-        changes.into_iter().any(|change| matches!(change.step, Step::Migrate { logs_in: true, .. }))
+        self.plan.tenants.iter().any(|tenant| tenant.phases.needs_a_deputy())
     }
 
     fn shares(&self, actions: &[DatabaseAction]) -> bool {
@@ -157,26 +156,25 @@ impl Lacks<'_> {
             let by = format!(", or {}, who owns it", schema.owner);
             return Some(self.error(&format!("the right to grant tenants USAGE on schema {name}"), &by, &sql));
         }
-        let extension = self
+        let extensions: Vec<(&String, &String)> = self
             .plan
             .database_changes
             .iter()
-            .filter(|change| change.action == DatabaseAction::CreateExtension)
-            .flat_map(|change| &change.sql);
-        let extension: Vec<&str> = extension.map(crate::core::plan::Sql::shown).collect();
-        if extension.is_empty() {
-            return None;
+            .filter_map(|change| match &change.about {
+                About::Extension { name, schema } => Some((name, schema)),
+                _ => None,
+            })
+            .collect();
+        let forbidden = self.observed.server.admin.forbidden_extensions.first();
+        if let Some((name, schema)) = extensions.iter().find(|(name, _)| Some(*name) == forbidden) {
+            let right = format!("the right to create extension {name}, which is not a trusted one");
+            let (name, schema) = (ident(name), ident(schema));
+            let sql = format!(
+                "CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {me}; CREATE EXTENSION {name} SCHEMA {schema}"
+            );
+            return Some(self.error(&right, "", &sql));
         }
-        if let Some(name) = self.observed.server.admin.forbidden_extensions.first() {
-            let making = format!("CREATE EXTENSION {} ", ident(name));
-            if let Some(sql) = extension.iter().find(|sql| sql.starts_with(&making)) {
-                let right = format!("the right to create extension {name}, which is not a trusted one");
-                let schema = sql.rsplit_once(" SCHEMA ").map_or("", |(_, schema)| schema);
-                let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {me}; {sql}");
-                return Some(self.error(&right, "", &sql));
-            }
-        }
-        let into = |name: &String| extension.iter().any(|sql| sql.ends_with(&format!(" SCHEMA {}", ident(name))));
+        let into = |name: &String| extensions.iter().any(|(_, schema)| *schema == name);
         let (name, schema) = shared.iter().find(|(name, schema)| into(name) && !schema.may_create)?;
         let sql = format!("GRANT CREATE ON SCHEMA {} TO {me}", ident(name));
         let by = format!(", or {}, who owns it", schema.owner);
@@ -185,7 +183,7 @@ impl Lacks<'_> {
 
     fn on_roles(&self) -> Option<Error> {
         let observed = self.observed;
-        let touches_roles = |tenant: &&crate::core::plan::TenantPlan| tenant.changes.iter().any(|c| !c.sql.is_empty());
+        let touches_roles = |tenant: &&TenantPlan| tenant.phases.has_sql();
         let mut names = BTreeSet::new();
         for tenant in self.plan.tenants.iter().filter(touches_roles) {
             names.extend([&tenant.username, &tenant.owner]);
@@ -239,9 +237,13 @@ impl Lacks<'_> {
 
     fn settings(&self) -> Option<Error> {
         let forbidden = &self.observed.server.admin.forbidden_settings;
-        let settings = self.plan.tenants.iter().flat_map(|tenant| &tenant.changes);
-        let settings = settings.filter(|change| change.kind == Kind::SetSettings && change.after.is_some());
-        let wanted: BTreeSet<&str> = settings.filter_map(|change| change.what.strip_prefix("setting ")).collect();
+        let changes = self.plan.tenants.iter().flat_map(|tenant| &tenant.phases.transaction);
+        let wanted: BTreeSet<&str> = changes
+            .filter_map(|change| match change {
+                Change::SetSetting(set) if set.to.is_some() => Some(set.parameter.as_str()),
+                _ => None,
+            })
+            .collect();
         let lacking: Vec<&str> = wanted.into_iter().filter(|name| forbidden.contains(*name)).collect();
         let first = lacking.first()?;
         if self.observed.server.major() < 15 {

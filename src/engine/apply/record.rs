@@ -2,37 +2,36 @@
 
 use postgres::Transaction;
 
+use super::failure::database_error;
+use super::job::Job;
+use super::progress::Progress;
 use super::secret;
-use super::tenant::{Job, Progress};
-use crate::core::model::{State, Tenant, literal};
+use crate::core::model::{Access, Applied, RegisteredSecret, State, Tenant, set_digest};
 use crate::core::plan::{Kind, Target};
-use crate::engine::registry;
+use crate::core::report::TenantError;
+use crate::engine::{inspect, registry};
 
 impl Job<'_> {
     /// The tenant's row, and the audit log's; with a version, the row gets that and nothing else.
     pub fn register(&self, transaction: &mut Transaction<'_>, version: Option<&str>) -> Result<(), postgres::Error> {
         if let Some(version) = version {
-            return transaction
-                .execute(
-                    "UPDATE tenantry.tenants SET secret_version = $2 WHERE tenant = $1",
-                    &[&self.plan.tenant.as_str(), &version],
-                )
-                .map(drop);
+            return registry::set_secret_version(transaction, &self.plan.tenant, version);
         }
         match &self.plan.target {
             Target::None => Ok(()),
-            Target::Declared { tenant, secret_version, .. } => {
-                self.register_declared(transaction, tenant, secret_version.clone())
+            Target::Declared { tenant, secret_version, fields, .. } => {
+                let secret = secret::registered(self.apply, tenant, fields, secret_version.clone());
+                self.register_declared(transaction, tenant, &secret)
             }
-            Target::Rotated { tenant } => {
-                registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, None))
+            Target::Rotated { tenant, fields } => {
+                registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, fields, None))
             }
-            Target::Removed { .. } => self.register_gone(transaction, State::Removed),
-            Target::Retained { .. } => self.register_gone(transaction, State::Retained),
+            Target::Removed { .. } => registry::set_state(transaction, &self.plan.tenant, State::Removed),
+            Target::Retained { .. } => registry::set_state(transaction, &self.plan.tenant, State::Retained),
         }?;
         let changes = serde_json::json!(
             self.plan
-                .changes
+                .shown_changes()
                 .iter()
                 .map(|c| serde_json::json!({ "kind": c.kind, "what": c.what, "before": c.before, "after": c.after }))
                 .collect::<Vec<_>>()
@@ -44,13 +43,12 @@ impl Job<'_> {
         &self,
         transaction: &mut Transaction<'_>,
         tenant: &Tenant,
-        secret_version: Option<String>,
+        secret: &RegisteredSecret,
     ) -> Result<(), postgres::Error> {
-        let secret = secret::registered(self.apply, tenant, secret_version);
         for former in secret::to_delete(self.apply, self.plan) {
             registry::leave_secret(transaction, &tenant.key, &former)?;
         }
-        let changes = &self.plan.changes;
+        let phases = &self.plan.phases;
         registry::upsert(
             transaction,
             &registry::Row {
@@ -63,8 +61,8 @@ impl Job<'_> {
                 on_remove: tenant.on_remove,
                 protected: tenant.protected,
                 password_source: tenant.password_source(),
-                secret: &secret,
-                password_changed: changes.iter().any(|c| matches!(c.kind, Kind::CreateRole | Kind::SetPassword)),
+                secret,
+                password_changed: phases.has(&[Kind::CreateRole, Kind::SetPassword]),
                 history_table: &self.apply.desired.migrations.table,
             },
         )
@@ -78,23 +76,26 @@ impl Job<'_> {
     ) -> Result<(), postgres::Error> {
         let (Target::Removed { state, .. } | Target::Retained { state, .. }) = &self.plan.target else { return Ok(()) };
         let state = if progress.begun { State::Removing } else { *state };
-        let tenant = literal(self.plan.tenant.as_str());
-        transaction.batch_execute(&format!(
-            "DO $$DECLARE s text; p bool; BEGIN \
-             SELECT t.state, t.protected INTO s, p FROM tenantry.tenants t WHERE t.tenant = {tenant} FOR UPDATE; \
-             IF s IS DISTINCT FROM {state} OR p AND s = 'active' THEN RAISE EXCEPTION USING ERRCODE = '55000', \
-             MESSAGE = pg_catalog.format('the registry disagrees with the plan: the tenant is %s%s', coalesce(s, 'not there'), \
-             CASE WHEN p THEN ', and protected' END), HINT = 'it was changed in the meantime; plan again'; END IF; END$$",
-            state = literal(state.as_str())
-        ))
+        registry::hold_to_remove(transaction, &self.plan.tenant, state)
     }
 
-    pub fn register_gone(&self, transaction: &mut Transaction<'_>, state: State) -> Result<(), postgres::Error> {
-        transaction
-            .execute(
-                "UPDATE tenantry.tenants SET state = $2, deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1",
-                &[&self.plan.tenant.as_str(), &state.as_str()],
-            )
-            .map(drop)
+    /// Right after a new tenant's migrations, in its transaction.
+    pub fn record_what_was_made(&self, transaction: &mut Transaction<'_>, versions: &[i32]) -> Result<(), TenantError> {
+        let is_new = self.plan.phases.has(&[Kind::CreateSchema]);
+        let Target::Declared { tenant, .. } = &self.plan.target else { return Ok(()) };
+        // With access "owner" the role that owns is the tenant's own. A rehearsal has no lock, and remembers nothing.
+        if !is_new || tenant.access == Access::Owner || self.apply.lock.check().is_none() {
+            return Ok(());
+        }
+        let set = &self.apply.desired.migrations;
+        let applied: Vec<Applied> = versions.iter().filter_map(|version| set.get(*version)).map(Applied::of).collect();
+        let digest = set_digest(&applied);
+        if !self.apply.recorded.is_new(&digest) {
+            return Ok(());
+        }
+        let made = inspect::made(transaction, &tenant.schema, tenant.owner(), &set.table);
+        let made = made.map_err(|error| self.told("recording what the migrations created", &error))?;
+        registry::record_set(transaction, &digest, &made)
+            .map_err(|error| database_error("recording what the migrations created", &error.into()))
     }
 }

@@ -2,8 +2,12 @@
 
 use postgres::{Client, Transaction};
 
-use super::tenant::{Ended, Job, Progress, clean, database_error};
-use super::{Apply, password};
+use super::context::Apply;
+use super::failure::{Ended, database_error};
+use super::job::Job;
+use super::progress::Progress;
+use super::secret::Delivery;
+use super::session::clean;
 use crate::core::plan::TenantPlan;
 use crate::core::report::TenantError;
 use crate::engine::error::{Error, with_causes};
@@ -33,8 +37,8 @@ fn attempt<T>(
     let failed = |error: postgres::Error| database_error("", &error.into());
     let mut transaction = client.transaction().map_err(failed)?;
     transaction.batch_execute(&job.preamble).map_err(failed)?;
-    let password = password::generate(job.apply.desired.passwords);
-    job.changes(&mut transaction, Some(&password), None, &mut Progress::default()).map_err(|ended| match ended {
+    let delivery = Delivery::generated(job.apply);
+    job.changes(&mut transaction, Some(&delivery), &mut Progress::default()).map_err(|ended| match ended {
         Ended::Failed(error, _) | Ended::Unknown(error) => error,
     })?;
     let found = look(&mut transaction).map_err(|error| TenantError::new(with_causes(&error)))?;

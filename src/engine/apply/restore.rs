@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use postgres::{Client, Transaction};
 
-use super::{Apply, pieces, secret, shared};
+use super::context::Apply;
+use super::{pieces, secret, shared};
 use crate::core::model::{Access, Observed, State, Tenant, ident, qualified};
-use crate::core::plan::{self, Plan, Stage};
+use crate::core::plan::{self, Plan};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};
@@ -31,9 +32,7 @@ impl Restore<'_> {
     /// # Errors
     /// What PostgreSQL or pg_restore answered; then nothing of the tenant is left, unless the error says so.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
-        shared::run(client, self.apply, plan, Stage::Before)?;
-        self.apply.lock.settle(client)?;
-        self.apply.settle(client, plan)?;
+        shared::before(client, self.apply, plan)?;
         self.clear(client)?;
         archive::refuse_taken_oids(client, self.opened)?;
         self.make(client)?;
@@ -99,6 +98,7 @@ impl Restore<'_> {
             transaction.batch_execute(&sql).doing(doing)?;
         }
         transaction.batch_execute(&give).doing(doing)?;
+        let fields = self.apply.desired.secret_fields(tenant, self.apply.server, self.apply.target.database(), None);
         let row = registry::Row {
             tenant: &tenant.key,
             schema: &tenant.schema,
@@ -109,7 +109,7 @@ impl Restore<'_> {
             on_remove: tenant.on_remove,
             protected: tenant.protected,
             password_source: tenant.password_source(),
-            secret: &secret::registered(self.apply, tenant, None),
+            secret: &secret::registered(self.apply, tenant, &fields, None),
             password_changed: false,
             history_table: &self.apply.desired.migrations.table,
         };
@@ -149,8 +149,7 @@ impl Restore<'_> {
         deputy.drop_in(&mut transaction).doing(doing)?;
         self.open_history(&mut transaction).doing(doing)?;
         transaction.batch_execute(&give).doing(doing)?;
-        let sql = "UPDATE tenantry.tenants SET state = 'active', deputy = NULL, updated_at = pg_catalog.now() WHERE tenant = $1";
-        transaction.execute(sql, &[&self.key()]).doing(doing)?;
+        registry::set_state(&mut transaction, &self.tenant.key, State::Active).doing(doing)?;
         let dump = &self.opened.manifest.dump;
         let changes = serde_json::json!([{
             "kind": "restore", "what": format!("schema {}", self.tenant.schema), "after": dump.file, "sha256": dump.sha256,
@@ -222,19 +221,16 @@ impl Restore<'_> {
     fn clear(&self, client: &mut Client) -> Result<(), Error> {
         let doing = "dropping what was restored so far";
         let tenant = self.tenant;
-        let query = "SELECT deputy, EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = schema_name::name \
-                     AND n.oid IS DISTINCT FROM schema_oid) AS is_another FROM tenantry.tenants WHERE tenant = $1 AND state = 'restoring' AND schema_name = $2 \
-                     AND username = $3 AND owner = $4";
-        let names = [self.key(), &tenant.schema, &tenant.username, tenant.owner()];
-        let row = client.ask_opt(query, &[&names[0], &names[1], &names[2], &names[3]]).doing(doing)?;
-        let Some(row) = row else { return Ok(()) };
-        if row.get(1) {
+        let names = [tenant.schema.as_str(), tenant.username.as_str(), tenant.owner()];
+        let unfinished = registry::unfinished_restore(client, &tenant.key, names).doing(doing)?;
+        let Some(unfinished) = unfinished else { return Ok(()) };
+        if unfinished.is_another {
             return Err(Error::refused(
                 format!("schema {:?} is not the one that was being restored", tenant.schema),
                 "that one was dropped and this one created since; move it out of the way, or drop it, and run restore again",
             ));
         }
-        if let Some(deputy) = row.get::<_, Option<String>>(0) {
+        if let Some(deputy) = unfinished.deputy {
             archive::dismiss(client, self.apply.server, &tenant.key, &deputy, &self.preamble())?;
         }
         let mut roles = self.roles();
@@ -250,8 +246,7 @@ impl Restore<'_> {
         for sql in roles.iter().flat_map(|role| plan::drop_role(role)) {
             transaction.batch_execute(&sql).doing(doing)?;
         }
-        let delete = "DELETE FROM tenantry.tenants WHERE tenant = $1 AND state = 'restoring'";
-        transaction.execute(delete, &[&self.key()]).doing(doing)?;
+        registry::forget_restore(&mut transaction, &tenant.key).doing(doing)?;
         transaction.commit().doing(doing)
     }
 

@@ -2,21 +2,21 @@
 
 use postgres::Client;
 
+use super::attempts::attempts;
 use super::commit::commit;
-use super::tenant::{Ended, Job, Progress, Retry, attempts, of_database, retried};
-use super::{Apply, secret};
-use crate::core::plan::{Kind, TenantPlan};
-use crate::core::report::{Done, Outcome, TenantError};
+use super::context::Apply;
+use super::failure::{Ended, Failure, of_database, retried, rolled_back};
+use super::job::Job;
+use super::progress::Progress;
+use super::secret;
+use crate::core::plan::TenantPlan;
+use crate::core::report::Done;
 
 /// Carries out the plans of a ring.
 ///
 /// # Errors
 /// What stood in the way of one of them; then none was changed.
-pub(super) fn run(
-    apply: &Apply<'_>,
-    slot: &mut Option<Client>,
-    plans: &[&TenantPlan],
-) -> Result<Done, (Outcome, TenantError)> {
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, Failure> {
     let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::new(apply, plan)).collect();
     attempts(apply, slot, true, |client| once(&jobs, client)).map_err(|(outcome, mut error)| {
         let names: Vec<_> = plans.iter().map(|plan| plan.tenant.as_str()).collect();
@@ -31,11 +31,11 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     for job in jobs {
         job.apply.underway.session(job.plan.tenant.as_str(), client, job.apply.target);
     }
-    let rolled_back = |error| Ended::Failed(error, Retry::No);
     let mut work = Vec::new();
     for job in jobs {
-        let Some((tenant, from)) = job.plan.target.delivers() else { continue };
-        work.push((job, tenant, secret::resolve(job.apply, tenant, from).map_err(rolled_back)?));
+        if job.plan.target.delivers().is_some() {
+            work.push((job, secret::resolve(job.apply, job.plan).map_err(rolled_back)?));
+        }
     }
     fail_point!("before_begin");
     let mut transaction = first.begin(client).map_err(of_database)?;
@@ -43,15 +43,13 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
         job.is_as_planned(&mut transaction).map_err(retried)?;
     }
     for job in jobs {
-        for change in job.plan.changes.iter().filter(|change| change.kind == Kind::ParkNames) {
-            job.statements(&mut transaction, change, None)?;
+        if let Some(park) = &job.plan.phases.park {
+            job.statements(&mut transaction, park, None)?;
         }
     }
     fail_point!("after_names_are_parked");
-    let mut late = Vec::new();
-    for (job, _, delivery) in &work {
-        let password = delivery.as_ref().map(|delivery| &delivery.password);
-        late.push(job.changes(&mut transaction, password, None, &mut Progress::default())?);
+    for (job, delivery) in &work {
+        job.changes(&mut transaction, delivery.as_ref(), &mut Progress::default())?;
         job.register(&mut transaction, None).map_err(of_database)?;
     }
     for job in jobs {
@@ -59,8 +57,8 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
     }
     let mut written = Vec::new();
     let mut recorded = Ok(());
-    for (job, tenant, delivery) in &work {
-        match secret::write(job.apply, job.plan, tenant, delivery.as_ref()) {
+    for (job, delivery) in &work {
+        match secret::write(job.apply, job.plan, delivery.as_ref()) {
             Ok(None) => {}
             Ok(Some(secret)) => {
                 recorded = recorded.and_then(|()| job.register(&mut transaction, Some(&secret.version)));
@@ -69,7 +67,7 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
             Err(error) => {
                 // Rolled back before the secrets go back to what they were.
                 drop(transaction);
-                return Err(Ended::Failed(first.take_back(written, error), Retry::No));
+                return Err(rolled_back(first.take_back(written, error)));
             }
         }
     }
@@ -78,6 +76,6 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
         first.look_again(client, failed, written)?;
     }
     fail_point!("after_commit");
-    let left = work.iter().zip(&late).try_for_each(|((job, ..), late)| job.after_commit(client, late)).err();
+    let left = work.iter().try_for_each(|(job, _)| job.after_commit(client)).err();
     Ok(Done { left, ..Done::default() })
 }

@@ -3,12 +3,13 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::Apply;
-use super::password;
+use super::context::Apply;
 use crate::core::model::secret::{Mark, Secret, fault_of_password};
 use crate::core::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
-use crate::core::plan::{Password, Step, TenantPlan};
+use crate::core::plan::action::{DeleteSecret, WriteSecret};
+use crate::core::plan::{Password, TenantPlan};
 use crate::core::report::TenantError;
+use crate::engine::password;
 use crate::engine::secrets::{Found, SecretError};
 
 /// What a plan delivers, made or read before the transaction begins.
@@ -18,17 +19,24 @@ pub(super) struct Delivery {
     others: Map<String, Value>,
 }
 
+impl Delivery {
+    fn alone(password: SecretString) -> Self {
+        Self { password, others: Map::new() }
+    }
+
+    /// A new password.
+    pub fn generated(apply: &Apply<'_>) -> Self {
+        Self::alone(password::generate(apply.desired.passwords))
+    }
+}
+
 /// The password a plan needs, before the transaction begins.
-pub(super) fn resolve(
-    apply: &Apply<'_>,
-    tenant: &Tenant,
-    password: &Password,
-) -> Result<Option<Delivery>, TenantError> {
-    let alone = |password| Delivery { password, others: Map::new() };
+pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Delivery>, TenantError> {
+    let Some((tenant, password)) = plan.target.delivers() else { return Ok(None) };
     match password {
         Password::Untouched => Ok(None),
-        Password::Given => Ok(tenant.password.clone().map(alone)),
-        Password::Generated => Ok(Some(alone(password::generate(apply.desired.passwords)))),
+        Password::Given => Ok(tenant.password.clone().map(Delivery::alone)),
+        Password::Generated => Ok(Some(Delivery::generated(apply))),
         Password::Stored { path, version } => {
             match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
                 Found::Readable(head, secret) if head.version == *version => {
@@ -51,11 +59,6 @@ pub(super) fn failed(doing: &str, path: &str, error: &SecretError) -> TenantErro
     failure
 }
 
-/// What the tenant's secret says, but for the password: as planned.
-fn fields(apply: &Apply<'_>, tenant: &Tenant) -> SecretFields {
-    apply.desired.secret_fields(tenant, apply.server, apply.target.database(), None)
-}
-
 /// Whose the secret is, and which run wrote it.
 fn mark(apply: &Apply<'_>) -> Mark {
     apply.mark.get().cloned().unwrap_or_default()
@@ -72,14 +75,9 @@ pub(super) struct Written {
 pub(super) fn write(
     apply: &Apply<'_>,
     plan: &TenantPlan,
-    tenant: &Tenant,
     delivery: Option<&Delivery>,
 ) -> Result<Option<Written>, TenantError> {
-    let step = plan.changes.iter().find_map(|change| match &change.step {
-        Step::WriteSecret { path, expected } => Some((path, expected)),
-        _ => None,
-    });
-    let Some((path, expected)) = step else { return Ok(None) };
+    let Some(WriteSecret { path, expected, fields, .. }) = &plan.phases.secret else { return Ok(None) };
     let Some(Delivery { password, others }) = delivery else {
         return Err(TenantError::new("the plan writes a secret but has no password for it"));
     };
@@ -93,8 +91,7 @@ pub(super) fn write(
     // Check-and-set has the last word: what was added since this was read is not lost, the write fails.
     let others = before.as_ref().map_or(others, |before| &before.others).clone();
     let password = SecretString::from(password.expose_secret().to_owned());
-    let secret =
-        Secret::new(tenant.key.as_str(), fields(apply, tenant), password).with_others(others).with_mark(mark(apply));
+    let secret = Secret::new(plan.tenant.as_str(), fields.clone(), password).with_others(others).with_mark(mark(apply));
     let head =
         apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
     Ok(Some(Written { path: path.clone(), version: head.version, before }))
@@ -116,37 +113,36 @@ impl Written {
 
 /// Deletes what the plan deletes, after COMMIT.
 pub(super) fn delete(apply: &Apply<'_>, plan: &TenantPlan) -> Result<(), TenantError> {
-    for change in &plan.changes {
-        if let Step::DeleteSecret { path, expected } = &change.step {
-            apply.store.delete(path, expected.as_deref()).map_err(|error| {
-                failed("deleting", path, &error).hint("the database part is done; the next apply deletes the secret")
-            })?;
-        }
-    }
-    Ok(())
+    plan.phases.deletes_secrets().try_for_each(|DeleteSecret { path, expected }| {
+        apply.store.delete(path, Some(expected)).map_err(|error| {
+            failed("deleting", path, &error).hint("the database part is done; the next apply deletes the secret")
+        })
+    })
 }
 
 /// The secrets that [`delete`] deletes.
 pub(super) fn to_delete(apply: &Apply<'_>, plan: &TenantPlan) -> Vec<FormerSecret> {
-    let step = |step: &Step| match step {
-        Step::DeleteSecret { path, expected: Some(version) } => Some(FormerSecret {
-            store: apply.desired.secrets.store.as_str().to_owned(),
-            place: apply.desired.secrets.place(),
-            path: path.clone(),
-            version: version.clone(),
-        }),
-        _ => None,
+    let former = |DeleteSecret { path, expected }: &DeleteSecret| FormerSecret {
+        store: apply.desired.secrets.store.as_str().to_owned(),
+        place: apply.desired.secrets.place(),
+        path: path.clone(),
+        version: expected.clone(),
     };
-    plan.changes.iter().filter_map(|change| step(&change.step)).collect()
+    plan.phases.deletes_secrets().map(former).collect()
 }
 
 /// What the registry remembers of the secret.
-pub(super) fn registered(apply: &Apply<'_>, tenant: &Tenant, version: Option<String>) -> RegisteredSecret {
+pub(super) fn registered(
+    apply: &Apply<'_>,
+    tenant: &Tenant,
+    fields: &SecretFields,
+    version: Option<String>,
+) -> RegisteredSecret {
     RegisteredSecret {
         store: apply.desired.secrets.store.as_str().to_owned(),
         place: Some(apply.desired.secrets.place()),
         path: tenant.secret_path.clone(),
         version,
-        fields: fields(apply, tenant),
+        fields: fields.clone(),
     }
 }

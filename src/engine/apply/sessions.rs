@@ -1,29 +1,13 @@
 //! Ending a role's sessions.
 
-use std::time::{Duration, Instant};
+use postgres::Client;
 
-use postgres::{Client, GenericClient};
-
-use super::Apply;
-use super::tenant::{Job, connect};
+use super::job::Job;
 use crate::core::model::ident;
+use crate::core::plan::action::EndSessions;
 use crate::core::report::TenantError;
-use crate::engine::database::{Ask, DatabaseError};
-
-/// How long one backend may take to go, in milliseconds (manual, `pg_terminate_backend`).
-const TIMEOUT: i64 = 5_000;
-
-/// Ends every session of the role, in any database, and waits until they are gone.
-///
-/// # Errors
-/// What PostgreSQL answered.
-pub(crate) fn end(client: &mut impl GenericClient, role: &str) -> Result<usize, postgres::Error> {
-    let rows = client.ask(
-        "SELECT pg_catalog.pg_terminate_backend(pid, $2) FROM pg_catalog.pg_stat_activity WHERE usename = $1::text::name",
-        &[&role, &TIMEOUT],
-    )?;
-    Ok(rows.len())
-}
+use crate::engine::database::{Ask, DatabaseError, end_sessions};
+use crate::engine::registry;
 
 /// A role that was locked out, to be let in again when what follows comes to nothing.
 #[derive(Clone, Copy)]
@@ -34,17 +18,15 @@ pub(super) struct Asleep<'a> {
 }
 
 /// From here on nobody logs in as the role, and nobody is: committed at once, because a client that reconnects in a loop
-/// would otherwise be back, with its locks, before the transaction that follows is through. `None`: there is no such role.
+/// would otherwise be back, with its locks, before the transaction that follows is through. `None`: the plan locks nobody out, or
+/// there is no such role.
 ///
 /// A process that dies in between leaves the role disabled; the next apply resumes the removal, or enables it.
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn lock_out<'a>(
-    client: &mut Client,
-    job: &Job<'_>,
-    role: &'a str,
-) -> Result<Option<Asleep<'a>>, postgres::Error> {
+pub(super) fn lock_out<'a>(client: &mut Client, job: &Job<'a>) -> Result<Option<Asleep<'a>>, postgres::Error> {
+    let Some(EndSessions { role, .. }) = &job.plan.phases.lock_out else { return Ok(None) };
     let row = client.ask_opt("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
     let Some(row) = row else { return Ok(None) };
     let asleep = Asleep { role, was_before: !row.get::<_, bool>(0) };
@@ -94,8 +76,7 @@ impl Asleep<'_> {
     fn let_in(self, client: &mut Client, job: &Job<'_>) -> Result<bool, postgres::Error> {
         let mut transaction = client.transaction()?;
         transaction.batch_execute(&job.aside)?;
-        let active = "SELECT FROM tenantry.tenants WHERE tenant = $1 AND username = $2 AND state = 'active' FOR UPDATE";
-        let is_active = transaction.ask_opt(active, &[&job.plan.tenant.as_str(), &self.role])?.is_some();
+        let is_active = registry::hold_active(&mut transaction, &job.plan.tenant, self.role)?;
         if is_active {
             transaction.batch_execute(&format!("ALTER ROLE {} LOGIN", ident(self.role)))?;
         }
@@ -108,35 +89,6 @@ impl Asleep<'_> {
 fn end_with_rights(client: &mut Client, role: &str, take_rights: &str) -> Result<(), postgres::Error> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(take_rights)?;
-    end(&mut transaction, role)?;
+    end_sessions(&mut transaction, role)?;
     transaction.rollback()
-}
-
-/// How long a crashed server is given to restart: what it did must be known, and no tenant may stay locked out.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Between two tries to connect.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// Tries until it gives something, or patience ends.
-pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = attempt() {
-            return Some(found);
-        }
-        if begun.elapsed() > PATIENCE {
-            return None;
-        }
-        std::thread::sleep(PAUSE);
-    }
-}
-
-/// The session may have been lost to what failed: to let a role in again takes another.
-pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
-    if client.is_closed()
-        && let Some(session) = patiently(|| connect(apply).ok())
-    {
-        *client = session;
-    }
 }

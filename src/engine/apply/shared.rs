@@ -2,17 +2,34 @@
 
 use postgres::{Client, Transaction};
 
-use super::tenant::{ATTEMPTS, MY_BACKEND, back_off};
+use super::context::Apply;
+use super::session::MY_BACKEND;
 use super::underway::Met;
-use super::{Apply, blockers, watch};
-use crate::core::plan::{DatabaseAction, DatabaseChange, Plan, Stage, group_role};
+use super::watch;
+use crate::core::plan::{About, DatabaseAction, DatabaseChange, Plan, Stage, TenantPlan, group_role};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 use crate::engine::error::{Doing, Error, with_causes};
 use crate::engine::registry;
+use crate::engine::retry::retry;
 
 /// What it is called for whoever interrupts it.
 const WHAT: &str = "what tenants share";
+
+/// What comes before any tenant: what tenants share, the lock as the registry has it, and that the registry is this database's.
+/// A plan without work, of a fleet without tenants say, makes no registry.
+///
+/// # Errors
+/// What PostgreSQL answered; then no tenant was touched.
+pub(super) fn before(client: &mut Client, apply: &Apply<'_>, plan: &Plan) -> Result<(), Error> {
+    run(client, apply, plan, Stage::Before)?;
+    apply.lock.settle(client)?;
+    if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
+        apply.settle(client, plan)?;
+        fail_point!("after_registry_settled");
+    }
+    Ok(())
+}
 
 pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
     let result = watch::elsewhere(apply, || each(client, apply, plan, stage));
@@ -20,7 +37,10 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
     result.map_err(|error| with_whom_it_met(apply, error, &met))?;
     if stage == Stage::Before {
         // Committed before the tenants that leave them are: a run that is interrupted in between leaves no role for good.
-        let late = plan.database_changes.iter().filter_map(|change| change.drops.as_deref());
+        let late = plan.database_changes.iter().filter_map(|change| match &change.about {
+            About::Dropped(role) => Some(role.as_str()),
+            _ => None,
+        });
         registry::leave_owners(client, &late.collect::<Vec<_>>())?;
     }
     Ok(())
@@ -30,7 +50,7 @@ fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Error {
     let Error::Database { source, .. } = &error else { return error };
     let sqlstate = source.sqlstate().map(str::to_owned);
     let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
-    if blockers::name_in(&mut failure, &met.blockers, apply) {
+    if apply.names_blockers(&mut failure, &met.blockers) {
         return Error::Refused { message: failure.message, hint: failure.hint };
     }
     error
@@ -49,14 +69,8 @@ fn each(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Re
         apply.underway.session(WHAT, client, apply.target);
         let number = client.ask_one(MY_BACKEND, &[]).doing(doing)?.get(0);
         apply.underway.backend(WHAT, number);
-        let mut attempt = 0;
-        loop {
-            match together(client, apply, changes) {
-                Err(Error::Database { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => back_off(attempt),
-                other => break other?,
-            }
-            attempt += 1;
-        }
+        let again = |error: &Error| matches!(error, Error::Database { source, .. } if source.is_retryable());
+        retry(|| together(client, apply, changes), again)?;
     }
     Ok(())
 }

@@ -15,6 +15,10 @@ use crate::engine::workers::lock;
 /// SQLSTATE `query_canceled`.
 const CANCELLED: &str = "57014";
 
+/// How long CREATE INDEX CONCURRENTLY and the like wait for transactions that began before them, while nobody waits behind
+/// them. Who is waited for is named; an interrupt ends it.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
 /// Shared by the threads that work and whoever watches them. An interrupt lets what has started finish; a second one
 /// does not wait: [`Self::cancel`].
 #[derive(Default)]

@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
-use super::Apply;
 use super::blockers::{self, Blocker};
-use super::concurrently::LONGEST_WAIT;
-use super::tenant::connect;
-use super::underway::Backend;
+use super::context::Apply;
+use super::session::connect;
+use super::underway::{Backend, LONGEST_WAIT};
 use crate::core::model::ident;
 use crate::engine::database::DatabaseError;
 use crate::engine::error::with_causes;

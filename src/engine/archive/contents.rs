@@ -9,7 +9,7 @@ use super::names::readable;
 use crate::core::model::{Applied, History, Subject, ident};
 use crate::engine::database::{Ask, Record};
 use crate::engine::error::{Doing, Error};
-use crate::engine::inspect;
+use crate::engine::{inspect, registry};
 
 pub(super) struct Contents {
     pub connection_limit: i32,
@@ -71,9 +71,7 @@ pub(super) fn read(
 
 /// The history's name that the registry remembers: tenants.toml may have another one since.
 fn remembered_history(transaction: &mut Transaction<'_>, subject: &Subject) -> Result<Option<String>, Error> {
-    let query = "SELECT pg_catalog.to_jsonb(t) OPERATOR(pg_catalog.->>) 'history_table' FROM tenantry.tenants t WHERE t.tenant = $1";
-    let row = transaction.ask_opt(query, &[&subject.tenant.as_str()]).doing("asking for the history's name")?;
-    Ok(row.and_then(|row| row.get(0)))
+    registry::history_table(transaction, &subject.tenant).doing("asking for the history's name")
 }
 
 /// pg_dump leaves extensions out of the dump of a schema, and what uses their types and functions could not be restored.

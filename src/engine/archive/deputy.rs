@@ -9,11 +9,12 @@ use postgres::{Client, GenericClient, Transaction};
 use rand::distr::{Alphanumeric, SampleString};
 use secrecy::SecretString;
 
+use crate::core::digest::digest;
 use crate::core::model::{Server, TenantKey, ident, literal};
-use crate::core::plan::digest;
-use crate::engine::apply::{end_sessions, verifier_literal};
-use crate::engine::database::{Ask, ConnectError, Target, execute_unlogged, session};
+use crate::engine::database::{Ask, ConnectError, Target, end_sessions, execute_unlogged, session};
 use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::password::verifier_literal;
+use crate::engine::registry;
 
 /// Long enough to log in, short enough to be of no use to whoever finds the role after a crash.
 const LOGIN_WITHIN: &str = "10 minutes";
@@ -99,9 +100,7 @@ impl Deputy {
             transaction.batch_execute(&format!("GRANT {} TO {role}", ident(granted))).doing(doing)?;
         }
         transaction.batch_execute(&rights_of(server, &deputy.name)).doing(doing)?;
-        transaction
-            .execute("UPDATE tenantry.tenants SET deputy = $2 WHERE tenant = $1", &[&tenant.as_str(), &deputy.name])
-            .doing(doing)?;
+        registry::set_deputy(&mut transaction, tenant, Some(&deputy.name)).doing(doing)?;
         transaction.commit().doing(doing)?;
         fail_point!("after_deputy_is_made");
         match deputy.try_to_log_in(errand) {
@@ -222,12 +221,8 @@ pub(crate) fn dismiss(
         transaction.batch_execute(&rights_of(server, name)).doing(doing)?;
         end_sessions(&mut transaction, name).doing(doing)?;
         drop_role(&mut transaction, name).doing(doing)?;
-        forget(&mut transaction, tenant).doing(doing)?;
+        registry::set_deputy(&mut transaction, tenant, None).doing(doing)?;
         transaction.commit().doing(doing)?;
     }
     Ok(())
-}
-
-fn forget(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> Result<(), postgres::Error> {
-    transaction.execute("UPDATE tenantry.tenants SET deputy = NULL WHERE tenant = $1", &[&tenant.as_str()]).map(drop)
 }

@@ -98,13 +98,7 @@ impl Draft {
     /// Gives a finished file its name, which nobody must have.
     fn rename(&self, file: NamedTempFile, extension: &str) -> Result<PathBuf, Error> {
         let path = self.dir.join(self.name(extension));
-        let doing = || format!("writing {}", path.display());
-        file.as_file().sync_all().doing(doing())?;
-        file.persist_noclobber(&path).map_err(|error| error.error).doing(doing())?;
-        if let Err(error) = private::sync_dir(&self.dir) {
-            drop(Named(vec![path.clone()]));
-            return Err(error).doing(doing());
-        }
+        private::publish_new(file, &path).doing(format!("writing {}", path.display()))?;
         Ok(path)
     }
 }
@@ -123,7 +117,7 @@ impl Drop for Named {
 
 /// Whose it was, so that only what this very tenant left is deleted; a key could begin as another's does.
 fn prefix(database: &DatabaseIdentity, tenant: &str) -> String {
-    let whose = crate::core::plan::digest(&format!("{}/{}/{tenant}", database.system_identifier, database.name));
+    let whose = crate::core::digest::digest(&format!("{}/{}/{tenant}", database.system_identifier, database.name));
     format!("{PARTIAL}{}-", &whose[..16])
 }
 

@@ -10,26 +10,15 @@ use tempfile::NamedTempFile;
 
 use super::draft::{DUMP, Draft, LARGE};
 use super::files::digest;
+use super::manifest::Proved;
 use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
-use super::programs::{Programs, Session, is_for_a_lock, run};
+use super::programs::{Session, is_for_a_lock, run};
 use super::proof::{self, Tried};
-use super::{Deputy, Proved, contents, large_objects, relations, rows};
-use crate::core::model::{Desired, Server, Subject, ident};
-use crate::core::plan::DatabaseIdentity;
-use crate::engine::database::{Ask, Target, giving_way};
+use super::source::Source;
+use super::{contents, large_objects, relations, rows};
+use crate::core::model::ident;
+use crate::engine::database::{Ask, giving_way};
 use crate::engine::error::{Doing, Error};
-
-/// What is archived, and with what.
-pub(crate) struct Source<'a> {
-    pub subject: &'a Subject,
-    pub database: DatabaseIdentity,
-    pub deputy: &'a Deputy,
-    pub programs: &'a Programs,
-    /// As whom we are connected.
-    pub target: &'a Target,
-    pub server: &'a Server,
-    pub desired: &'a Desired,
-}
 
 /// An archive that is complete.
 #[derive(Debug)]

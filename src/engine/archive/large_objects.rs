@@ -10,6 +10,7 @@ use crate::core::model::{Desired, Subject, ident};
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};
 use crate::engine::private;
+use crate::engine::registry;
 
 /// Bytes read or written by one statement.
 const PIECE: usize = 1 << 20;
@@ -33,9 +34,8 @@ pub(super) fn list(
     desired: &Desired,
 ) -> Result<(Vec<LargeObject>, usize), Error> {
     let doing = "looking for large objects";
-    let registered = "SELECT EXISTS (SELECT FROM tenantry.tenants WHERE owner = $1 AND tenant <> $2)";
-    let is_registered = transaction.ask_one(registered, &[&subject.owner, &subject.tenant.as_str()]).doing(doing)?;
-    let is_shared = is_registered.get::<_, bool>(0)
+    let is_registered = registry::has_another_with_owner(transaction, &subject.owner, &subject.tenant).doing(doing)?;
+    let is_shared = is_registered
         || desired.tenants.values().any(|other| other.key != subject.tenant && other.owner() == subject.owner);
     let all = owned(transaction, subject)?;
     let found = all.len();

@@ -20,11 +20,12 @@ pub(crate) mod relations;
 mod restore;
 mod rows;
 mod script;
+mod source;
 
 pub(crate) use deputy::{Deputy, Errand, dismiss};
 pub(crate) use draft::{supersede, sweep};
 pub use dump::Archive;
-pub(crate) use dump::{Source, dump};
+pub(crate) use dump::dump;
 pub(crate) use files::check_dir;
 pub use files::{Opened, free_space, open};
 pub use live::Live;
@@ -34,3 +35,4 @@ pub(crate) use programs::Session;
 pub use programs::{Programs, Variables};
 pub use restore::refuse_other_names;
 pub(crate) use restore::{fill, fill_large_objects, refuse_taken_oids};
+pub(crate) use source::Source;

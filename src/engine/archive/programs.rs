@@ -13,7 +13,7 @@ use super::deputy::LET_IT_IN;
 use crate::core::render::escape::visible;
 use crate::engine::database::{TOO_MANY_CONNECTIONS, Target};
 use crate::engine::error::{Doing, Error, MAKE_ROOM, RAISE_THE_LIMIT};
-use crate::engine::sandbox;
+use crate::engine::installed::{directories_with, major};
 
 /// A directory with pg_dump and pg_restore, and their version.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Programs {
         let at = |dir: &Path| Self::at(dir, &environment);
         let mut found: Vec<Self> = match env("TENANTRY_PG_BINDIR").filter(|dir| !dir.is_empty()) {
             Some(dir) => at(Path::new(&dir)).into_iter().collect(),
-            None => sandbox::directories_with("pg_dump", env).iter().filter_map(|dir| at(dir)).collect(),
+            None => directories_with("pg_dump", env).iter().filter_map(|dir| at(dir)).collect(),
         };
         found.sort_by_key(|programs| programs.major);
         match found.iter().find(|programs| programs.major >= major) {
@@ -77,7 +77,7 @@ impl Programs {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let version = text.split_once("(PostgreSQL) ")?.1.trim().to_owned();
         let environment = environment.to_vec();
-        Some(Self { dir: dir.to_owned(), major: sandbox::major(&text)?, version, environment })
+        Some(Self { dir: dir.to_owned(), major: major(&text)?, version, environment })
     }
 
     /// One of the programs, which will log in as `target` says: everything, the password too, is in its environment.

@@ -13,10 +13,10 @@ use super::inserts::inserts;
 use super::manifest::Proved;
 use super::programs::Session;
 use super::rows::{Data, Piece};
-use super::{Source, script};
+use super::script;
+use super::source::Source;
 use crate::core::model::{Access, ident, qualified};
-use crate::engine::apply::take_back;
-use crate::engine::database::{Ask, DatabaseError, QUIET};
+use crate::engine::database::{Ask, DatabaseError, QUIET, take_back};
 use crate::engine::error::{Doing, Error, with_causes};
 
 /// Rows are tried when all of them are no more than this, as COPY has them. Measured: docs/adr/0003-archives.md.

@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::endpoint::Endpoint;
 use super::error::DatabaseError;
 use super::hints;
 use super::place::Place;
@@ -26,13 +27,6 @@ const KEEPALIVES_IDLE: Duration = Duration::from_secs(60);
 
 /// A line that is dead is known for one a few of these later.
 const KEEPALIVES_INTERVAL: Duration = Duration::from_secs(15);
-
-/// The server that a connection went to; with several hosts, one of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    pub host: String,
-    pub port: u16,
-}
 
 /// A connection that could not be opened.
 #[derive(Debug)]

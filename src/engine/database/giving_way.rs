@@ -5,8 +5,9 @@
 //! not cost an application anything. So it hardly waits: where somebody else has a lock it lets go of everything it
 //! holds, and comes again.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::engine::retry::retry_for;
 
 /// So short that hardly any other session looks for a deadlock within it.
 pub(crate) const HARDLY_WAIT: &str = "SET LOCAL lock_timeout = '10ms'";
@@ -21,14 +22,9 @@ pub(crate) fn giving_way<T>(
     is_in_the_way: impl Fn(&T) -> bool,
     mut attempt: impl FnMut() -> T,
 ) -> T {
-    let begun = Instant::now();
-    let [mut pause, longest] = PAUSES;
-    loop {
+    let attempt = || {
         let came = attempt();
-        if !is_in_the_way(&came) || begun.elapsed() + pause > patience {
-            return came;
-        }
-        sleep(pause);
-        pause = (pause * 2).min(longest);
-    }
+        if is_in_the_way(&came) { Err(came) } else { Ok(came) }
+    };
+    retry_for(patience, PAUSES, attempt, |_| true).unwrap_or_else(|came| came)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postgres::Client;
 
-use super::connect::Endpoint;
+use super::endpoint::Endpoint;
 use super::target::Target;
 use crate::core::model::{Observed, State};
 use crate::engine::database::Ask;

@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
-use super::connect::Endpoint;
+use super::endpoint::Endpoint;
 use super::params::Params;
 use super::passfile::{PassFile, Wanted};
 use super::place::{Place, SOCKET_DIRECTORIES, places};
@@ -261,9 +260,8 @@ impl fmt::Debug for Target {
 
 /// The operating system's name for who runs this. Not $USER: libpq does not trust it either, and su leaves it behind.
 fn os_user() -> Result<String, TargetError> {
-    let output = Command::new("id").arg("-un").output().map_err(|_| TargetError::NoUser)?;
-    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if name.is_empty() { Err(TargetError::NoUser) } else { Ok(name) }
+    let name = uzers::get_effective_username().ok_or(TargetError::NoUser)?;
+    Ok(name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use rustls::ClientConfig;
 use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use thiserror::Error;
@@ -185,16 +185,6 @@ impl TlsSettings {
             Roots::System => Ok(rustls_native_certs::load_native_certs().certs),
         }
     }
-}
-
-/// The trust anchors; a minimal container has no certificates of its own, and then Mozilla's, built in, stand for them.
-pub(super) fn store(certificates: &[CertificateDer<'static>]) -> RootCertStore {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(certificates.iter().cloned());
-    if store.is_empty() && certificates.is_empty() {
-        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    store
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -12,8 +12,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use super::roots::store;
 use super::sslmode::SslMode;
-use super::tls::store;
 
 #[derive(Debug)]
 pub(super) struct Verifier {

@@ -1,7 +1,6 @@
 //! Does the delivered password open the database? Held against the verifier where we may read it, tried otherwise.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -16,7 +15,7 @@ use crate::core::model::{Delivered, SecretState, Tenant, TenantKey, Unseen};
 use crate::engine::database::{Ask, DatabaseError, Record};
 use crate::engine::error::{Doing, Error};
 use crate::engine::secrets::Found;
-use crate::engine::workers::lock;
+use crate::engine::workers::each_of;
 
 /// Tenants that are named where something is said of many.
 const NAMED: usize = 3;
@@ -38,25 +37,15 @@ impl Deep<'_> {
         };
         let tenants: Vec<&Tenant> = self.tenants().map(|(tenant, _)| tenant).filter(|tenant| is_ours(tenant)).collect();
         let verifiers = verifiers(client, &tenants)?;
-        let queue = Mutex::new(tenants.iter());
-        let found = Mutex::new((BTreeMap::new(), BTreeMap::<String, Vec<&TenantKey>>::new()));
-        std::thread::scope(|scope| {
-            for _ in 0..self.parallelism.clamp(1, tenants.len().max(1)) {
-                scope.spawn(|| {
-                    loop {
-                        let next = lock(&queue).next();
-                        let Some(tenant) = next else { return };
-                        let delivered = self.password(tenant, verifiers.as_ref());
-                        let mut found = lock(&found);
-                        match delivered {
-                            Ok(delivered) => drop(found.0.insert(tenant.key.clone(), delivered)),
-                            Err(why) => found.1.entry(why).or_default().push(&tenant.key),
-                        }
-                    }
-                });
+        let found = each_of(&tenants, self.parallelism, None, |tenant| self.password(tenant, verifiers.as_ref()));
+        let mut delivered = BTreeMap::new();
+        let mut unknown = BTreeMap::<String, Vec<&TenantKey>>::new();
+        for (tenant, found) in tenants.iter().zip(found) {
+            match found {
+                Ok(found) => drop(delivered.insert(tenant.key.clone(), found)),
+                Err(why) => unknown.entry(why).or_default().push(&tenant.key),
             }
-        });
-        let (delivered, unknown) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
         Ok((delivered, unknown.into_iter().map(|(why, tenants)| unseen(&why, tenants)).collect()))
     }
 

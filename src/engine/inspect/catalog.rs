@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use postgres::{Client, GenericClient, Transaction};
 
-use super::database::{acl, columns};
-use super::{LOCK_NOT_AVAILABLE, LOCK_TIMEOUT};
 use crate::core::model::{
     DefaultAcl, Dependent, GlobalDefaultAcl, Holding, LARGE_TABLE_BYTES, Membership, ObjectGroup, ObjectKind, Outside,
     Role, Schema,
 };
-use crate::engine::database::{Ask, Record};
+use crate::engine::database::{Ask, Record, acl, columns};
 use crate::engine::error::{Doing, Error};
+
+/// Looking waits for no tenant: one that holds a lock costs this long, and is told apart from the others.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
+/// SQLSTATE `lock_not_available`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// A setting longer than this is cut, and told with its length and digest: a tenant may give its own role one of 300 MB.
 /// Nobody declares one as long.
@@ -165,6 +168,24 @@ pub(super) fn schema_names(transaction: &mut Transaction<'_>, oids: &[u32]) -> R
     Ok(rows.iter().map(|row| (row.get("oid"), row.get("name"))).collect())
 }
 
+const DEFAULT_ACLS: &str = include_str!("sql/default_acls.sql");
+
+/// Default privileges in this schema, whoever's.
+pub(super) fn default_acls_in(transaction: &mut Transaction<'_>, schema: &str) -> Result<Vec<DefaultAcl>, Error> {
+    let none: &[&str] = &[];
+    let rows = transaction.ask(DEFAULT_ACLS, &[&[schema].as_slice(), &none]);
+    let rows = rows.doing(format!("reading default privileges in schema {schema}"))?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let role: String = row.get("role");
+        if let Some(kind) = row.get::<_, &str>("kind").chars().next().and_then(ObjectKind::from_letter) {
+            let acl = acl(&row.get::<_, Vec<String>>("acl"), &role)?;
+            found.push(DefaultAcl { role, kind, acl });
+        }
+    }
+    Ok(found)
+}
+
 /// Default privileges: in the schemas, whoever's; in every schema, the roles'.
 pub(super) fn default_acls(
     transaction: &mut Transaction<'_>,
@@ -173,7 +194,7 @@ pub(super) fn default_acls(
 ) -> Result<(), Error> {
     let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<String>>();
     let (schema_names, role_names) = (names(schemas.keys().collect()), names(roles.keys().collect()));
-    let rows = transaction.ask(include_str!("sql/default_acls.sql"), &[&schema_names, &role_names]);
+    let rows = transaction.ask(DEFAULT_ACLS, &[&schema_names, &role_names]);
     for row in rows.doing("reading default privileges")? {
         let (role, letter): (String, &str) = (row.get("role"), row.get("kind"));
         let acl = acl(&row.get::<_, Vec<String>>("acl"), &role)?;
@@ -191,7 +212,7 @@ pub(super) fn default_acls(
                     (_, Some(kind)) => kind.plural(),
                     _ => continue,
                 };
-                let builtin = super::database::acl(&row.get::<_, Vec<String>>("builtin"), &role)?;
+                let builtin = crate::engine::database::acl(&row.get::<_, Vec<String>>("builtin"), &role)?;
                 if let Some(role) = roles.get_mut(&role) {
                     role.default_acls.push(GlobalDefaultAcl { plural, acl, builtin });
                 }

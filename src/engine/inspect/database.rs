@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Transaction;
 
-use super::registry;
 use crate::core::model::{
-    Acl, Admin, Column, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry,
-    RegistrySchema, Role, Server, SharedSchema, ident,
+    Admin, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry, RegistrySchema, Role,
+    Server, SharedSchema, ident,
 };
 use crate::core::plan;
-use crate::engine::database::{Ask, Record, Target};
+use crate::engine::database::{Ask, Record, Target, acl};
 use crate::engine::error::{Doing, Error};
-use crate::engine::registry::guard;
+use crate::engine::registry::{self, guard};
 
 pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {
     let group = plan::group_role(target.database());
@@ -197,22 +196,4 @@ pub(super) fn forbidden(
     observed.server.admin.forbidden_settings = settings;
     observed.server.admin.forbidden_extensions = extensions;
     Ok(())
-}
-
-/// # Errors
-/// When PostgreSQL prints an ACL in a form we do not know.
-pub(super) fn acl(items: &[String], owner: &str) -> Result<Acl, Error> {
-    Acl::parse(items, owner).map_err(|error| Error::Refused { message: error.to_string(), hint: None })
-}
-
-/// The columns that have privileges of their own: `names[n]` has the ACL item `items[n]`.
-pub(super) fn columns(names: Vec<String>, items: Vec<String>, owner: &str) -> Result<Vec<Column>, Error> {
-    let mut columns: Vec<(String, Vec<String>)> = Vec::new();
-    for (name, item) in names.into_iter().zip(items) {
-        match columns.last_mut() {
-            Some((last, items)) if *last == name => items.push(item),
-            _ => columns.push((name, vec![item])),
-        }
-    }
-    columns.into_iter().map(|(name, items)| Ok(Column { acl: acl(&items, owner)?, name })).collect()
 }

@@ -7,10 +7,9 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
 use postgres::{Client, Transaction};
 
-use super::apart;
-use super::database::{acl, columns};
+use super::apart::apart;
 use crate::core::model::{Acl, Applied, Column, Desired, History, Observed, Server, State, Unseen, ident, qualified};
-use crate::engine::database::{Ask, Record};
+use crate::engine::database::{Ask, Record, acl, columns};
 use crate::engine::error::{Doing, Error};
 
 /// One transaction locks at most this many histories: a long one would exhaust the lock table.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use postgres::{Client, Transaction};
 
-use super::apart;
-use super::database::{acl, columns};
+use super::apart::apart;
 use crate::core::model::{Access, Desired, History, MadeObject, ObjectGroup, ObjectKind, Observed, State, set_digest};
-use crate::engine::database::Ask;
+use crate::engine::database::{Ask, acl, columns};
 use crate::engine::error::{Doing, Error};
+use crate::engine::registry;
 
+const OWNED: &str = include_str!("sql/owned.sql");
 const MADE: &str = concat!(include_str!("sql/owned.sql"), include_str!("sql/made.sql"));
-const TAKEN: &str = concat!(include_str!("sql/owned.sql"), include_str!("sql/taken.sql"));
 
 /// What this role owns in a schema where nothing but migrations made anything yet.
 ///
@@ -31,14 +31,14 @@ pub(crate) fn made(
 /// What the migrations made and a tenant's username owns: with access "full" it may own what it made itself, and only the
 /// registry tells one from the other.
 pub(super) fn taken(client: &mut Client, desired: &Desired, observed: &mut Observed) -> Result<(), Error> {
-    let Some(registry) = &observed.registry else { return Ok(()) };
+    let Some(known) = &observed.registry else { return Ok(()) };
     let (mut schemas, mut usernames, mut digests) = (Vec::new(), Vec::new(), Vec::new());
-    for (key, row) in registry.tenants.iter().filter(|(_, row)| row.state == State::Active) {
+    for (key, row) in known.tenants.iter().filter(|(_, row)| row.state == State::Active) {
         let is_full = row.access == Access::Full && desired.tenants.contains_key(key);
         let history = observed.schemas.get(&row.schema).map(|schema| &schema.history);
         let Some(History::Read { applied, .. }) = history.filter(|_| is_full) else { continue };
         let digest = set_digest(applied);
-        if registry.recorded_sets.contains(&digest) {
+        if known.recorded_sets.contains(&digest) {
             schemas.push(row.schema.clone());
             usernames.push(row.username.clone());
             digests.push(digest);
@@ -49,8 +49,9 @@ pub(super) fn taken(client: &mut Client, desired: &Desired, observed: &mut Obser
     }
     let doing = "looking at who owns what the migrations made";
     let table = &desired.migrations.table;
+    let taken = format!("{OWNED}{}", registry::TAKEN);
     let rows = apart(client, desired, doing, |transaction| {
-        transaction.ask(TAKEN, &[&schemas, &usernames, table, &digests]).doing(doing)
+        transaction.ask(&taken, &[&schemas, &usernames, table, &digests]).doing(doing)
     })?;
     for row in rows {
         let owner: String = row.get("owner");

@@ -1,7 +1,6 @@
 //! What the secret store has at the tenants' paths.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use secrecy::ExposeSecret;
 
@@ -11,7 +10,7 @@ use crate::core::model::{
 };
 use crate::engine::error::{Doing, Error};
 use crate::engine::secrets::{Found, SecretError, SecretStore};
-use crate::engine::workers::lock;
+use crate::engine::workers::each;
 
 /// Requests under way at once, where secrets must be read one by one.
 const AT_ONCE: usize = 8;
@@ -122,36 +121,25 @@ fn read_each(
     paths: &[&Expected<'_>],
     here: &Here<'_>,
 ) -> Result<(Secrets, Option<Unseen>), Error> {
-    let work = Mutex::new(paths.iter());
-    let states = Mutex::new(Ok((Secrets::new(), None)));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(paths.len()) {
-            scope.spawn(|| {
-                loop {
-                    let next = lock(&work).next();
-                    let Some(expected) = next else { return };
-                    let result = read_one(store, expected).doing(format!("reading the secret of {}", expected.tenant));
-                    let mut states = lock(&states);
-                    match (result, states.as_mut()) {
-                        (Ok((Found::Absent, _)), _) | (_, Err(_)) => {}
-                        (Ok((Found::Readable(head, secret), remembered)), Ok((states, _))) => {
-                            let state = judge(&head, expected, here, Some(&secret), remembered.as_ref());
-                            states.insert(expected.path.to_owned(), state);
-                        }
-                        (Ok((Found::Foreign { reason, .. }, _)), Ok((states, _))) => {
-                            states.insert(expected.path.to_owned(), SecretState::Foreign(reason));
-                        }
-                        (Err(Error::Secrets { source, .. }), Ok((states, first))) if source.is_denied() => {
-                            states.insert(expected.path.to_owned(), SecretState::Unseen);
-                            first.get_or_insert_with(|| unseen(&source));
-                        }
-                        (Err(error), Ok(_)) => *states = Err(error),
-                    }
-                }
-            });
+    let found = each(paths, AT_ONCE, None, |expected| {
+        match read_one(store, expected).doing(format!("reading the secret of {}", expected.tenant)) {
+            Ok((Found::Absent, _)) => Ok((None, None)),
+            Ok((Found::Readable(head, secret), remembered)) => {
+                Ok((Some(judge(&head, expected, here, Some(&secret), remembered.as_ref())), None))
+            }
+            Ok((Found::Foreign { reason, .. }, _)) => Ok((Some(SecretState::Foreign(reason)), None)),
+            Err(Error::Secrets { source, .. }) if source.is_denied() => {
+                Ok((Some(SecretState::Unseen), Some(unseen(&source))))
+            }
+            Err(error) => Err(error),
         }
-    });
-    states.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    })?;
+    let (mut states, mut first) = (Secrets::new(), None);
+    for (expected, (state, unseen)) in paths.iter().zip(found) {
+        states.extend(state.map(|state| (expected.path.to_owned(), state)));
+        first = first.or(unseen);
+    }
+    Ok((states, first))
 }
 
 /// The secret, and the version that the registry remembers where the store still has it: somebody who adds a key of their own

@@ -3,7 +3,8 @@
 //! A plan shows what was found there, and apply takes it away first of all. Between that look and our own writing somebody
 //! may add another: so each transaction that writes begins with [`check`].
 
-use super::{HISTORY_TABLE, embedded};
+use super::embedded::{self, HISTORY_TABLE};
+use super::text::uncommented;
 use crate::core::model::literal;
 
 /// SQLSTATE, of no class of PostgreSQL's own: something on the registry's tables is not tenantry's.
@@ -49,22 +50,14 @@ pub(super) fn check_of_lock() -> String {
 /// foreign key and row security all wait for it. A table that is not there yet is one of a form still to come.
 fn check_of(names: &[String], hint: &str) -> String {
     let tables = literal(&format!("{{{}}}", names.join(",")));
-    let found = include_str!("../inspect/sql/registry_foreign.sql");
-    // The comment at its head names the parameters too.
-    let found = found.lines().skip_while(|line| line.starts_with("--")).collect::<Vec<_>>().join("\n");
-    let found = found.replace("$1", &tables).replace("$2", &literal(REFUSAL));
+    let foreign = uncommented(include_str!("sql/foreign.sql"));
+    let foreign = foreign.replace("$1", &tables).replace("$2", &literal(REFUSAL));
     // No name of ours holds the quote's tag, and nothing in the text is anybody else's.
-    format!(
-        "DO $tenantry_guard$DECLARE item text; BEGIN\n\
-         FOR item IN SELECT pg_catalog.format('LOCK TABLE tenantry.%I IN ROW EXCLUSIVE MODE', c.relname) FROM pg_catalog.pg_class c \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tenantry' AND c.relkind IN ('r', 'p') \
-         AND c.relname = ANY ({tables}::text[]::name[]) ORDER BY c.relname LOOP EXECUTE item; END LOOP;\n\
-         {found} SELECT what INTO item FROM found WHERE runs ORDER BY what LIMIT 1;\n\
-         IF FOUND THEN RAISE EXCEPTION USING ERRCODE = '{NOT_OURS}', \
-         MESSAGE = pg_catalog.format('something on tenantry''s own tables does not belong to tenantry, and would run as tenantry: %s', item), \
-         HINT = {hint}; END IF; END$tenantry_guard$",
-        hint = literal(hint)
-    )
+    uncommented(include_str!("sql/guard.sql"))
+        .replace("{tables}", &tables)
+        .replace("{foreign}", &foreign)
+        .replace("{not_ours}", NOT_OURS)
+        .replace("{hint}", &literal(hint))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) struct Identity {
 /// When it is a copy: the database it was made for is in this very cluster, and the roles named here serve that one.
 pub(super) fn identity(client: &mut impl GenericClient) -> Result<Option<Identity>, Error> {
     let row = client
-        .ask_opt(include_str!("../inspect/sql/identity.sql"), &[])
+        .ask_opt(include_str!("sql/identity.sql"), &[])
         .doing("checking which database this registry belongs to")?;
     let Some(row) = row else { return Ok(None) };
     if let Some(original) = row.get::<_, Option<String>>("original") {
@@ -57,25 +57,6 @@ pub(super) fn read(client: &mut impl GenericClient) -> Result<Option<Home>, Erro
     }))
 }
 
-const HERE: &str = "INSERT INTO tenantry.identity (system_identifier, database_oid) \
-     SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), oid FROM pg_catalog.pg_database \
-     WHERE datname = pg_catalog.current_database() \
-     ON CONFLICT (singleton) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid";
-
-const ANOTHER_FLEET: &str = "UPDATE tenantry.identity SET former_fleets = former_fleets || fleet, \
-     fleet = pg_catalog.gen_random_uuid()::text, reached = '{}'";
-
-/// A schema that does not belong to the registered owner may be anybody's, and is not assumed to be the tenant's.
-const SCHEMAS_HERE: &str = "UPDATE tenantry.tenants t SET schema_oid = n.oid \
-     FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner \
-     WHERE t.schema_oid IS NULL AND t.state <> 'removed' AND n.nspname = t.schema_name::name AND r.rolname = t.owner::name";
-
-/// A history of the configured name is the one that the tenant has, where none was noted yet.
-const HISTORIES: &str = "UPDATE tenantry.tenants t SET history_table = $1 FROM pg_catalog.pg_namespace n \
-     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r' JOIN pg_catalog.pg_roles r ON r.oid = c.relowner \
-     WHERE t.history_table IS NULL AND t.state = 'active' AND n.nspname = t.schema_name::name AND r.rolname = t.owner::name \
-     AND c.relname = $1::text::name";
-
 /// What an apply knows of itself.
 pub struct Arrival<'a> {
     /// Every address that the url names.
@@ -105,17 +86,15 @@ pub fn settle(client: &mut postgres::Client, arrival: &Arrival<'_>) -> Result<Ma
     let stays_a_guest = !arrival.moved && identity.is_some_and(|identity| identity.is_of_another_cluster);
     if !stays_a_guest {
         if !is_of_here {
-            transaction
-                .batch_execute(&format!("{HERE}; UPDATE tenantry.tenants SET schema_oid = NULL"))
-                .doing(doing)?;
+            transaction.batch_execute(include_str!("sql/identity_here.sql")).doing(doing)?;
         }
         if arrival.moved {
-            transaction.batch_execute(ANOTHER_FLEET).doing(doing)?;
+            transaction.batch_execute(include_str!("sql/identity_another_fleet.sql")).doing(doing)?;
         }
-        transaction.batch_execute(SCHEMAS_HERE).doing(doing)?;
+        transaction.batch_execute(include_str!("sql/schemas_here.sql")).doing(doing)?;
         note_the_way(&mut transaction, arrival).doing(doing)?;
     }
-    transaction.execute(HISTORIES, &[&arrival.history_table]).doing(doing)?;
+    transaction.execute(include_str!("sql/histories_here.sql"), &[&arrival.history_table]).doing(doing)?;
     let mark = if arrival.writes_secrets { mark(&mut transaction).doing(doing)? } else { Mark::default() };
     transaction.commit().doing(doing)?;
     Ok(mark)
@@ -124,22 +103,11 @@ pub fn settle(client: &mut postgres::Client, arrival: &Arrival<'_>) -> Result<Ma
 /// How the database was reached, and the server's start. Another way to the same server is no new address of it: a tunnel may
 /// lead to a copy tomorrow. Nor is a server that was started since known by another address: it may be a copy's.
 fn note_the_way(transaction: &mut Transaction<'_>, arrival: &Arrival<'_>) -> Result<(), postgres::Error> {
-    transaction
-        .execute(
-            "UPDATE tenantry.identity SET server_started = pg_catalog.pg_postmaster_start_time(), reached = $1::text[] \
-             WHERE (reached = '{}' OR reached && $1::text[]) \
-             AND (reached <> $1::text[] OR server_started IS DISTINCT FROM pg_catalog.pg_postmaster_start_time())",
-            &[&arrival.reached],
-        )
-        .map(drop)
+    transaction.execute(include_str!("sql/identity_reached.sql"), &[&arrival.reached]).map(drop)
 }
 
 /// Committed before the first secret is written: a run that is cut off after that is known for one of ours.
 fn mark(transaction: &mut Transaction<'_>) -> Result<Mark, postgres::Error> {
-    let row = transaction.ask_one(
-        "WITH run AS (INSERT INTO tenantry.runs DEFAULT VALUES RETURNING run) SELECT run.run, i.fleet, \
-         (SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() c) AS cluster FROM run CROSS JOIN tenantry.identity i",
-        &[],
-    )?;
+    let row = transaction.ask_one(include_str!("sql/run.sql"), &[])?;
     Ok(Mark { fleet: row.get("fleet"), cluster: row.get("cluster"), run: row.get("run") })
 }

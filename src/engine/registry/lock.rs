@@ -4,7 +4,14 @@
 
 use postgres::{Client, GenericClient, SimpleQueryMessage, SimpleQueryRow, Transaction};
 
+use super::text::uncommented;
 use crate::engine::error::{Doing, Error};
+
+/// "tenantry" in ASCII: the advisory lock of whoever changes tenants. Advisory locks are per database.
+pub(crate) const LOCK_KEY: i64 = i64::from_be_bytes(*b"tenantry");
+
+/// SQLSTATE, of no class of PostgreSQL's own: the session that took the lock no longer holds it.
+pub(crate) const LOST: &str = "TNLCK";
 
 const HOLDER: &str = include_str!("sql/lock_holder.sql");
 const PUT_BACK: &str = include_str!("sql/lock_empty.sql");
@@ -88,6 +95,28 @@ pub(crate) fn held_as(client: &mut Client) -> Result<Option<i64>, postgres::Erro
 pub(super) fn is_held_by_another(transaction: &mut Transaction<'_>) -> Result<bool, postgres::Error> {
     let row = first(GenericClient::simple_query(transaction, HOLDER)?);
     Ok(row.is_some_and(|row| is_true(&row, "is_alive") && !is_true(&row, "is_ours")))
+}
+
+/// SQL for a session other than the holder's, that fails with [`LOST`] when that session (`backend`, which has the advisory lock of
+/// key `token`) has ended, or somebody has taken the lock since. `fence`: the holder's number, once there is a registry; then
+/// it also keeps everybody else from taking the lock until the transaction ends.
+pub(crate) fn check_held(backend: i32, token: i64, fence: Option<i64>) -> String {
+    let kept = fence.map_or_else(String::new, |fence| format!("{}; held := FOUND; ", kept(fence)));
+    uncommented(include_str!("sql/lock_check_held.sql"))
+        .replace("{kept}", &kept)
+        .replace("{backend}", &backend.to_string())
+        .replace("{token}", &token.to_string())
+        .replace("{lost}", LOST)
+}
+
+/// The same that fails only when somebody else has taken the lock since.
+pub(crate) fn check_not_taken(fence: i64) -> String {
+    uncommented(include_str!("sql/lock_check_not_taken.sql")).replace("{kept}", &kept(fence)).replace("{lost}", LOST)
+}
+
+/// The row that only the lock's holder of this number has, kept as it is until the transaction ends.
+fn kept(fence: i64) -> String {
+    uncommented(include_str!("sql/lock_kept.sql")).replace("{fence}", &fence.to_string())
 }
 
 fn read(row: &SimpleQueryRow) -> Holder {

@@ -8,7 +8,9 @@ use std::fmt::Write;
 use refinery_core::Migration;
 use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
 
-use super::{HISTORY, closing, embedded, guard};
+use super::embedded::{self, HISTORY};
+use super::guard;
+use super::upgrade::closing;
 use crate::core::model::{
     Belongs, Desired, Observed, RegisteredSecret, SecretState, SslMode, State, Tenant, TenantKey, literal,
 };

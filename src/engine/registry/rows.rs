@@ -1,32 +1,17 @@
-//! Rows of `tenantry.tenants` and `tenantry.audit_log`.
+//! Rows of `tenantry.tenants`: reading them, and what an apply leaves in them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use postgres::Transaction;
+use postgres::types::ToSql;
 
 use crate::core::model::{
-    Access, FormerSecret, MadeObject, OnRemove, PasswordSource, Registered, RegisteredSecret, Registry, SecretFields,
-    SslMode, State, TenantKey,
+    Access, OnRemove, PasswordSource, Registered, RegisteredSecret, SecretFields, SslMode, State, TenantKey,
 };
 use crate::engine::database::Ask;
 use crate::engine::error::{Doing, Error};
 
-const READ: &str = include_str!("../inspect/sql/registry.sql");
-
-/// An owner role that a row names is known by that.
-const UPSERT: &str = "WITH known AS (DELETE FROM tenantry.former_owners WHERE role = $4) INSERT INTO tenantry.tenants (tenant, schema_name, username, owner, access, state, on_remove, protected, \
-     password_source, secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, \
-     secret_database, secret_place, secret_sslmode, password_changed_at, history_table, schema_oid) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, CASE WHEN $20 THEN pg_catalog.now() END, $21, \
-     (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $2::text::name)) \
-     ON CONFLICT (tenant) DO UPDATE SET schema_name = excluded.schema_name, username = excluded.username, owner = excluded.owner, \
-     access = excluded.access, state = excluded.state, on_remove = excluded.on_remove, protected = excluded.protected, \
-     password_source = excluded.password_source, secret_store = excluded.secret_store, secret_path = excluded.secret_path, \
-     secret_version = excluded.secret_version, secret_username = excluded.secret_username, secret_schema = excluded.secret_schema, \
-     secret_host = excluded.secret_host, secret_port = excluded.secret_port, secret_database = excluded.secret_database, secret_place = excluded.secret_place, \
-     secret_sslmode = excluded.secret_sslmode, history_table = excluded.history_table, \
-     updated_at = pg_catalog.now(), schema_oid = excluded.schema_oid, deputy = NULL, \
-     password_changed_at = coalesce(excluded.password_changed_at, tenants.password_changed_at)";
+const READ: &str = include_str!("sql/tenants.sql");
 
 /// What an apply leaves of a tenant.
 #[derive(Clone, Debug)]
@@ -121,7 +106,7 @@ pub(super) fn read(
 pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), postgres::Error> {
     let secret = row.secret;
     transaction.execute(
-        UPSERT,
+        include_str!("sql/upsert.sql"),
         &[
             &row.tenant.as_str(),
             &row.schema,
@@ -160,184 +145,7 @@ pub fn rotate(
 ) -> Result<(), postgres::Error> {
     let SecretFields { username, schema, host, port, database, sslmode } = &secret.fields;
     let sslmode = sslmode.map(SslMode::as_str);
-    transaction
-        .execute(
-            "UPDATE tenantry.tenants SET password_source = 'generated', password_changed_at = pg_catalog.now(), \
-             updated_at = pg_catalog.now(), secret_place = $2, secret_username = $3, secret_schema = $4, secret_host = $5, \
-             secret_port = $6, secret_database = $7, secret_sslmode = $8 WHERE tenant = $1",
-            &[&tenant.as_str(), &secret.place, username, schema, host, &i32::from(*port), database, &sslmode],
-        )
-        .map(drop)
-}
-
-/// Once its secret is gone, nothing of a dropped tenant is left to remember, and a retained one has none.
-///
-/// # Errors
-/// What PostgreSQL answered.
-pub fn secret_is_gone(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> Result<(), postgres::Error> {
-    let tenant = tenant.as_str();
-    transaction.execute("DELETE FROM tenantry.tenants WHERE tenant = $1 AND state = 'removed'", &[&tenant])?;
-    transaction
-        .execute(
-            "UPDATE tenantry.tenants SET secret_version = NULL WHERE tenant = $1 AND state = 'retained'",
-            &[&tenant],
-        )
-        .map(drop)
-}
-
-/// What earlier applies left to be done, if they were interrupted.
-pub(super) fn read_leftovers(transaction: &mut Transaction<'_>, registry: &mut Registry) -> Result<(), Error> {
-    let query =
-        "SELECT tenant, store, place, path, version FROM tenantry.former_secrets ORDER BY tenant, store, place, path";
-    for row in transaction.ask(query, &[]).doing("reading tenantry.former_secrets")? {
-        let tenant = TenantKey::new(row.get::<_, String>("tenant")).ok();
-        if let Some(registered) = tenant.and_then(|tenant| registry.tenants.get_mut(&tenant)) {
-            registered.former_secrets.push(FormerSecret {
-                store: row.get("store"),
-                place: row.get("place"),
-                path: row.get("path"),
-                version: row.get("version"),
-            });
-        }
-    }
-    let rows = transaction.ask("SELECT role FROM tenantry.former_owners ORDER BY role", &[]);
-    registry.former_owners = rows.doing("reading tenantry.former_owners")?.iter().map(|row| row.get("role")).collect();
-    Ok(())
-}
-
-/// The sets of migrations of which it is remembered what they make.
-///
-/// # Errors
-/// What PostgreSQL answered.
-pub(super) fn read_sets(transaction: &mut Transaction<'_>, registry: &mut Registry) -> Result<(), Error> {
-    let rows = transaction.ask("SELECT digest FROM tenantry.migration_sets ORDER BY digest", &[]);
-    registry.recorded_sets =
-        rows.doing("reading tenantry.migration_sets")?.iter().map(|row| row.get("digest")).collect();
-    Ok(())
-}
-
-/// Remembers what a set of migrations makes; what is remembered of it already stays.
-///
-/// # Errors
-/// What PostgreSQL answered.
-pub fn record_set(
-    transaction: &mut Transaction<'_>,
-    digest: &str,
-    objects: &BTreeSet<MadeObject>,
-) -> Result<(), postgres::Error> {
-    let kinds: Vec<&str> = objects.iter().map(|object| object.kind.as_str()).collect();
-    let names: Vec<&str> = objects.iter().map(|object| object.name.as_str()).collect();
-    transaction
-        .execute(
-            "WITH made AS (INSERT INTO tenantry.migration_sets (digest, tenantry_version) VALUES ($1, $2) \
-             ON CONFLICT DO NOTHING RETURNING digest) INSERT INTO tenantry.migration_objects (digest, kind, name) \
-             SELECT m.digest, o.kind, o.name FROM made m CROSS JOIN unnest($3::text[], $4::text[]) AS o (kind, name)",
-            &[&digest, &env!("CARGO_PKG_VERSION"), &kinds, &names],
-        )
-        .map(drop)
-}
-
-/// In the transaction that gives the tenant another secret: this one is to be deleted.
-///
-/// # Errors
-/// What PostgreSQL answered.
-pub fn leave_secret(
-    transaction: &mut Transaction<'_>,
-    tenant: &TenantKey,
-    secret: &FormerSecret,
-) -> Result<(), postgres::Error> {
-    transaction
-        .execute(
-            "INSERT INTO tenantry.former_secrets (tenant, store, place, path, version) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (store, place, path) DO UPDATE SET tenant = excluded.tenant, version = excluded.version",
-            &[&tenant.as_str(), &secret.store, &secret.place, &secret.path, &secret.version],
-        )
-        .map(drop)
-}
-
-/// Once they are deleted.
-///
-/// # Errors
-/// What PostgreSQL answered.
-pub fn forget_former_secrets(transaction: &mut Transaction<'_>, tenant: &TenantKey) -> Result<(), postgres::Error> {
-    transaction.execute("DELETE FROM tenantry.former_secrets WHERE tenant = $1", &[&tenant.as_str()]).map(drop)
-}
-
-/// One line of the audit log, in the transaction that it records.
-///
-/// # Errors
-/// What PostgreSQL answered.
-pub fn append_audit(
-    transaction: &mut Transaction<'_>,
-    tenant: &str,
-    verb: &str,
-    changes: &serde_json::Value,
-) -> Result<(), postgres::Error> {
-    let version = env!("CARGO_PKG_VERSION");
-    let changes = bounded(changes);
-    let text = changes.to_string();
-    if text.is_ascii() {
-        let insert = "INSERT INTO tenantry.audit_log (tenantry_version, tenant, verb, changes) VALUES ($1, $2, $3, $4)";
-        return transaction.execute(insert, &[&version, &tenant, &verb, &changes]).map(drop);
-    }
-    // Not every encoding has every character that a name or a value may hold. As bytes, so that nothing is converted that
-    // cannot be.
-    let insert = "INSERT INTO tenantry.audit_log (tenantry_version, tenant, verb, changes) SELECT $1, $2, $3, \
-         CASE WHEN pg_catalog.getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') \
-         THEN pg_catalog.convert_from($4, pg_catalog.getdatabaseencoding())::pg_catalog.jsonb ELSE $5 END";
-    let ascii: serde_json::Value = serde_json::from_str(&ascii(&text)).unwrap_or_default();
-    transaction.execute(insert, &[&version, &tenant, &verb, &text.as_bytes(), &ascii]).map(drop)
-}
-
-/// What a value may take in the audit log, in characters, and how many changes a line of it may hold: a tenant has a say in
-/// both, and a jsonb has its limits.
-const LONGEST: usize = 2_000;
-const MOST: usize = 2_000;
-
-fn bounded(changes: &serde_json::Value) -> serde_json::Value {
-    use serde_json::Value;
-    match changes {
-        Value::String(text) if text.len() > LONGEST => {
-            let cut: String = text.chars().take(LONGEST).collect();
-            Value::String(format!("{cut}... ({} bytes)", text.len()))
-        }
-        Value::Array(items) => {
-            let mut kept: Vec<Value> = items.iter().take(MOST).map(bounded).collect();
-            if items.len() > MOST {
-                let more = format!("{} more", items.len() - MOST);
-                kept.push(serde_json::json!({ "kind": "more", "what": more }));
-            }
-            Value::Array(kept)
-        }
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), bounded(value))).collect(),
-        other => other.clone(),
-    }
-}
-
-/// Every other character as its number: `U+00E9`.
-fn ascii(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut ascii, c| {
-        if c.is_ascii() {
-            ascii.push(c);
-        } else {
-            ascii.push_str(&format!("U+{:04X}", u32::from(c)));
-        }
-        ascii
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_of_the_audit_log_is_bounded_whatever_a_tenant_did() {
-        let long = serde_json::json!([{ "what": "x".repeat(1_000_000), "before": null }]);
-        assert!(bounded(&long).to_string().len() < LONGEST + 100);
-        let many = serde_json::json!(vec!["x"; MOST + 7]);
-        assert_eq!(bounded(&many)[MOST], serde_json::json!({ "kind": "more", "what": "7 more" }));
-        let usual = serde_json::json!([{ "what": "na\u{ef}ve \u{2192}" }]);
-        assert_eq!(bounded(&usual), usual);
-        assert_eq!(ascii(&usual.to_string()), r#"[{"what":"naU+00EFve U+2192"}]"#);
-    }
+    let values: [&(dyn ToSql + Sync); 8] =
+        [&tenant.as_str(), &secret.place, username, schema, host, &i32::from(*port), database, &sslmode];
+    transaction.execute(include_str!("sql/rotate.sql"), &values).map(drop)
 }

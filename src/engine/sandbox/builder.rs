@@ -1,8 +1,6 @@
 //! How a throw-away server should be.
 
 use super::binaries::Binaries;
-use super::error::SandboxError;
-use super::server::Server;
 
 #[derive(Debug, Clone, Default)]
 pub struct Builder {
@@ -48,7 +46,7 @@ impl Builder {
         self
     }
 
-    /// As careful with its data as any server: what was committed survives [`Server::stop_immediate`] and a crash.
+    /// As careful with its data as any server: what was committed survives [`Server::stop_immediate`](super::Server::stop_immediate) and a crash.
     #[must_use]
     pub fn durable(self) -> Self {
         Self { durable: true, ..self }
@@ -59,9 +57,5 @@ impl Builder {
     pub fn tls(self, certificate: &str, key: &str, client_ca: Option<&str>) -> Self {
         let client_ca = client_ca.map(str::to_owned);
         Self { tls: Some(TlsFiles { certificate: certificate.to_owned(), key: key.to_owned(), client_ca }), ..self }
-    }
-
-    pub fn start(self) -> Result<Server, SandboxError> {
-        Server::create(&self)
     }
 }

@@ -13,7 +13,6 @@ mod owner;
 mod server;
 
 pub use binaries::Binaries;
-pub(crate) use binaries::{directories_with, major};
 pub use builder::Builder;
 pub use error::SandboxError;
 pub use server::Server;

@@ -19,11 +19,11 @@ const PASSED_ON: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "D
 
 impl Owner {
     pub(super) fn find() -> Result<Self, SandboxError> {
-        if id(&["-u"]) != Some(0) {
+        if !rustix::process::geteuid().is_root() {
             return Ok(Self::Ourselves);
         }
-        match (id(&["-u", "postgres"]), id(&["-g", "postgres"])) {
-            (Some(uid), Some(gid)) if uid != 0 => Ok(Self::Postgres { uid, gid }),
+        match uzers::get_user_by_name("postgres") {
+            Some(user) if user.uid() != 0 => Ok(Self::Postgres { uid: user.uid(), gid: user.primary_group_id() }),
             _ => Err(SandboxError::NoUser),
         }
     }
@@ -71,9 +71,4 @@ impl Owner {
         }
         command
     }
-}
-
-fn id(arguments: &[&str]) -> Option<u32> {
-    let output = Command::new("id").args(arguments).output().ok()?;
-    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }

@@ -5,13 +5,14 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::RngExt;
 use rand::distr::Alphanumeric;
+use rustix::process::{Pid, Signal};
 
 use super::binaries::Binaries;
 use super::builder::Builder;
@@ -46,12 +47,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between choosing a free port and listening on it somebody else may take it.
 const PORTS_TO_TRY: usize = 5;
 
+impl Builder {
+    pub fn start(self) -> Result<Server, SandboxError> {
+        Server::create(&self)
+    }
+}
+
 impl Server {
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    pub(super) fn create(builder: &Builder) -> Result<Self, SandboxError> {
+    fn create(builder: &Builder) -> Result<Self, SandboxError> {
         let owner = Owner::find()?;
         let binaries = builder.binaries.clone().map_or_else(Binaries::find, Ok)?;
         let temp = Some(std::env::temp_dir()).filter(|temp| temp.as_os_str().len() <= LONGEST_TEMP && is_ours(temp));
@@ -153,7 +160,7 @@ impl Server {
         {
             let ended = child.try_wait().map_err(io("wait for postgres"))?;
             if ended.is_some() || started.elapsed() > PATIENCE {
-                signal("KILL", &child);
+                signal(Signal::KILL, &child);
                 self.guard.forget();
                 child.wait().map_err(io("wait for postgres"))?;
                 return Err(SandboxError::NotStarted { log: self.log() });
@@ -166,15 +173,15 @@ impl Server {
 
     /// Ends the sessions and shuts down in good order.
     pub fn stop(&mut self) -> Result<(), SandboxError> {
-        self.stop_by("INT")
+        self.stop_by(Signal::INT)
     }
 
     /// Stops as a crash would; the next start recovers.
     pub fn stop_immediate(&mut self) -> Result<(), SandboxError> {
-        self.stop_by("QUIT")
+        self.stop_by(Signal::QUIT)
     }
 
-    fn stop_by(&mut self, by: &str) -> Result<(), SandboxError> {
+    fn stop_by(&mut self, by: Signal) -> Result<(), SandboxError> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         // Its number is ours alone until it was waited for.
         self.guard.forget();
@@ -182,7 +189,7 @@ impl Server {
         let asked = Instant::now();
         while child.try_wait().map_err(io("wait for postgres"))?.is_none() {
             if asked.elapsed() > PATIENCE {
-                signal("KILL", &child);
+                signal(Signal::KILL, &child);
                 child.wait().map_err(io("wait for postgres"))?;
                 return Err(SandboxError::NotStopped { seconds: PATIENCE.as_secs() });
             }
@@ -301,11 +308,9 @@ fn free_port() -> Result<u16, SandboxError> {
     Ok(last)
 }
 
-/// By the shell's own kill, since there may be no other and the standard library knows only KILL.
-fn signal(name: &str, child: &Child) {
-    let mut kill = Command::new("sh");
-    kill.args(["-c", "kill -s \"$1\" \"$2\"", "sh", name]).arg(child.id().to_string());
-    let _ = kill.stderr(Stdio::null()).status(); // It may be gone already.
+/// It may be gone already.
+fn signal(signal: Signal, child: &Child) {
+    let _ = rustix::process::kill_process(Pid::from_child(child), signal);
 }
 
 fn run_to_end(doing: &'static str, command: &mut Command) -> Result<(), SandboxError> {

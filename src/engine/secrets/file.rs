@@ -12,7 +12,9 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use super::{Found, SecretError, SecretStore, components, document};
+use super::document;
+use super::error::SecretError;
+use super::store::{Found, SecretStore, components};
 use crate::core::model::secret::{Mark, Secret, SecretHead};
 use crate::engine::private;
 
@@ -108,11 +110,10 @@ impl FileStore {
             text.push(b'\n');
             temporary.write_all(&text)?;
             written.map_or(Ok(()), |written| temporary.as_file().set_modified(written))?;
-            temporary.as_file().sync_all()?;
             fail_point!("before_secret_file_is_renamed");
-            temporary.persist(file)?;
+            private::publish(temporary, file)?;
             fail_point!("after_secret_file_is_renamed");
-            private::sync_dir(dir)
+            Ok(())
         };
         write().map_err(failed("write", file))
     }

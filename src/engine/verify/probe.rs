@@ -2,6 +2,7 @@
 
 use super::answer::Wanted;
 use crate::core::model::{Access, Tenant, ident, literal, qualified};
+use crate::engine::registry;
 
 /// A statement to try.
 pub(super) struct Probe {
@@ -141,11 +142,7 @@ pub(super) fn cluster(name: &str, admin: &str, major: i32) -> Vec<Probe> {
     let file = "has_function_privilege('pg_catalog.pg_read_file(text)', 'EXECUTE')".to_owned();
     let role = ident(admin);
     vec![
-        Probe::refused(
-            "read tenantry's registry",
-            "SELECT FROM tenantry.tenants".into(),
-            on_schema("tenantry", "USAGE"),
-        ),
+        Probe::refused("read tenantry's registry", registry::PROBE.into(), on_schema("tenantry", "USAGE")),
         Probe::refused("create a schema", format!("CREATE SCHEMA {name}"), on_database("CREATE")),
         Probe::refused("create a role", format!("CREATE ROLE {name}"), is("rolcreaterole")),
         Probe::refused(

@@ -8,9 +8,11 @@ use rand::RngExt;
 use secrecy::ExposeSecret;
 
 use super::answer::{Tried, Wanted, rule};
+use super::context::Verify;
+use super::held;
 use super::login::NoLogin;
+use super::neighbours::neighbours;
 use super::probe::{self, Picked, Probe};
-use super::{Verify, held, neighbours};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{Access, Tenant, qualified};
 use crate::core::verdict::{Answer, Check, Ruling, Verdict};

@@ -5,82 +5,79 @@
 
 use std::collections::BTreeMap;
 
-use super::acl::{Expected, differences, quoted};
-use super::grants::{expected, mend};
-use crate::core::model::{Access, Grantee, ObjectKind, Schema, ident};
-use crate::core::plan::privileges::{in_words, object_privileges};
-use crate::core::plan::tenant::Draft;
-use crate::core::plan::{Change, Kind};
+use super::grants::mend;
+use crate::core::model::{Access, Grantee, ObjectKind, Schema};
+use crate::core::plan::acl::{Expected, differences, expected_of};
+use crate::core::plan::action::{Action, Granted, RevokeDefaults};
+use crate::core::plan::facts::{Facts, Findings};
+use crate::core::plan::privileges::object_privileges;
 
-pub(in crate::core::plan) fn diff(draft: &mut Draft<'_>) {
-    let schema = draft.current.schema.clone().unwrap_or_default();
-    in_schema(draft, &schema);
-    in_every_schema(draft);
-    of_others(draft, &schema);
+pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
+    let absent = Schema::default();
+    let schema = facts.current.schema.as_deref().unwrap_or(&absent);
+    in_schema(facts, findings, schema);
+    in_every_schema(facts, findings);
+    of_others(facts, findings, schema);
 }
 
-fn in_schema(draft: &mut Draft<'_>, schema: &Schema) {
-    let (name, owner) = (&draft.tenant.schema, draft.tenant.owner());
+fn in_schema(facts: &Facts<'_>, findings: &mut Findings, schema: &Schema) {
+    let (tenant, owner) = (facts.tenant, facts.tenant.owner());
     for kind in ObjectKind::ALL {
         let found = schema.default_acls.iter().find(|default| default.role == owner && default.kind == kind);
         let acl = found.map(|default| default.acl.clone()).unwrap_or_default();
-        let want = object_privileges(draft.tenant.access, kind, draft.look.observed.server.major());
-        let prefix = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} ", ident(owner), ident(name));
-        let what = format!("future {} of {owner}", kind.plural().to_lowercase());
-        for difference in differences(&acl, &expected(draft, want, "")) {
-            mend(draft, Kind::DefaultPrivileges, &what, kind.plural(), &prefix, &difference);
+        let want = object_privileges(tenant.access, kind, facts.major());
+        let schema = Some(tenant.schema.clone());
+        let on = Granted::Future { role: owner.to_owned(), schema, plural: kind.plural() };
+        for difference in differences(&acl, &expected_of(tenant, &facts.look.observed.server, want, "")) {
+            mend(facts, findings, &on, difference);
         }
     }
 }
 
 /// Nobody gets more than PostgreSQL gives by itself, and the owner no less. PUBLIC may get less.
-fn in_every_schema(draft: &mut Draft<'_>) {
-    let owner = draft.tenant.owner();
-    let role = if draft.tenant.access == Access::Owner { &draft.current.role } else { &draft.current.owner };
-    for default in role.clone().unwrap_or_default().default_acls {
+fn in_every_schema(facts: &Facts<'_>, findings: &mut Findings) {
+    let owner = facts.tenant.owner();
+    let owns = facts.tenant.access == Access::Owner;
+    let role = if owns { facts.current.role } else { facts.current.owner.as_deref() };
+    for default in role.into_iter().flat_map(|role| &role.default_acls) {
         let expected = Expected {
             exactly: [(Grantee::Role(owner.to_owned()), default.builtin.of(owner))].into(),
             at_most: BTreeMap::from([(Grantee::Public, default.builtin.of_public())]),
             ..Expected::default()
         };
-        let prefix = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {} ", ident(owner));
-        let what = format!("future {} of {owner} in every schema", default.plural.to_lowercase());
+        let on = Granted::Future { role: owner.to_owned(), schema: None, plural: default.plural };
         for difference in differences(&default.acl, &expected) {
-            mend(draft, Kind::DefaultPrivileges, &what, default.plural, &prefix, &difference);
+            mend(facts, findings, &on, difference);
         }
     }
 }
 
 /// What somebody else makes in the tenant's schema gets the owner at the next apply, and its privileges with it. What the
 /// tenant sets for its own objects is its own affair. A shared owner that no longer owns for this tenant is somebody else.
-fn of_others(draft: &mut Draft<'_>, schema: &Schema) {
-    let former = draft.current.former_owner.clone();
-    let admin = &draft.look.observed.server.admin;
-    let tenants = [draft.tenant.owner(), &draft.tenant.username];
+fn of_others(facts: &Facts<'_>, findings: &mut Findings, schema: &Schema) {
+    let admin = &facts.look.observed.server.admin;
+    let tenants = [facts.tenant.owner(), &facts.tenant.username];
     for default in schema.default_acls.iter().filter(|default| !tenants.contains(&default.role.as_str())) {
-        let is_former = former.as_ref() == Some(&default.role);
-        if is_former && draft.drops_former_owner() {
+        let is_former = facts.current.former_owner.as_ref() == Some(&default.role);
+        if is_former && facts.drops_former_owner() {
             continue;
         }
         for entry in default.acl.entries() {
-            let sql = format!(
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} REVOKE ALL ON {} FROM {} CASCADE",
-                ident(&default.role),
-                ident(&draft.tenant.schema),
-                default.kind.plural(),
-                quoted(entry.grantee)
-            );
-            let what = format!("future {} of {}", default.kind.plural().to_lowercase(), default.role);
-            let held = format!("{}: {}", entry.grantee, in_words(&entry.privileges));
-            let change = Change::sql(Kind::DefaultPrivileges, what, vec![sql.clone()])
-                .before(held.clone())
-                .after(format!("{}: none", entry.grantee));
+            let revoke = RevokeDefaults {
+                role: default.role.clone(),
+                schema: facts.tenant.schema.clone(),
+                plural: default.kind.plural(),
+                grantee: entry.grantee.clone(),
+                held: entry.privileges,
+            };
             if is_former {
-                draft.changes.push(change);
+                findings.change(revoke);
             } else if admin.superuser || default.role == admin.name {
-                draft.take(change);
+                findings.take(facts, revoke);
             } else {
-                draft.note(change.what, format!("{held}; {} can take it away: {sql}", default.role));
+                let held = revoke.before().unwrap_or_default();
+                let detail = format!("{held}; {} can take it away: {}", default.role, revoke.statement());
+                findings.note(revoke.what(), detail);
             }
         }
     }

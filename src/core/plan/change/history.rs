@@ -1,34 +1,38 @@
 //! The history under the name that the registry remembers: another one in tenants.toml would run every migration again.
 
 use crate::core::model::{History, ident, qualified};
-use crate::core::plan::tenant::{Blocked, Draft};
-use crate::core::plan::{Change, Kind};
+use crate::core::plan::action::RenameHistory;
+use crate::core::plan::facts::{Facts, Findings};
+use crate::core::plan::tenant_plan::Blocked;
 
 /// Plans the rename of a history that has another name than the configured one, or the note that somebody renamed it.
 ///
 /// # Errors
 /// When it cannot be told which table is the history.
-pub(in crate::core::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
-    let (Some(schema), Some(row)) = (&draft.current.schema, draft.registered) else { return Ok(()) };
-    let name = &draft.tenant.schema;
-    let want = &draft.look.desired.migrations.table;
-    let change = |from: &str, sql| {
-        Change::sql(Kind::RenameHistory, format!("history {from}"), sql).before(from).after(want.clone())
+pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
+    let (Some(schema), Some(row)) = (&facts.current.schema, facts.registered) else { return Ok(()) };
+    let name = &facts.tenant.schema;
+    let want = &facts.look.desired.migrations.table;
+    let mut rename = |from: &String, was_renamed_by_hand| {
+        findings.change(RenameHistory {
+            schema: name.clone(),
+            from: from.clone(),
+            to: want.clone(),
+            was_renamed_by_hand,
+        });
     };
-    let planned = match (&schema.history_called, schema.like_history.as_slice()) {
-        (Some(have), []) => {
-            change(have, vec![format!("ALTER TABLE {} RENAME TO {}", qualified(name, have), ident(want))])
-        }
+    match (&schema.history_called, schema.like_history.as_slice()) {
+        (Some(have), []) => rename(have, false),
         (Some(have), _) => return Err(both(name, have, want)),
         (None, like) if matches!(schema.history, History::Absent) => {
-            return like.first().map_or(Ok(()), |like| Err(elsewhere(draft, like)));
+            return like.first().map_or(Ok(()), |like| Err(elsewhere(facts, like)));
         }
-        (None, _) => match &row.history_table {
-            Some(remembered) if remembered != want => change(remembered, Vec::new()),
-            _ => return Ok(()),
-        },
-    };
-    draft.changes.push(planned);
+        (None, _) => {
+            if let Some(remembered) = row.history_table.as_ref().filter(|remembered| *remembered != want) {
+                rename(remembered, true);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -44,8 +48,8 @@ fn both(schema: &str, have: &str, want: &str) -> Blocked {
     )
 }
 
-fn elsewhere(draft: &Draft<'_>, like: &str) -> Blocked {
-    let (schema, want) = (&draft.tenant.schema, &draft.look.desired.migrations.table);
+fn elsewhere(facts: &Facts<'_>, like: &str) -> Blocked {
+    let (schema, want) = (&facts.tenant.schema, &facts.look.desired.migrations.table);
     Blocked::new(
         format!("there is no history {want}, but {like} looks like one: every migration would run again"),
         format!(

@@ -3,115 +3,76 @@
 use std::collections::BTreeMap;
 
 use super::grants;
-use crate::core::migrations::{Begins, MigrationFile, MigrationSet, Transaction, place};
+use crate::core::migrations::{MigrationFile, MigrationSet, place};
 use crate::core::model::{Access, Applied, History, ident, qualified};
-use crate::core::plan::tenant::{Blocked, Draft};
-use crate::core::plan::{Change, HazardKind, Kind, Step, TenantPlan};
+use crate::core::plan::action::{Change, Migrate};
+use crate::core::plan::facts::{Facts, Findings};
+use crate::core::plan::hazard::HazardKind;
+use crate::core::plan::phases::AfterCommit;
+use crate::core::plan::tenant_plan::{Blocked, TenantPlan};
 
-pub(in crate::core::plan) fn diff(draft: &mut Draft<'_>) -> Result<(), Blocked> {
-    let set = &draft.look.desired.migrations;
-    let history = draft.current.schema.as_ref().map(|schema| schema.history.clone()).unwrap_or_default();
-    if let History::Untrusted(why) = &history {
+pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
+    let set = &facts.look.desired.migrations;
+    let absent = History::default();
+    let history = facts.current.schema.as_ref().map_or(&absent, |schema| &schema.history);
+    if let History::Untrusted(why) = history {
         return Err(Blocked::new(
-            format!("{}.{} cannot be trusted: {why}", draft.tenant.schema, history_table(draft)),
-            hint_for_untrusted(draft, why),
+            format!("{}.{} cannot be trusted: {why}", facts.tenant.schema, history_table(facts)),
+            hint_for_untrusted(facts, why),
         ));
     }
-    if let History::Unseen { .. } = &history {
+    if let History::Unseen { .. } = history {
         return Ok(());
     }
     let pending = pending(set, history.applied())?;
     if pending.is_empty() {
         return Ok(());
     }
-    let tenant = draft.tenant;
-    lost_history(draft, &history);
-    let history_sql = match history {
-        History::Absent => grants::new_history(draft),
-        _ => Vec::new(),
-    };
-    let files = files_of(set, &pending);
-    let sql = in_transactions(set, &pending, draft.look.observed.server.major(), &history_sql);
-    let [what, before, after] = words(&files, history.applied());
-    for warning in files.iter().flat_map(|file| &file.warnings) {
-        let detail = place(&warning.file, warning.line) + &warning.message;
-        draft.hazards.push(crate::core::plan::Hazard { kind: HazardKind::MigrationEscapes, detail });
-    }
-    let large = draft.current.schema.as_ref().map(|schema| &schema.large_tables);
-    for (file, blocking) in files.iter().flat_map(|file| file.blocking.iter().map(move |blocking| (file, blocking))) {
-        if large.is_some_and(|large| large.contains(&blocking.table)) {
-            let place = place(&file.file, blocking.line);
-            let detail = format!("{place}on table {}, which is large: {}", blocking.table, blocking.message);
-            draft.hazards.push(crate::core::plan::Hazard { kind: HazardKind::BlocksTable, detail });
-        }
-    }
-    let logs_in = files.iter().any(|file| file.no_transaction);
-    draft.changes.push(Change::sql(Kind::Migrate, what, sql).before(before).after(after).step(Step::Migrate {
-        versions: pending,
-        owner: tenant.owner().to_owned(),
+    let tenant = facts.tenant;
+    lost_history(facts, findings, history);
+    warn_of_files(facts, findings, &pending);
+    let mut migrate = Migrate {
         schema: tenant.schema.clone(),
-        history_sql,
-        logs_in,
-    }));
+        owner: tenant.owner().to_owned(),
+        files: Vec::new(),
+        last: None,
+        transactions: Vec::new(),
+        new_history: matches!(history, History::Absent).then(|| grants::readers_of_new_history(facts)),
+    };
+    migrate.set_files(set, &pending, facts.major());
+    migrate.set_applied(history.applied());
+    findings.change(migrate);
     Ok(())
 }
 
-fn files_of<'s>(set: &'s MigrationSet, pending: &[i32]) -> Vec<&'s MigrationFile> {
-    pending.iter().filter_map(|version| set.get(*version)).collect()
-}
-
-/// What is applied, after which version, and to which.
-fn words(files: &[&MigrationFile], applied: &[Applied]) -> [String; 3] {
-    let last = applied.last().map(|last| last.version);
-    let before = last.map_or("no migration".to_owned(), |last| format!("V{last}"));
-    let after = match (files.last(), last) {
-        // A U file that comes late: the highest version stays what it is.
-        (Some(file), Some(last)) if i64::from(file.version()) < last => {
-            format!("V{last}, and U{} before it", file.version())
-        }
-        (Some(file), _) => format!("V{}", file.version()),
-        (None, _) => String::new(),
-    };
-    let what = match files {
-        [one] => format!("migration {}", one.file.trim_end_matches(".sql")),
-        many => format!("{} migrations", many.len()),
-    };
-    [what, before, after]
-}
-
-/// The files, as comments, with what does not share the transaction of those before it; the history's own SQL is for the
-/// tenant's transaction.
-fn in_transactions(set: &MigrationSet, pending: &[i32], major: i32, history_sql: &[String]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut history = Some(history_sql);
-    for (n, Transaction { versions, begins }) in set.transactions(pending, major).into_iter().enumerate() {
-        match begins {
-            Begins::Fresh if n == 0 => {}
-            Begins::Fresh => lines.push("-- in a transaction of its own:".to_owned()),
-            Begins::Outside => {
-                lines.extend(history.take().into_iter().flatten().cloned());
-                lines.push("-- after COMMIT, outside a transaction, logged in with the owner's rights alone:".to_owned());
-            }
-            Begins::AfterLabel { file, name } => lines.push(format!(
-                "-- after COMMIT, in a transaction of its own: {file} adds a label to {name}, which cannot be used before:"
-            )),
-        }
-        lines.extend(versions.iter().filter_map(|version| set.get(*version)).map(|file| format!("-- {}", file.file)));
-        lines.extend(history.take().into_iter().flatten().cloned());
+fn warn_of_files(facts: &Facts<'_>, findings: &mut Findings, pending: &[i32]) {
+    let files: Vec<&MigrationFile> =
+        pending.iter().filter_map(|version| facts.look.desired.migrations.get(*version)).collect();
+    for warning in files.iter().flat_map(|file| &file.warnings) {
+        findings.hazard(HazardKind::MigrationEscapes, place(&warning.file, warning.line) + &warning.message);
     }
-    lines
+    let Some(large) = facts.current.schema.as_ref().map(|schema| &schema.large_tables) else { return };
+    for file in files {
+        for blocking in file.blocking.iter().filter(|blocking| large.contains(&blocking.table)) {
+            let place = place(&file.file, blocking.line);
+            findings.hazard(
+                HazardKind::BlocksTable,
+                format!("{place}on table {}, which is large: {}", blocking.table, blocking.message),
+            );
+        }
+    }
 }
 
 /// What the owner has in the schema came from migrations; without their history they run again from the first.
-fn lost_history(draft: &mut Draft<'_>, history: &History) {
-    let owner = draft.tenant.owner();
-    let found = draft.current.schema.iter().flat_map(|schema| &schema.objects);
+fn lost_history(facts: &Facts<'_>, findings: &mut Findings, history: &History) {
+    let owner = facts.tenant.owner();
+    let found = facts.current.schema.iter().flat_map(|schema| &schema.objects);
     let objects: i64 = found.filter(|group| group.owner == owner).map(|group| group.count).sum();
     // With access "owner" the tenant may have made them itself, before there was any migration.
-    let by_migrations = draft.tenant.access != Access::Owner && objects > 0;
-    if draft.registered.is_some() && by_migrations && matches!(history, History::Absent) {
-        let table = &draft.look.desired.migrations.table;
-        draft.hazard(
+    let by_migrations = facts.tenant.access != Access::Owner && objects > 0;
+    if facts.registered.is_some() && by_migrations && matches!(history, History::Absent) {
+        let table = &facts.look.desired.migrations.table;
+        findings.hazard(
             HazardKind::DataLost,
             format!("history {table} is gone while the schema holds {objects} objects: every migration runs again, from the first"),
         );
@@ -119,26 +80,26 @@ fn lost_history(draft: &mut Draft<'_>, history: &History) {
 }
 
 /// As it is called now.
-fn history_table<'a>(draft: &'a Draft<'_>) -> &'a str {
-    let called = draft.current.schema.as_ref().and_then(|schema| schema.history_called.as_ref());
-    called.unwrap_or(&draft.look.desired.migrations.table)
+fn history_table<'a>(facts: &'a Facts<'_>) -> &'a str {
+    let called = facts.current.schema.as_ref().and_then(|schema| schema.history_called.as_ref());
+    called.unwrap_or(&facts.look.desired.migrations.table)
 }
 
 /// What brings the history back under the tenant's owner, when that is what it lacks.
-fn hint_for_untrusted(draft: &Draft<'_>, why: &str) -> String {
-    let owner = draft.tenant.owner();
+fn hint_for_untrusted(facts: &Facts<'_>, why: &str) -> String {
+    let owner = facts.tenant.owner();
     let look = "look at what is there";
     if !why.starts_with("it belongs to") {
         return format!("{look}, put the history table back as it was, and plan again");
     }
-    let exists = draft.look.observed.roles.contains_key(owner);
+    let exists = facts.look.observed.roles.contains_key(owner);
     let create = if exists { String::new() } else { format!("CREATE ROLE {} NOLOGIN; ", ident(owner)) };
-    let table = qualified(&draft.tenant.schema, history_table(draft));
+    let table = qualified(&facts.tenant.schema, history_table(facts));
     format!("{look}; if it is this tenant's history: {create}ALTER TABLE {table} OWNER TO {}", ident(owner))
 }
 
 /// The plan of a tenant that an archive brings back: of the migrations only those that the archive does not hold yet.
-/// `None`: what it holds is not known, and found out when it is there.
+/// `applied` is `None` when what it holds is not known, and found out when it is there. `major`: of the server.
 ///
 /// # Errors
 /// Why these files cannot go on from the archive's history, with a hint.
@@ -146,17 +107,25 @@ pub fn after_restore(
     plan: &mut TenantPlan,
     set: &MigrationSet,
     applied: Option<&[Applied]>,
-) -> Result<(), (String, Option<String>)> {
-    let pending = applied.map_or(Ok(Vec::new()), |applied| pending(set, applied));
-    let pending = pending.map_err(|blocked| (blocked.reason, blocked.hint))?;
-    plan.changes.retain(|change| !pending.is_empty() || !matches!(change.step, Step::Migrate { .. }));
-    for change in &mut plan.changes {
-        if let Step::Migrate { versions, .. } = &mut change.step {
-            let files = files_of(set, &pending);
-            let [what, before, after] = words(&files, applied.unwrap_or_default());
-            (change.what, change.before, change.after) = (what, Some(before), Some(after));
-            change.sql = files.iter().map(|file| format!("-- {}", file.file).into()).collect();
-            versions.clone_from(&pending);
+    major: i32,
+) -> Result<(), Blocked> {
+    let pending = applied.map_or(Ok(Vec::new()), |applied| pending(set, applied))?;
+    let phases = &mut plan.phases;
+    phases.transaction.retain(|change| !pending.is_empty() || !matches!(change, Change::Migrate(_)));
+    let mut rights = None;
+    phases.after.retain_mut(|after| match after {
+        AfterCommit::Migrate(late) => {
+            rights = late.rights.take();
+            false
+        }
+        _ => true,
+    });
+    for change in &mut phases.transaction {
+        if let Change::Migrate(migrate) = change {
+            migrate.set_files(set, &pending, major);
+            migrate.set_applied(applied.unwrap_or_default());
+            migrate.new_history = None;
+            phases.after.extend(migrate.late(rights.take()).map(AfterCommit::Migrate));
         }
     }
     Ok(())

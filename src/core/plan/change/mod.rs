@@ -1,19 +1,18 @@
-//! One file per kind of change: how it is seen, its SQL, its hazards, its words.
+//! One file per kind of change: how it is seen, and its hazards. What it does and says is an action.
 
-pub(crate) mod acl;
 pub(super) mod defaults;
 pub(super) mod deputy;
-pub(crate) mod grants;
+pub(super) mod grants;
 pub(super) mod history;
-pub(crate) mod membership;
-pub(crate) mod migrations;
-pub(super) mod object_grants;
+pub(super) mod membership;
+pub(super) mod migrations;
+mod object_grants;
 pub(super) mod objects;
 pub(super) mod outside;
 pub(super) mod policy;
 pub(super) mod rename;
-pub(crate) mod rights;
+pub(super) mod rights;
 pub(super) mod role;
 pub(super) mod schema;
 pub(super) mod secret;
-pub(crate) mod settings;
+pub(super) mod settings;

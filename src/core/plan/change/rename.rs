@@ -1,47 +1,56 @@
 //! Finding a tenant's schema and roles, under the name they have or a name they are to lose; renames in place.
 
-use crate::core::model::{Access, History, Registered, Role, Schema, ident};
-use crate::core::plan::tenant::{Blocked, Current, Draft};
-use crate::core::plan::{Change, HazardKind, Kind, identity};
+use std::borrow::Cow;
+
+use crate::core::model::{Access, History, Role, Schema, ident};
+use crate::core::plan::action::{RenameRole, RenameSchema, Whose};
+use crate::core::plan::facts::{Facts, Findings};
+use crate::core::plan::hazard::HazardKind;
+use crate::core::plan::identity;
+use crate::core::plan::tenant_plan::Blocked;
 
 /// Fills in `current`, and plans the renames that bring what is there to its declared names.
 ///
 /// # Errors
 /// When a declared name is taken by something that is not this tenant's.
-pub(in crate::core::plan) fn locate(draft: &mut Draft<'_>) -> Result<(), Blocked> {
-    let tenant = draft.tenant;
-    let admin = &draft.look.observed.server.admin.name;
+pub(in crate::core::plan) fn locate(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
+    let tenant = facts.tenant;
+    refuse_our_own(facts)?;
+    let renamed_schema = schema(facts, findings)?;
+    let renamed_user = username(facts, findings)?;
+    let renamed_owner = owner(facts, findings)?;
+    let renamed: Vec<&RenameRole> = [&renamed_user, &renamed_owner].into_iter().flatten().collect();
+    let new_name = |name: &str| renamed.iter().find(|rename| rename.from == name).map(|rename| rename.to.clone());
+    if let Some(schema) = facts.current.schema.as_mut().filter(|_| !renamed.is_empty()) {
+        apply_names(Cow::to_mut(schema), &new_name);
+    }
+    if let Some(former) = &facts.current.former_owner {
+        facts.current.former_owner = new_name(former).or_else(|| Some(former.clone())).filter(|f| f != tenant.owner());
+    }
+    if renamed_schema || renamed_user.is_some() {
+        findings.hazard(
+            HazardKind::ChangesCredentials,
+            "clients must read the secret again: the user name or the schema changes",
+        );
+    }
+    Ok(())
+}
+
+fn refuse_our_own(facts: &Facts<'_>) -> Result<(), Blocked> {
+    let (tenant, look) = (facts.tenant, facts.look);
     for role in [&tenant.username, tenant.owner()] {
-        if role == admin {
+        if *role == look.observed.server.admin.name {
             return Err(Blocked::new(
                 format!("{role:?} is the role tenantry itself is connected as"),
                 "set another username or owner for the tenant",
             ));
         }
-        if *role == draft.look.group || *role == draft.look.owners_group {
+        if *role == look.group || *role == look.owners_group {
             return Err(Blocked::new(
                 format!("{role:?} is a group role of tenantry's own"),
                 "set another username or owner",
             ));
         }
-    }
-    let renamed_schema = schema(draft)?;
-    let renamed_user = username(draft)?;
-    let renamed_owner = owner(draft)?;
-    let new_name = |name: &str| {
-        [&renamed_user, &renamed_owner].into_iter().flatten().find(|(old, _)| old == name).map(|(_, new)| new.clone())
-    };
-    if let Some(schema) = &mut draft.current.schema {
-        apply_names(schema, &new_name);
-    }
-    if let Some(former) = &draft.current.former_owner {
-        draft.current.former_owner = new_name(former).or_else(|| Some(former.clone())).filter(|f| f != tenant.owner());
-    }
-    if renamed_schema || renamed_user.is_some() {
-        draft.hazard(
-            HazardKind::ChangesCredentials,
-            "clients must read the secret again: the user name or the schema changes",
-        );
     }
     Ok(())
 }
@@ -69,32 +78,23 @@ pub(in crate::core::plan) fn apply_names(schema: &mut Schema, new_name: &dyn Fn(
     }
 }
 
-fn schema(draft: &mut Draft<'_>) -> Result<bool, Blocked> {
-    let look = draft.look;
-    let want = &draft.tenant.schema;
-    let have = draft.registered.map_or(want, |row| &row.schema);
-    let found = match draft.registered {
-        Some(row) => identity::schema(look, &draft.tenant.key, row)?,
+fn schema(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<bool, Blocked> {
+    let look = facts.look;
+    let want = &facts.tenant.schema;
+    let have = facts.registered.map_or(want, |row| &row.schema);
+    let found = match facts.registered {
+        Some(row) => identity::schema(look, &facts.tenant.key, row)?,
         None => None,
     };
     match (found, look.observed.schemas.get(want)) {
-        (_, Some(_)) if draft.registered.is_none() || have != want => Err(taken(draft, "schema", want)),
+        (_, Some(_)) if facts.registered.is_none() || have != want => Err(taken(facts, "schema", want)),
         (Some(found), _) => {
-            has_a_known_owner(draft, have, found)?;
-            draft.current = Current { schema: Some(found.clone()), ..Current::default() };
-            if have == want {
-                return Ok(false);
+            has_a_known_owner(facts, have, found)?;
+            facts.current.schema = Some(Cow::Borrowed(found));
+            if have != want {
+                findings.change(RenameSchema { from: have.clone(), to: want.clone() });
             }
-            draft.changes.push(
-                Change::sql(
-                    Kind::RenameSchema,
-                    format!("schema {have}"),
-                    vec![format!("ALTER SCHEMA {} RENAME TO {}", ident(have), ident(want))],
-                )
-                .before(have)
-                .after(want),
-            );
-            Ok(true)
+            Ok(have != want)
         }
         (None, _) => Ok(false),
     }
@@ -102,9 +102,9 @@ fn schema(draft: &mut Draft<'_>) -> Result<bool, Blocked> {
 
 /// Without its OID, as after a restore into another cluster, a schema is distinguished from another by its owner; with it, an owner
 /// that was changed by hand is changed back.
-fn has_a_known_owner(draft: &Draft<'_>, name: &str, found: &Schema) -> Result<(), Blocked> {
-    let Some(row) = draft.registered else { return Ok(()) };
-    let known_owner = found.owner == row.owner || found.owner == draft.tenant.owner();
+fn has_a_known_owner(facts: &Facts<'_>, name: &str, found: &Schema) -> Result<(), Blocked> {
+    let Some(row) = facts.registered else { return Ok(()) };
+    let known_owner = found.owner == row.owner || found.owner == facts.tenant.owner();
     if known_owner || row.schema_oid.is_some() {
         return Ok(());
     }
@@ -117,86 +117,86 @@ fn has_a_known_owner(draft: &Draft<'_>, name: &str, found: &Schema) -> Result<()
     ))
 }
 
-type Renamed = Option<(String, String)>;
-
-fn username(draft: &mut Draft<'_>) -> Result<Renamed, Blocked> {
-    let want = &draft.tenant.username;
-    let have = draft.registered.map_or(want, |row| &row.username);
-    let (role, renamed) = role(draft, Kind::RenameRole, draft.registered.map(|_| have.as_str()), want)?;
-    draft.current.role = role;
+fn username(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<Option<RenameRole>, Blocked> {
+    let want = &facts.tenant.username;
+    let have = facts.registered.map(|row| row.username.as_str());
+    let (found, renamed) = role(facts, Whose::Username, have, want)?;
+    facts.current.role = found;
+    findings.changes.extend(renamed.clone().map(Into::into));
     Ok(renamed)
 }
 
-fn owner(draft: &mut Draft<'_>) -> Result<Renamed, Blocked> {
-    let look = draft.look;
-    let tenant = draft.tenant;
-    let former = draft.registered.map(|row: &Registered| row.owner.clone());
-    draft.current.former_owner = former.clone().filter(|former| former != tenant.owner());
+fn owner(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<Option<RenameRole>, Blocked> {
+    let (look, tenant) = (facts.look, facts.tenant);
+    let former = facts.registered.map(|row| row.owner.clone());
+    facts.current.former_owner = former.filter(|former| former != tenant.owner());
     if tenant.access == Access::Owner {
         return Ok(None);
     }
     let want = &tenant.owner_role;
-    let registered_owner = draft.registered.filter(|row| row.access != Access::Owner).map(|row| row.owner.as_str());
-    let shared = look.is_shared_owner(want, &tenant.key);
-    if shared {
-        // A shared owner is made before the tenants; it is used as it is, if it is ours and harmless.
-        if let Some(role) = look.observed.roles.get(want) {
-            if !look.registered_owners.contains(want.as_str()) && !look.remembers_owner(want) {
-                return Err(taken(draft, "role", want));
-            }
-            if role.can_login || !role.powers.is_empty() {
-                return Err(Blocked::new(
-                    format!("the shared owner {want:?} may log in or has more rights than an owner needs"),
-                    format!(
-                        "ALTER ROLE {} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
-                        ident(want)
-                    ),
-                ));
-            }
-            draft.current.owner = Some(role.clone());
-        } else {
-            draft.current.owner = Some(Role { inherit: true, connection_limit: -1, ..Role::default() });
-        }
+    if look.is_shared_owner(want, &tenant.key) {
+        facts.current.owner = Some(shared_owner(facts, want)?);
         return Ok(None);
     }
+    let registered_owner = facts.registered.filter(|row| row.access != Access::Owner).map(|row| row.owner.as_str());
     // A role that owns for others too cannot be renamed for one of them: its objects change hands instead.
     let have = registered_owner.filter(|have| !look.is_shared_owner(have, &tenant.key));
-    let (role, renamed) = role(draft, Kind::RenameOwner, have, want)?;
-    draft.current.owner = role;
+    let (found, renamed) = role(facts, Whose::Owner, have, want)?;
+    facts.current.owner = found.map(Cow::Borrowed);
+    findings.changes.extend(renamed.clone().map(Into::into));
     Ok(renamed)
 }
 
-/// The role of this tenant, under its declared name; planned to be renamed where it has another.
-fn role(draft: &mut Draft<'_>, kind: Kind, have: Option<&str>, want: &str) -> Result<(Option<Role>, Renamed), Blocked> {
-    let roles = &draft.look.observed.roles;
+/// A shared owner is made before the tenants; it is used as it is, if it is ours and harmless.
+fn shared_owner<'a>(facts: &Facts<'a>, want: &str) -> Result<Cow<'a, Role>, Blocked> {
+    let look = facts.look;
+    let Some(role) = look.observed.roles.get(want) else {
+        return Ok(Cow::Owned(Role { inherit: true, connection_limit: -1, ..Role::default() }));
+    };
+    if !look.registered_owners.contains(want) && !look.remembers_owner(want) {
+        return Err(taken(facts, "role", want));
+    }
+    if role.can_login || !role.powers.is_empty() {
+        return Err(Blocked::new(
+            format!("the shared owner {want:?} may log in or has more rights than an owner needs"),
+            format!("ALTER ROLE {} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS", ident(want)),
+        ));
+    }
+    Ok(Cow::Borrowed(role))
+}
+
+/// The role of this tenant, and how it gets its declared name where it has another.
+fn role<'a>(
+    facts: &Facts<'a>,
+    whose: Whose,
+    have: Option<&str>,
+    want: &str,
+) -> Result<(Option<&'a Role>, Option<RenameRole>), Blocked> {
+    let look = facts.look;
+    let roles = &look.observed.roles;
     let ours = have.is_some_and(|have| have == want);
     match (have.and_then(|have| roles.get(have)), roles.get(want)) {
-        (_, Some(_)) if !ours => Err(taken(draft, "role", want)),
-        (Some(found), _) => {
-            let found = found.clone();
-            let have = have.unwrap_or(want);
-            if ours {
-                return Ok((Some(found), None));
-            }
-            let mut sql = vec![format!("ALTER ROLE {} RENAME TO {}", ident(have), ident(want))];
-            sql.extend(draft.look.forgetting_owner(have));
-            draft.changes.push(Change::sql(kind, format!("role {have}"), sql).before(have).after(want));
-            Ok((Some(found), Some((have.to_owned(), want.to_owned()))))
-        }
+        (_, Some(_)) if !ours => Err(taken(facts, "role", want)),
         (None, _) => Ok((None, None)),
+        (found, _) if ours => Ok((found, None)),
+        (found, _) => {
+            let from = have.unwrap_or(want).to_owned();
+            let is_remembered = look.is_remembered_owner(&from);
+            Ok((found, Some(RenameRole { whose, from, to: want.to_owned(), is_remembered })))
+        }
     }
 }
 
 /// What to type when tenants are there, and the registry does not know them.
 pub const RECOVER: &str = "if that schema, or rows of it, were lost: tenantry recover   prints the SQL that registers the tenants again (docs/recovery.md)";
 
-fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
-    let key = &draft.tenant.key;
-    let holder = if what == "schema" { draft.look.schema_of.get(name) } else { draft.look.role_of.get(name) };
+fn taken(facts: &Facts<'_>, what: &str, name: &str) -> Blocked {
+    let key = &facts.tenant.key;
+    let holder = if what == "schema" { facts.look.schema_of.get(name) } else { facts.look.role_of.get(name) };
     match holder {
         Some(other) if *other != key => Blocked::new(
             format!("{what} {name:?} belongs to tenant {other}"),
-            if draft.look.desired.tenants.contains_key(*other) {
+            if facts.look.desired.tenants.contains_key(*other) {
                 format!("apply the change of {other} first, or set another {what} for {key}")
             } else {
                 format!("{}; if they are two tenants: set another {what} for {key}", identity::keep_the_key(other, key))
@@ -206,14 +206,14 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
             format!("{what} {name:?} is already used by this tenant for something else"),
             format!("set another {what} for {key}, apply, and change it back"),
         ),
-        None if what == "role" && other_fleet(draft, name).is_some() => Blocked::new(
+        None if what == "role" && other_fleet(facts, name).is_some() => Blocked::new(
             format!(
                 "role {name:?} belongs to tenants of another database in this cluster (it is a member of {})",
-                other_fleet(draft, name).unwrap_or_default()
+                other_fleet(facts, name).unwrap_or_default()
             ),
             "roles are shared by the whole cluster: set another username and owner, such as [defaults] username = \"staging_{tenant}_user\"",
         ),
-        None if was_made_here(draft, what, name) => Blocked::new(
+        None if was_made_here(facts, what, name) => Blocked::new(
             format!("{what} {name:?} was created by tenantry, but no row in schema tenantry names it"),
             RECOVER,
         ),
@@ -235,16 +235,16 @@ fn taken(draft: &Draft<'_>, what: &str, name: &str) -> Blocked {
 }
 
 /// Nobody else puts roles into the group role of this database.
-fn was_made_here(draft: &Draft<'_>, what: &str, name: &str) -> bool {
-    let observed = draft.look.observed;
+fn was_made_here(facts: &Facts<'_>, what: &str, name: &str) -> bool {
+    let observed = facts.look.observed;
     let role =
         if what == "schema" { observed.schemas.get(name).map(|schema| schema.owner.as_str()) } else { Some(name) };
-    role.and_then(|role| observed.roles.get(role)).is_some_and(|role| role.is_member_of(&draft.look.group))
+    role.and_then(|role| observed.roles.get(role)).is_some_and(|role| role.is_member_of(&facts.look.group))
 }
 
 /// The group role of another database that this role is in.
-fn other_fleet<'a>(draft: &Draft<'a>, role: &str) -> Option<&'a str> {
-    let role = draft.look.observed.roles.get(role)?;
+fn other_fleet<'a>(facts: &Facts<'a>, role: &str) -> Option<&'a str> {
+    let role = facts.look.observed.roles.get(role)?;
     let mut groups = role.member_of.iter().map(|membership| membership.role.as_str());
-    groups.find(|group| group.starts_with("tenantry_") && group.ends_with("_tenants") && **group != *draft.look.group)
+    groups.find(|group| group.starts_with("tenantry_") && group.ends_with("_tenants") && **group != *facts.look.group)
 }

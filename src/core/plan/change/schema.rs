@@ -1,32 +1,28 @@
 //! The tenant's schema: there, and owned by the right role.
 
-use crate::core::model::ident;
-use crate::core::plan::tenant::Draft;
-use crate::core::plan::{Change, HazardKind, Kind};
+use std::borrow::Cow;
 
-pub(in crate::core::plan) fn diff(draft: &mut Draft<'_>) {
-    let tenant = draft.tenant;
-    let (name, owner) = (&tenant.schema, tenant.owner());
-    match &mut draft.current.schema {
+use crate::core::plan::action::{CreateSchema, Owned, SetOwner};
+use crate::core::plan::facts::{Facts, Findings};
+use crate::core::plan::hazard::HazardKind;
+
+/// What follows plans on the schema as it is once it has changed hands.
+pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings) {
+    let (schema, owner) = (&facts.tenant.schema, facts.tenant.owner());
+    match &mut facts.current.schema {
         None => {
-            let sql = vec![format!("CREATE SCHEMA {} AUTHORIZATION {}", ident(name), ident(owner))];
-            draft
-                .changes
-                .push(Change::sql(Kind::CreateSchema, format!("schema {name}"), sql).after(format!("owner {owner}")));
-            if draft.registered.is_some() {
-                draft.hazard(
+            findings.change(CreateSchema { schema: schema.clone(), owner: owner.to_owned() });
+            if facts.registered.is_some() {
+                findings.hazard(
                     HazardKind::DataLost,
-                    format!("schema {name} existed at the last apply and is gone; it is created again, empty except for what the migrations create"),
+                    format!("schema {schema} existed at the last apply and is gone; it is created again, empty except for what the migrations create"),
                 );
             }
         }
-        Some(schema) if schema.owner != owner => {
-            let sql = vec![format!("ALTER SCHEMA {} OWNER TO {}", ident(name), ident(owner))];
-            let change = Change::sql(Kind::SetOwner, format!("schema {name}"), sql)
-                .before(format!("owner {}", schema.owner))
-                .after(format!("owner {owner}"));
-            schema.acl = schema.acl.handed_over(&schema.owner, owner);
-            draft.changes.push(change);
+        Some(found) if found.owner != owner => {
+            let from = found.owner.clone();
+            Cow::to_mut(found).acl = found.acl.handed_over(&from, owner);
+            findings.change(SetOwner { of: Owned::Schema(schema.clone()), from, to: owner.to_owned() });
         }
         Some(_) => {}
     }

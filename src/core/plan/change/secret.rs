@@ -2,14 +2,17 @@
 //!
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
+use super::role;
 use crate::core::model::{
     Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields,
-    SecretState, SslMode, State, literal,
+    SecretState, SslMode, State,
 };
-use crate::core::plan::change::role;
-use crate::core::plan::diff::Look;
-use crate::core::plan::tenant::{Blocked, Draft};
-use crate::core::plan::{Change, HazardKind, Kind, Password, Step};
+use crate::core::plan::action::{DeleteSecret, ForgetSecret, SecretBefore, WhichPassword, WriteSecret};
+use crate::core::plan::facts::{Facts, Findings};
+use crate::core::plan::hazard::HazardKind;
+use crate::core::plan::look::Look;
+use crate::core::plan::phases::AfterCommit;
+use crate::core::plan::tenant_plan::{Blocked, Password};
 
 /// What a look at the store says of a tenant's path.
 struct Secret<'a> {
@@ -30,27 +33,30 @@ impl<'a> Secret<'a> {
 ///
 /// # Errors
 /// When the secret at the tenant's path is somebody else's.
-pub(in crate::core::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, Option<String>), Blocked> {
-    let tenant = draft.tenant;
-    let look = draft.look;
+pub(in crate::core::plan) fn decide(
+    facts: &Facts<'_>,
+    findings: &mut Findings,
+) -> Result<(Password, Option<String>), Blocked> {
+    let tenant = facts.tenant;
+    let look = facts.look;
     let store = look.desired.secrets.store.as_str();
     // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
-    if let (Some(SecretState::Unseen), Some(row)) = (look.observed.secrets.get(&tenant.secret_path), draft.registered) {
+    if let (Some(SecretState::Unseen), Some(row)) = (look.observed.secrets.get(&tenant.secret_path), facts.registered) {
         return Ok((Password::Untouched, row.secret.version.clone()));
     }
-    let found = ours_at(draft, &tenant.secret_path)?;
-    let active = draft.registered.filter(|row| row.state == State::Active);
+    let found = ours_at(facts, &tenant.secret_path)?;
+    let active = facts.registered.filter(|row| row.state == State::Active);
     // A role that is created or enabled now has no password that anybody knows: whoever disabled it may have recreated it.
     // A role without one was restored from a dump that holds none, or somebody took it away.
-    let awake = draft.current.role.as_ref().is_some_and(|role| role.can_login && !role.lacks_password);
+    let awake = facts.current.role.as_ref().is_some_and(|role| role.can_login && !role.lacks_password);
     let registered = active.filter(|_| awake);
     // The password of record goes along, whether or not the role is still there.
     let moved = active
         .filter(|row| row.secret.version.is_some())
         .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
-    let wanted = fields(draft);
+    let wanted = fields(facts);
     // A tenant we know nothing of, and a secret for it that leads elsewhere: another cluster's, of the same names.
-    if let (None, Some(SecretContents { fields, .. })) = (draft.registered, found.as_ref().and_then(Secret::contents))
+    if let (None, Some(SecretContents { fields, .. })) = (facts.registered, found.as_ref().and_then(Secret::contents))
         && !look.observed.moved
         && (&fields.host, fields.port) != (&wanted.host, wanted.port)
     {
@@ -66,35 +72,32 @@ pub(in crate::core::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, 
     let here = Place { store, place: &place, path: &tenant.secret_path };
     // What the last apply wrote here, whether or not the role is still there.
     let remembered =
-        draft.registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && here.is_of(secret));
+        facts.registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && here.is_of(secret));
     // A deep look tried it; without one it is taken to open the database.
     let opens = !matches!(look.observed.delivered.get(&tenant.key), Some(Delivered::Refused));
     let stored =
         |secret: &Secret<'_>| Password::Stored { path: tenant.secret_path.clone(), version: secret.version.to_owned() };
 
-    let (password, write, why) = match (&tenant.password, &found) {
-        (Some(_), None) => (Password::Given, true, "from password_from"),
+    let (password, write, which) = match (&tenant.password, &found) {
+        (Some(_), None) => (Password::Given, true, Some(WhichPassword::Given)),
         (Some(_), Some(secret)) => {
             let same = given_is_stored(secret);
             let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, &here));
-            let stale = !same || is_new_here(draft, secret) || stale(remembered, secret, &wanted);
-            if same && in_step && !stale {
-                (Password::Untouched, false, "")
-            } else {
-                (Password::Given, stale, if same && in_step { "" } else { "from password_from" })
-            }
+            let stale = !same || is_new_here(facts, secret) || stale(remembered, secret, &wanted);
+            let which = (!(same && in_step)).then_some(WhichPassword::Given);
+            if which.is_none() && !stale { (Password::Untouched, false, None) } else { (Password::Given, stale, which) }
         }
         (None, None) => match moved {
             // Taken along to the new path, if the old one is in the same store and still there.
             Some(row) if row.secret.store == store => match look.own_secret(&row.secret.path) {
                 Some(version) => {
                     let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
-                    let why = if in_step { "" } else { "as in the secret store" };
-                    (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, why)
+                    let which = (!in_step).then_some(WhichPassword::Stored);
+                    (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, which)
                 }
-                _ => (Password::Generated, true, "newly generated"),
+                _ => (Password::Generated, true, Some(WhichPassword::Generated)),
             },
-            _ => (Password::Generated, true, "newly generated"),
+            _ => (Password::Generated, true, Some(WhichPassword::Generated)),
         },
         (None, Some(secret)) => {
             if let Some(fault) = secret.contents().and_then(|contents| contents.unusable) {
@@ -104,28 +107,28 @@ pub(in crate::core::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, 
                 ));
             }
             let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
-            let stale = is_new_here(draft, secret) || stale(remembered, secret, &wanted);
+            let stale = is_new_here(facts, secret) || stale(remembered, secret, &wanted);
             match registered {
-                _ if was_given => (Password::Generated, true, "newly generated"),
+                _ if was_given => (Password::Generated, true, Some(WhichPassword::Generated)),
                 Some(row) if opens && in_step(row, PasswordSource::Generated, secret, &here) => {
-                    (if stale { stored(secret) } else { Password::Untouched }, stale, "")
+                    (if stale { stored(secret) } else { Password::Untouched }, stale, None)
                 }
-                Some(_) => (stored(secret), stale, "as in the secret store"),
+                Some(_) => (stored(secret), stale, Some(WhichPassword::Stored)),
                 // A secret of ours for a role that does not exist is reused, not overwritten.
-                None => (stored(secret), stale, "as in the secret store"),
+                None => (stored(secret), stale, Some(WhichPassword::Stored)),
             }
         }
     };
-    if !why.is_empty() && draft.current.role.is_some() {
-        role::set_password(draft, why);
+    if let Some(which) = which.filter(|_| facts.current.role.is_some()) {
+        role::set_password(facts, findings, which);
         if registered.is_some() && matches!(password, Password::Given | Password::Generated) {
-            role::warn_of_new_password(draft);
+            role::warn_of_new_password(findings);
         }
     }
     if let Some(known) = registered.map(|row| &row.secret.fields).filter(|_| write)
         && (&known.host, known.port) != (&wanted.host, wanted.port)
     {
-        draft.hazard(
+        findings.hazard(
             HazardKind::ChangesCredentials,
             format!(
                 "the secret will point to {}:{} instead of {}:{}; if that is only how this run connects (a tunnel), or changes on failover, set [database] advertise",
@@ -134,20 +137,19 @@ pub(in crate::core::plan) fn decide(draft: &mut Draft<'_>) -> Result<(Password, 
         );
     }
     if write {
-        warn_of_weaker_tls(draft, found.as_ref(), registered, &wanted);
-        draft.changes.push(writing(draft, found.as_ref(), remembered));
+        warn_of_weaker_tls(findings, found.as_ref(), registered, &wanted);
+        findings.secret = Some(writing(facts, found.as_ref(), remembered));
     }
     if let Some(row) = moved.filter(|row| row.secret.store == store) {
-        delete(draft, &row.secret);
+        findings.after.extend(deletion(look, &row.secret.path));
     }
-    let formers = draft.registered.map(|row| former(draft.look, row)).unwrap_or_default();
-    draft.changes.extend(formers);
+    findings.after.extend(facts.registered.into_iter().flat_map(|row| former(look, row)));
     Ok((password, found.map(|secret| secret.version.to_owned())))
 }
 
 /// Clients do what the url says, and nobody sees that they encrypt no more, or no longer ask whose server it is.
 fn warn_of_weaker_tls(
-    draft: &mut Draft<'_>,
+    findings: &mut Findings,
     found: Option<&Secret<'_>>,
     registered: Option<&Registered>,
     wanted: &SecretFields,
@@ -163,27 +165,28 @@ fn warn_of_weaker_tls(
         SslMode::Allow | SslMode::Prefer => "clients will not encrypt if an attacker in between prevents it",
         _ => "clients will verify the server less strictly",
     };
-    draft.hazard(HazardKind::WeakerTls, format!("the secret will say sslmode {wanted} and no longer {known}: {then}"));
+    findings
+        .hazard(HazardKind::WeakerTls, format!("the secret will say sslmode {wanted} and no longer {known}: {then}"));
 }
 
 /// A new password and its secret, whatever PostgreSQL and the store hold now.
 ///
 /// # Errors
 /// When the secret at the tenant's path is somebody else's.
-pub(in crate::core::plan) fn renew(draft: &mut Draft<'_>) -> Result<(), Blocked> {
-    let found = ours_at(draft, &draft.tenant.secret_path)?;
-    role::set_password(draft, "newly generated");
-    role::warn_of_new_password(draft);
-    let remembered = draft.registered.map(|row| &row.secret);
-    draft.changes.push(writing(draft, found.as_ref(), remembered));
+pub(in crate::core::plan) fn renew(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
+    let found = ours_at(facts, &facts.tenant.secret_path)?;
+    role::set_password(facts, findings, WhichPassword::Generated);
+    role::warn_of_new_password(findings);
+    let remembered = facts.registered.map(|row| &row.secret);
+    findings.secret = Some(writing(facts, found.as_ref(), remembered));
     Ok(())
 }
 
 /// The secret at the tenant's path, if there is one and it can be seen.
-fn ours_at<'a>(draft: &Draft<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
-    let look = draft.look;
+fn ours_at<'a>(facts: &Facts<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
+    let look = facts.look;
     // At a new path it is as foreign as to a new tenant.
-    let is_named = draft.registered.is_some_and(|row| row.secret.path == path && row.secret.version.is_some());
+    let is_named = facts.registered.is_some_and(|row| row.secret.path == path && row.secret.version.is_some());
     match look.observed.secrets.get(path) {
         Some(SecretState::Ours { belongs, .. }) if !look.may_take(belongs, is_named) => Err(Blocked::new(
             anothers(look, path, belongs),
@@ -226,26 +229,18 @@ fn fleet(look: &Look<'_>, belongs: &Belongs) -> String {
     }
 }
 
-/// Writes the tenant's secret just before COMMIT. `remembered`: as it was written last.
-fn writing(draft: &Draft<'_>, found: Option<&Secret<'_>>, remembered: Option<&RegisteredSecret>) -> Change {
-    let path = &draft.tenant.secret_path;
-    let expected = found.map(|secret| secret.version.to_owned());
-    let mut change = Change::sql(Kind::WriteSecret, format!("secret {path}"), Vec::new())
-        .after(spell(&fields(draft)))
-        .step(Step::WriteSecret { path: path.clone(), expected });
-    change.before = found.map(|secret| words(remembered.map(|known| &known.fields), secret));
-    change
-}
-
-/// Deletes a secret that is no longer the tenant's, after COMMIT.
-fn delete(draft: &mut Draft<'_>, secret: &RegisteredSecret) {
-    if let Some(version) = draft.look.own_secret(&secret.path) {
-        draft.changes.push(deletion(&secret.path, Some(version.clone())));
+/// `remembered`: as it was written last.
+fn writing(facts: &Facts<'_>, found: Option<&Secret<'_>>, remembered: Option<&RegisteredSecret>) -> WriteSecret {
+    WriteSecret {
+        path: facts.tenant.secret_path.clone(),
+        expected: found.map(|secret| secret.version.to_owned()),
+        before: found.map(|secret| before(remembered.map(|known| &known.fields), secret)),
+        fields: fields(facts),
     }
 }
 
 /// Deletes what earlier applies, interrupted after COMMIT, left at other paths: ours still, and nobody's again.
-pub(in crate::core::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<Change> {
+pub(in crate::core::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<AfterCommit> {
     let policy = &look.desired.secrets;
     let here = |former: &&FormerSecret| former.store == policy.store.as_str() && former.place == policy.place();
     let is_used = |path: &str| {
@@ -256,37 +251,26 @@ pub(in crate::core::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<Ch
     formers
         .filter_map(|former| match look.observed.secrets.get(&former.path) {
             Some(_) => {
-                let own = look.own_secret(&former.path).filter(|version| **version == former.version);
-                own.map(|version| deletion(&former.path, Some(version.clone())))
+                look.own_secret(&former.path).filter(|version| **version == former.version)?;
+                deletion(look, &former.path)
             }
             // Deleted, and the connection was cut before that was noted.
-            None => Some(forgetting(former)),
+            None => Some(AfterCommit::ForgetSecret(ForgetSecret(former.clone()))),
         })
         .collect()
 }
 
-fn forgetting(former: &FormerSecret) -> Change {
-    let FormerSecret { store, place, path, .. } = former;
-    let sql = format!(
-        "DELETE FROM tenantry.former_secrets WHERE (store, place, path) = ({}, {}, {})",
-        literal(store),
-        literal(place),
-        literal(path)
-    );
-    Change::sql(Kind::DeleteSecret, format!("secret {path}"), vec![sql]).before("deleted already")
-}
-
-pub(in crate::core::plan) fn deletion(path: &str, expected: Option<String>) -> Change {
-    Change::sql(Kind::DeleteSecret, format!("secret {path}"), Vec::new())
-        .before("delivered")
-        .step(Step::DeleteSecret { path: path.to_owned(), expected })
+/// Of a secret that is no longer a tenant's; nothing when it is not there, or somebody else's.
+pub(in crate::core::plan) fn deletion(look: &Look<'_>, path: &str) -> Option<AfterCommit> {
+    let expected = look.own_secret(path)?.clone();
+    Some(AfterCommit::DeleteSecret(DeleteSecret { path: path.to_owned(), expected }))
 }
 
 /// What the tenant's secret has to say, but for the password.
-fn fields(draft: &Draft<'_>) -> SecretFields {
-    let (desired, observed) = (draft.look.desired, draft.look.observed);
-    let remembered = draft.registered.map(|row| &row.secret.fields);
-    desired.secret_fields(draft.tenant, &observed.server, &observed.database.name, remembered)
+pub(in crate::core::plan) fn fields(facts: &Facts<'_>) -> SecretFields {
+    let (desired, observed) = (facts.look.desired, facts.look.observed);
+    let remembered = facts.registered.map(|row| &row.secret.fields);
+    desired.secret_fields(facts.tenant, &observed.server, &observed.database.name, remembered)
 }
 
 /// Where a secret's versions count.
@@ -322,8 +306,8 @@ fn given_is_stored(secret: &Secret<'_>) -> bool {
 
 /// A secret that is taken over with its password, and is another's by its mark, or nobody's. One that the registry names is
 /// only marked.
-fn is_new_here(draft: &Draft<'_>, secret: &Secret<'_>) -> bool {
-    draft.registered.is_none() && matches!(secret.state, SecretState::Ours { belongs, .. } if *belongs != Belongs::Here)
+fn is_new_here(facts: &Facts<'_>, secret: &Secret<'_>) -> bool {
+    facts.registered.is_none() && matches!(secret.state, SecretState::Ours { belongs, .. } if *belongs != Belongs::Here)
 }
 
 /// The secret's words are not what they should be: read, or else as the registry remembers them.
@@ -337,18 +321,10 @@ fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFie
     }
 }
 
-fn words(registered: Option<&SecretFields>, secret: &Secret<'_>) -> String {
+fn before(registered: Option<&SecretFields>, secret: &Secret<'_>) -> SecretBefore {
     match (secret.contents(), registered) {
-        (Some(contents), _) if !contents.url_says_the_same => {
-            format!("{}, with a url that does not match", spell(&contents.fields))
-        }
-        (Some(SecretContents { fields, .. }), _) | (None, Some(fields)) => spell(fields),
-        (None, None) => format!("version {}", secret.version),
+        (Some(contents), _) if !contents.url_says_the_same => SecretBefore::WithAnotherUrl(contents.fields.clone()),
+        (Some(SecretContents { fields, .. }), _) | (None, Some(fields)) => SecretBefore::Says(fields.clone()),
+        (None, None) => SecretBefore::Version(secret.version.to_owned()),
     }
-}
-
-fn spell(fields: &SecretFields) -> String {
-    let SecretFields { username, schema, host, port, database, sslmode } = fields;
-    let sslmode = sslmode.map(|mode| format!(", sslmode {mode}")).unwrap_or_default();
-    format!("{username}@{host}:{port}/{database}{sslmode}, schema {schema}")
 }

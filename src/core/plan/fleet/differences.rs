@@ -1,10 +1,11 @@
 //! What of a tenant comes from a key that others have too, before and after.
 
-use super::FleetKey;
 use crate::core::model::{OnRemove, Registered, StoreKind, Tenant};
-use crate::core::plan::change::settings::split_identifiers;
-use crate::core::plan::diff::Look;
-use crate::core::plan::{Kind, TenantPlan};
+use crate::core::plan::action::Change;
+use crate::core::plan::fleet_change::FleetKey;
+use crate::core::plan::identifiers::split_identifiers;
+use crate::core::plan::look::Look;
+use crate::core::plan::tenant_plan::TenantPlan;
 
 /// The key, and its value before and after.
 type Difference = (FleetKey, String, String);
@@ -15,8 +16,12 @@ fn differs(key: FleetKey, before: impl Into<String>, after: impl Into<String>) -
 }
 
 fn renamed_history(plan: &TenantPlan) -> Option<Difference> {
-    let renamed = plan.changes.iter().find(|change| change.kind == Kind::RenameHistory && !change.sql.is_empty())?;
-    differs(FleetKey::HistoryTable, renamed.before.clone()?, renamed.after.clone()?)
+    plan.phases.transaction.iter().find_map(|change| match change {
+        Change::RenameHistory(rename) if !rename.was_renamed_by_hand => {
+            differs(FleetKey::HistoryTable, rename.from.as_str(), rename.to.as_str())
+        }
+        _ => None,
+    })
 }
 
 /// With "{tenant}" where the key stands, as a word of its own: many a key is a part of another word.

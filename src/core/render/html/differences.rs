@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::escape;
-use crate::core::plan::{Plan, Verb};
+use super::escape::escape;
+use crate::core::plan::{Document, Verb};
 use crate::core::render::group::{Block, blocks};
-use crate::core::render::text::names;
+use crate::core::render::page::names;
 use crate::core::words::count;
 
 /// Kinds of difference on the page. Whoever has more reads them in `tenantry plan`.
@@ -16,7 +16,7 @@ const OPEN: usize = 12;
 const NAMED: usize = 500;
 
 /// Tenants with the same difference stand together; what needs a person most comes first, then what most tenants share.
-pub(super) fn differences(page: &mut String, plan: &Plan, planning: &str) {
+pub(super) fn differences(page: &mut String, plan: &Document, planning: &str) {
     if plan.is_empty() {
         return;
     }

@@ -4,7 +4,7 @@ use crate::core::model::{Access, Desired, ObjectKind, Observed, Tenant};
 use crate::core::plan::{group_role, object_privileges, owners_role, owners_want_temp, schema_privileges};
 use crate::core::render::page::Page;
 
-use super::{counted, declared_holders, limit, login, one_line, secret_fields};
+use super::lines::{counted, declared_holders, limit, login, one_line, secret_fields};
 
 pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
     let mut page = Page::default();

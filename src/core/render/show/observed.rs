@@ -12,7 +12,7 @@ use crate::core::plan::{
 };
 use crate::core::render::page::Page;
 
-use super::{counted, declared_holders, limit, login, one_line, secret_fields};
+use super::lines::{counted, declared_holders, limit, login, one_line, secret_fields};
 
 pub(super) fn text(
     desired: &Desired,

@@ -1,9 +1,10 @@
 use super::*;
-use crate::core::plan::{Change, DatabaseChange, DatabaseIdentity, Hazard, Target};
+use crate::core::model::TenantKey;
+use crate::core::plan::{About, DatabaseChange, DatabaseIdentity, Hazard, ShownChange};
 use crate::core::words::count;
 
-fn tenant(key: &str, verb: Verb) -> TenantPlan {
-    TenantPlan {
+fn tenant(key: &str, verb: Verb) -> ShownTenant {
+    ShownTenant {
         tenant: TenantKey::new(key).unwrap(),
         verb,
         schema: format!("tenant_{key}"),
@@ -14,44 +15,43 @@ fn tenant(key: &str, verb: Verb) -> TenantPlan {
         reason: None,
         hint: None,
         notes: Vec::new(),
-        target: Target::None,
-        seen: None,
+        access: None,
     }
 }
 
-fn updated(key: &str) -> TenantPlan {
+fn updated(key: &str) -> ShownTenant {
     let mut plan = tenant(key, Verb::Update);
     let sql = vec![format!("ALTER ROLE \"{key}_user\" CONNECTION LIMIT 50")];
-    let change = Change::sql(Kind::AlterRole, format!("role {key}_user"), sql);
+    let change = ShownChange::sql(Kind::AlterRole, format!("role {key}_user"), sql);
     plan.changes.push(change.before("connection limit 10").after("connection limit 50"));
-    let change = Change::sql(Kind::GrantSchema, format!("schema tenant_{key}"), Vec::new());
+    let change = ShownChange::sql(Kind::GrantSchema, format!("schema tenant_{key}"), Vec::new());
     plan.changes.push(change.before(format!("{key}_user: USAGE")).after(format!("{key}_user: USAGE, CREATE")));
     let detail = format!("clients of {key}_user must read the secret again");
     plan.hazards.push(Hazard { kind: HazardKind::ChangesCredentials, detail });
     plan
 }
 
-fn removed(key: &str, tables: usize) -> TenantPlan {
+fn removed(key: &str, tables: usize) -> ShownTenant {
     let mut plan = tenant(key, Verb::Remove);
     let sql = vec![format!("DROP SCHEMA \"tenant_{key}\" CASCADE")];
-    let change = Change::sql(Kind::DropSchema, format!("schema tenant_{key}"), sql);
+    let change = ShownChange::sql(Kind::DropSchema, format!("schema tenant_{key}"), sql);
     plan.changes.push(change.before(count(tables, "table")));
     let detail = format!("{}, 52 MB in schema tenant_{key}", count(tables, "table"));
     plan.hazards.push(Hazard { kind: HazardKind::DeletesData, detail });
     plan
 }
 
-fn blocked(key: &str) -> TenantPlan {
+fn blocked(key: &str) -> ShownTenant {
     let mut plan = tenant(key, Verb::Blocked);
     plan.reason = Some(format!("schema \"tenant_{key}\" exists but is not managed by tenantry"));
     plan.hint = Some(format!("set another schema for {key}"));
     plan
 }
 
-fn fleet(tenants: impl IntoIterator<Item = TenantPlan>) -> Plan {
+fn fleet(tenants: impl IntoIterator<Item = ShownTenant>) -> Document {
     let database =
         DatabaseIdentity { host: "db.internal".into(), port: 5432, name: "app".into(), system_identifier: "1".into() };
-    Plan { database, tenants: tenants.into_iter().collect(), ..Plan::default() }
+    Document { database, tenants: tenants.into_iter().collect(), ..Document::default() }
 }
 
 fn key(n: usize) -> String {
@@ -77,8 +77,7 @@ fn ten_thousand_tenants_with_the_same_changes_are_one_block() {
         detail: "role tenantry_app_tenants (NOLOGIN), which every tenant joins".into(),
         sql: vec!["CREATE ROLE \"tenantry_app_tenants\" NOLOGIN".to_owned().into()],
         stage: Stage::Before,
-        drops: None,
-        claims: Vec::new(),
+        about: About::ItsSql,
     });
     let text = super::plan(&plan, &Style::default());
     assert!(text.lines().count() < 30, "{text}");
@@ -154,6 +153,6 @@ fn a_hundred_lines_of_a_file_that_say_the_same_are_one_hazard_to_read_and_each_i
         planning: "tenantry plan",
     });
     assert_eq!(page.matches("the first of 130 such lines").count(), 1, "{page}");
-    let document = serde_json::to_string(&plan.document()).unwrap();
+    let document = serde_json::to_string(&plan).unwrap();
     assert_eq!(document.matches("V1__init.sql").count(), 3 * 130);
 }

@@ -12,18 +12,19 @@ mod mount;
 mod session;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 use vaultrs::api;
 
 use self::mount::Kind;
 use self::session::{Access, PROBE, Refusal, Session};
-use super::{Found, SecretError, SecretStore, components};
+use super::error::SecretError;
+use super::store::{Found, SecretStore, components};
 use crate::core::model::secret::{Mark, Secret, SecretHead};
 use crate::core::model::vault::VaultSettings;
+use crate::engine::workers;
 
 /// Requests at once for a set of secrets: many more only queue up in the server's storage.
 const AT_ONCE: usize = 8;
@@ -181,29 +182,6 @@ fn each<T: Send>(
     paths: &[String],
     ask: impl Fn(&str) -> Result<Option<T>, SecretError> + Sync,
 ) -> Result<BTreeMap<String, T>, SecretError> {
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new((BTreeMap::new(), None));
-    let work = || {
-        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let answer = ask(path);
-            let (answers, failed) = &mut *found.lock().unwrap_or_else(PoisonError::into_inner);
-            match answer {
-                _ if failed.is_some() => return,
-                Ok(Some(answer)) => _ = answers.insert(path.clone(), answer),
-                Ok(None) => {}
-                Err(error) => *failed = Some(error),
-            }
-        }
-    };
-    thread::scope(|scope| {
-        // The last share is this thread's own.
-        for _ in 1..paths.len().min(AT_ONCE) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        (_, Some(error)) => Err(error),
-        (answers, None) => Ok(answers),
-    }
+    let found = workers::each(paths, AT_ONCE, None, |path| Ok(ask(path)?.map(|found| (path.clone(), found))))?;
+    Ok(found.into_iter().flatten().collect())
 }

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use backon::{BlockingRetryable, ExponentialBuilder};
 use rustify::clients::reqwest::Client as Http;
 use tokio::runtime::Runtime;
 use url::Url;
@@ -21,8 +21,8 @@ use crate::core::model::vault::VaultSettings;
 use crate::engine::secrets::SecretError;
 
 /// Between attempts. In all short enough to hold a transaction open for, long enough for a leader to step down.
-const BACKOFF: [Duration; 4] =
-    [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(900), Duration::from_millis(2700)];
+const BACKOFF: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(100)).with_factor(3.0).with_max_times(4);
 /// No attempt begins later than this after the first: slow failures are not multiplied.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -238,18 +238,12 @@ impl Session {
         request: impl AsyncFn(&VaultClient) -> Result<T, ClientError>,
     ) -> Result<T, Failure> {
         let begun = Instant::now();
-        let mut pauses = BACKOFF.iter();
-        loop {
-            let failure = match self.runtime.block_on(request(client)) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => Failure::of(error),
-            };
-            let sealed = matches!(&failure, Failure::Status { code: 503, reasons } if says(reasons, "sealed"));
-            match pauses.next() {
-                Some(pause) if !sealed && failure.is_passing() && begun.elapsed() < PATIENCE => thread::sleep(*pause),
-                _ => return Err(failure),
-            }
-        }
+        let attempt = || self.runtime.block_on(request(client)).map_err(Failure::of);
+        let again = |failure: &Failure| {
+            let sealed = matches!(failure, Failure::Status { code: 503, reasons } if says(reasons, "sealed"));
+            !sealed && failure.is_passing() && begun.elapsed() < PATIENCE
+        };
+        attempt.retry(BACKOFF).when(again).call()
     }
 
     fn error(&self, path: &str, failure: Failure) -> SecretError {

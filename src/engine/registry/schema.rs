@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use postgres::Transaction;
 
-use super::database::{acl, columns};
-use crate::core::model::{DefaultAcl, Foreign, ObjectKind, RegistryObject, RegistrySchema};
-use crate::engine::database::{Ask, Record};
+use super::embedded::HISTORY_TABLE;
+use super::guard::{REFUSAL, tables, tables_made};
+use super::read::applied;
+use crate::core::model::{Foreign, RegistryObject, RegistrySchema};
+use crate::engine::database::{Ask, Record, acl, columns};
 use crate::engine::error::{Doing, Error};
-use crate::engine::registry::HISTORY_TABLE;
-use crate::engine::registry::guard::{REFUSAL, tables, tables_made};
 
 const WAY_BACK: &str = "ALTER SCHEMA tenantry RENAME TO ...   and then: tenantry recover   prints the SQL that makes it anew and registers the tenants again (docs/recovery.md)";
 
@@ -17,7 +17,7 @@ const WAY_BACK: &str = "ALTER SCHEMA tenantry RENAME TO ...   and then: tenantry
 ///
 /// # Errors
 /// When it holds something else, or lacks those of its tables without which nothing more is known.
-pub(super) fn is_there(row: &Record) -> Result<bool, Error> {
+pub(crate) fn is_there(row: &Record) -> Result<bool, Error> {
     if !row.get::<_, bool>("has_tenantry_schema") || row.get("tenantry_schema_is_empty") {
         return Ok(false);
     }
@@ -34,14 +34,12 @@ pub(super) fn is_there(row: &Record) -> Result<bool, Error> {
 
 /// # Errors
 /// When it lacks tables that its own history says it has. One of an older version may have fewer than this version makes.
-pub(super) fn is_whole(transaction: &mut Transaction<'_>, row: &Record) -> Result<(), Error> {
+pub(crate) fn is_whole(transaction: &mut Transaction<'_>, row: &Record) -> Result<(), Error> {
     let mut missing: Vec<String> = row.get("missing_tables");
     if missing.is_empty() {
         return Ok(());
     }
-    let rows = transaction.ask("SELECT version FROM tenantry.refinery_schema_history", &[]);
-    let rows = rows.doing("reading the registry's own history")?;
-    let applied: BTreeSet<i32> = rows.iter().map(|row| row.get("version")).collect();
+    let applied = applied(transaction)?;
     let made: BTreeSet<String> =
         tables_made().into_iter().filter(|(version, _)| applied.contains(version)).map(|(_, table)| table).collect();
     missing.retain(|table| made.contains(table));
@@ -61,13 +59,13 @@ fn lacks(missing: &[String]) -> Error {
 }
 
 /// `admin`: the role that applies.
-pub(super) fn read(transaction: &mut Transaction<'_>, admin: &str) -> Result<RegistrySchema, Error> {
+pub(crate) fn schema(transaction: &mut Transaction<'_>, admin: &str) -> Result<RegistrySchema, Error> {
     let doing = "looking at schema tenantry";
     let names = tables();
-    let mut schema = RegistrySchema::default();
-    for row in transaction.ask(include_str!("sql/registry_objects.sql"), &[&names, &admin]).doing(doing)? {
+    let mut found = RegistrySchema::default();
+    for row in transaction.ask(include_str!("sql/objects.sql"), &[&names, &admin]).doing(doing)? {
         let owner: String = row.get("owner");
-        schema.objects.push(RegistryObject {
+        found.objects.push(RegistryObject {
             kind: row.get("kind"),
             name: row.get("name"),
             acl: acl(&row.get::<_, Vec<String>>("acl"), &owner)?,
@@ -76,31 +74,22 @@ pub(super) fn read(transaction: &mut Transaction<'_>, admin: &str) -> Result<Reg
             owner,
         });
     }
-    let none: &[&str] = &[];
-    let rows = transaction.ask(include_str!("sql/default_acls.sql"), &[&["tenantry"].as_slice(), &none]);
-    for row in rows.doing(doing)? {
-        let role: String = row.get("role");
-        if let Some(kind) = row.get::<_, &str>("kind").chars().next().and_then(ObjectKind::from_letter) {
-            let acl = acl(&row.get::<_, Vec<String>>("acl"), &role)?;
-            schema.default_acls.push(DefaultAcl { role, kind, acl });
-        }
-    }
-    let found = concat!(include_str!("sql/registry_foreign.sql"), include_str!("sql/registry_found.sql"));
-    for row in transaction.ask(found, &[&names, &REFUSAL, &admin]).doing(doing)? {
-        schema.foreign.push(Foreign {
+    let foreign = concat!(include_str!("sql/foreign.sql"), include_str!("sql/foreign_found.sql"));
+    for row in transaction.ask(foreign, &[&names, &REFUSAL, &admin]).doing(doing)? {
+        found.foreign.push(Foreign {
             what: row.get("what"),
             remedy: row.get("remedy"),
             runs: row.get("runs"),
             ours: row.get("ours"),
         });
     }
-    let rows = transaction.ask(include_str!("sql/registry_strangers.sql"), &[&names]).doing(doing)?;
-    schema.strangers = rows.iter().map(|row| (row.get("what"), row.get("owner"))).collect();
-    Ok(schema)
+    let rows = transaction.ask(include_str!("sql/strangers.sql"), &[&names]).doing(doing)?;
+    found.strangers = rows.iter().map(|row| (row.get("what"), row.get("owner"))).collect();
+    Ok(found)
 }
 
 /// Row security that is forced upon the tables' owner keeps it from reading them: that is for a person to take away first.
-pub(super) fn unreadable(error: Error, schema: &RegistrySchema) -> Error {
+pub(crate) fn unreadable(error: Error, schema: &RegistrySchema) -> Error {
     let secured = schema.foreign.iter().find(|found| found.what.starts_with("row security of "));
     match (&error, secured) {
         (Error::Database { source, .. }, Some(found)) if source.sqlstate() == Some("42501") => Error::refused(

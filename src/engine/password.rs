@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::core::model::{Charset, PasswordPolicy, literal};
 
 /// A new password. Each character is drawn evenly: the generator rejects, it does not fold.
-pub(super) fn generate(policy: PasswordPolicy) -> SecretString {
+pub(crate) fn generate(policy: PasswordPolicy) -> SecretString {
     let alphabet: Vec<char> = match policy.charset {
         Charset::Printable => ('!'..='~').collect(),
         Charset::Alphanumeric => ('0'..='9').chain('A'..='Z').chain('a'..='z').collect(),

@@ -1,4 +1,4 @@
--- Follows owned.sql: what of it the migrations made, by the digest of each tenant's set ($4).
+-- Follows owned.sql of inspect: what of it the migrations made, by the digest of each tenant's set ($4).
 -- columns[n] has the ACL item column_items[n].
 SELECT o.nspname::text AS schema, r.rolname::text AS owner, o.letter AS kind, o.name, o.acl::text[] AS acl,
        ARRAY(SELECT a.attname::text FROM pg_attribute a, unnest(a.attacl) WITH ORDINALITY AS u (item, n)

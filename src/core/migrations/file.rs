@@ -1,0 +1,156 @@
+//! One file of the migrations directory, read and checked.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use refinery_core::{Migration, SchemaVersion};
+
+use super::at_commit::at_commit;
+use super::blocking::Blocking;
+use super::enums::{self, EnumChange};
+use super::lint::{self, MigrationFault, MigrationWarning};
+use super::look::Extension;
+use super::statements::{Statement, cut};
+use super::{names, psql};
+
+/// The comment that takes a file out of the tenant's transaction (for CREATE INDEX CONCURRENTLY, VACUUM and the like).
+pub const NO_TRANSACTION: &str = "-- tenantry: no-transaction";
+
+/// One file of the migrations directory.
+#[derive(Clone, Debug)]
+pub struct MigrationFile {
+    /// The file's path in the migrations directory, such as `V1__create_users.sql` or `2026/V1__create_users.sql`.
+    pub file: String,
+    pub sql: String,
+    pub statements: Vec<Statement>,
+    /// Runs after COMMIT, outside any transaction.
+    pub no_transaction: bool,
+    pub warnings: Vec<MigrationWarning>,
+    /// Costly where the table is large.
+    pub blocking: Vec<Blocking>,
+    /// The line of the first thing that the parser does not know; from there on PostgreSQL alone says what it is.
+    pub unknown: Option<usize>,
+    /// The extensions it makes or drops.
+    pub extensions: Vec<Extension>,
+    /// What COMMIT would do with its temporary tables, as statements.
+    pub at_commit: Vec<String>,
+    /// In the order of the statements.
+    pub(super) enums: Vec<EnumChange>,
+    migration: Migration,
+}
+
+impl MigrationFile {
+    /// # Errors
+    /// Every fault of the file: its name, a statement that no migration can hold, a syntax that cannot be run.
+    pub fn parse(file: &str, sql: &str) -> Result<Self, Vec<MigrationFault>> {
+        let fault = |message: String, hint: &str| {
+            vec![MigrationFault { file: file.to_owned(), line: None, message, hint: Some(hint.to_owned()) }]
+        };
+        let name = file.rsplit('/').next().unwrap_or(file);
+        names::check(name).map_err(|misnamed| fault(misnamed.message, &misnamed.hint))?;
+        let migration = Migration::unapplied(name, sql)
+            .map_err(|_| fault("has a version above 2147483647".into(), "give it a smaller number"))?;
+        let text = sql.trim_start_matches('\u{feff}');
+        let (for_psql, text) = psql::find(text);
+        let cut = cut(&text).map_err(|error| {
+            fault(error.to_string(), "split it into several migrations, or rewrite what nests so deeply")
+        })?;
+        let no_transaction = text
+            .lines()
+            .take_while(|line| line.trim().is_empty() || line.trim_start().starts_with("--"))
+            .any(|line| line.trim() == NO_TRANSACTION);
+        let (mut faults, warnings) = lint::check(file, &text, &cut, for_psql, no_transaction);
+        if faults.is_empty() && matches!(text, Cow::Owned(_)) && *text != *sql.trim_start_matches('\u{feff}') {
+            // Where the parser does not know the COPY, its rows are all the same no SQL.
+            faults = fault("holds rows for psql's COPY … FROM stdin".into(), "write them as INSERT INTO … VALUES");
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let statements = match no_transaction {
+            true => cut.statements.iter().map(Statement::repeatable).collect(),
+            false => cut.statements,
+        };
+        Ok(Self {
+            file: file.to_owned(),
+            sql: sql.to_owned(),
+            at_commit: at_commit(&statements),
+            enums: statements.iter().filter_map(enums::of).collect(),
+            statements,
+            no_transaction,
+            warnings,
+            blocking: cut.blocking,
+            unknown: cut.unknown,
+            extensions: cut.looks.into_iter().flat_map(|look| look.extensions).collect(),
+            migration,
+        })
+    }
+
+    #[must_use]
+    pub fn version(&self) -> SchemaVersion {
+        self.migration.version()
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.migration.name()
+    }
+
+    /// refinery's checksum (SipHash of name, version and text; sees CRLF), as the history stores it.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        self.migration.checksum().to_string()
+    }
+
+    /// `U` files may be applied out of order; `V` files may not.
+    #[must_use]
+    pub fn is_versioned(&self) -> bool {
+        self.migration.prefix().to_string() == "V"
+    }
+
+    /// What the file says of extensions that cannot be, given those that are made for all tenants: CREATE EXTENSION finds them,
+    /// and can make no other, since an extension is the database's.
+    #[must_use]
+    pub fn misplaced_extensions(&self, declared: &BTreeSet<String>) -> Vec<MigrationFault> {
+        let mut faults = Vec::new();
+        for Extension { name, line, if_needed, drops } in &self.extensions {
+            // It is there before any tenant, in every database.
+            let is_there = declared.contains(name) || name == "plpgsql";
+            let (message, hint) = match (is_there, if_needed, drops) {
+                (true, true, false) | (false, true, true) => continue,
+                (true, false, false) => (
+                    format!("creates extension {name}, which already exists"),
+                    "write CREATE EXTENSION IF NOT EXISTS, or delete the statement".to_owned(),
+                ),
+                (false, _, false) => (
+                    format!(
+                        "creates extension {name}, which no tenant may do: an extension belongs to the whole database"
+                    ),
+                    format!("add {name:?} to [database] extensions, and write CREATE EXTENSION IF NOT EXISTS"),
+                ),
+                (_, _, true) => (
+                    format!(
+                        "drops extension {name}, which no tenant may do: an extension belongs to the whole database"
+                    ),
+                    "delete the statement; let an administrator drop the extension".to_owned(),
+                ),
+            };
+            faults.push(MigrationFault { file: self.file.clone(), line: Some(*line), message, hint: Some(hint) });
+        }
+        faults
+    }
+
+    pub(super) fn in_transaction(&self) -> Self {
+        if !self.no_transaction {
+            return self.clone();
+        }
+        let statements = self.statements.iter().flat_map(Statement::in_transaction).collect();
+        Self { statements, no_transaction: false, ..self.clone() }
+    }
+
+    /// refinery's own value, for its Runner.
+    #[must_use]
+    pub fn to_refinery(&self) -> Migration {
+        self.migration.clone()
+    }
+}

@@ -1,0 +1,74 @@
+//! The migrations in version order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use refinery_core::SchemaVersion;
+
+use super::file::MigrationFile;
+use super::lint::MigrationFault;
+use super::rehearsal::up_front;
+
+/// The migrations in version order, and the name of each tenant's history table.
+#[derive(Clone, Debug, Default)]
+pub struct MigrationSet {
+    pub table: String,
+    files: BTreeMap<SchemaVersion, MigrationFile>,
+}
+
+impl MigrationSet {
+    /// # Errors
+    /// Two files with one version.
+    pub fn new(table: impl Into<String>, files: Vec<MigrationFile>) -> Result<Self, Vec<MigrationFault>> {
+        let mut set = Self { table: table.into(), files: BTreeMap::new() };
+        let mut faults = Vec::new();
+        for file in files {
+            if let Some(other) = set.files.get(&file.version()) {
+                faults.push(MigrationFault {
+                    file: file.file.clone(),
+                    line: None,
+                    message: format!("has the same version as {}", other.file),
+                    hint: Some("give one of them a number of its own".into()),
+                });
+            } else {
+                set.files.insert(file.version(), file);
+            }
+        }
+        if faults.is_empty() { Ok(set) } else { Err(faults) }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &MigrationFile> {
+        self.files.values()
+    }
+
+    /// These versions alone, in a form that one transaction can hold: on new tables CONCURRENTLY makes no difference, and
+    /// enums have all their labels from the first.
+    #[must_use]
+    pub fn for_rehearsal(&self, versions: &BTreeSet<SchemaVersion>) -> Self {
+        let files = self.files.iter().filter(|(version, _)| versions.contains(version));
+        let files = files.map(|(version, file)| (*version, file.in_transaction()));
+        let mut set = Self { table: self.table.clone(), files: files.collect() };
+        up_front(&mut set.files.values_mut().collect::<Vec<_>>());
+        set
+    }
+
+    #[must_use]
+    pub fn get(&self, version: SchemaVersion) -> Option<&MigrationFile> {
+        self.files.get(&version)
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The highest version there is a file for.
+    #[must_use]
+    pub fn latest(&self) -> Option<SchemaVersion> {
+        self.files.keys().next_back().copied()
+    }
+}

@@ -1,0 +1,43 @@
+//! What only the registry remembers.
+
+use super::view::{Action, Kind};
+use crate::core::model::{Access, OnRemove};
+
+/// From, to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetPolicy {
+    OnRemove(OnRemove, OnRemove),
+    Protected(bool, bool),
+    Access(Access, Access),
+}
+
+impl Action for SetPolicy {
+    fn kind(&self) -> Kind {
+        Kind::SetPolicy
+    }
+
+    fn what(&self) -> String {
+        match self {
+            Self::OnRemove(..) => "on_remove",
+            Self::Protected(..) => "protected",
+            Self::Access(..) => "access",
+        }
+        .into()
+    }
+
+    fn before(&self) -> Option<String> {
+        Some(match self {
+            Self::OnRemove(from, _) => from.as_str().into(),
+            Self::Protected(from, _) => from.to_string(),
+            Self::Access(from, _) => from.as_str().into(),
+        })
+    }
+
+    fn after(&self) -> Option<String> {
+        Some(match self {
+            Self::OnRemove(_, to) => to.as_str().into(),
+            Self::Protected(_, to) => to.to_string(),
+            Self::Access(_, to) => to.as_str().into(),
+        })
+    }
+}

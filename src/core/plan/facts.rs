@@ -1,0 +1,101 @@
+//! What the kinds of change read, and what they find.
+
+use std::borrow::Cow;
+
+use super::action::{Action, Change, WriteSecret};
+use super::hazard::{Hazard, HazardKind};
+use super::look::Look;
+use super::phases::AfterCommit;
+use super::tenant_plan::Note;
+use crate::core::model::{Access, Grantee, Mode, Registered, Role, Schema, Tenant};
+
+/// What is there of one tenant, under the names it will have once renamed.
+#[derive(Default)]
+pub(super) struct Current<'a> {
+    pub role: Option<&'a Role>,
+    /// The owner role; `None` also where the username itself owns.
+    pub owner: Option<Cow<'a, Role>>,
+    /// Once what is in it has changed hands, as it is then.
+    pub schema: Option<Cow<'a, Schema>>,
+    /// The role that owned until now, when that is another one.
+    pub former_owner: Option<String>,
+}
+
+/// One tenant as it is declared and as it is.
+pub(super) struct Facts<'a> {
+    pub look: &'a Look<'a>,
+    pub tenant: &'a Tenant,
+    /// The registry's row, unless it is a tombstone.
+    pub registered: Option<&'a Registered>,
+    pub current: Current<'a>,
+}
+
+impl<'a> Facts<'a> {
+    /// Of a tenant of which nothing was looked up yet.
+    pub fn new(look: &'a Look<'a>, tenant: &'a Tenant, registered: Option<&'a Registered>) -> Self {
+        Self { look, tenant, registered, current: Current::default() }
+    }
+
+    /// What was added by hand stays, and is noted.
+    pub fn keeps_extras(&self) -> bool {
+        self.tenant.mode == Mode::Additive
+    }
+
+    /// What this grantee holds beyond what is declared stays. What an access gave the tenant goes with that access.
+    pub fn keeps(&self, grantee: &Grantee) -> bool {
+        let is_tenant = matches!(grantee, Grantee::Role(role) if *role == self.tenant.username);
+        let another_access = self.registered.is_some_and(|row| row.access != self.tenant.access);
+        self.keeps_extras() && !(is_tenant && another_access)
+    }
+
+    /// The role that owned until now was created for this tenant only, and is no longer of use to it.
+    pub fn drops_former_owner(&self) -> bool {
+        let Some(former) = &self.current.former_owner else { return false };
+        let was_own = self.registered.is_some_and(|row| row.access != Access::Owner);
+        was_own
+            && *former != self.tenant.username
+            && self.look.observed.roles.contains_key(former)
+            && !self.look.is_shared_owner(former, &self.tenant.key)
+    }
+
+    pub fn major(&self) -> i32 {
+        self.look.observed.server.major()
+    }
+}
+
+/// What is to be done for one tenant, and what to know of it.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub changes: Vec<Change>,
+    pub secret: Option<WriteSecret>,
+    pub after: Vec<AfterCommit>,
+    pub hazards: Vec<Hazard>,
+    pub notes: Vec<Note>,
+}
+
+impl Findings {
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.secret.is_none() && self.after.is_empty()
+    }
+
+    pub fn change(&mut self, change: impl Into<Change>) {
+        self.changes.push(change.into());
+    }
+
+    /// A change that only takes away what somebody added: made, or noted.
+    pub fn take(&mut self, facts: &Facts<'_>, change: impl Into<Change> + Action) {
+        if facts.keeps_extras() {
+            self.note(change.what(), change.before().unwrap_or_default());
+        } else {
+            self.change(change);
+        }
+    }
+
+    pub fn note(&mut self, what: impl Into<String>, detail: impl Into<String>) {
+        self.notes.push(Note { what: what.into(), detail: detail.into() });
+    }
+
+    pub fn hazard(&mut self, kind: HazardKind, detail: impl Into<String>) {
+        self.hazards.push(Hazard { kind, detail: detail.into() });
+    }
+}

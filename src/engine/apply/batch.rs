@@ -1,0 +1,17 @@
+//! Some of a tenant's migrations, as one call.
+
+/// Whether the files' own statements run, or only their rows are written (they ran already, outside a transaction).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Run,
+    Record,
+}
+
+/// What one call is about.
+pub(super) struct Batch<'a> {
+    pub schema: &'a str,
+    pub owner: &'a str,
+    pub versions: &'a [i32],
+    pub history_sql: &'a [String],
+    pub mode: Mode,
+}

@@ -1,0 +1,127 @@
+//! One look at everything.
+
+use std::collections::BTreeMap;
+
+use postgres::{Client, IsolationLevel};
+
+use super::holds::holds;
+use super::names::Names;
+use super::{catalog, database, history, made, secrets};
+use crate::core::model::{Desired, Observed, Subject};
+use crate::core::plan;
+use crate::engine::database::{Ask, Target};
+use crate::engine::error::{Doing, Error};
+use crate::engine::registry;
+use crate::engine::secrets::SecretStore;
+
+/// Which schemas to measure on disk; a size is a look at files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// Those whose removal is planned.
+    Removed,
+    All,
+}
+
+/// One look at everything. Changes nothing: every transaction is READ ONLY. `target` is the one server that `client` is
+/// connected to; see [`Target::at`].
+///
+/// # Errors
+/// What PostgreSQL or the store answered.
+pub fn observe(
+    client: &mut Client,
+    target: &Target,
+    store: &dyn SecretStore,
+    desired: &Desired,
+    sizes: Sizes,
+) -> Result<Observed, Error> {
+    let mut observed = catalogs(client, target, desired, sizes)?;
+    history::read(client, desired, &mut observed)?;
+    made::taken(client, desired, &mut observed)?;
+    secrets::read(store, desired, &mut observed)?;
+    Ok(observed)
+}
+
+fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Sizes) -> Result<Observed, Error> {
+    let mut transaction = client
+        .build_transaction()
+        .read_only(true)
+        // One snapshot for all queries, so that no tenant is half of one moment and half of the next.
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .start()
+        .doing("starting to read the catalogs")?;
+    // Sizes wait for whoever locked a table: a tenant may, forever.
+    transaction.batch_execute(&desired.limits_waits()).doing("setting lock_timeout")?;
+    let mut observed = database::read(&mut transaction, target, desired)?;
+    database::forbidden(&mut transaction, desired, &mut observed)?;
+    if observed.registry.is_some() {
+        // A policy is code; where one would run, the query fails instead (manual, row_security).
+        transaction.batch_execute("SET LOCAL row_security = off").doing("setting row_security")?;
+        let mut schema = registry::schema(&mut transaction, &observed.server.admin.name)?;
+        schema.default_acls = catalog::default_acls_in(&mut transaction, "tenantry")?;
+        let rows = registry::read(&mut transaction);
+        observed.registry = Some(rows.map_err(|error| registry::unreadable(error, &schema))?);
+        observed.registry_schema = Some(schema);
+    }
+    let names = Names::of(desired, &observed);
+    let group = plan::group_role(&observed.database.name);
+    let admin = observed.server.admin.name.clone();
+    let owners = plan::owners_role(&observed.database.name);
+    let asked = [names.roles.as_slice(), &[group.clone(), owners.clone()]].concat();
+    let sees_passwords = observed.server.admin.superuser && observed.server.reader.is_none();
+    observed.roles = catalog::roles(&mut transaction, &asked, &admin, sees_passwords)?;
+    let histories = history::names(desired, &observed);
+    observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &histories)?;
+    observed.schema_names = catalog::schema_names(&mut transaction, &names.schema_oids)?;
+    catalog::default_acls(&mut transaction, &mut observed.roles, &mut observed.schemas)?;
+    catalog::outside(&mut transaction, &mut observed.roles, &names.planned, &admin)?;
+    catalog::large_tables(&mut transaction, &names.schemas, &mut observed.schemas)?;
+    if !names.removed.is_empty() {
+        catalog::dependents(&mut transaction, &names.removed, &mut observed.schemas)?;
+        catalog::large_objects(&mut transaction, &names.removed_roles, &mut observed.roles)?;
+    }
+    if !names.dropped.is_empty() {
+        for (role, found) in holds(&mut transaction, &names.dropped, &admin)? {
+            if let Some(role) = observed.roles.get_mut(&role) {
+                role.holds = found;
+            }
+        }
+    }
+    if let Some(role) = observed.roles.remove(&group) {
+        observed.database.group = Some(database::group(&mut transaction, &group, role)?);
+    }
+    if let Some(role) = observed.roles.remove(&owners) {
+        observed.database.owners_group = Some(database::group(&mut transaction, &owners, role)?);
+    }
+    transaction.commit().doing("reading the catalogs")?;
+    let sized = if sizes == Sizes::All { &names.schemas } else { &names.removed };
+    let sized: Vec<&str> = sized.iter().map(String::as_str).collect();
+    catalog::sizes(client, &sized, &mut observed.schemas)?;
+    Ok(observed)
+}
+
+/// Measures one tenant: what its schema and the large objects of its roles take, in bytes.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn measure(client: &mut Client, observed: &mut Observed, subject: &Subject) -> Result<i64, Error> {
+    let doing = "measuring the tenant";
+    catalog::sizes(client, &[subject.schema.as_str()], &mut observed.schemas)?;
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    let roles = subject.roles();
+    catalog::large_objects(&mut transaction, &roles, &mut observed.roles)?;
+    transaction.commit().doing(doing)?;
+    let objects = roles.iter().filter_map(|role| observed.roles.get(role)).map(|role| role.large_object_bytes);
+    Ok(observed.schemas.get(&subject.schema).map_or(0, |schema| schema.bytes) + objects.sum::<i64>())
+}
+
+/// How many sessions each of these roles has right now; those without any are left out.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn connections(client: &mut Client, roles: &[String]) -> Result<BTreeMap<String, i64>, Error> {
+    let doing = "counting connections";
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    let rows = transaction.ask(include_str!("sql/connections.sql"), &[&roles]).doing(doing)?;
+    transaction.commit().doing(doing)?;
+    Ok(rows.iter().map(|row| (row.get("role"), row.get("connections"))).collect())
+}

@@ -1,0 +1,3 @@
+-- They are deleted.
+DELETE FROM tenantry.former_secrets
+WHERE tenant = $1

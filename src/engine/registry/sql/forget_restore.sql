@@ -1,0 +1,3 @@
+-- Nothing is left of a restore that came to no end.
+DELETE FROM tenantry.tenants
+WHERE tenant = $1 AND state = 'restoring'

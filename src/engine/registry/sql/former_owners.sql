@@ -1,0 +1,4 @@
+-- Which roles are to be dropped once nothing is theirs?
+SELECT role
+FROM tenantry.former_owners
+ORDER BY role

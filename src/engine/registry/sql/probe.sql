@@ -1,0 +1,2 @@
+-- What no tenant may read.
+SELECT FROM tenantry.tenants
