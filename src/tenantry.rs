@@ -6,6 +6,7 @@
 
 mod approved;
 mod archive;
+mod carrying;
 mod consent;
 mod declared;
 mod environment;

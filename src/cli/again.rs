@@ -21,7 +21,7 @@ pub struct Again {
 }
 
 /// Those that take `--target`, and are repeated with it when nothing else says which tenants are meant.
-const OVER_TENANTS: [&str; 4] = ["apply", "drift", "plan", "verify"];
+const OVER_TENANTS: [&str; 5] = ["apply", "drift", "plan", "rotate", "verify"];
 
 impl Again {
     pub fn new(global: &Global) -> Self {
@@ -101,12 +101,14 @@ const WITHOUT_A_PROJECT: [&str; 3] = ["completions", "init", "man"];
 
 const PROGRAM: &str = "tenantry ";
 
-/// Whether what follows a command's name, up to the end of the command, names no tenants and no plan.
+/// Whether what follows a command's name, up to the end of the command, names no tenants and no plan, and is not for all of them.
 fn says_not_whom(rest: &str) -> bool {
     // Two commands of one hint stand apart by several blanks.
     let arguments = rest.split("   ").next().unwrap_or_default();
     let first = arguments.trim_start();
-    !arguments.contains("--target") && (first.is_empty() || first.starts_with("--") || !arguments.starts_with(' '))
+    // That a database has moved is said of all of its tenants.
+    let is_for_all = arguments.contains("--target") || arguments.contains("--moved");
+    !is_for_all && (first.is_empty() || first.starts_with("--") || !arguments.starts_with(' '))
 }
 
 /// libpq takes a password in many places: everything but a plain URL without one is kept back.
@@ -125,6 +127,10 @@ pub fn quoted(word: &str) -> String {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
+
+#[cfg(test)]
+#[path = "again_tests.rs"]
+mod commands;
 
 #[cfg(test)]
 mod tests {
@@ -149,6 +155,13 @@ mod tests {
         let complete = |hint: &'static str| again(&["plan", "-c", "x.toml", "--target", "a*"]).complete(hint);
         assert_eq!(complete("tenantry apply --target acme"), "tenantry -c x.toml apply --target acme");
         assert_eq!(complete("tenantry apply saved.plan"), "tenantry -c x.toml apply saved.plan");
+        let moved = "if it has moved there: tenantry apply --moved   if not: tenantry plan";
+        assert_eq!(
+            complete(moved),
+            "if it has moved there: tenantry -c x.toml apply --moved   if not: tenantry -c x.toml --target 'a*' plan"
+        );
+        assert_eq!(complete("tenantry rotate --all"), "tenantry -c x.toml --target 'a*' rotate --all");
+        assert_eq!(complete("tenantry rotate acme"), "tenantry -c x.toml rotate acme");
         assert_eq!(complete("tenantry list shows them"), "tenantry -c x.toml list shows them");
         assert_eq!(complete("take it over: tenantry adopt acme"), "take it over: tenantry -c x.toml adopt acme");
         assert_eq!(complete("create one with: tenantry init"), "create one with: tenantry init");

@@ -44,6 +44,7 @@ pub fn run(global: &Global, args: &ApplyArgs, out: &mut Output) -> Result<Exit, 
         max_failures: args.max_failures,
         end_blockers: args.end_blockers,
         to_end_blockers: Some(with(args, "--end-blockers")),
+        ..Limits::default()
     };
     interrupt::or_interrupted(telling::carry_out(approved.limited(limits), &shown::report, out), global)
 }
@@ -79,7 +80,7 @@ fn agree_about_moved(in_file: bool) -> Failure {
 }
 
 /// The command that was typed, with one more flag.
-fn with(args: &ApplyArgs, flag: &str) -> String {
+pub(super) fn with(args: &ApplyArgs, flag: &str) -> String {
     let mut words = vec!["tenantry apply".to_owned()];
     words.extend(args.plan.as_ref().map(|file| quoted(&file.to_string_lossy())));
     words.extend(args.deep.then(|| "--deep".to_owned()));

@@ -12,7 +12,7 @@ use super::args::{ArchiveArgs, Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{interrupt, project};
+use super::{interrupt, progress, project};
 
 pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
     interrupt::watch();
@@ -22,7 +22,8 @@ pub fn run(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
 fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit, Failure> {
     let lock_timeout = args.lock.lock_timeout.unwrap_or_default();
     let tenantry = project::open(global, Options { lock_timeout, ..project::options(global) })?;
-    let notes = Notes(Mutex::new(out));
+    let quiet = out.quiet;
+    let notes = Notes(Mutex::new(out), quiet);
     let archived = tenantry.archive(&args.tenant, args.out.as_deref(), &notes)?;
     out.talks_to(&archived.place);
     out.print(&match out.format {
@@ -33,9 +34,13 @@ fn archive(global: &Global, args: &ArchiveArgs, out: &mut Output) -> Result<Exit
 }
 
 /// Of what is told while it runs, what there is to note.
-struct Notes<'o>(Mutex<&'o mut Output>);
+struct Notes<'o>(Mutex<&'o mut Output>, bool);
 
 impl Events for Notes<'_> {
+    fn says(&self, tenant: &str, words: &str) {
+        progress::aside("archive", self.1)(tenant, words);
+    }
+
     fn note(&self, words: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).note(words);
     }

@@ -265,6 +265,9 @@ pub struct RestoreArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub approve: ApproveArgs,
+    /// End sessions of tenants that keep it waiting for a lock; never those of other roles
+    #[arg(long)]
+    pub end_blockers: bool,
     #[command(flatten)]
     pub lock: LockArgs,
 }

@@ -26,6 +26,7 @@ mod shown;
 mod telling;
 mod validate;
 mod verify;
+mod waiting;
 mod write;
 
 use args::Cli;
@@ -67,7 +68,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let _failpoints = tenantry::failpoint::set_up();
     output::start_logging(&cli.global);
     let mut out = Output::new(&cli.global);
-    let result = match &cli.command {
+    let waits = interrupt::handle();
+    let silent = || waits.waits().iter().filter_map(|(what, begun)| waiting::line(what, *begun)).collect();
+    let result = waiting::aloud(cli.global.quiet, silent, || match &cli.command {
         Command::Init(args) => init::run(&cli.global, args, &mut out),
         Command::Validate => validate::run(&cli.global, &mut out),
         Command::Plan(args) => plan::run(&cli.global, args, &mut out),
@@ -83,7 +86,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
         Command::Completions(args) => complete::completions(args, &mut out),
         Command::Man => complete::man(&mut out),
-    };
+    });
     match result {
         Ok(exit) => exit,
         Err(failure) => {

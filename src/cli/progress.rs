@@ -77,10 +77,9 @@ impl Progress {
         if self.quiet {
             return;
         }
-        let line = format!("{} {tenant}: {}", self.verb, visible(words));
         match &self.bar {
-            Some(bar) => bar.println(line),
-            None => drop(writeln!(anstream::stderr(), "{line}")),
+            Some(bar) => bar.println(line(self.verb, tenant, words)),
+            None => drop(writeln!(anstream::stderr(), "{}", line(self.verb, tenant, words))),
         }
     }
 
@@ -89,4 +88,17 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// The same lines of a command that shows no progress.
+pub fn aside(verb: &'static str, quiet: bool) -> impl Fn(&str, &str) + Sync {
+    move |tenant, words| {
+        if !quiet {
+            drop(writeln!(anstream::stderr(), "{}", line(verb, tenant, words)));
+        }
+    }
+}
+
+fn line(verb: &str, tenant: &str, words: &str) -> String {
+    format!("{verb} {tenant}: {}", visible(words))
 }

@@ -5,7 +5,7 @@ use tenantry::model::Tenant;
 use tenantry::plan::Plan;
 use tenantry::render::{self, escape::visible};
 use tenantry::words::count;
-use tenantry::{Intent, Options};
+use tenantry::{Intent, Limits, Options};
 
 use super::again::quoted;
 use super::approve::{self, Question};
@@ -57,7 +57,13 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
         })?;
         Ok(Exit::Ok)
     };
-    telling::carry_out(approved, tell, out)
+    let limits = Limits {
+        end_blockers: args.end_blockers,
+        to_end_blockers: Some(format!("tenantry restore {file} --end-blockers")),
+        to_end_blockers_afterwards: Some(format!("tenantry apply --end-blockers --target {}", tenant.key)),
+        ..Limits::default()
+    };
+    telling::carry_out(approved.limited(limits), tell, out)
 }
 
 /// What is to be restored, and what that changes.

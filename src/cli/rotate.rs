@@ -1,5 +1,6 @@
 //! `rotate`: a new password.
 
+use tenantry::words::typed;
 use tenantry::{Intent, Limits, Options, Which};
 
 use super::approve::{self, Question};
@@ -49,7 +50,7 @@ fn which(args: &WhichArgs) -> Which {
 fn hint(args: &WhichArgs) -> String {
     let whose = match which(args) {
         Which::Named(tenants) => tenants.join(" "),
-        Which::OlderThan(_) => "--older-than AGE".to_owned(),
+        Which::OlderThan(age) => format!("--older-than {}", typed(age)),
         Which::All => "--all".to_owned(),
     };
     format!("in a script: tenantry rotate {whose} --auto-approve")

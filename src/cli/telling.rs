@@ -9,12 +9,13 @@ use tenantry::{Approved, Events};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::progress::Progress;
+use super::progress::{Progress, aside};
 
 /// Prints what came of it.
 pub type Tell<'t> = &'t (dyn Fn(&Plan, &Report, &mut Output) -> Result<Exit, Failure> + Sync);
 
 struct Telling<'t> {
+    quiet: bool,
     out: Mutex<&'t mut Output>,
     progress: OnceLock<Progress>,
     tell: Tell<'t>,
@@ -23,7 +24,8 @@ struct Telling<'t> {
 
 /// The report is printed as soon as it is there: what the registry is told after it may take a while.
 pub fn carry_out(approved: Approved, tell: Tell<'_>, out: &mut Output) -> Result<Exit, Failure> {
-    let telling = Telling { out: Mutex::new(out), progress: OnceLock::new(), tell, told: Mutex::new(None) };
+    let telling =
+        Telling { quiet: out.quiet, out: Mutex::new(out), progress: OnceLock::new(), tell, told: Mutex::new(None) };
     let result = approved.apply(&telling);
     telling.finish();
     result?;
@@ -45,8 +47,10 @@ impl Events for Telling<'_> {
     }
 
     fn says(&self, tenant: &str, words: &str) {
-        if let Some(progress) = self.progress.get() {
-            progress.says(tenant, words);
+        match self.progress.get() {
+            Some(progress) => progress.says(tenant, words),
+            // Before the tenants' turn come the data of one that is restored.
+            None => aside("restore", self.quiet)(tenant, words),
         }
     }
 

@@ -58,9 +58,12 @@ pub struct TenantOutcome {
     pub verb: Verb,
     pub outcome: Outcome,
     pub error: Option<TenantError>,
-    /// The manifest of the archive that was written before the tenant was dropped.
+    /// The manifest of the archive that was written before the tenant was dropped, or that a removal that failed left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive: Option<PathBuf>,
+    /// It failed, and a part of it is committed: there is no way back.
+    #[serde(skip)]
+    pub in_part: bool,
     /// Sessions of tenants that kept this one from a lock, and were ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ended_sessions: Vec<String>,
@@ -82,17 +85,27 @@ pub struct Done {
     pub left: Option<TenantError>,
 }
 
+/// What to report about a tenant that is not committed, as far as is known.
+#[derive(Clone)]
+pub struct Failed {
+    pub outcome: Outcome,
+    pub error: TenantError,
+    /// The manifest of the archive that was made before it failed, and is there still.
+    pub archive: Option<PathBuf>,
+}
+
 impl TenantOutcome {
     /// A tenant that was begun.
     #[must_use]
-    pub fn new(plan: &TenantPlan, result: Result<Done, (Outcome, TenantError)>, duration: Duration) -> Self {
+    pub fn new(plan: &TenantPlan, result: Result<Done, Failed>, duration: Duration) -> Self {
+        let in_part = matches!(&result, Ok(Done { left: Some(_), .. }));
         let (outcome, error, archive) = match result {
             Ok(Done { archive, left: None }) => (Outcome::Applied, None, archive),
             Ok(Done { archive, left: Some(error) }) => (Outcome::Failed, Some(error), archive),
-            Err((outcome, error)) => (outcome, Some(error), None),
+            Err(Failed { outcome, error, archive }) => (outcome, Some(error), archive),
         };
         let (tenant, verb) = (plan.tenant.clone(), plan.verb);
-        Self { tenant, verb, outcome, error, archive, ended_sessions: Vec::new(), duration }
+        Self { tenant, verb, outcome, error, archive, in_part, ended_sessions: Vec::new(), duration }
     }
 
     /// A tenant whose plan says that a person must act first.
@@ -106,6 +119,7 @@ impl TenantOutcome {
             outcome: Outcome::Skipped,
             error: Some(error),
             archive: None,
+            in_part: false,
             ended_sessions: Vec::new(),
             duration: Duration::ZERO,
         }
@@ -120,6 +134,7 @@ impl TenantOutcome {
             outcome: Outcome::Skipped,
             error: Some(TenantError::new(why)),
             archive: None,
+            in_part: false,
             ended_sessions: Vec::new(),
             duration: Duration::ZERO,
         }

@@ -1,8 +1,10 @@
 //! The only way to write.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
 
+use postgres::Client;
+
+use super::carrying::Carrying;
 use super::error::Error;
 use super::events::Events;
 use super::guards;
@@ -13,7 +15,7 @@ use super::session::Session;
 use crate::core::model::{Observed, Tenant};
 use crate::core::plan::{Plan, Verb};
 use crate::core::report::{Report, TenantOutcome};
-use crate::engine::apply::{Apply, Lock, Recorded, Restore};
+use crate::engine::apply::{Apply, Lock, Restore};
 use crate::engine::archive::{Opened, Programs};
 use crate::engine::error::Doing;
 use crate::engine::inspect::Sizes;
@@ -81,7 +83,7 @@ impl Approved {
             }
             Way::Rotate => self.carry_out(events),
             Way::Restore { .. } => {
-                self.fill()?;
+                self.fill(events)?;
                 // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
                 self.observed = self.session.observe(Sizes::Removed)?;
                 if let Way::Restore { tenant, .. } = &self.way {
@@ -120,64 +122,48 @@ impl Approved {
         events.begins(self.plan.tenants.iter().filter(|tenant| tenant.has_work()).count());
         let recorded = self.observed.registry.as_ref().map(|registry| registry.recorded_sets.clone());
         let plan = &self.plan;
-        let mut limits = self.limits.clone();
-        limits.end_blockers |= self.session.ground.project.desired.end_blockers;
-        let report = with_apply(
-            (&mut self.session, &self.lock, &self.observed, self.programs.as_ref()),
-            &limits,
-            recorded.unwrap_or_default(),
-            events,
-            |apply, client| apply.run(client, plan),
-        )?;
+        let mut limits = self.limits();
+        if let Way::Restore { .. } = &self.way {
+            limits.to_end_blockers = limits.to_end_blockers_afterwards.take();
+        }
+        let archive_dir = self.session.ground.project.archive_dir();
+        let carrying = Carrying {
+            session: &mut self.session,
+            lock: &self.lock,
+            observed: &self.observed,
+            programs: self.programs.as_ref(),
+            archive_dir,
+            limits,
+            recorded: recorded.unwrap_or_default(),
+        };
+        let report = carrying.run(events, |apply, client| apply.run(client, plan))?;
         events.ended(&self.plan, &report);
         Ok(report)
     }
 
-    fn fill(&mut self) -> Result<(), Error> {
+    /// As it was said, and as tenants.toml says.
+    fn limits(&self) -> Limits {
+        let end_blockers = self.limits.end_blockers || self.session.ground.project.desired.end_blockers;
+        Limits { end_blockers, ..self.limits.clone() }
+    }
+
+    fn fill(&mut self, events: &dyn Events) -> Result<(), Error> {
         let (Way::Restore { opened, tenant }, Some(programs)) = (&self.way, &self.programs) else { return Ok(()) };
         let (plan, observed) = (&self.plan, &self.observed);
-        // Nobody said that sessions may be ended for it.
-        let limits = Limits::default();
-        with_apply(
-            (&mut self.session, &self.lock, observed, Some(programs)),
-            &limits,
-            BTreeSet::new(),
-            &(),
-            |apply, client| Restore { apply, observed, programs, opened, tenant }.run(client, plan),
-        )
+        let archive_dir = self.session.ground.project.archive_dir();
+        let limits = Limits { max_failures: 0, ..self.limits() };
+        let carrying = Carrying {
+            session: &mut self.session,
+            lock: &self.lock,
+            observed,
+            programs: Some(programs),
+            archive_dir,
+            limits,
+            recorded: BTreeSet::new(),
+        };
+        let restore = |apply: &Apply<'_>, client: &mut Client| {
+            Restore { apply, observed, programs, opened, tenant }.run(client, plan)
+        };
+        carrying.run(events, restore)
     }
-}
-
-/// The engine's apply, with what it borrows for as long as it runs.
-fn with_apply<T>(
-    held: (&mut Session, &Lock, &Observed, Option<&Programs>),
-    limits: &Limits,
-    recorded: BTreeSet<String>,
-    events: &dyn Events,
-    run: impl FnOnce(&Apply<'_>, &mut postgres::Client) -> Result<T, crate::engine::error::Error>,
-) -> Result<T, Error> {
-    let (Session { ground, client }, lock, observed, programs) = held;
-    let archive_dir = ground.project.archive_dir();
-    let apply = Apply {
-        target: &ground.target,
-        lock,
-        store: ground.store.as_ref(),
-        desired: &ground.project.desired,
-        server: &observed.server,
-        moved: observed.moved,
-        mark: OnceLock::new(),
-        archive_dir: &archive_dir,
-        programs,
-        parallelism: ground.options.parallelism(),
-        recorded: &Recorded::new(recorded),
-        stop: ground.options.interrupt.flag(),
-        underway: ground.options.interrupt.work(),
-        max_failures: limits.max_failures,
-        end_blockers: limits.end_blockers,
-        ending: limits.to_end_blockers.as_deref().filter(|_| !limits.end_blockers),
-        usernames: &observed.usernames(),
-        said: &|tenant, line| events.says(tenant, line),
-        progress: &|outcome| events.tenant_ended(outcome),
-    };
-    Ok(run(&apply, client)?)
 }

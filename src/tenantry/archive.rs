@@ -1,15 +1,18 @@
 //! A tenant in use, dumped.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::carrying::Carrying;
 use super::error::{Error, Guard, Guarded, Refusal};
 use super::events::Events;
 use super::guards;
+use super::options::Limits;
 use super::session::Session;
 use crate::core::model::{Observed, Registered, State, TenantKey};
 use crate::core::plan::{Plan, disk_short};
-use crate::engine::apply::{Lock, check_deputy};
-use crate::engine::archive::{Archive, Live, free_space};
+use crate::engine::apply::{Live, Lock, check_deputy};
+use crate::engine::archive::{Archive, free_space};
 use crate::engine::inspect::{self, Sizes};
 
 /// An archive that is complete.
@@ -27,7 +30,7 @@ pub(super) fn run(
     events: &dyn Events,
 ) -> Result<Archived, Error> {
     let ground = &session.ground;
-    let _lock = Lock::take(&mut session.client, &ground.target, ground.options.lock_timeout).guarded(Guard::Lock)?;
+    let lock = Lock::take(&mut session.client, &ground.target, ground.options.lock_timeout).guarded(Guard::Lock)?;
     let mut observed = session.observe(Sizes::Removed)?;
     let Session { ground, client } = &mut session;
     let unknown = || {
@@ -42,9 +45,8 @@ pub(super) fn run(
     let registry = observed.registry.as_ref().ok_or_else(unknown)?;
     let row = registry.tenants.get(&key).ok_or_else(unknown)?;
     ground.filter.must_select(&key)?;
-    if registry.pending > 0 {
-        let message = "tenantry's own tables were created by an older version";
-        return Err(Refusal::new(Guard::Registry, message, "upgrade them: tenantry apply").into());
+    if let Some((message, hint)) = registry.is_older() {
+        return Err(Refusal::new(Guard::Registry, message, hint).into());
     }
     is_whole(&observed, &key, row)?;
     let subject = row.subject(&key);
@@ -56,15 +58,21 @@ pub(super) fn run(
     if let Some(short) = free_space(&dir).and_then(|free| disk_short(bytes, free, &dir)) {
         events.note(&format!("warning: {short}"));
     }
-    let live = Live {
-        target: &ground.target,
+    let place = ground.place(&observed);
+    let carrying = Carrying {
+        session: &mut session,
+        lock: &lock,
         observed: &observed,
-        programs: &programs,
-        subject: &subject,
-        desired: &ground.project.desired,
+        programs: None,
+        archive_dir: dir,
+        // Nobody is put out for a copy.
+        limits: Limits::default(),
+        recorded: BTreeSet::new(),
     };
-    let archive = live.run(client, &dir)?;
-    Ok(Archived { archive, place: ground.place(&observed) })
+    let archive = carrying.run(events, |apply, client| {
+        Live { apply, observed: &observed, programs: &programs, subject: &subject }.run(client)
+    })?;
+    Ok(Archived { archive, place })
 }
 
 fn is_whole(observed: &Observed, key: &TenantKey, row: &Registered) -> Result<(), Refusal> {

@@ -1,10 +1,13 @@
 //! Ending what is running, in order.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use crate::engine::apply::Underway;
+use crate::engine::workers::lock;
 
 /// A handle on what is running, for a signal handler or another thread. Clones are handles on the same.
 #[derive(Clone, Default)]
@@ -14,6 +17,7 @@ pub struct Interrupt(Arc<Inner>);
 struct Inner {
     stop: AtomicBool,
     underway: Underway,
+    waits: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Interrupt {
@@ -36,6 +40,28 @@ impl Interrupt {
     #[must_use]
     pub fn underway(&self) -> Vec<String> {
         self.0.underway.lines()
+    }
+
+    /// What was asked of a server that has not answered yet, and when: a server that took the login and then says nothing looks
+    /// like work.
+    #[must_use]
+    pub fn waits(&self) -> Vec<(String, Instant)> {
+        lock(&self.0.waits).iter().map(|(what, begun)| (what.clone(), *begun)).collect()
+    }
+
+    pub(super) fn begins(&self, what: String) {
+        lock(&self.0.waits).insert(what, Instant::now());
+    }
+
+    pub(super) fn ends(&self, what: &str) {
+        lock(&self.0.waits).remove(what);
+    }
+
+    pub(super) fn waiting<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        self.begins(what.to_owned());
+        let done = work();
+        self.ends(what);
+        done
     }
 
     pub(super) fn flag(&self) -> &AtomicBool {

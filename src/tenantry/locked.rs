@@ -9,7 +9,7 @@ use super::planned::Planned;
 use super::restoration;
 use super::rotation::{self, Which};
 use super::session::Session;
-use crate::core::model::Observed;
+use crate::core::model::{Observed, Registry};
 use crate::core::plan::{Plan, RECOVER, Saved};
 use crate::core::words::count;
 use crate::engine::apply::Lock;
@@ -89,6 +89,10 @@ impl Locked {
         let ground = &self.session.ground;
         guards::sees_everything(&observed)?;
         ground.selects_something(&observed)?;
+        if let Some((message, hint)) = observed.registry.as_ref().and_then(Registry::is_older) {
+            let message = format!("{message}; no password was changed");
+            return Err(Refusal::new(Guard::Registry, message, hint).into());
+        }
         if let Some(lost) = lost(ground, &observed, &|key| which.names(key)) {
             let message = format!("{lost}; no password was changed");
             return Err(Refusal::new(Guard::NoneLost, message, RECOVER).into());

@@ -175,6 +175,7 @@ impl Looked {
     /// When one of them is not declared.
     pub fn verify(&self, named: &[String], each: &(dyn Fn(&Verdict) + Sync)) -> Result<Vec<Verdict>, Error> {
         let ground = &self.session.ground;
+        let interrupt = &ground.options.interrupt;
         let verify = Verify {
             target: &ground.target,
             store: ground.store.as_ref(),
@@ -182,7 +183,11 @@ impl Looked {
             observed: &self.observed,
             parallelism: ground.options.parallelism(),
             stop: &AtomicBool::new(false),
-            progress: each,
+            begins: &|tenant| interrupt.begins(format!("verify {tenant}")),
+            progress: &|verdict| {
+                interrupt.ends(&format!("verify {}", verdict.tenant));
+                each(verdict);
+            },
         };
         Ok(verify.run(&self.to_verify(named)?))
     }

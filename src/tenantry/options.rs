@@ -45,10 +45,17 @@ pub struct Limits {
     pub end_blockers: bool,
     /// For hints, what to type to have those sessions ended; `None`: hints name no command for it.
     pub to_end_blockers: Option<String>,
+    /// The same of a restore, once the data are in: what is left to do then, apply does.
+    pub to_end_blockers_afterwards: Option<String>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_failures: MAX_FAILURES, end_blockers: false, to_end_blockers: None }
+        Self {
+            max_failures: MAX_FAILURES,
+            end_blockers: false,
+            to_end_blockers: None,
+            to_end_blockers_afterwards: None,
+        }
     }
 }

@@ -64,7 +64,10 @@ fn chosen(ground: &Ground, observed: &Observed, which: &Which) -> (BTreeSet<Tena
     };
     let (given, others): (Vec<_>, Vec<_>) = declared.partition(|tenant| tenant.password.is_some());
     let (there, absent): (Vec<_>, Vec<_>) = others.into_iter().partition(|tenant| row(&tenant.key).is_some());
-    let left_out = vec![(given.len(), "the password comes from password_from"), (absent.len(), "apply comes first")];
+    let left_out = vec![
+        (given.len(), "the password comes from password_from"),
+        (absent.len(), "not set up in this database yet, so first: tenantry apply"),
+    ];
     let now = Timestamp::now();
     let is_old = |key: &TenantKey| {
         let Some(age) = older_than else { return true };

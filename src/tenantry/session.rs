@@ -52,7 +52,9 @@ impl Session {
         let env = |name: &str| environment.get(name);
         let listed = project.target(options.database_url.as_deref(), &env)?;
         let store = project.store(&env)?;
-        let (client, endpoint) = listed.connect_admin_to().map_err(RunError::from)?;
+        let connecting = format!("connecting to {}", place_of(&listed));
+        let connected = options.interrupt.waiting(&connecting, || listed.connect_admin_to());
+        let (client, endpoint) = connected.map_err(RunError::from)?;
         let target = listed.at(&endpoint);
         let kind = match project.desired.secrets.store {
             StoreKind::File => "the secret store",
@@ -81,7 +83,11 @@ impl Session {
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Error> {
         let Self { ground, client } = self;
         let desired = &ground.project.desired;
-        let mut observed = inspect::observe(client, &ground.target, ground.store.as_ref(), desired, sizes)?;
+        let looking = format!("looking at {}", place_of(&ground.target));
+        let mut observed = ground
+            .options
+            .interrupt
+            .waiting(&looking, || inspect::observe(client, &ground.target, ground.store.as_ref(), desired, sizes))?;
         if let Some(Endpoint { host, port }) = ground.listed.still_serving(&observed) {
             (observed.server.host, observed.server.port) = (host, port);
         }
@@ -95,6 +101,10 @@ impl Session {
         observed.archive_space = archive::free_space(&ground.project.archive_dir());
         Ok(observed)
     }
+}
+
+fn place_of(target: &Target) -> String {
+    format!("{} on {}, port {}", target.database(), target.host(), target.port())
 }
 
 impl Ground {

@@ -1,5 +1,6 @@
 //! Tenants that are archived: when they are removed, and while they live.
 
+mod blocked;
 mod elsewhere;
 mod encodings;
 mod failures;

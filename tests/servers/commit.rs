@@ -1,6 +1,7 @@
 //! COMMIT whose answer was lost: looked up before anything is said of it.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -190,4 +191,30 @@ fn a_transaction_whose_number_nobody_has_since_a_crash_has_failed() {
             assert!(error.as_db_error().unwrap().message().contains("in the future"), "{error:?}");
         });
     }
+}
+
+/// A pooler without a server, or a process that is stopped: the connection is open, and nothing comes.
+#[test]
+fn who_waits_for_a_server_that_says_nothing_is_told_so() {
+    let mut fleet = Fleet::usual(Version::V18, "silent");
+    let port = fleet.database.server.port();
+    let [admins, tenants] = [Proxy::before(port), Proxy::before(port)];
+    fleet.url = fleet.url.replace(&format!(":{port}/"), &format!(":{}/", admins.port));
+    let advertise = format!("[database]\nadvertise = {{ host = \"127.0.0.1\", port = {} }}\n", tenants.port);
+    fleet.head.insert_str(0, &advertise);
+    fleet.declare("si-one = {}");
+    fleet.applies_and_settles();
+    let told = |proxy: &Proxy, line, args: &[&str], words: &str| {
+        proxy.line(line);
+        let mut child = fleet.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains(words)), "{words}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        proxy.line(Line::Open);
+    };
+    // The login has a limit of its own; what comes after it has none.
+    told(&tenants, Line::Slow(Duration::from_millis(500)), &["verify"], "verify si-one: 10 s so far");
+    let words = format!("connecting to {} on 127.0.0.1, port {}: 10 s so far", fleet.database.name, admins.port);
+    told(&admins, Line::Stalled, &["verify"], &words);
 }

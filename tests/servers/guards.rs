@@ -192,9 +192,16 @@ fn a_copy_in_another_cluster_takes_no_secret_of_the_original() {
         fleet.declare("gx-one = {}\ngx-two = {}");
         fleet.apply();
         let secrets = |fleet: &Fleet| ["gx-one", "gx-two"].map(|tenant| fleet.secret(tenant));
-        let before = secrets(&fleet);
         fleet.execute("UPDATE tenantry.identity SET system_identifier = '4711'");
-        fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("another_cluster").says("4711");
+        let file = fleet.secret_file("gx-one");
+        let here = fleet.ask("SELECT system_identifier FROM pg_control_system()");
+        let marked = std::fs::read_to_string(&file).unwrap();
+        assert!(marked.contains(&here), "{marked}");
+        std::fs::write(&file, marked.replace(&here, "4711")).unwrap();
+        let before = secrets(&fleet);
+        let plan = fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("another_cluster").says("4711");
+        // That it came from there shows in the registry and in the secrets, and is said once.
+        assert_eq!(plan.stdout.matches("another_cluster").count(), 1, "{}", plan.stdout);
         // Nor does an apply that has nothing to do make it this cluster's.
         fleet.run(&["apply", "-y"]).ends(0).says("another_cluster");
         fleet.run(&["rotate", "-y", "--all"]).ends(1).says("came from another cluster").says("gx-one, gx-two");

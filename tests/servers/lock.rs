@@ -132,3 +132,22 @@ fn a_lock_whose_row_was_deleted_is_put_back() {
         }
     }
 }
+
+/// docs/isolation.md says how to keep tenants from advisory locks; who is no superuser then needs a grant.
+#[test]
+fn an_administrator_without_the_lock_functions_is_told_what_to_grant() {
+    for version in BOTH {
+        let fleet = fleet(Admin::Createrole, version, "lk_functions");
+        fleet.declare("lf-one = {}");
+        fleet.applies_and_settles();
+        let revoke = "DO $$ DECLARE f text; BEGIN FOR f IN SELECT oid::regprocedure FROM pg_proc WHERE proname ~ 'advisory' \
+                      AND pronamespace = 'pg_catalog'::regnamespace LOOP EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || f || ' FROM PUBLIC'; END LOOP; END $$";
+        fleet.execute(revoke);
+        fleet.declare("lf-one = { connection_limit = 3 }");
+        fleet.run(&["plan"]).ends(0).says("connection limit 3");
+        let run = fleet.run(&["apply", "-y"]).ends(1).says("pg_catalog.pg_try_advisory_lock(bigint)").says("42501");
+        let (_, grant) = run.stderr.split_once("as a superuser, in this database: ").unwrap();
+        fleet.execute(grant.lines().next().unwrap());
+        fleet.applies_and_settles();
+    }
+}

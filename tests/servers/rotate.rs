@@ -79,7 +79,7 @@ fn all_of_them_or_those_whose_password_is_old() {
             .ends(0)
             .says("1 applied")
             .says("1 tenant left out: the password comes from password_from")
-            .says("1 tenant left out: apply comes first");
+            .says("1 tenant left out: not set up in this database yet, so first: tenantry apply");
         let after = secrets();
         assert_eq!((&after[0], &after[2]), (&one, &given));
         assert_ne!(after[1], two);

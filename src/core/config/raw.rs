@@ -205,7 +205,7 @@ pub struct RawTenant {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a number, or a part such as \"2%\"")]
 pub enum RawAtMost {
-    Number(u32),
+    Number(#[schemars(range(min = 0))] i64),
     Part(String),
 }
 

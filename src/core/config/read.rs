@@ -83,34 +83,40 @@ pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawC
 /// Deserializes one value, as often as it takes: each round reports one fault and takes its key out.
 fn section<T: DeserializeOwned + Default>(value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> T {
     let mut value = Cow::Borrowed(value);
+    let mut taken_out: Vec<String> = Vec::new();
     loop {
         match T::deserialize(value.as_ref().clone().into_deserializer()) {
             Ok(read) => return read,
             Err(error) => {
                 let span = error.span().unwrap_or_else(|| value.span());
                 let (message, hint) = in_words(error.message());
-                faults.push(Some(span.clone()), message, hint);
-                if faults.is_full() || !take_out(value.to_mut(), &span) {
-                    return T::default();
+                // What is missing since it was at fault itself has been told.
+                let is_told = taken_out.iter().any(|key| message == format!("missing field `{key}`"));
+                if !is_told {
+                    faults.push(Some(span.clone()), message, hint);
+                }
+                match take_out(value.to_mut(), &span) {
+                    Some(key) if !faults.is_full() => taken_out.push(key),
+                    _ => return T::default(),
                 }
             }
         }
     }
 }
 
-/// Removes the innermost key whose name or value covers the span.
-fn take_out(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
-    let DeValue::Table(table) = value.get_mut() else { return false };
+/// Removes the innermost key whose name or value covers the span; returns it.
+fn take_out(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<String> {
+    let DeValue::Table(table) = value.get_mut() else { return None };
     let covers = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
     let found = table.iter().find(|(key, value)| covers(key.span()) || covers(value.span()));
-    let Some(key) = found.map(|(key, _)| key.clone()) else { return false };
+    let key = found.map(|(key, _)| key.clone())?;
     if let Some(inner) = table.get_mut(&key)
         && covers(inner.span())
-        && take_out(inner, span)
+        && let Some(key) = take_out(inner, span)
     {
-        return true;
+        return Some(key);
     }
-    table.remove(&key).is_some()
+    table.remove(&key).map(|_| key.get_ref().to_string())
 }
 
 /// serde's message in this project's words, with the nearest known key as the hint. A value that it quotes is left out: it

@@ -130,15 +130,20 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
 }
 
 fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &mut Faults) -> AtMost {
-    match raw {
-        None => AtMost::Usual,
-        Some(RawAtMost::Number(number)) => AtMost::Number(*number as usize),
-        Some(RawAtMost::Part(text)) => AtMost::percent(text).unwrap_or_else(|| {
-            let hint = "write a number, or a part from \"0%\" to \"100%\"";
-            faults.push(places.value(key), format!("{text:?} is neither a number nor a percentage"), Some(hint.into()));
-            AtMost::Usual
-        }),
-    }
+    let (most, message) = match raw {
+        None => return AtMost::Usual,
+        Some(RawAtMost::Number(number)) => {
+            (usize::try_from(*number).ok().map(AtMost::Number), format!("{number} is less than 0"))
+        }
+        Some(RawAtMost::Part(text)) => {
+            (AtMost::percent(text), format!("{text:?} is neither a number nor a percentage"))
+        }
+    };
+    most.unwrap_or_else(|| {
+        let hint = "write a number from 0 on, or a part from \"0%\" to \"100%\"";
+        faults.push(places.value(key), message, Some(hint.into()));
+        AtMost::Usual
+    })
 }
 
 /// Such as "5s", "10m", "30d"; a day is 24 hours.
@@ -364,6 +369,15 @@ globex = { password_from = "${NOT_SET}", settings = { search_path = "x" } }
                 "13:69 search_path is set by tenantry itself",
             ]
         );
+    }
+
+    #[test]
+    fn one_fault_is_told_once_and_in_words_for_the_value() {
+        assert_eq!(faults("[vault]\nauth = { method = \"x\" }\n"), ["2:19 unknown value \"x\""]);
+        assert_eq!(faults("[vault]\nauth = { mount = \"x\" }\n"), ["2:8 missing field `method`"]);
+        assert_eq!(faults("[secrets]\nmax_missing = -1\n"), ["2:15 -1 is less than 0"]);
+        assert_eq!(faults("[secrets]\nmax_missing = \"-1\"\n"), ["2:15 \"-1\" is neither a number nor a percentage"]);
+        assert_eq!(faults("[secrets]\nmax_missing = 0.5\n"), ["2:15 expected a number, or a part such as"],);
     }
 
     #[test]

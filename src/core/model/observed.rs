@@ -156,6 +156,7 @@ pub struct Database {
     pub public_schema: Option<PublicState>,
     /// The extensions there are, by name.
     pub extensions: BTreeMap<String, Extension>,
+    pub tablespaces: BTreeMap<String, Tablespace>,
     /// Those of the shared schemas that exist.
     pub shared_schemas: BTreeMap<String, SharedSchema>,
     /// The group role, when it exists.
@@ -172,6 +173,16 @@ pub struct Extension {
     pub relocatable: bool,
     /// PUBLIC has USAGE on the schema.
     pub open: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Tablespace {
+    /// With the built-in default where it was never changed.
+    pub acl: Acl,
+    /// The database's: everybody may create tables there.
+    pub is_own: bool,
+    /// `ALTER DATABASE … SET default_tablespace` names it.
+    pub is_default: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -211,6 +222,8 @@ pub struct Group {
 /// The tool's own tables.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
+    /// The version of its form: the number of its own migrations that it has.
+    pub version: usize,
     /// The registry's migrations this binary has and the database has not.
     pub pending: usize,
     pub tenants: BTreeMap<TenantKey, Registered>,
@@ -224,6 +237,19 @@ pub struct Registry {
     pub former_owners: BTreeSet<String>,
     /// The sets of migrations of which it is known what they make, by their [`set_digest`].
     pub recorded_sets: BTreeSet<String>,
+}
+
+impl Registry {
+    /// That it has an older form than this version of tenantry reads and writes, and what to type; `None`: it has not.
+    #[must_use]
+    pub fn is_older(&self) -> Option<(String, &'static str)> {
+        let (has, needs) = (self.version, self.version + self.pending);
+        let message = format!(
+            "tenantry's own tables have version {has}, as an older tenantry left them, and this one needs version {needs}"
+        );
+        (self.pending > 0)
+            .then_some((message, "upgrade them, which changes nothing for any tenant by itself: tenantry apply"))
+    }
 }
 
 /// What tells the database from a copy of it.
@@ -567,10 +593,21 @@ pub enum History {
     Absent,
     /// What stands in its place cannot be read without running the tenant's code.
     Untrusted(String),
+    /// Another session keeps us from it.
+    Locked(LockedBy),
     /// We may not read its rows.
     Unseen { acl: Acl, columns: Vec<Column> },
     /// Its rows in version order, and what roles hold on it.
     Read { applied: Vec<Applied>, acl: Acl, columns: Vec<Column> },
+}
+
+/// Who holds a lock for longer than we wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedBy {
+    /// Such as "PID 4711, role acme_user".
+    pub who: String,
+    /// What to type.
+    pub hint: String,
 }
 
 impl History {

@@ -1,5 +1,6 @@
 //! How Vault or OpenBao is reached: as configured, and as resolved with the environment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -67,6 +68,16 @@ pub struct VaultSettings {
     pub auth: VaultAuth,
     /// Where `vault login` and `bao login` leave their token.
     pub token_file: Option<PathBuf>,
+    /// The variable that gave what has this key in `[vault]`.
+    from: BTreeMap<&'static str, String>,
+}
+
+impl VaultSettings {
+    /// Where a setting comes from, as a person finds it: `[vault] address`, or `VAULT_ADDR`.
+    #[must_use]
+    pub fn named(&self, key: &str) -> String {
+        self.from.get(key).cloned().unwrap_or_else(|| format!("[vault] {key}"))
+    }
 }
 
 impl VaultAuth {
@@ -104,7 +115,26 @@ impl VaultConfig {
     /// An empty variable counts as unset.
     pub fn resolve(&self, env: &dyn Fn(&str) -> Option<String>) -> VaultSettings {
         let set = |name: String| env(&name).filter(|value| !value.is_empty());
-        let fallback = |name: &str| set(format!("BAO_{name}")).or_else(|| set(format!("VAULT_{name}")));
+        let named = |name: &str| {
+            ["BAO", "VAULT"]
+                .into_iter()
+                .map(|prefix| format!("{prefix}_{name}"))
+                .find(|name| set(name.clone()).is_some())
+        };
+        let fallback = |name: &str| named(name).and_then(set);
+        let auth_is_token = matches!(self.auth, None | Some(VaultAuth::Token { token: None }));
+        let given = [
+            ("address", "ADDR", self.address.is_none()),
+            ("namespace", "NAMESPACE", self.namespace.is_none()),
+            ("auth.token", "TOKEN", auth_is_token),
+            ("ca_cert", "CACERT", self.ca_cert.is_none()),
+            ("ca_path", "CAPATH", true),
+            ("client_cert", "CLIENT_CERT", true),
+            ("client_key", "CLIENT_KEY", true),
+            ("tls_server_name", "TLS_SERVER_NAME", true),
+        ];
+        let given = given.into_iter().filter(|(_, _, is_left_out)| *is_left_out);
+        let from = given.filter_map(|(key, name, _)| Some((key, named(name)?))).collect();
         let address =
             self.address.clone().or_else(|| fallback("ADDR")).unwrap_or_else(|| "https://127.0.0.1:8200".to_owned());
         let mount = self.mount.as_deref().map(|mount| mount.trim_matches('/'));
@@ -136,6 +166,7 @@ impl VaultConfig {
             tls_server_name: fallback("TLS_SERVER_NAME"),
             auth,
             token_file: set("HOME".to_owned()).map(|home| PathBuf::from(home).join(".vault-token")),
+            from,
         }
     }
 }
@@ -205,6 +236,8 @@ mod tests {
         assert_eq!(settings.ca_cert, None);
         assert!(settings.skip_verify);
         assert_eq!(settings.token_file, Some("/home/ada/.vault-token".into()));
+        let named = ["address", "auth.token", "ca_cert", "ca_path", "mount"].map(|key| settings.named(key));
+        assert_eq!(named, ["VAULT_ADDR", "BAO_TOKEN", "[vault] ca_cert", "VAULT_CAPATH", "[vault] mount"]);
     }
 
     #[test]
@@ -216,6 +249,7 @@ mod tests {
         };
         let settings = config.resolve(&env(&[("VAULT_ADDR", "http://there:2"), ("VAULT_TOKEN", "theirs")]));
         assert_eq!(settings.address, "http://here:1");
+        assert_eq!(settings.named("address"), "[vault] address");
         assert_eq!(token(&settings), Some("mine"));
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::acl::{Expected, differences};
+use super::action::Action;
 use super::bookkeeping::{forget_owner, remember_owner};
 use super::doubt::Doubt;
 use super::hazard::{Hazard, HazardKind};
@@ -10,7 +11,7 @@ use super::look::Look;
 use super::public_schema::policy;
 use super::shared_change::{About, DatabaseAction, DatabaseChange, Stage};
 use super::tenant_plan::{TenantPlan, Verb};
-use super::{extensions, group, home};
+use super::{extensions, group, holds, home};
 use crate::core::model::{Access, Grantee, PublicSchema, SharedSchema, State, ident};
 
 pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
@@ -198,18 +199,21 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
                 leaves && !declared(key)
             });
         if last_goes {
-            changes.push(drop_shared_owner(owner, "whose last tenants leave it"));
+            changes.push(drop_shared_owner(look, owner, "whose last tenants leave it"));
         }
     }
     let former = look.observed.registry.iter().flat_map(|registry| &registry.former_owners);
     let unused = former.filter(|role| look.remembers_owner(role) && !look.owners.contains_key(role.as_str()));
-    changes.extend(unused.map(|role| drop_shared_owner(role, "which no tenant uses")));
+    changes.extend(unused.map(|role| drop_shared_owner(look, role, "which no tenant uses")));
 }
 
-fn drop_shared_owner(owner: &str, why: &str) -> DatabaseChange {
+fn drop_shared_owner(look: &Look<'_>, owner: &str, why: &str) -> DatabaseChange {
     // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
     let sql = vec![format!("DROP ROLE {}", ident(owner)), forget_owner(owner)];
-    let mut drop = DatabaseChange::new(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}"), sql);
+    let gifts = holds::gifts(look, owner);
+    let revoked = if gifts.is_empty() { "" } else { "; what others granted it is revoked" };
+    let mut drop = DatabaseChange::new(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}{revoked}"), sql);
+    drop.sql.splice(0..0, gifts.iter().flat_map(Action::sql));
     drop.stage = Stage::After;
     drop.about = About::Dropped(owner.to_owned());
     drop

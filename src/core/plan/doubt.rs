@@ -22,21 +22,26 @@ impl Doubt {
 /// More than `[secrets] max_missing` allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// Those whose secret is gone and would be written anew.
+    /// Those whose secret is gone, of the whole fleet.
     pub tenants: Vec<TenantKey>,
     /// The path of the first.
     pub path: String,
-    /// Those that have a secret in this store, by the registry, of the tenants looked at.
+    /// Those that have a secret in this store, by the registry.
     pub of: usize,
     /// So many were allowed.
     pub most: usize,
 }
 
 impl Missing {
-    /// "31 of 40 tenants (a, b, …) have no secret in the store any more".
+    /// "the secrets of 31 of 40 tenants are gone from the store (a, b, …), …".
     #[must_use]
     pub fn in_words(&self) -> String {
         let names: Vec<&str> = self.tenants.iter().map(TenantKey::as_str).collect();
+        if let ([name], 1) = (names.as_slice(), self.of) {
+            return format!(
+                "the secret of {name} is gone from the store, and nothing else of this fleet's there shows that it is the right store"
+            );
+        }
         format!(
             "the secrets of {} of {} tenants are gone from the store ({}), more than the {} that [secrets] max_missing allows",
             names.len(),
@@ -48,7 +53,7 @@ impl Missing {
 
     pub(super) fn hazard(&self) -> Hazard {
         let detail = format!(
-            "{}; it may be another store than they were written to; each would get a new password. If they are lost: tenantry apply --allow-new-secrets {}",
+            "{}; it may be another store than before, and no client would read a new password there. If it is the right one: tenantry apply --allow-new-secrets {}",
             self.in_words(),
             self.tenants.len()
         );

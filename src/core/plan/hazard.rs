@@ -57,6 +57,8 @@ pub enum HazardKind {
     VerifiersLogged,
     /// The tenants' connection limits add up to more than the server accepts.
     ConnectionsShort,
+    /// Tables would go to a tablespace in which the tenant may not create any.
+    TablespaceClosed,
 }
 
 impl Hazard {

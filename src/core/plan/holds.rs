@@ -42,6 +42,20 @@ pub(super) fn release(look: &Look<'_>, roles: &[String], lent: &[&str]) -> Resul
     if stuck.is_empty() { Ok(changes) } else { Err(blocked(&stuck)) }
 }
 
+/// What takes away that which others gave a role that is dropped after all tenants, as far as that is ours to do: what it owns
+/// goes with them, or keeps it.
+pub(super) fn gifts(look: &Look<'_>, role: &str) -> Vec<RevokeGifts> {
+    let mut gifts: BTreeMap<&str, Vec<&Given>> = BTreeMap::new();
+    for hold in look.observed.roles.get(role).iter().flat_map(|found| &found.holds) {
+        if let Hold::Given(given) = hold
+            && is_ours(look, given)
+        {
+            gifts.entry(&given.by).or_default().push(given);
+        }
+    }
+    gifts.into_iter().map(|(by, gifts)| take(look, role, by, &gifts, &[])).collect()
+}
+
 /// The giver is a role that we may SET ROLE to, or a tenant's, whose rights we may borrow. Nobody else's: that CREATEROLE
 /// could, up to PostgreSQL 15, make us a member of any role is no reason to become one.
 fn is_ours(look: &Look<'_>, given: &Given) -> bool {

@@ -23,7 +23,8 @@ pub(super) fn doubts(desired: &Desired, observed: &Observed, tenants: &[TenantPl
     if let Some(cluster) = &registry.came_from {
         doubts.push(another_cluster(cluster));
     }
-    doubts.extend(by_marks(observed));
+    // That it came from elsewhere is said once, whatever of it the secrets show too.
+    doubts.extend(by_marks(observed).filter(|by| doubts.iter().all(|doubt| doubt.kind != by.kind)));
     let writing: Vec<&TenantPlan> =
         tenants.iter().filter(|tenant| tenant.has_work() && tenant.phases.changes_secrets()).collect();
     // A database that came from elsewhere is reached elsewhere: once is enough.

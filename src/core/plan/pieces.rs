@@ -46,9 +46,9 @@ impl Pieces {
     pub fn hazard(&self, schema: &str, archived: bool) -> Option<Hazard> {
         let what = match (self.tables, self.large_objects) {
             (None, None) => return None,
-            (Some(_), None) => "its tables are dropped",
+            (Some(_), None) => "what it contains is dropped",
             (None, Some(_)) => "its large objects are dropped",
-            (Some(_), Some(_)) => "its large objects and its tables are dropped",
+            (Some(_), Some(_)) => "its large objects and what it contains are dropped",
         };
         let lost =
             if archived { "; what an administrator writes to the remaining ones in the meantime is lost" } else { "" };

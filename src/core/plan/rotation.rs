@@ -8,7 +8,7 @@ use super::phases::Phases;
 use super::tenant_plan::{Blocked, Target, TenantPlan, Verb, Work};
 use super::whole::{DatabaseIdentity, Plan};
 use super::{home, limits, missing};
-use crate::core::model::{Desired, Observed, Registered, State, Tenant, TenantKey};
+use crate::core::model::{Desired, Observed, Registered, Registry, State, Tenant, TenantKey};
 
 /// A new password for each declared tenant that `selects` takes, in PostgreSQL and in the secret store.
 ///
@@ -76,8 +76,8 @@ fn renew(
     if row.secret.store != policy.store.as_str() || elsewhere {
         return Err(Blocked::new("its secret is not where [secrets] says", apply()));
     }
-    if look.observed.registry.as_ref().is_some_and(|registry| registry.pending > 0) {
-        return Err(Blocked::new("tenantry's own tables were created by an older version", "tenantry apply"));
+    if let Some((reason, hint)) = look.observed.registry.as_ref().and_then(Registry::is_older) {
+        return Err(Blocked::new(reason, hint));
     }
     let mut facts = Facts::new(look, tenant, registered);
     facts.current.role = look.observed.roles.get(&row.username);

@@ -3,7 +3,7 @@
 use super::action::Change;
 use super::change::{
     defaults, deputy, grants, history, membership, migrations, objects, outside, policy, rename, rights, role, schema,
-    secret, settings,
+    secret, settings, tablespace,
 };
 use super::facts::{Facts, Findings};
 use super::hazard::HazardKind;
@@ -45,6 +45,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     settings::diff(&facts, findings);
     migrations::diff(&facts, findings)?;
     policy::diff(&facts, findings);
+    tablespace::warn(&facts, findings);
     if findings.is_empty() {
         return Ok(None);
     }

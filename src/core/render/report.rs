@@ -41,7 +41,8 @@ pub fn text(report: &Report, plan: &plan::Document, style: &Style) -> String {
     page.gap();
     for tenant in &report.outcomes {
         if let Some(archive) = &tenant.archive {
-            page.line(0, format!("Archived: {} in {}", tenant.tenant, visible(&archive.display().to_string())));
+            let failed = if tenant.outcome == Outcome::Failed { " (its removal failed, see above)" } else { "" };
+            page.line(0, format!("Archived: {} in {}{failed}", tenant.tenant, visible(&archive.display().to_string())));
         }
     }
     for tenant in &report.outcomes {
@@ -50,7 +51,7 @@ pub fn text(report: &Report, plan: &plan::Document, style: &Style) -> String {
         }
     }
     if report.interrupted {
-        page.line(0, "Interrupted: tenants in progress were finished or rolled back; nothing was left half done.");
+        page.line(0, interrupted(report));
     }
     if let Some(error) = &report.shared_error {
         page.line(0, style.paint(Tone::Danger, &format!("failed: {}", visible(&error.message))));
@@ -66,6 +67,20 @@ pub fn text(report: &Report, plan: &plan::Document, style: &Style) -> String {
     }
     page.line(0, style.paint(Tone::Strong, &summary(report)));
     page.into_string()
+}
+
+fn interrupted(report: &Report) -> String {
+    let in_part: Vec<_> = report.outcomes.iter().filter(|tenant| tenant.in_part).collect();
+    let unknown = report.count(Outcome::Unknown) > 0;
+    let rest = match (in_part.as_slice(), unknown) {
+        ([], false) => "; nothing was left half done.".to_owned(),
+        ([], true) => ", as far as is known; the next apply finds out, and does the rest.".to_owned(),
+        (some, _) => {
+            let keys = names(some.iter().map(|one| &one.tenant), some.len(), "…");
+            format!(", but a part of {keys} is committed (see above); the next apply does the rest.")
+        }
+    };
+    format!("Interrupted: tenants in progress were finished or rolled back{rest}")
 }
 
 /// `Apply: 12 applied, 88 unchanged, 1 failed, 0 skipped.`
@@ -220,6 +235,7 @@ mod tests {
                 hint: Some(format!("see who holds the lock on tenant_{key}.users")),
             }),
             archive: None,
+            in_part: false,
             ended_sessions: Vec::new(),
             duration: Duration::from_millis(12),
         }
@@ -266,6 +282,15 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("applied: acme (update, 12 ms)\n"), "{text}");
+    }
+
+    #[test]
+    fn an_interrupt_in_what_comes_after_a_commit_is_not_told_as_if_all_was_rolled_back() {
+        let (mut report, plan) = report();
+        let said = |report: &Report| text(report, &plan, &Style::default());
+        assert!(said(&report).contains("rolled back; nothing was left half done.\n"));
+        report.outcomes[10].in_part = true;
+        assert!(said(&report).contains("rolled back, but a part of bad is committed (see above); the next apply"));
     }
 
     #[test]

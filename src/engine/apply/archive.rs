@@ -32,6 +32,7 @@ pub(super) fn make(
     deputy: &Deputy,
 ) -> Result<Archived, TenantError> {
     let failed = |error| job.told("archiving", &error);
+    job.apply.underway.deputy(subject.tenant.as_str(), &deputy.name);
     let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
     fail_point!("after_tables_are_locked");
     // Looked for before the plan was approved.

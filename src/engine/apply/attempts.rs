@@ -3,9 +3,9 @@
 use postgres::Client;
 
 use super::context::Apply;
-use super::failure::{Ended, Failure, Retry, rolled_back};
+use super::failure::{Ended, Retry, rolled_back};
 use super::session::{clean, connected};
-use crate::core::report::Outcome;
+use crate::core::report::{Failed, Outcome};
 use crate::engine::retry::retry;
 
 /// Tries until it succeeds or another try would not help. `used`: code of a tenant's runs in this session.
@@ -14,7 +14,7 @@ pub(super) fn attempts<T>(
     slot: &mut Option<Client>,
     used: bool,
     once: impl Fn(&mut Client) -> Result<T, Ended>,
-) -> Result<T, Failure> {
+) -> Result<T, Failed> {
     let attempt = || {
         let client = connected(apply, slot).map_err(rolled_back)?;
         let result = once(client);
@@ -26,7 +26,7 @@ pub(super) fn attempts<T>(
     };
     let again = |ended: &Ended| matches!(ended, Ended::Failed(_, Retry::Yes)) && !apply.underway.is_cancelled();
     retry(attempt, again).map_err(|ended| match ended {
-        Ended::Failed(error, _) => (Outcome::Failed, error),
-        Ended::Unknown(error) => (Outcome::Unknown, error),
+        Ended::Failed(error, _) => Failed { outcome: Outcome::Failed, error, archive: None },
+        Ended::Unknown(error) => Failed { outcome: Outcome::Unknown, error, archive: None },
     })
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use postgres::Client;
 
-use crate::core::model::{TenantKey, ident, literal};
+use crate::core::model::{TenantKey, ident};
 use crate::core::report::TenantError;
-use crate::engine::database::{Ask, DatabaseError};
+use crate::engine::database::{Ask, DatabaseError, Gid};
 
 /// A session, or a prepared transaction, in the way of a backend of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) struct Blocker {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Prepared {
-    gid: String,
+    gid: Gid,
     owner: String,
     database: String,
 }
@@ -81,8 +81,8 @@ pub(super) fn of(
         since: row.get::<_, Option<i64>>("since").map(milliseconds),
         modes: row.get("modes"),
         object: row.get("object"),
-        prepared: row.get::<_, Option<String>>("gid").map(|gid| Prepared {
-            gid,
+        prepared: row.get::<_, Option<Vec<u8>>>("gid").map(|gid| Prepared {
+            gid: Gid(gid),
             owner: row.get::<_, Option<String>>("gid_owner").unwrap_or_default(),
             database: row.get::<_, Option<String>>("gid_database").unwrap_or_default(),
         }),
@@ -95,7 +95,7 @@ impl Blocker {
     /// tenant_acme.seen`.
     pub fn words(&self) -> String {
         let mut words = match (&self.prepared, &self.role) {
-            (Some(Prepared { gid, owner, .. }), _) => format!("the prepared transaction {gid:?} of role {owner}"),
+            (Some(Prepared { gid, owner, .. }), _) => format!("the prepared transaction {gid} of role {owner}"),
             (None, _) if self.pid == 0 => "a prepared transaction".to_owned(),
             (None, Some(role)) => format!("PID {}, role {role}", self.pid),
             (None, None) => format!("PID {}", self.pid),
@@ -127,8 +127,8 @@ impl Blocker {
     fn remedy(&self, ending: Option<&str>) -> String {
         match &self.prepared {
             Some(Prepared { gid, owner, database }) => format!(
-                "end the prepared transaction, as {owner} or a superuser, in database {database}: ROLLBACK PREPARED {}",
-                literal(gid)
+                "end the prepared transaction, as {owner} or a superuser, in database {database}: {}",
+                gid.rollback()
             ),
             None if self.pid == 0 => "find it in pg_prepared_xacts, and ROLLBACK PREPARED 'gid'".to_owned(),
             None => {
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(blocker().remedy(None), "wait for it, or end it: SELECT pg_terminate_backend(4711)");
         let refused = Blocker { refused: Some("GRANT a TO b".into()), ..blocker() };
         assert!(refused.remedy(ending).starts_with("as a superuser: GRANT a TO b; or end that session: "));
-        let prepared = Prepared { gid: "it's".into(), owner: "o".into(), database: "d".into() };
+        let prepared = Prepared { gid: Gid(b"it's".to_vec()), owner: "o".into(), database: "d".into() };
         let prepared = Blocker { pid: 0, prepared: Some(prepared), tenant: None, ..blocker() };
         assert!(prepared.words().starts_with("the prepared transaction \"it's\" of role o"));
         assert!(prepared.remedy(ending).ends_with("ROLLBACK PREPARED 'it''s'"));

@@ -16,7 +16,7 @@ SELECT w.pid AS waits,
   b.pid AS blocker, a.usename::text AS role, a.application_name AS application, a.state,
   (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
     - CASE WHEN a.state LIKE 'idle%' THEN a.state_change ELSE a.xact_start END) * 1000)::int8 AS since,
-  p.gid, p.owner::text AS gid_owner, p.database::text AS gid_database
+  pg_catalog.replace(p.gid, '\', '\\')::bytea AS gid, p.owner::text AS gid_owner, p.database::text AS gid_database
 FROM waits w
 CROSS JOIN LATERAL (SELECT DISTINCT pid FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)) b
 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid

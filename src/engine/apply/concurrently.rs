@@ -107,7 +107,10 @@ impl Place<'_> {
             limited.and_then(|()| super::detach::run(&mut session, statement)).map_err(|error| {
                 let place = format!("{}:{}", file.file, statement.line);
                 let mut failure = self.told(database_error(&place, &error.into()));
-                let hint = "everything before this migration is applied; the next apply retries it";
+                let hint = match failure.sqlstate.as_deref() {
+                    Some("57014") => "everything before this migration is applied; it may have left an index that is invalid, which the next apply drops, and retries",
+                    _ => "everything before this migration is applied; the next apply retries it",
+                };
                 failure.hint.get_or_insert_with(|| hint.into());
                 failure
             })

@@ -1,6 +1,6 @@
 //! How one try of a tenant's ended when it did not end well, and what is told of it.
 
-use crate::core::report::{Outcome, TenantError};
+use crate::core::report::TenantError;
 use crate::engine::database::{DatabaseError, ServerError, is_retryable};
 
 /// Names what was being done, and all that PostgreSQL answered.
@@ -20,8 +20,6 @@ pub(super) fn database_error(doing: &str, error: &DatabaseError) -> TenantError 
 /// A tenant's prepared transaction outlives its sessions, which a removal ends, and keeps its locks.
 const WHO_HOLDS_IT: &str = "another session holds a lock on it; to see which: SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity, while it waits; \
      0 is a prepared transaction: SELECT gid, owner FROM pg_prepared_xacts, and ROLLBACK PREPARED 'gid'";
-
-pub(super) type Failure = (Outcome, TenantError);
 
 /// How one try ended, when not well.
 pub(super) enum Ended {

@@ -73,6 +73,22 @@ pub(super) fn has_plpgsql(client: &mut Client, migrates: bool) -> Result<(), Err
     ))
 }
 
+/// Whether these functions of PostgreSQL's are ours to call.
+pub(super) fn may_call(client: &mut Client, functions: &[&str]) -> Result<(), Error> {
+    let query = "SELECT f, current_user::text FROM pg_catalog.unnest($1::text[]) f \
+                 WHERE NOT pg_catalog.has_function_privilege(f, 'EXECUTE') ORDER BY f";
+    let rows = client.ask(query, &[&functions]).doing("checking which functions we may call")?;
+    let Some(first) = rows.first() else { return Ok(()) };
+    let (us, all): (&str, Vec<&str>) = (first.get(1), rows.iter().map(|row| row.get(0)).collect());
+    let all = all.join(", ");
+    Err(Error::refused(
+        format!(
+            "{us} may not call {all} in this database, which taking the lock needs (SQLSTATE 42501); nothing was changed"
+        ),
+        format!("as a superuser, in this database: GRANT EXECUTE ON FUNCTION {all} TO {}", ident(us)),
+    ))
+}
+
 /// A module that looks at new passwords (`check_password_hook`: credcheck, say) may take none that it cannot read, which a
 /// verifier is. Tried with the first statement that would send one, and rolled back.
 fn takes_verifiers(client: &mut Client, observed: &Observed, plan: &Plan) -> Result<(), Error> {

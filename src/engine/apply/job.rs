@@ -26,7 +26,7 @@ pub(super) struct Job<'a> {
     /// The same for what only repairs, or accompanies, what this run does: the session that took the lock may have
     /// ended, as long as nobody else has taken it.
     pub aside: String,
-    /// The manifest of the archive that an earlier try of this run made, and that the next one's takes the place of.
+    /// The manifest of the archive that this run made; that of its next try takes its place.
     pub archived: RefCell<Option<PathBuf>>,
 }
 

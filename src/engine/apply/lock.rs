@@ -13,7 +13,7 @@ use rand::RngExt;
 
 use super::groundwork;
 use crate::core::report::TenantError;
-use crate::engine::database::{Ask, Target, refuse_a_standby};
+use crate::engine::database::{Ask, DatabaseError, Target, refuse_a_standby};
 use crate::engine::error::{Doing, Error};
 use crate::engine::registry::{self, Holder, LOCK_KEY as KEY, Taken};
 use crate::engine::retry::retry_for;
@@ -47,7 +47,7 @@ impl Lock {
     /// Who holds it, from where, since when; or that the session is not our own (a transaction pooler).
     pub fn take(client: &mut Client, target: &Target, wait: Duration) -> Result<Self, Error> {
         refuse_a_standby(client, target)?;
-        let (backend, token) = Self::this_session(client).doing("taking the lock")?;
+        let (backend, token) = Self::this_session(client).map_err(|error| refused(client, error))?;
         let attempt = || match Self::attempt(client, token) {
             Ok(Attempt::Ours(number)) => Ok(number),
             Ok(Attempt::Theirs(holder)) => Err(NotTaken::HeldBy(holder)),
@@ -73,7 +73,8 @@ impl Lock {
 
     fn attempt(client: &mut Client, token: i64) -> Result<Attempt, Error> {
         let doing = "taking the lock";
-        let advisory = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})")).doing(doing)?;
+        let advisory = is_true(client, &format!("pg_catalog.pg_try_advisory_lock({KEY})"));
+        let advisory = advisory.map_err(|error| refused(client, error))?;
         if registry::has_lock(client)? {
             if !advisory && let Some(holder) = advisory_holder(client, true)? {
                 return Ok(Attempt::Theirs(Some(holder)));
@@ -83,10 +84,19 @@ impl Lock {
             return match registry::take_lock(client, token, LAST_TRANSACTIONS) {
                 Ok(Taken::Ours(fence)) => Ok(Attempt::Ours(Some(fence))),
                 Ok(Taken::Theirs(holder)) => {
-                    is_true(client, &format!("pg_catalog.pg_advisory_unlock({KEY})")).doing(doing)?;
+                    let unlocked = is_true(client, &format!("pg_catalog.pg_advisory_unlock({KEY})"));
+                    unlocked.map_err(|error| refused(client, error))?;
                     Ok(Attempt::Theirs(Some(holder)))
                 }
                 Err(error) if error.code().is_some_and(|code| code.code() == "42501") => Err(only_a_reader(client)?),
+                // A column is gone, or has another type: without the lock nothing more is looked at.
+                Err(error) if error.code().is_some_and(|code| ["42703", "42804", "42883"].contains(&code.code())) => {
+                    let error = DatabaseError::from(error);
+                    Err(Error::refused(
+                        format!("tenantry.apply_lock is not as tenantry made it: {error}; nothing was changed"),
+                        "tenantry plan names the columns that are missing or have another type, and the way back (docs/recovery.md)",
+                    ))
+                }
                 // Whoever held it last is still in a transaction.
                 Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => Ok(Attempt::Theirs(None)),
                 Err(error) => Err(error).doing(doing),
@@ -170,6 +180,22 @@ impl Lock {
 enum NotTaken {
     HeldBy(Option<Holder>),
     Failed(Error),
+}
+
+/// What taking the lock calls. docs/isolation.md has ways to keep tenants from these.
+const FUNCTIONS: [&str; 3] = [
+    "pg_catalog.pg_advisory_lock(bigint)",
+    "pg_catalog.pg_try_advisory_lock(bigint)",
+    "pg_catalog.pg_advisory_unlock(bigint)",
+];
+
+/// EXECUTE on these functions may have been revoked from PUBLIC: then all that is missing is named at once.
+fn refused(client: &mut Client, error: postgres::Error) -> Error {
+    let is_denied = error.code().is_some_and(|code| code.code() == "42501");
+    match if is_denied { groundwork::may_call(client, &FUNCTIONS) } else { Ok(()) } {
+        Err(refused @ Error::Refused { .. }) => refused,
+        _ => Error::Database { doing: "taking the lock".into(), source: error.into() },
+    }
 }
 
 enum Attempt {

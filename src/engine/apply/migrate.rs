@@ -74,6 +74,7 @@ fn applied(
         History::Absent => Ok(None),
         History::Unseen { .. } => Err(TenantError::new(format!("no permission to read {}", set.table))),
         History::Untrusted(why) => Err(TenantError::new(format!("{} cannot be trusted: {why}", set.table))),
+        History::Locked(by) => Err(TenantError::new(format!("{} is locked by {}", set.table, by.who))),
         History::Read { applied, .. } => Ok(Some(
             applied
                 .into_iter()

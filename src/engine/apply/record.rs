@@ -33,10 +33,20 @@ impl Job<'_> {
             self.plan
                 .shown_changes()
                 .iter()
-                .map(|c| serde_json::json!({ "kind": c.kind, "what": c.what, "before": c.before, "after": c.after }))
+                .map(|c| {
+                    let archive = if c.kind == Kind::Archive { self.archive_name() } else { None };
+                    let after = archive.or_else(|| c.after.clone());
+                    serde_json::json!({ "kind": c.kind, "what": c.what, "before": c.before, "after": after })
+                })
                 .collect::<Vec<_>>()
         );
         registry::append_audit(transaction, self.plan.tenant.as_str(), self.plan.verb.as_str(), &changes)
+    }
+
+    /// Of the archive that this run made; the directory is not the audit log's business.
+    fn archive_name(&self) -> Option<String> {
+        let manifest = self.archived.borrow();
+        manifest.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned())
     }
 
     fn register_declared(

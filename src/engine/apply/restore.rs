@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use postgres::{Client, Transaction};
 
 use super::context::Apply;
-use super::{pieces, secret, shared};
+use super::{pieces, secret, shared, watch};
 use crate::core::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::core::plan::{self, Plan};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};
@@ -33,8 +33,13 @@ impl Restore<'_> {
     /// What PostgreSQL or pg_restore answered; then nothing of the tenant is left, unless the error says so.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
         shared::before(client, self.apply, plan)?;
+        watch::alone(self.apply, (self.key(), "restore"), client, |client| self.data(client))
+    }
+
+    /// Its roles, its schema and what is in it.
+    fn data(&self, client: &mut Client) -> Result<(), Error> {
         self.clear(client)?;
-        archive::refuse_taken_oids(client, self.opened)?;
+        archive::refuse_large_objects(client, self.opened, &plan::group_role(self.apply.target.database()))?;
         self.make(client)?;
         self.fill(client).map_err(|error| match self.clear(client) {
             Ok(()) => error,
@@ -130,6 +135,7 @@ impl Restore<'_> {
             Errand::Restore,
             &self.preamble(),
         )?;
+        self.apply.underway.deputy(self.key(), &deputy.name);
         deputy.looks_in(client, &self.apply.desired.search_path(&self.tenant.schema))?;
         self.open_to_each_other(client, &deputy)?;
         let session: archive::Session<'_> = &mut || client.batch_execute("");

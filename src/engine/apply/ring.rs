@@ -5,24 +5,24 @@ use postgres::Client;
 use super::attempts::attempts;
 use super::commit::commit;
 use super::context::Apply;
-use super::failure::{Ended, Failure, of_database, retried, rolled_back};
+use super::failure::{Ended, of_database, retried, rolled_back};
 use super::job::Job;
 use super::progress::Progress;
 use super::secret;
 use crate::core::plan::TenantPlan;
-use crate::core::report::Done;
+use crate::core::report::{Done, Failed};
 
 /// Carries out the plans of a ring.
 ///
 /// # Errors
 /// What stood in the way of one of them; then none was changed.
-pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, Failure> {
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, Failed> {
     let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::new(apply, plan)).collect();
-    attempts(apply, slot, true, |client| once(&jobs, client)).map_err(|(outcome, mut error)| {
+    attempts(apply, slot, true, |client| once(&jobs, client)).map_err(|mut failed| {
         let names: Vec<_> = plans.iter().map(|plan| plan.tenant.as_str()).collect();
-        error.message =
-            format!("{} (changed in one transaction with the names of {})", error.message, names.join(", "));
-        (outcome, error)
+        failed.error.message =
+            format!("{} (changed in one transaction with the names of {})", failed.error.message, names.join(", "));
+        failed
     })
 }
 

@@ -7,14 +7,13 @@ use std::time::Instant;
 use postgres::Client;
 
 use super::context::Apply;
-use super::failure::Failure;
 use super::pool::{Pool, Unit};
 use super::session::{connect, is_connected};
 use super::underway::Met;
 use super::{claim, ring, shared, tenant, watch};
 use crate::core::model::TenantKey;
 use crate::core::plan::{Plan, Stage, TenantPlan, Verb};
-use crate::core::report::{Done, Outcome, Report, TenantError, TenantOutcome};
+use crate::core::report::{Done, Failed, Outcome, Report, TenantError, TenantOutcome};
 use crate::engine::error::{Error, with_causes};
 use crate::engine::retry::pauses;
 
@@ -152,8 +151,7 @@ impl Apply<'_> {
         let start = Instant::now();
         let result = self.carry_out(session, plans);
         // TOO_MANY_CONNECTIONS. Not of what comes after a COMMIT, which is never done twice.
-        let wants_session =
-            matches!(&result, Err((Outcome::Failed, error)) if error.sqlstate.as_deref() == Some("53300"));
+        let wants_session = matches!(&result, Err(Failed { outcome: Outcome::Failed, error, .. }) if error.sqlstate.as_deref() == Some("53300"));
         let mut outcomes: Vec<_> =
             plans.iter().map(|plan| TenantOutcome::new(plan, result.clone(), start.elapsed())).collect();
         let mut met = Met::default();
@@ -169,7 +167,7 @@ impl Apply<'_> {
         (outcomes, met, wants_session)
     }
 
-    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, Failure> {
+    fn carry_out(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> Result<Done, Failed> {
         if let [plan] = plans
             && plan.phases.park.is_none()
         {

@@ -4,12 +4,10 @@ use postgres::{Client, Transaction};
 
 use super::context::Apply;
 use super::session::MY_BACKEND;
-use super::underway::Met;
 use super::watch;
 use crate::core::plan::{About, DatabaseAction, DatabaseChange, Plan, Stage, TenantPlan, group_role};
-use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
-use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::error::{Doing, Error};
 use crate::engine::registry;
 use crate::engine::retry::retry;
 
@@ -34,7 +32,7 @@ pub(super) fn before(client: &mut Client, apply: &Apply<'_>, plan: &Plan) -> Res
 pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {
     let result = watch::elsewhere(apply, || each(client, apply, plan, stage));
     let met = apply.underway.ends_with(WHAT);
-    result.map_err(|error| with_whom_it_met(apply, error, &met))?;
+    result.map_err(|error| watch::with_whom_it_met(apply, error, &met))?;
     if stage == Stage::Before {
         // Committed before the tenants that leave them are: a run that is interrupted in between leaves no role for good.
         let late = plan.database_changes.iter().filter_map(|change| match &change.about {
@@ -44,16 +42,6 @@ pub(super) fn run(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: St
         registry::leave_owners(client, &late.collect::<Vec<_>>())?;
     }
     Ok(())
-}
-
-fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Error {
-    let Error::Database { source, .. } = &error else { return error };
-    let sqlstate = source.sqlstate().map(str::to_owned);
-    let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
-    if apply.names_blockers(&mut failure, &met.blockers) {
-        return Error::Refused { message: failure.message, hint: failure.hint };
-    }
-    error
 }
 
 fn each(client: &mut Client, apply: &Apply<'_>, plan: &Plan, stage: Stage) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use postgres::Client;
 use super::attempts::attempts;
 use super::commit::commit;
 use super::context::Apply;
-use super::failure::{Ended, Failure, of_database, retried, rolled_back};
+use super::failure::{Ended, of_database, retried, rolled_back};
 use super::job::Job;
 use super::progress::Progress;
 use super::secret::Delivery;
@@ -13,13 +13,14 @@ use super::session::connect_again;
 use super::sessions::Asleep;
 use super::{archive, pieces, secret, sessions};
 use crate::core::plan::TenantPlan;
-use crate::core::report::Done;
+use crate::core::report::{Done, Failed};
 use crate::engine::error::with_causes;
 
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
-pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failure> {
+pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failed> {
     let job = Job::new(apply, plan);
-    attempts(apply, slot, plan.phases.migrate().is_some(), |client| job.once(client))
+    let result = attempts(apply, slot, plan.phases.migrate().is_some(), |client| job.once(client));
+    result.map_err(|failed| Failed { archive: job.archived.take(), ..failed })
 }
 
 impl Job<'_> {

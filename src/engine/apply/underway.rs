@@ -36,6 +36,8 @@ struct Work {
     session: Option<(CancelToken, Target)>,
     /// The number of that session's backend, once it is known.
     backend: Option<i32>,
+    /// The role that a program logs in as for it.
+    deputy: Option<String>,
     /// The session's own lock_timeout is not the configured one: whoever watches sees to that.
     patient: bool,
     /// For a lock that it waited for too long.
@@ -104,6 +106,7 @@ impl Underway {
             doing: doing.to_owned(),
             session: None,
             backend: None,
+            deputy: None,
             patient: false,
             gave_up: false,
             met: Met::default(),
@@ -122,6 +125,18 @@ impl Underway {
     /// The backend of that session.
     pub(super) fn backend(&self, who: &str, pid: i32) {
         self.of(who, |work| work.backend = Some(pid));
+    }
+
+    /// A program logs in as this role for it.
+    pub(crate) fn deputy(&self, who: &str, role: &str) {
+        self.of(who, |work| work.deputy = Some(role.to_owned()));
+    }
+
+    /// For whom which role is logged in, and for how long what it works on has taken.
+    pub(super) fn deputies(&self) -> BTreeMap<String, (String, Duration)> {
+        let now = lock(&self.now);
+        let of = |(who, work): (&String, &Work)| Some((work.deputy.clone()?, (who.clone(), work.since.elapsed())));
+        now.iter().filter_map(of).collect()
     }
 
     /// Whether the next statements wait for as long as they must where nobody waits behind them.

@@ -14,12 +14,13 @@ use postgres::Client;
 
 use super::blockers::{self, Blocker};
 use super::context::Apply;
-use super::session::connect;
-use super::underway::{Backend, LONGEST_WAIT};
+use super::session::{MY_BACKEND, connect};
+use super::underway::{Backend, LONGEST_WAIT, Met};
 use crate::core::model::ident;
-use crate::engine::database::DatabaseError;
-use crate::engine::error::with_causes;
-use crate::engine::registry;
+use crate::core::report::TenantError;
+use crate::engine::database::{Ask, DatabaseError, Record};
+use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::{archive, registry};
 
 /// What has taken less time than that waits for nobody worth a question.
 const SOON: Duration = Duration::from_secs(1);
@@ -59,6 +60,38 @@ pub(super) fn elsewhere<T>(apply: &Apply<'_>, work: impl FnOnce() -> T) -> T {
         drop(working);
         done
     })
+}
+
+/// The same of one tenant's work that is no plan's, on this session and in programs: who blocks it is in its error too.
+///
+/// # Errors
+/// What the work answered.
+pub(crate) fn alone<T>(
+    apply: &Apply<'_>,
+    (who, doing): (&str, &str),
+    client: &mut Client,
+    work: impl FnOnce(&mut Client) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let pid = client.ask_one(MY_BACKEND, &[]).doing(doing)?.get(0);
+    apply.underway.begins(who, doing);
+    apply.underway.backend(who, pid);
+    let result = elsewhere(apply, || work(client));
+    let met = apply.underway.ends_with(who);
+    result.map_err(|error| with_whom_it_met(apply, error, &met))
+}
+
+pub(super) fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Error {
+    let sqlstate = match &error {
+        Error::Database { source, .. } => source.sqlstate(),
+        _ if archive::is_for_a_lock(&error) => Some("55P03"),
+        _ => return error,
+    };
+    let sqlstate = sqlstate.map(str::to_owned);
+    let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
+    if apply.names_blockers(&mut failure, &met.blockers) {
+        return Error::Refused { message: failure.message, hint: failure.hint };
+    }
+    error
 }
 
 fn soon(apply: &Apply<'_>) -> Duration {
@@ -125,7 +158,8 @@ impl<'a> Watch<'a> {
     }
 
     fn look(&mut self) -> Result<(), DatabaseError> {
-        let ours = self.apply.underway.backends();
+        let mut ours = self.apply.underway.backends();
+        ours.extend(self.programs()?);
         let slow: Vec<i32> = ours.iter().filter(|(_, at)| at.since >= self.soon).map(|(pid, _)| *pid).collect();
         if slow.is_empty() {
             return Ok(());
@@ -141,6 +175,21 @@ impl<'a> Watch<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The backends of pg_dump and pg_restore.
+    fn programs(&mut self) -> Result<Vec<(i32, Backend)>, DatabaseError> {
+        let deputies = self.apply.underway.deputies();
+        if deputies.is_empty() {
+            return Ok(Vec::new());
+        }
+        let roles: Vec<&String> = deputies.keys().collect();
+        let query = "SELECT a.pid, a.usename::text FROM pg_catalog.pg_stat_activity a WHERE a.usename = ANY ($1::text[]::name[])";
+        let backend = |row: Record| {
+            let (who, since) = deputies.get(row.get::<_, &str>(1))?;
+            Some((row.get(0), Backend { who: who.clone(), since: *since, patient: false }))
+        };
+        Ok(self.client.ask(query, &[&roles])?.into_iter().filter_map(backend).collect())
     }
 
     fn blocked(&mut self, at: &Backend, blockers: &[Blocker]) {

@@ -61,7 +61,7 @@ pub(super) fn read(
             .collect(),
         server_version: transaction.ask_one("SHOW server_version", &[]).doing(doing())?.get(0),
         migrations: match history {
-            History::Untrusted(_) | History::Unseen { .. } => None,
+            History::Untrusted(_) | History::Locked(_) | History::Unseen { .. } => None,
             History::Absent => Some(Vec::new()),
             History::Read { applied, .. } => Some(applied),
         },

@@ -1,6 +1,7 @@
 //! Making an archive: everything of one moment, on the disk, and read back, before anybody relies on it.
 
 use std::fs::File;
+use std::io::Seek;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use super::draft::{DUMP, Draft, LARGE};
 use super::files::digest;
 use super::manifest::Proved;
 use super::manifest::{FORMAT, FileDigest, LargeObjects, Manifest};
-use super::programs::{Session, is_for_a_lock, run};
+use super::programs::{Session, is_for_a_lock, run_drained};
 use super::proof::{self, Tried};
 use super::source::Source;
-use super::{contents, large_objects, relations, rows};
+use super::{contents, large_objects, relations, rows, toc};
 use crate::core::model::ident;
 use crate::engine::database::{Ask, giving_way};
 use crate::engine::error::{Doing, Error};
@@ -42,7 +43,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     let snapshot: String =
         transaction.ask_one("SELECT pg_catalog.pg_export_snapshot()", &[]).doing("exporting a snapshot")?.get(0);
     let dump = draft.file()?;
-    run_pg_dump(source, (&snapshot, &encoding), dump.path(), &mut || transaction.batch_execute(""))?;
+    run_pg_dump(source, (&snapshot, &encoding), dump.as_file(), &mut || transaction.batch_execute(""))?;
     fail_point!("after_pg_dump");
     let (objects, left_out) = large_objects::list(transaction, subject, source.desired)?;
     let large = if objects.is_empty() {
@@ -54,8 +55,7 @@ pub(crate) fn dump(transaction: &mut Transaction<'_>, source: &Source<'_>, dir: 
     };
     let synced = |file: &NamedTempFile, extension: &str| -> Result<FileDigest, Error> {
         let path = file.path();
-        // Opened again: another program wrote to it.
-        File::open(path).and_then(|file| file.sync_all()).doing(format!("syncing {}", path.display()))?;
+        file.as_file().sync_all().doing(format!("syncing {}", path.display()))?;
         Ok(FileDigest { file: draft.name(extension), ..digest(path)? })
     };
     let data = rows::read(source.programs, dump.path(), proof::MOST)?;
@@ -105,13 +105,25 @@ fn encoding(transaction: &mut Transaction<'_>) -> Result<String, Error> {
 fn run_pg_dump(
     source: &Source<'_>,
     (snapshot, encoding): (&str, &str),
-    file: &Path,
+    file: &File,
     session: Session<'_>,
 ) -> Result<(), Error> {
     let patience = source.desired.lock_timeout;
+    let doing = format!("pg_dump of schema {}", source.subject.schema);
     let mut attempt = |wait: Duration| {
-        let mut command = pg_dump(source, (snapshot, encoding), file, wait);
-        run(&mut command, &format!("pg_dump of schema {}", source.subject.schema), session)
+        let mut command = pg_dump(source, (snapshot, encoding), wait);
+        let (mut empty, tenant) = (file.try_clone().doing(&doing)?, source.subject.tenant.clone());
+        // What a try before it left there.
+        empty.set_len(0).and_then(|()| empty.rewind()).doing(&doing)?;
+        run_drained(&mut command, &doing, session, move |dump| {
+            let known = toc::copy_without_the_database(dump, empty)?;
+            if !known {
+                tracing::warn!(
+                    "the archive of {tenant} may hold settings of other roles: this pg_dump's format is not known"
+                );
+            }
+            Ok(())
+        })
     };
     let is_in_the_way = |dumped: &Result<(), Error>| dumped.as_ref().is_err_and(is_for_a_lock);
     let dumped = giving_way(patience, is_in_the_way, || attempt(patience.min(PG_DUMPS_WAIT)));
@@ -123,7 +135,7 @@ fn run_pg_dump(
 /// `deadlock_timeout` of 1s, it is the one that gives up. `statement_timeout` of a statement that locks many tables.
 const PG_DUMPS_WAIT: Duration = Duration::from_millis(250);
 
-fn pg_dump(source: &Source<'_>, (snapshot, encoding): (&str, &str), file: &Path, wait: Duration) -> Command {
+fn pg_dump(source: &Source<'_>, (snapshot, encoding): (&str, &str), wait: Duration) -> Command {
     let mut command = source.programs.command("pg_dump", Some(&source.deputy.login));
     command.env("PGCLIENTENCODING", encoding);
     command.args(["--format=custom", "--no-password", "--strict-names"]);
@@ -131,6 +143,5 @@ fn pg_dump(source: &Source<'_>, (snapshot, encoding): (&str, &str), file: &Path,
     command.arg(format!("--schema={}", ident(&source.subject.schema)));
     command.arg(format!("--lock-wait-timeout={}ms", wait.as_millis().max(1)));
     command.arg(format!("--snapshot={snapshot}")).arg(format!("--encoding={encoding}"));
-    command.arg(format!("--file={}", file.display()));
     command
 }

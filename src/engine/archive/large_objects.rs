@@ -146,6 +146,26 @@ pub(super) fn refuse_taken(client: &mut Client, file: &Path) -> Result<(), Error
     ))
 }
 
+/// Whoever restores them calls this as a member of the tenants' group role. docs/isolation.md has a way to keep tenants from it.
+///
+/// # Errors
+/// That they could not be made, with what to type.
+pub(super) fn refuse_without_lo_create(client: &mut Client, group: &str) -> Result<(), Error> {
+    let query = "SELECT pg_catalog.has_function_privilege(g.rolname, 'pg_catalog.lo_create(oid)', 'EXECUTE') \
+                 FROM pg_catalog.pg_roles g WHERE g.rolname = $1::text::name";
+    let may = client.ask_opt(query, &[&group]).doing("checking who may create large objects")?;
+    if may.is_none_or(|row| row.get(0)) {
+        return Ok(());
+    }
+    let (function, group) = ("FUNCTION pg_catalog.lo_create(oid)", ident(group));
+    Err(Error::refused(
+        "the archive contains large objects, and tenants may not call pg_catalog.lo_create(oid) in this database; nothing was created",
+        format!(
+            "as a superuser, in this database: GRANT EXECUTE ON {function} TO {group}   restore, and then: REVOKE EXECUTE ON {function} FROM {group}"
+        ),
+    ))
+}
+
 /// Whose a member of the archive is, and its OID.
 fn place<R: Read>(entry: &tar::Entry<'_, R>, file: &Path) -> Result<(String, u32), Error> {
     let path = entry.path().doing(format!("reading {}", file.display()))?.to_string_lossy().into_owned();

@@ -1,9 +1,9 @@
 //! pg_dump and pg_restore: what is installed, and new enough for the server.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -103,34 +103,65 @@ pub(crate) type Session<'s> = &'s mut dyn FnMut() -> Result<(), postgres::Error>
 /// How often that is asked.
 const ASK: Duration = Duration::from_secs(3);
 
-/// Runs it to its end, or to the end of our own session: a program whose server is gone may wait for it forever.
+/// Runs it to its end, or to the end of our own session: a program whose server is gone may wait for it forever. `drain` reads what it
+/// writes to stdout.
 ///
 /// # Errors
-/// What it said on stderr, and how it ended; or how our session did.
-pub(super) fn run(command: &mut Command, doing: &str, session: Session<'_>) -> Result<(), Error> {
-    run_fed(command, doing, session, None, |_| Ok(()))
+/// What it said on stderr, and how it ended; how our session did; or why what it wrote could not be read.
+pub(super) fn run_drained(
+    command: &mut Command,
+    doing: &str,
+    session: Session<'_>,
+    drain: impl FnOnce(ChildStdout) -> io::Result<()> + Send + 'static,
+) -> Result<(), Error> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().doing(doing)?;
+    fail_point!("after_program_is_started");
+    let drained = child.stdout.take().map(|stdout| std::thread::spawn(move || drain(stdout)));
+    let (said, status) = ended(&mut child, doing, session)?;
+    match drained.and_then(|drained| drained.join().ok()).unwrap_or(Ok(())) {
+        // One that ended early says itself why.
+        Err(error) if status.success() || error.kind() != io::ErrorKind::UnexpectedEof => Err(error).doing(doing),
+        _ if status.success() => Ok(()),
+        _ => Err(failed(doing, &said, status)),
+    }
 }
 
-/// The same; `harmless` is one error that may be reported, if it is the only one, and `feed` writes what it reads.
+/// The same of one that writes nothing to stdout; `harmless` is one error that may be reported, if it is the only one, and `feed` writes what it
+/// reads.
 ///
 /// # Errors
-/// As of [`run`]; or why it could not be fed.
+/// As of [`run_drained`]; or why it could not be fed.
 pub(super) fn run_fed(
     command: &mut Command,
     doing: &str,
     session: Session<'_>,
     harmless: Option<&str>,
-    feed: impl FnOnce(&mut ChildStdin) -> std::io::Result<()> + Send + 'static,
+    feed: impl FnOnce(&mut ChildStdin) -> io::Result<()> + Send + 'static,
 ) -> Result<(), Error> {
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().doing(doing)?;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().doing(doing)?;
     fail_point!("after_program_is_started");
-    let said = read_to_end(child.stderr.take());
     let fed = child.stdin.take().map(|mut stdin| std::thread::spawn(move || feed(&mut stdin)));
+    let (said, status) = ended(&mut child, doing, session)?;
+    // One that ended early no longer reads, and says itself why.
+    match fed.and_then(|fed| fed.join().ok()) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error).doing(doing),
+        _ => {}
+    }
+    let fine = status.success() || harmless.is_some_and(|harmless| is_only(harmless, &String::from_utf8_lossy(&said)));
+    if fine { Ok(()) } else { Err(failed(doing, &said, status)) }
+}
+
+/// What it said on stderr, and how it ended.
+///
+/// # Errors
+/// How our own session ended, and it with it.
+fn ended(child: &mut Child, doing: &str, session: Session<'_>) -> Result<(Vec<u8>, ExitStatus), Error> {
+    let said = read_to_end(child.stderr.take());
     let mut asked = Instant::now();
     let mut pause = Duration::from_millis(5);
-    let status = loop {
+    loop {
         if let Some(status) = child.try_wait().doing(doing)? {
-            break status;
+            return Ok((said.join().unwrap_or_default(), status));
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(100));
@@ -143,15 +174,7 @@ pub(super) fn run_fed(
             }
             asked = Instant::now();
         }
-    };
-    let said = said.join().unwrap_or_default();
-    // One that ended early no longer reads, and says itself why.
-    match fed.and_then(|fed| fed.join().ok()) {
-        Some(Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error).doing(doing),
-        _ => {}
     }
-    let fine = status.success() || harmless.is_some_and(|harmless| is_only(harmless, &String::from_utf8_lossy(&said)));
-    if fine { Ok(()) } else { Err(failed(doing, &said, status)) }
 }
 
 /// In a thread: a full pipe would block the program forever.
@@ -172,7 +195,7 @@ fn is_only(harmless: &str, said: &str) -> bool {
     matches!(errors.as_slice(), [only] if only.contains(harmless)) && last.ends_with("errors ignored on restore: 1")
 }
 
-pub(super) fn failed(doing: &str, stderr: &[u8], status: std::process::ExitStatus) -> Error {
+pub(super) fn failed(doing: &str, stderr: &[u8], status: ExitStatus) -> Error {
     let said = String::from_utf8_lossy(stderr);
     // pg_dump names itself before each line; the first line with an error is what went wrong.
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -184,7 +207,7 @@ pub(super) fn failed(doing: &str, stderr: &[u8], status: std::process::ExitStatu
 }
 
 /// Whether pg_dump gave up waiting for a table. It prints the statement, and the server's words in whatever language.
-pub(super) fn is_for_a_lock(error: &Error) -> bool {
+pub(crate) fn is_for_a_lock(error: &Error) -> bool {
     matches!(error, Error::Refused { message, .. } if message.contains("LOCK TABLE"))
 }
 

@@ -1,7 +1,5 @@
 //! Filling a schema from an archive: logged in as a deputy, so that whatever the dump holds runs as no more than the tenant.
 
-use std::process::Stdio;
-
 use postgres::Client;
 
 use super::files::Opened;
@@ -29,7 +27,7 @@ pub(crate) fn fill(
     if harmless.is_none() {
         command.arg("--exit-on-error");
     }
-    command.arg("--format=custom").arg(format!("--dbname={}", deputy.login.database())).stdin(Stdio::piped());
+    command.arg("--format=custom").arg(format!("--dbname={}", deputy.login.database()));
     let doing = format!("pg_restore of {}", opened.dump.display());
     let dump = private::open_regular(&opened.dump).doing(&doing)?;
     run_fed(&mut command, &doing, session, harmless, move |stdin| script::copy_keeping_path(dump, stdin))?;
@@ -37,10 +35,14 @@ pub(crate) fn fill(
     Ok(())
 }
 
+/// Asked before anything is made. `group`: the tenants' group role.
+///
 /// # Errors
-/// Which OIDs are taken, and by whom.
-pub(crate) fn refuse_taken_oids(client: &mut Client, opened: &Opened) -> Result<(), Error> {
-    opened.large_objects.as_ref().map_or(Ok(()), |file| large_objects::refuse_taken(client, file))
+/// That large objects may not be created; or which OIDs are taken, and by whom.
+pub(crate) fn refuse_large_objects(client: &mut Client, opened: &Opened, group: &str) -> Result<(), Error> {
+    let Some(file) = &opened.large_objects else { return Ok(()) };
+    large_objects::refuse_without_lo_create(client, group)?;
+    large_objects::refuse_taken(client, file)
 }
 
 /// # Errors

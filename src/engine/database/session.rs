@@ -98,6 +98,8 @@ pub(crate) fn for_programs(role: &str) -> String {
         "backslash_quote = safe_encoding",
         "check_function_bodies = off",
         "exit_on_error = off",
+        // As `prepare` left it: where everybody may create tables.
+        "default_tablespace FROM CURRENT",
     ]
     .map(|setting| format!("ALTER ROLE {role} SET {setting}"))
     .join("; ")

@@ -133,8 +133,10 @@ impl Deep<'_> {
     /// The versions the tenant has, and its names; nothing without a schema.
     fn seen<'t>(&self, tenant: &'t Tenant, row: &Registered) -> Result<Option<(BTreeSet<i32>, Seen<'t>)>, String> {
         let Some(schema) = self.observed.schemas.get(&row.schema) else { return Ok(None) };
-        if let History::Untrusted(why) = &schema.history {
-            return Err(format!("its history cannot be trusted: {why}"));
+        match &schema.history {
+            History::Untrusted(why) => return Err(format!("its history cannot be trusted: {why}")),
+            History::Locked(by) => return Err(format!("its history is locked by {}", by.who)),
+            _ => {}
         }
         let mut versions = BTreeSet::new();
         for applied in schema.history.applied() {

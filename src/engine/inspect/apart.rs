@@ -6,6 +6,9 @@ use crate::core::model::Desired;
 use crate::engine::database::{HARDLY_WAIT, giving_way};
 use crate::engine::error::{Doing, Error};
 
+/// SQLSTATE `lock_not_available`.
+pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// A short transaction of its own, that changes nothing, waits for no tenant for long, and holds nothing while it waits.
 pub(crate) fn apart<T>(
     client: &mut Client,
@@ -13,12 +16,24 @@ pub(crate) fn apart<T>(
     doing: &str,
     mut look: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let is_in_the_way = |found: &Result<T, Error>| matches!(found, Err(Error::Database { source, .. }) if source.sqlstate() == Some("55P03"));
-    giving_way(desired.lock_timeout, is_in_the_way, || {
-        let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
-        transaction.batch_execute(HARDLY_WAIT).doing(doing)?;
-        let found = look(&mut transaction)?;
-        transaction.commit().doing(doing)?;
-        Ok(found)
-    })
+    let is_locked = |found: &Result<T, Error>| found.as_ref().is_err_and(is_in_the_way);
+    giving_way(desired.lock_timeout, is_locked, || once(client, doing, &mut look))
+}
+
+/// The same with one attempt.
+pub(super) fn once<T>(
+    client: &mut Client,
+    doing: &str,
+    look: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
+    transaction.batch_execute(HARDLY_WAIT).doing(doing)?;
+    let found = look(&mut transaction)?;
+    transaction.commit().doing(doing)?;
+    Ok(found)
+}
+
+/// Somebody else has a lock that this waited for.
+pub(super) fn is_in_the_way(error: &Error) -> bool {
+    matches!(error, Error::Database { source, .. } if source.sqlstate() == Some(LOCK_NOT_AVAILABLE))
 }

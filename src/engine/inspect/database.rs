@@ -6,7 +6,7 @@ use postgres::Transaction;
 
 use crate::core::model::{
     Admin, Database, Desired, Extension, Grantee, Group, Keeper, Observed, PublicState, Registry, RegistrySchema, Role,
-    Server, SharedSchema, ident,
+    Server, SharedSchema, Tablespace, ident,
 };
 use crate::core::plan;
 use crate::engine::database::{Ask, Record, Target, acl};
@@ -98,6 +98,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             public_has_connect: database_acl.of_public().contains('c'),
             public_schema,
             extensions: extensions(transaction)?,
+            tablespaces: tablespaces(transaction)?,
             shared_schemas: shared(transaction, desired, &group)?,
             group: None,
             owners_group: None,
@@ -125,6 +126,15 @@ fn extensions(transaction: &mut Transaction<'_>) -> Result<BTreeMap<String, Exte
         open: row.get("open"),
     };
     Ok(rows.iter().map(|row| (row.get("name"), extension(row))).collect())
+}
+
+fn tablespaces(transaction: &mut Transaction<'_>) -> Result<BTreeMap<String, Tablespace>, Error> {
+    let rows = transaction.ask(include_str!("sql/tablespaces.sql"), &[]).doing("reading the tablespaces")?;
+    let tablespace = |row: &Record| {
+        let acl = acl(&row.get::<_, Vec<String>>("acl"), row.get("owner"))?;
+        Ok((row.get("name"), Tablespace { acl, is_own: row.get("is_own"), is_default: row.get("is_default") }))
+    };
+    rows.iter().map(tablespace).collect()
 }
 
 fn shared(

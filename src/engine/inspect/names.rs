@@ -78,5 +78,12 @@ fn dropped(desired: &Desired, observed: &Observed) -> Vec<(String, String)> {
             dropped.insert(&row.owner, &row.schema);
         }
     }
-    dropped.into_iter().map(|(role, schema)| (role.clone(), schema.clone())).collect()
+    let mut dropped: Vec<_> = dropped.into_iter().map(|(role, schema)| (role.clone(), schema.clone())).collect();
+    // Shared, with or without a tenant left: after the last schemas, so that none goes with it.
+    let is_declared = |role: &String| desired.tenants.values().any(|tenant| tenant.owner() == role);
+    let shared = owners.iter().filter(|(_, tenants)| tenants.len() > 1).map(|(owner, _)| (*owner).to_owned());
+    let former = observed.registry.iter().flat_map(|registry| registry.former_owners.iter().cloned());
+    let late: BTreeSet<String> = shared.chain(former).filter(|role| !is_declared(role)).collect();
+    dropped.extend(late.into_iter().map(|role| (role, String::new())));
+    dropped
 }

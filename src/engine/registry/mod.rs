@@ -4,6 +4,7 @@
 
 mod audit;
 mod embedded;
+pub(crate) mod form;
 pub(crate) mod guard;
 mod history;
 mod home;

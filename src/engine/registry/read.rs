@@ -33,7 +33,7 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let came_from =
         identity.filter(|identity| identity.is_of_another_cluster).map(|identity| identity.system_identifier);
     let home = if has_home { home::read(transaction)? } else { None };
-    let mut registry = Registry { pending, tenants, came_from, home, ..Registry::default() };
+    let mut registry = Registry { version: applied, pending, tenants, came_from, home, ..Registry::default() };
     // One of an older form has none of these yet.
     if applied >= LEFTOVERS_SINCE {
         leftovers::read_leftovers(transaction, &mut registry)?;

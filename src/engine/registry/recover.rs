@@ -12,7 +12,7 @@ use super::embedded::{self, HISTORY};
 use super::guard;
 use super::upgrade::closing;
 use crate::core::model::{
-    Belongs, Desired, Observed, RegisteredSecret, SecretState, SslMode, State, Tenant, TenantKey, literal,
+    Belongs, Desired, Observed, RegisteredSecret, Registry, SecretState, SslMode, State, Tenant, TenantKey, literal,
 };
 use crate::core::plan::group_role;
 use crate::core::words::few;
@@ -61,8 +61,8 @@ pub fn recover(
     observed: &Observed,
     selects: &dyn Fn(&TenantKey) -> bool,
 ) -> Result<Recovery, Error> {
-    if observed.registry.as_ref().is_some_and(|registry| registry.pending > 0) {
-        return Err(Error::refused("tenantry's own tables were created by an older version", "tenantry apply"));
+    if let Some((message, hint)) = observed.registry.as_ref().and_then(Registry::is_older) {
+        return Err(Error::refused(message, hint));
     }
     let is_registered = |key: &TenantKey| observed.registry.as_ref().is_some_and(|r| r.tenants.contains_key(key));
     let missing = desired.tenants.values().filter(|tenant| selects(&tenant.key) && !is_registered(&tenant.key));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use postgres::Transaction;
 
 use super::embedded::HISTORY_TABLE;
+use super::form::{MadeColumn, columns_made};
 use super::guard::{REFUSAL, tables, tables_made};
 use super::read::applied;
 use crate::core::model::{Foreign, RegistryObject, RegistrySchema};
@@ -33,17 +34,55 @@ pub(crate) fn is_there(row: &Record) -> Result<bool, Error> {
 }
 
 /// # Errors
-/// When it lacks tables that its own history says it has. One of an older version may have fewer than this version makes.
+/// When it lacks tables or columns that its own history says it has, or one has another type. One of an older version may have
+/// fewer than this version makes.
 pub(crate) fn is_whole(transaction: &mut Transaction<'_>, row: &Record) -> Result<(), Error> {
-    let mut missing: Vec<String> = row.get("missing_tables");
-    if missing.is_empty() {
-        return Ok(());
-    }
+    let altered = altered_columns(transaction)?;
+    // Without these nothing tells which migrations made what there should be.
+    refuse(&[], altered.iter().filter(|(column, _)| column.table == HISTORY_TABLE))?;
     let applied = applied(transaction)?;
     let made: BTreeSet<String> =
         tables_made().into_iter().filter(|(version, _)| applied.contains(version)).map(|(_, table)| table).collect();
+    let mut missing: Vec<String> = row.get("missing_tables");
     missing.retain(|table| made.contains(table));
-    if missing.is_empty() { Ok(()) } else { Err(lacks(&missing)) }
+    refuse(&missing, altered.iter().filter(|(column, _)| applied.contains(&column.version)))
+}
+
+/// With the type that each has; those that are gone have none.
+type Altered = (MadeColumn, Option<String>);
+
+fn altered_columns(transaction: &mut Transaction<'_>) -> Result<Vec<Altered>, Error> {
+    let columns = columns_made();
+    let all = |text: fn(&MadeColumn) -> &str| columns.iter().map(text).collect::<Vec<_>>();
+    let [tables, names, kinds] = [all(|c| &c.table), all(|c| &c.name), all(|c| &c.kind)];
+    let rows = transaction.ask(include_str!("sql/columns.sql"), &[&tables, &names, &kinds]);
+    let rows = rows.doing("looking at the columns of tenantry's own tables")?;
+    let altered = |row: &Record| {
+        let column = columns.get(usize::try_from(row.get::<_, i32>("n")).ok()?)?;
+        Some((column.clone(), row.get("found")))
+    };
+    Ok(rows.iter().filter_map(altered).collect())
+}
+
+fn refuse<'a>(tables: &[String], columns: impl Iterator<Item = &'a Altered>) -> Result<(), Error> {
+    let (gone, retyped): (Vec<_>, Vec<_>) = columns.partition(|(_, found)| found.is_none());
+    if !tables.is_empty() {
+        return Err(lacks(tables));
+    }
+    let names = |columns: &[&Altered]| {
+        let name = |(column, found): &Altered| match found {
+            None => format!("tenantry.{}.{}", column.table, column.name),
+            Some(found) => format!("tenantry.{}.{} is {found}, not {}", column.table, column.name, column.kind),
+        };
+        columns.iter().map(|column| name(column)).collect::<Vec<_>>().join(", ")
+    };
+    let what = match (gone.as_slice(), retyped.as_slice()) {
+        ([], []) => return Ok(()),
+        ([], _) => format!("columns of tenantry's own tables were altered: {}", names(&retyped)),
+        ([_], _) => format!("schema tenantry lacks a column of tenantry's own: {}", names(&gone)),
+        _ => format!("schema tenantry lacks columns of tenantry's own: {}", names(&gone)),
+    };
+    Err(Error::refused(format!("{what}; nothing was changed"), restore()))
 }
 
 fn lacks(missing: &[String]) -> Error {
@@ -54,8 +93,12 @@ fn lacks(missing: &[String]) -> Error {
             if names.len() == 1 { "a table" } else { "tables" },
             names.join(", ")
         ),
-        format!("restore the schema from a dump (docs/recovery.md); or without one: {WAY_BACK}"),
+        restore(),
     )
+}
+
+fn restore() -> String {
+    format!("restore the schema from a dump (docs/recovery.md); or without one: {WAY_BACK}")
 }
 
 /// `admin`: the role that applies.

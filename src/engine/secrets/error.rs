@@ -52,8 +52,9 @@ pub enum SecretError {
     #[error("secret path \"{path}\" {reason}")]
     BadPath { path: String, reason: &'static str },
 
-    #[error("[vault] {key}: {reason}")]
-    Settings { key: &'static str, reason: String },
+    /// `key`: as a person finds it, such as `[vault] address` or `VAULT_ADDR`.
+    #[error("{key}: {reason}")]
+    Settings { key: String, reason: String },
 
     #[error("the secret store answered {status} for \"{path}\"{}{reason}", if .reason.is_empty() { "" } else { ": " })]
     Other { path: String, status: u16, reason: String },

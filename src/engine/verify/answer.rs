@@ -66,6 +66,9 @@ fn object(error: &DbError) -> String {
     ] {
         about.extend(name.map(|name| format!(", {what} {name}")));
     }
+    // What of a publication keeps it from being changed.
+    let code = error.code().code();
+    about.extend(error.detail().filter(|_| ["42P10", "55000"].contains(&code)).map(|detail| format!(", {detail}")));
     // The innermost of the code that was running; the lines below are what called it.
     about.extend(error.where_().and_then(|context| context.lines().next()).map(|line| format!(", {line}")));
     about

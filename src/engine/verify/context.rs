@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use crate::core::model::{Desired, Observed, PublicSchema};
+use crate::core::model::{Desired, Observed, PublicSchema, TenantKey};
 use crate::core::verdict::Verdict;
 use crate::engine::database::Target;
 use crate::engine::secrets::SecretStore;
@@ -15,6 +15,8 @@ pub struct Verify<'a> {
     pub observed: &'a Observed,
     pub parallelism: usize,
     pub stop: &'a AtomicBool,
+    /// A tenant is logged in as from now on.
+    pub begins: &'a (dyn Fn(&TenantKey) + Sync),
     pub progress: &'a (dyn Fn(&Verdict) + Sync),
 }
 

@@ -122,6 +122,22 @@ pub(super) fn rows(tenant: &Tenant, picked: &Picked) -> Vec<Probe> {
     probes
 }
 
+/// What is published must be identifiable, or PostgreSQL refuses to change it. It says so to EXPLAIN, which changes nothing and
+/// fires no trigger.
+pub(super) fn published(tenant: &Tenant, table: &str, oid: u32, column: Option<&str>) -> Vec<Probe> {
+    let name = qualified(&tenant.schema, table);
+    let mut writes = vec![("delete from published tables", format!("EXPLAIN DELETE FROM {name}"), "DELETE")];
+    if let Some(column) = column.map(ident) {
+        let update = format!("EXPLAIN UPDATE {name} SET {column} = {column}");
+        writes.push(("update published tables", update, "UPDATE"));
+    }
+    let probe = |(what, sql, privilege): (&str, String, &str)| Probe {
+        object: Some(format!("table {}.{table}", tenant.schema)),
+        ..Probe::allowed(what, sql, format!("has_table_privilege({oid}::oid, '{privilege}')"))
+    };
+    writes.into_iter().map(probe).collect()
+}
+
 pub(super) fn history(tenant: &Tenant, table: &str) -> Probe {
     let sql = format!("DELETE FROM {} WHERE false", qualified(&tenant.schema, table));
     Probe::refused("change its migration history", sql, on_table(&tenant.schema, table, "DELETE"))

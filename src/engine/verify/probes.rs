@@ -254,6 +254,13 @@ impl Probes<'_> {
             let picked = Picked { kind, name, oid: row.get("oid"), rules: row.get("rules"), column: row.get("column") };
             probes.extend(probe::rows(tenant, &picked));
         }
+        if tenant.access != Access::Readonly {
+            let rows = asking.ask(include_str!("sql/published.sql"), &[&tenant.schema, &tenant.owner(), history])?;
+            for row in &rows {
+                let column: Option<String> = row.get("column");
+                probes.extend(probe::published(tenant, row.get("name"), row.get("oid"), column.as_deref()));
+            }
+        }
         if tenant.access != Access::Owner && self.has_history() {
             probes.push(probe::history(tenant, history));
         }

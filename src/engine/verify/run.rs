@@ -14,6 +14,7 @@ impl Verify<'_> {
     pub fn run(&self, tenants: &[&Tenant]) -> Vec<Verdict> {
         let schemas = self.schemas();
         let mut verdicts = each_of(tenants, self.parallelism, Some(self.stop), |tenant| {
+            (self.begins)(&tenant.key);
             let verdict = probes::tenant(self, tenant, &schemas);
             (self.progress)(&verdict);
             verdict

@@ -1,6 +1,6 @@
 //! Settings of the admin's role and of the database that say otherwise than a session of ours needs.
 
-use crate::fleet::{Admin, BOTH, Fleet, ask};
+use crate::fleet::{Admin, BOTH, Fleet, ask, refused};
 use crate::postgres_server::Version;
 
 const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
@@ -175,13 +175,35 @@ fn tables_go_where_default_tablespace_says_if_everybody_may_put_them_there() {
             ))
         };
         fleet.declare("sp-one = {}");
+        let may_not =
+            "what sp_one_user creates itself fails (42501), and migrations put their tables into the database's own";
+        let run = fleet.run(&["plan"]).ends(0).says("tablespace_closed").says(may_not);
+        run.says(&format!("GRANT CREATE ON TABLESPACE \"{space}\" TO PUBLIC"));
         fleet.apply();
+        assert_eq!(refused(&mut fleet.log_in("sp-one"), "CREATE TABLE mine ()"), "42501");
         fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
         assert_eq!(there("sp_one"), "0", "its owner may not");
         fleet.execute(&format!("GRANT CREATE ON TABLESPACE {space} TO PUBLIC"));
         fleet.declare("sp-one = {}\nsp-two = {}");
         fleet.applies_and_settles();
         assert_eq!(there("sp_two"), "3", "two tables, and the history");
+        fleet.log_in("sp-one").batch_execute("CREATE TABLE mine (); DROP TABLE mine").unwrap();
+        // By the tenant's own setting.
+        fleet.execute(&format!("REVOKE CREATE ON TABLESPACE {space} FROM PUBLIC"));
+        fleet.execute(&format!("ALTER DATABASE {} RESET default_tablespace", fleet.database.name));
+        let with = |access: &str| {
+            format!(
+                "sp-one = {{ access = \"{access}\", settings = {{ default_tablespace = \"{space}\" }} }}\nsp-two = {{}}"
+            )
+        };
+        fleet.declare(&with("readwrite"));
+        let run = fleet.run(&["plan"]).ends(0);
+        assert!(!run.stdout.contains("tablespace_closed"), "it makes no tables: {run:?}");
+        fleet.declare(&with("full"));
+        let words = format!("default_tablespace of sp_one_user is \"{space}\", where it may not create tables");
+        fleet.run(&["plan"]).ends(0).says("tablespace_closed").says(&words);
+        fleet.apply();
+        assert_eq!(refused(&mut fleet.log_in("sp-one"), "CREATE TABLE mine ()"), "42501");
     }
 }
 

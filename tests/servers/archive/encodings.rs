@@ -111,3 +111,39 @@ fn names_that_are_no_utf_8_come_back_too() {
         assert_eq!(bytes(&fleet, names), "636166e920636166e932");
     }
 }
+
+/// Roles are the cluster's: named in one encoding, granted something in a database of another.
+#[test]
+fn a_role_whose_name_is_no_utf_8_keeps_nobody_from_an_archive() {
+    for version in BOTH {
+        let elsewhere = database_in(version, "SQL_ASCII");
+        let raw = "convert_from('\\x636166e9'::bytea, 'SQL_ASCII')";
+        let role = "(SELECT rolname FROM pg_roles WHERE textsend(rolname::text) = '\\x636166e9')";
+        let run = |sql: &str| format!("DO $$ BEGIN EXECUTE format({sql}); END $$");
+        let mut there = target(&elsewhere.url).connect().unwrap();
+        there.batch_execute(&run(&format!("'CREATE ROLE %I', {raw}"))).unwrap();
+        let fleet = project_in(version, database_in(version, "UTF8"));
+        fleet.declare("er-one = {}");
+        fleet.applies_and_settles();
+        fleet.execute(&run(&format!("'GRANT SELECT ON tenant_er_one.users TO %I', {role}")));
+        fleet.run(&["list"]).ends(0);
+        fleet.run(&["drift"]).ends(2).says("caf\u{fffd}");
+        fleet.run(&["archive", "er-one"]).ends(0);
+        let (_, manifest) = manifests(&fleet).pop().unwrap();
+        assert!(manifest["grants"].to_string().contains(r"caf\\xE9"), "{}", manifest["grants"]);
+        fleet.execute(&run(&format!(
+            "'GRANT ALL ON SCHEMA tenant_er_one TO %I; ALTER TABLE tenant_er_one.users OWNER TO %1$I', {role}"
+        )));
+        fleet
+            .run(&["archive", "er-one"])
+            .ends(1)
+            .says("sequence tenant_er_one.users_id_seq belongs to")
+            .says(r"caf\\xE9");
+        fleet.execute(&run(&format!(
+            "'ALTER TABLE tenant_er_one.users OWNER TO er_one_owner; DROP OWNED BY %I; DROP ROLE %1$I', {role}"
+        )));
+        fleet.applies_and_settles();
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+    }
+}

@@ -81,3 +81,31 @@ fn a_tenant_of_a_database_that_was_restored_can_be_archived_before_an_apply() {
         fleet.run(&["archive", "mo-one"]).ends(0);
     }
 }
+
+/// docs/isolation.md says how to keep tenants from large objects; what restores them is a member of the tenants' group role.
+#[test]
+fn large_objects_that_nobody_may_create_are_told_before_anything_is() {
+    for version in BOTH {
+        let fleet = project(version, "lo_revoked");
+        fleet.declare("lr-one = {}");
+        fleet.applies_and_settles();
+        fleet.log_in("lr-one").batch_execute("SELECT lo_from_bytea(0, 'kept')").unwrap();
+        fleet.declare("");
+        fleet.run(&REMOVE).ends(0);
+        let (path, _) = manifests(&fleet).pop().unwrap();
+        fleet.execute(
+            "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_create(oid), pg_catalog.lo_creat(integer), pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC",
+        );
+        fleet.declare("lr-one = {}");
+        let restore = ["restore", "-y", path.to_str().unwrap()];
+        let run = fleet.run(&restore).ends(1).says("tenants may not call pg_catalog.lo_create(oid) in this database");
+        assert_eq!(fleet.ask("SELECT count(*) FROM pg_roles WHERE rolname ~ '^lr_one'"), "0");
+        let (_, grant) = run.stderr.split_once("as a superuser, in this database: ").unwrap();
+        let (grant, revoke) = grant.split_once("   restore, and then: ").unwrap();
+        fleet.execute(grant);
+        fleet.run(&restore).ends(0);
+        fleet.execute(revoke.lines().next().unwrap());
+        assert_eq!(fleet.ask("SELECT convert_from(lo_get(oid), 'UTF8') FROM pg_largeobject_metadata"), "kept");
+        fleet.settled();
+    }
+}

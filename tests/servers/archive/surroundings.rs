@@ -236,3 +236,62 @@ fn a_restore_that_fails_or_is_killed_leaves_nothing_or_goes_on() {
         assert_eq!(ask(&mut fleet.log_in("fa-one"), "SELECT count(*) FROM users"), "20000");
     }
 }
+
+/// Programs that log in for us put tables where our own sessions do.
+#[test]
+fn a_default_tablespace_that_is_not_the_tenants_keeps_no_restore_from_it() {
+    for version in BOTH.into_iter().filter(|version| version.major() >= 15) {
+        let fleet = project(version, "space");
+        let space = format!("space_{}", fleet.database.name);
+        let mut client = fleet.database.client();
+        client.batch_execute("SET allow_in_place_tablespaces = on").unwrap();
+        client.batch_execute(&format!("CREATE TABLESPACE {space} LOCATION ''")).unwrap();
+        fleet.execute(&format!("ALTER DATABASE {} SET default_tablespace = {space}", fleet.database.name));
+        let there = || fleet.ask(&format!("SELECT count(*) FROM pg_tables WHERE tablespace = '{space}'"));
+        fleet.declare("ts-one = { access = \"readwrite\" }");
+        fleet.applies_and_settles();
+        there_and_back(&fleet, "ts-one = { access = \"readwrite\" }", "");
+        assert_eq!(there(), "0");
+        fleet.execute(&format!("GRANT CREATE ON TABLESPACE {space} TO PUBLIC"));
+        there_and_back(&fleet, "ts-one = { access = \"readwrite\" }", "");
+        assert_eq!(there(), "3");
+    }
+}
+
+/// pg_dump writes down the settings of all roles in the database, whichever schema it is asked for.
+#[test]
+fn what_other_roles_set_in_the_database_is_in_no_archive() {
+    for version in BOTH {
+        let fleet = project(version, "settings");
+        fleet.declare("se-one = {}\nse-two = {}");
+        fleet.applies_and_settles();
+        fleet.execute("INSERT INTO tenant_se_one.users (email) VALUES ('kept')");
+        let database = &fleet.database.name;
+        let set = format!(
+            "DO $$BEGIN EXECUTE pg_catalog.format('ALTER ROLE se_two_user IN DATABASE {database} SET search_path = %L', \
+             pg_catalog.repeat('hers-', 8000000)); END$$"
+        );
+        fleet.log_in("se-two").batch_execute(&set).unwrap();
+        fleet.execute(&format!("COMMENT ON DATABASE {database} IS 'hers-too'"));
+        fleet.run(&["archive", "se-one"]).ends(0).says("tested: restored with all rows");
+        let (path, manifest) = manifests(&fleet).pop().unwrap();
+        let dump = path.with_extension("dump");
+        let bytes = std::fs::read(&dump).unwrap();
+        assert!(bytes.len() < 1 << 20, "{} bytes", bytes.len());
+        assert!(!bytes.windows(5).any(|some| some == b"hers-"), "another tenant's");
+        assert_eq!(manifest["dump"]["size"], bytes.len());
+        // In a file whose places are known, pg_restore takes tables in any order, and several at once.
+        let restore = std::path::Path::new(&fleet.env["TENANTRY_PG_BINDIR"]).join("pg_restore");
+        let listed = std::process::Command::new(restore).args(["-l", "-v"]).arg(&dump).output().unwrap();
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        assert!(listed.contains("TABLE DATA tenant_se_one users"), "{listed}");
+        assert!(!listed.contains("DATABASE"), "{listed}");
+        fleet.declare("se-two = {}");
+        fleet.run(&REMOVE).ends(0);
+        let (path, _) = manifests(&fleet).pop().unwrap();
+        fleet.declare("se-one = {}\nse-two = {}");
+        fleet.run(&["restore", "-y", path.to_str().unwrap()]).ends(0);
+        fleet.settled();
+        assert_eq!(ask(&mut fleet.log_in("se-one"), "SELECT email FROM users"), "kept");
+    }
+}

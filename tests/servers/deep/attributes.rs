@@ -79,6 +79,11 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "table notes has WITHOUT REPLICA IDENTITY IN PUBLICATION SCHEMA_pub",
     ),
     (
+        "CREATE PUBLICATION SCHEMA_pub FOR TABLE SCHEMA.parts",
+        "DROP PUBLICATION SCHEMA_pub",
+        "WITHOUT REPLICA IDENTITY IN PUBLICATION SCHEMA_pub, not PARTITION OF parts",
+    ),
+    (
         "DROP CAST (SCHEMA.mood AS int)",
         "CREATE CAST (SCHEMA.mood AS int) WITH FUNCTION SCHEMA.as_number(SCHEMA.mood) AS ASSIGNMENT",
         "cast (mood AS integer) is missing",
@@ -146,6 +151,20 @@ fn what_breaks_an_application_is_told_attribute_by_attribute() {
             fleet.execute("CREATE PUBLICATION at_schemas FOR TABLES IN SCHEMA tenant_at_a");
             fleet.run(&["drift", "--deep"]).ends(2).says("IN PUBLICATION at_schemas");
             fleet.execute("DROP PUBLICATION at_schemas");
+            for what in ["tenant_at_a.users (email)", "tenant_at_a.users WHERE (email <> 'nobody')"] {
+                fleet.execute(&format!("CREATE PUBLICATION at_part FOR TABLE {what}"));
+                let words = "table users has WITHOUT COLUMNS OF ITS REPLICA IDENTITY IN PUBLICATION at_part";
+                fleet.run(&["drift", "--deep"]).ends(2).says(words);
+                let run = fleet.run(&["verify", "at-a"]).ends(0);
+                run.says("update published tables").says("SQLSTATE 42P10").says("the replica identity");
+                fleet.execute("DROP PUBLICATION at_part");
+            }
+            // What identifies a row is in it.
+            fleet.execute("CREATE PUBLICATION at_part FOR TABLE tenant_at_a.users (id, email) WHERE (id > 7)");
+            fleet.run(&["drift", "--deep"]).ends(0);
+            let run = fleet.run(&["verify", "at-a"]).ends(0);
+            assert!(!run.stdout.contains("published"), "{run:?}");
+            fleet.execute("DROP PUBLICATION at_part");
         }
         if major >= 18 {
             fleet.execute("ALTER TABLE tenant_at_a.users DROP CONSTRAINT users_email_not_null, ADD CONSTRAINT users_email_not_null NOT NULL email NOT VALID");

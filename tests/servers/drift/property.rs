@@ -94,7 +94,10 @@ impl Case {
 
     fn head(&self) -> String {
         let shared = if self.shared_schemas { "shared_schemas = [\"lookup\", \"Other one\"]" } else { "" };
-        format!("[database]\n{shared}\n[defaults]\non_remove = \"{}\"\n", self.on_remove)
+        format!(
+            "[database]\n{shared}\n[secrets]\nmax_missing = \"100%\"\n[defaults]\non_remove = \"{}\"\n",
+            self.on_remove
+        )
     }
 
     fn declared(&self, number: u32) -> String {

@@ -131,6 +131,39 @@ fn a_history_swapped_while_it_is_read_runs_nothing() {
     }
 }
 
+fn pid_of(client: &mut postgres::Client) -> i32 {
+    client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0)
+}
+
+/// One wait for all of them, at the end.
+#[test]
+fn many_histories_held_locked_do_not_add_up() {
+    for version in BOTH {
+        let mut fleet = crate::fleet::Fleet::usual(version, "many_held");
+        let wait = std::time::Duration::from_millis(1500);
+        fleet.head.push_str("[migrations]\nlock_timeout = \"1500ms\"\n");
+        let keys: Vec<String> = (0..6).map(|n| format!("mh-{n}")).collect();
+        let declared: String = keys.iter().map(|key| format!("{key} = {{ access = \"owner\" }}\n")).collect();
+        fleet.declare(&format!("{declared}mh-free = {{}}"));
+        fleet.applies_and_settles();
+        let held: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let mut client = fleet.log_in(key);
+                client.batch_execute("BEGIN; LOCK TABLE refinery_schema_history IN ACCESS EXCLUSIVE MODE").unwrap();
+                client
+            })
+            .collect();
+        fleet.migration("V3__next.sql", "CREATE TABLE more (n int);");
+        let begun = std::time::Instant::now();
+        let run = fleet.run(&["plan"]).ends(0).says("6 blocked").says("V3__next");
+        assert!(begun.elapsed() < wait * 3, "{:?}", begun.elapsed());
+        assert_eq!(run.stdout.matches("is locked by PID").count(), 6, "{run:?}");
+        drop(held);
+        fleet.applies_and_settles();
+    }
+}
+
 #[test]
 fn a_history_held_locked_blocks_its_tenant_and_no_other() {
     for version in BOTH {
@@ -140,12 +173,12 @@ fn a_history_held_locked_blocks_its_tenant_and_no_other() {
         let mut client = attack.fleet.log_in(&attack.tenant);
         client.batch_execute("BEGIN; LOCK TABLE refinery_schema_history, users IN ACCESS EXCLUSIVE MODE").unwrap();
         attack.fleet.migration("V2__next.sql", "CREATE TABLE more (n int);");
-        attack
-            .fleet
-            .run(&["plan"])
-            .ends(0)
-            .says("cannot be trusted: another session has held a lock on it")
-            .says("held_other");
+        let pid = pid_of(&mut client);
+        let words =
+            format!("refinery_schema_history is locked by PID {pid}, role {} and could not be read", attack.user());
+        let end = format!("SELECT pg_terminate_backend({pid})");
+        attack.fleet.run(&["plan"]).ends(0).says(&words).says(&end).says("held_other");
+        attack.fleet.run(&["show", &attack.tenant]).ends(0).says("not read, locked by PID");
         attack.fleet.run(&["list"]).ends(0).says("held_other");
         attack.fleet.try_apply().ends(1).says("applied: held_other");
         client.batch_execute("ROLLBACK").unwrap();

@@ -280,6 +280,10 @@ fn a_tenants_snapshot_is_ended_and_an_interrupt_ends_the_wait() {
         }
         let (code, text) = end(child);
         assert_eq!(code, Some(130), "{text}");
+        // It is committed but for its index, which is there and serves nobody.
+        assert_eq!(index_is_valid(&fleet, name), "f");
+        let (part, index) = (format!("but a part of {only} is committed"), "may have left an index that is invalid");
+        assert!(text.contains(&part) && text.contains(index) && !text.contains("nothing was left half done"), "{text}");
         idle.batch_execute("SAVEPOINT b").expect("it was not ended");
         // What it left is dropped and made anew.
         fleet.run(&["apply", "-y", "--target", &only, "--end-blockers"]).ends(0).says(&ended);

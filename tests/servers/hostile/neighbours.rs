@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::attack::Attack;
 use crate::fleet::{BOTH, Fleet};
-use crate::postgres_server::{binaries, database_on};
+use crate::postgres_server::{TestDatabase, binaries, database_on, target};
 use tenantry::sandbox::Server;
 
 const REMOVE: [&str; 4] = ["apply", "-y", "--allow-removals", "9"];
@@ -53,32 +53,46 @@ fn default_privileges_in_a_neighbours_schema_are_told_and_hold_up_nobody() {
 fn a_prepared_transaction_that_holds_a_removal_up_is_named() {
     for version in BOTH {
         let server = Server::builder().binaries(binaries(version)).setting("max_prepared_transactions", "5").start();
-        let mut fleet = Fleet::on(database_on(server.unwrap(), "prepared"));
-        fleet.migration("V1__users.sql", "CREATE TABLE users (email text);");
-        fleet.head.push_str("[migrations]\nlock_timeout = \"300ms\"\n");
-        fleet.declare("pr-one = {}\npr-two = {}");
-        fleet.applies_and_settles();
-        fleet
-            .log_in("pr-one")
-            .batch_execute(
-                "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; \
-                 SELECT count(pg_advisory_xact_lock(n)) FROM generate_series(1, 1500) n; PREPARE TRANSACTION 'mine, for ever'",
-            )
-            .unwrap();
-        fleet.run(&["list"]).ends(0).says("role pr_one_user (tenant pr-one) holds 150").says("pg_prepared_xacts");
-        fleet.declare("pr-two = {}");
-        fleet
-            .run(&REMOVE)
-            .ends(1)
-            .says("55P03")
-            .says("\"mine, for ever\" of role pr_one_user")
-            .says("ROLLBACK PREPARED 'mine, for ever'");
-        // Nothing was dropped, and it is let in again.
-        fleet.log_in("pr-one");
-        fleet.execute("ROLLBACK PREPARED 'mine, for ever'");
-        fleet.run(&REMOVE).ends(0);
-        fleet.settled();
+        let database = database_on(server.unwrap(), "prepared");
+        let raw = "CREATE DATABASE raw TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'";
+        target(&database.server.admin_url()).connect_admin().unwrap().batch_execute(raw).unwrap();
+        let (server, name) = (database.server.clone(), "raw".to_owned());
+        let raw = TestDatabase { url: server.url(&name, "postgres", server.password()), name, server };
+        prepared(Fleet::on(database), "pr", "'mine, for ever'", "\"mine, for ever\"");
+        // Bytes that are no text in the encoding that we talk.
+        prepared(Fleet::on(raw), "px", r"E'caf\xe9, for ever'", "\"caf\u{fffd}, for ever\"");
     }
+}
+
+fn prepared(mut fleet: Fleet, prefix: &str, gid: &str, shown: &str) {
+    let (one, two) = (format!("{prefix}-one"), format!("{prefix}-two"));
+    fleet.migration("V1__users.sql", "CREATE TABLE users (email text);");
+    fleet.head.push_str("[migrations]\nlock_timeout = \"300ms\"\n");
+    fleet.declare(&format!("{one} = {{}}\n{two} = {{}}"));
+    fleet.applies_and_settles();
+    let rollback = format!("ROLLBACK PREPARED {gid}");
+    let history = format!("LOCK TABLE tenant_{prefix}_one.refinery_schema_history IN ACCESS EXCLUSIVE MODE");
+    fleet.execute(&format!("BEGIN; {history}; PREPARE TRANSACTION {gid}"));
+    let words = format!("is locked by the prepared transaction {shown} of role postgres");
+    fleet.run(&["plan"]).ends(0).says(&words).says(&rollback).says("1 blocked");
+    fleet.execute(&rollback);
+    fleet
+        .log_in(&one)
+        .batch_execute(&format!(
+            "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; \
+             SELECT count(pg_advisory_xact_lock(n)) FROM generate_series(1, 1500) n; PREPARE TRANSACTION {gid}"
+        ))
+        .unwrap();
+    let crowd = format!("role {prefix}_one_user (tenant {one}) holds 150");
+    fleet.run(&["list"]).ends(0).says(&crowd).says("pg_prepared_xacts");
+    fleet.declare(&format!("{two} = {{}}"));
+    let words = format!("{shown} of role {prefix}_one_user");
+    fleet.run(&REMOVE).ends(1).says("55P03").says(&words).says(&rollback);
+    // Nothing was dropped, and it is let in again.
+    fleet.log_in(&one);
+    fleet.execute(&rollback);
+    fleet.run(&REMOVE).ends(0);
+    fleet.settled();
 }
 
 /// Whoever may CREATE in the database and owns a schema may rename it, while a plan is carried out too.

@@ -361,8 +361,17 @@ fn a_store_without_the_secrets_is_taken_for_another_one() {
             fleet.run(args).ends(1).says(words).says("tenants/ce-one").says("--allow-new-secrets 2");
         }
         assert_eq!(fleet.ask(verifiers), before);
-        // Of those that are looked at.
-        fleet.run(&["apply", "-y", "--target", "ce-one"]).ends(0);
+        // One tenant tells nothing about the store: not a target, nor one that is new.
+        fleet.run(&["plan", "--target", "ce-one"]).ends(0).says("secrets_missing").says(words);
+        for args in [&["apply", "-y", "--target", "ce-one"][..], &["rotate", "-y", "ce-one"]] {
+            fleet.run(args).ends(1).says(words).says("--allow-new-secrets 2");
+        }
+        fleet.declare("ce-one = {}\nce-two = {}\nce-three = {}\nce-four = {}");
+        fleet.run(&["apply", "-y", "--target", "ce-four"]).ends(1).says(words).says("--allow-new-secrets 2");
+        fleet.declare("ce-one = {}\nce-two = {}\nce-three = {}");
+        assert_eq!(fleet.ask(verifiers), before);
+        fleet.run(&["rotate", "-y", "ce-three"]).ends(0);
+        fleet.run(&["apply", "-y", "--target", "ce-one", "--allow-new-secrets", "2"]).ends(0);
         fleet.applies_and_settles();
         lose(&fleet, &["ce-one", "ce-two"]);
         fleet.run(&["apply", "-y", "--allow-new-secrets", "2"]).ends(0);

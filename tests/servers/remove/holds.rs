@@ -360,3 +360,25 @@ fn memberships_and_user_mappings_go_along_whoever_gave_them() {
         }
     }
 }
+
+/// It is dropped after all tenants, and what was granted to it since a plan was made by the apply after that one.
+#[test]
+fn what_others_gave_a_shared_owner_is_taken_away_too() {
+    for version in BOTH {
+        for (admin, letter) in ADMINS {
+            let prefix = format!("hs{letter}");
+            let fleet = Fleet::under(admin, version, "shared_gifts");
+            let shared = |n| format!("{prefix}a-{n} = {{ owner = \"{prefix}a_all\", access = \"readwrite\" }}\n");
+            fleet.declare(&format!("{}\n{}{}", only_b(&prefix), shared(1), shared(2)));
+            fleet.applies_and_settles();
+            let give = format!("CREATE TABLE mine (); GRANT SELECT ON mine TO {prefix}a_all");
+            fleet.log_in(&format!("{prefix}b")).batch_execute(&give).unwrap();
+            fleet.declare(&only_b(&prefix));
+            let revoke = format!("REVOKE ALL ON TABLE tenant_{prefix}b.mine FROM \"{prefix}a_all\"");
+            fleet.run(&["plan", "-v"]).ends(0).says("leave it; what others granted it is revoked").says(&revoke);
+            fleet.run(&REMOVE).ends(0);
+            no_roles_of(&fleet, &prefix);
+            fleet.settled();
+        }
+    }
+}

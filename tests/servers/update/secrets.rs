@@ -85,6 +85,18 @@ fn a_secret_that_somebody_deleted_is_made_again() {
         let before = fleet.secret("de-one");
         fs::remove_file(fleet.secret_file("de-one")).unwrap();
         fleet.run(&["verify"]).ends(2).says("there is no secret");
+        // It was the only one: nothing shows that this is the store it was in.
+        let words = "the secret of de-one is gone from the store, and nothing else of this fleet's";
+        fleet.run(&["plan"]).ends(0).says("secrets_missing").says(words);
+        for args in [&["apply", "-y"][..], &["rotate", "-y", "de-one"], &["apply", "-y", "--target", "de-*"]] {
+            fleet.run(args).ends(1).says(words).says("tenants/de-one").says("--allow-new-secrets 1");
+        }
+        fleet.run(&["apply", "-y", "--allow-new-secrets", "1"]).ends(0);
+        fleet.settled();
+        // Another that is there shows it.
+        fleet.declare("de-one = {}\nde-two = {}");
+        fleet.applies_and_settles();
+        fs::remove_file(fleet.secret_file("de-one")).unwrap();
         fleet.applies_and_settles();
         assert_ne!(fleet.secret("de-one")["password"], before["password"]);
         fleet.log_in("de-one");
@@ -132,7 +144,10 @@ fn a_directory_that_is_changed_and_changed_back_holds_the_password_again() {
         let first = fleet.secret("pl-one");
         fleet.head = format!("[secrets]\ndir = \"elsewhere\"\n{head}");
         fleet.declare("pl-one = {}");
-        fleet.applies_and_settles();
+        // Its only secret is not there, and a person says that it is the right store.
+        fleet.try_apply().ends(1).says("secrets_missing").says("--allow-new-secrets 1");
+        fleet.run(&["apply", "-y", "--allow-new-secrets", "1"]).ends(0);
+        fleet.settled();
         assert_eq!(fleet.secret("pl-one"), first);
         let second: serde_json::Value =
             serde_json::from_slice(&fs::read(fleet.path("elsewhere/tenants/pl-one.json")).unwrap()).unwrap();

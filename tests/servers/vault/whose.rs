@@ -85,7 +85,8 @@ fn an_empty_server_gives_no_tenant_a_new_password() {
         fleet.declare(OTHER_TWO);
         let words = "the secrets of 2 of 2 tenants are gone from the store (we-one, we-two), more than the 1";
         fleet.run(&["plan", "--detailed-exitcode"]).ends(2).says("secrets_missing").says(words);
-        for args in [&["apply", "-y"][..], &["rotate", "-y", "--all"]] {
+        let one = [&["apply", "-y", "--target", "we-one"][..], &["rotate", "-y", "we-one"]];
+        for args in one.into_iter().chain([&["apply", "-y"][..], &["rotate", "-y", "--all"]]) {
             let run = fleet.run(args).ends(1).says(words).says(&empty.address).says("secret/tenants/we-one");
             run.says("apply --allow-new-secrets 2");
         }

@@ -21,6 +21,13 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
             hint_for_untrusted(facts, why),
         ));
     }
+    if let History::Locked(by) = history {
+        let (schema, table) = (&facts.tenant.schema, history_table(facts));
+        return Err(Blocked::new(
+            format!("{schema}.{table} is locked by {} and could not be read within lock_timeout", by.who),
+            by.hint.clone(),
+        ));
+    }
     if let History::Unseen { .. } = history {
         return Ok(());
     }

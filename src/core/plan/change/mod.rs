@@ -16,3 +16,4 @@ pub(super) mod role;
 pub(super) mod schema;
 pub(super) mod secret;
 pub(super) mod settings;
+pub(super) mod tablespace;

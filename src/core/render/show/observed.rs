@@ -137,6 +137,7 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, whose: &Whose
     match &schema.history {
         History::Absent => {}
         History::Unseen { .. } => page.line(2, format!("history {table}: not read: no permission")),
+        History::Locked(by) => page.line(2, format!("history {table}: not read, locked by {}", one_line(&by.who))),
         History::Untrusted(why) => page.line(2, format!("history {table}: not read, {}", one_line(why))),
         History::Read { acl, columns: found, .. } => {
             let owners = owners_privileges(ObjectKind::Table, whose.server.major());

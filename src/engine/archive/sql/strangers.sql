@@ -1,6 +1,7 @@
 -- What in this schema ($1) belongs to none of these roles ($2)? What belongs to an extension, or to a range type, is not
 -- the tenant's to own. From the catalogs themselves: pg_shdepend does not mention the bootstrap superuser.
--- In this encoding ($3), as bytes: a name need not be one that our session may be sent.
+-- In this encoding ($3), as bytes: a name need not be one that our session may be sent; of a role, nor one that convert_to takes
+-- (see grants.sql).
 WITH objects (classid, objid, owner) AS (
     SELECT 'pg_class'::regclass, c.oid, c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::text::name AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
@@ -28,7 +29,7 @@ WITH objects (classid, objid, owner) AS (
     WHERE n.nspname = $1::text::name
 )
 SELECT convert_to(coalesce(pg_describe_object(o.classid, o.objid, 0), 'what is gone since'), $3::text::name) AS object,
-    convert_to(r.rolname::text, $3::text::name) AS owner
+    CASE WHEN getdatabaseencoding() = 'UTF8' THEN textsend(r.rolname::text) ELSE convert_to(r.rolname::text, $3::text::name) END AS owner
 FROM objects o JOIN pg_roles r ON r.oid = o.owner
 WHERE r.rolname <> ALL ($2::text[]::name[])
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.classid AND d.objid = o.objid AND d.objsubid = 0

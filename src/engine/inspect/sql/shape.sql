@@ -44,11 +44,13 @@ WITH RECURSIVE tenant AS MATERIALIZED (
     SELECT g.tgparentid FROM switched_clone s JOIN pg_trigger g ON g.oid = s.oid WHERE g.tgparentid <> 0
 ), published AS MATERIALIZED (
     -- Publications that a table was put into, alone or with its schema (15 and later, whose catalog cannot be named before).
-    SELECT b.prrelid AS relation, 0::oid AS namespace, p.pubname
+    -- Through to_jsonb: which columns (attributes), and of which rows (filter), are 15's too.
+    SELECT b.prrelid AS relation, 0::oid AS namespace, p.pubname, nullif(to_jsonb(b) -> 'prattrs', 'null') AS attributes,
+           ARRAY(SELECT m[1]::int2 FROM regexp_matches(to_jsonb(b) ->> 'prqual', ':varattno (\d+)', 'g') AS m) AS filter
     FROM pg_publication p JOIN pg_publication_rel b ON b.prpubid = p.oid
     WHERE p.pubupdate OR p.pubdelete
     UNION ALL
-    SELECT 0, n.refobjid, p.pubname
+    SELECT 0, n.refobjid, p.pubname, NULL, '{}'
     FROM pg_publication p
     JOIN pg_depend d ON d.refclassid = 'pg_publication'::regclass AND d.refobjid = p.oid AND d.classid = to_regclass('pg_catalog.pg_publication_namespace')
     JOIN pg_depend n ON n.classid = d.classid AND n.objid = d.objid AND n.refclassid = 'pg_namespace'::regclass
@@ -75,11 +77,23 @@ WITH RECURSIVE tenant AS MATERIALIZED (
                -- PostgreSQL refuses to update or delete what it publishes and cannot identify.
                (SELECT 'WITHOUT REPLICA IDENTITY IN PUBLICATION ' || string_agg(DISTINCT quote_ident(b.pubname), ', ')
                 FROM published b
-                WHERE r.relkind = 'r' AND (b.relation = r.oid OR b.namespace = c.relnamespace)
+                WHERE r.relkind = 'r' AND (b.relation = r.oid OR b.namespace = c.relnamespace
+                       OR EXISTS (SELECT FROM pg_partition_ancestors(r.oid) p JOIN pg_class a ON a.oid = p.relid
+                                  WHERE b.relation = p.relid OR b.namespace = a.relnamespace))
                   AND (c.relreplident = 'n'
                        OR c.relreplident <> 'f' AND NOT EXISTS (
                            SELECT FROM pg_index x WHERE x.indrelid = r.oid AND x.indisvalid
                            AND CASE c.relreplident WHEN 'i' THEN x.indisreplident ELSE x.indisprimary END))
+                HAVING count(*) > 0),
+               -- Nor what a column list or a row filter keeps it from identifying.
+               (SELECT 'WITHOUT COLUMNS OF ITS REPLICA IDENTITY IN PUBLICATION ' || string_agg(DISTINCT quote_ident(b.pubname), ', ')
+                FROM published b
+                WHERE r.relkind = 'r' AND b.relation = r.oid
+                  AND CASE c.relreplident WHEN 'f' THEN b.attributes IS NOT NULL ELSE EXISTS (
+                      SELECT FROM pg_index x
+                      WHERE x.indrelid = r.oid AND CASE c.relreplident WHEN 'i' THEN x.indisreplident ELSE x.indisprimary END
+                        AND (NOT x.indkey::int2[] @> b.filter
+                             OR EXISTS (SELECT FROM unnest(x.indkey::int2[]) k WHERE NOT b.attributes @> to_jsonb(k)))) END
                 HAVING count(*) > 0),
                (SELECT concat_ws(' ', 'SERVER', quote_ident(s.srvname), 'OPTIONS (' || (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(f.ftoptions) o) || ')')
                 FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = r.oid),

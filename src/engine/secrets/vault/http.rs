@@ -18,7 +18,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The client, and the base address to call it with.
 pub(super) fn client(settings: &VaultSettings) -> Result<(Client, Url), SecretError> {
-    let mut base = parse(&settings.address)?;
+    let mut base = parse(settings)?;
     // reqwest asks the process for its provider. One that somebody installed before us serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
@@ -40,23 +40,24 @@ pub(super) fn client(settings: &VaultSettings) -> Result<(Client, Url), SecretEr
     if let (Some(cert), Some(key)) = (&settings.client_cert, &settings.client_key) {
         let pem = [read(cert)?, read(key)?].join(&b'\n');
         let identity = Identity::from_pem(&pem)
-            .map_err(|error| setting("client certificate", format!("{}: {error}", cert.display())))?;
+            .map_err(|error| setting(settings, "client_cert", format!("{}: {error}", cert.display())))?;
         builder = builder.identity(identity);
     }
     if let Some(name) = &settings.tls_server_name {
         // The client asks for the name in its URL. So the name goes there, and its addresses are the real host's.
         let addresses = addresses(&base, &settings.address)?;
         let renamed = base.set_host(Some(name));
-        renamed.map_err(|error| setting("tls_server_name", format!("\"{name}\": {error}")))?;
+        renamed.map_err(|error| setting(settings, "tls_server_name", format!("\"{name}\": {error}")))?;
         builder = builder.resolve_to_addrs(name, &addresses);
     }
-    let client = builder.build().map_err(|error| setting("address", error.to_string()))?;
+    let client = builder.build().map_err(|error| setting(settings, "address", error.to_string()))?;
     Ok((client, base))
 }
 
 /// An address that cannot be used is not repeated: it may hold a password, or be one.
-fn parse(address: &str) -> Result<Url, SecretError> {
-    let refuse = |reason: &str| Err(setting("address", reason.to_owned()));
+fn parse(settings: &VaultSettings) -> Result<Url, SecretError> {
+    let address = settings.address.as_str();
+    let refuse = |reason: &str| Err(setting(settings, "address", reason.to_owned()));
     let Ok(base) = Url::parse(address) else {
         return refuse("is not a URL; write https://HOST:8200");
     };
@@ -105,11 +106,12 @@ fn trusted(settings: &VaultSettings) -> Result<Option<Vec<Certificate>>, SecretE
         return Ok(None);
     }
     let mut trusted = Vec::new();
+    let key = if settings.ca_cert.is_some() { "ca_cert" } else { "ca_path" };
     for file in &files {
         let found = Certificate::from_pem_bundle(&read(file)?)
-            .map_err(|error| setting("ca_cert", format!("{}: {error}", file.display())))?;
+            .map_err(|error| setting(settings, key, format!("{}: {error}", file.display())))?;
         if found.is_empty() {
-            return Err(setting("ca_cert", format!("{} holds no PEM certificate", file.display())));
+            return Err(setting(settings, key, format!("{} holds no PEM certificate", file.display())));
         }
         trusted.extend(found);
     }
@@ -142,13 +144,14 @@ fn io(action: &'static str, path: &Path, source: std::io::Error) -> SecretError 
     SecretError::Io { action, path: path.display().to_string(), source }
 }
 
-fn setting(key: &'static str, reason: String) -> SecretError {
-    SecretError::Settings { key, reason }
+fn setting(settings: &VaultSettings, key: &str, reason: String) -> SecretError {
+    SecretError::Settings { key: settings.named(key), reason }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::model::vault::VaultConfig;
 
     #[test]
     fn an_address_that_cannot_work_is_refused_with_the_reason() {
@@ -164,10 +167,15 @@ mod tests {
             ("https://vault:8200/hunter2@", "contains a user"),
             ("hunter2", "is not a URL"),
         ] {
-            let error = parse(address).unwrap_err().to_string();
-            assert!(error.contains(reason), "{error}");
+            let config = VaultConfig { address: Some(address.to_owned()), ..VaultConfig::default() };
+            let error = parse(&config.resolve(&|_| None)).unwrap_err().to_string();
+            assert!(error.starts_with("[vault] address: ") && error.contains(reason), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
+            let env = |name: &str| (name == "VAULT_ADDR").then(|| address.to_owned());
+            let error = parse(&VaultConfig::default().resolve(&env)).unwrap_err().to_string();
+            assert!(error.starts_with("VAULT_ADDR: ") && error.contains(reason), "{error}");
         }
-        assert!(parse("https://vault.internal:8200").is_ok());
+        let config = VaultConfig { address: Some("https://vault.internal:8200".into()), ..VaultConfig::default() };
+        assert!(parse(&config.resolve(&|_| None)).is_ok());
     }
 }

@@ -65,8 +65,8 @@ pub(super) enum Credential {
 pub(super) fn credential(settings: &VaultSettings) -> Result<Credential, SecretError> {
     Ok(match &settings.auth {
         VaultAuth::Token { token } => Credential::Token(match (token, &settings.token_file) {
-            (Some(token), _) => header("auth.token", exposed(token))?,
-            (None, Some(file)) if file.exists() => header("auth.token", read(file)?)?,
+            (Some(token), _) => header(settings.named("auth.token"), exposed(token))?,
+            (None, Some(file)) if file.exists() => header(file.display().to_string(), read(file)?)?,
             // An agent or a proxy on the way may add one. The server says if none did.
             _ => Zeroizing::default(),
         }),
@@ -85,7 +85,7 @@ pub(super) fn credential(settings: &VaultSettings) -> Result<Credential, SecretE
                 (None, Some(path)) => read(path)?,
                 (None, None) => {
                     let reason = "neither jwt nor jwt_path is set".to_owned();
-                    return Err(SecretError::Settings { key: "auth", reason });
+                    return Err(SecretError::Settings { key: settings.named("auth"), reason });
                 }
             },
         },
@@ -112,7 +112,7 @@ pub(super) async fn trade(
 }
 
 /// What cannot stand in a header would make the client panic.
-pub(super) fn header(key: &'static str, value: Zeroizing<String>) -> Result<Zeroizing<String>, SecretError> {
+pub(super) fn header(key: String, value: Zeroizing<String>) -> Result<Zeroizing<String>, SecretError> {
     if !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(value);
     }

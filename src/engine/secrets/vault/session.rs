@@ -64,7 +64,7 @@ impl Refusal {
 impl Session {
     pub(super) fn new(settings: VaultSettings) -> Result<Self, SecretError> {
         if let Some(namespace) = &settings.namespace {
-            header("namespace", Zeroizing::new(namespace.clone()))?;
+            header(settings.named("namespace"), Zeroizing::new(namespace.clone()))?;
         }
         let (http, base) = http::client(&settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -201,7 +201,7 @@ impl Session {
         let client = self.client(String::new(), self.settings.namespace.clone());
         match self.repeat(&client, async |client| trade(client, mount, &credential).await) {
             Ok(Some(granted)) => {
-                let token = header("auth", Zeroizing::new(granted.client_token))?;
+                let token = header(self.settings.named("auth"), Zeroizing::new(granted.client_token))?;
                 let client = self.client(token.to_string(), self.settings.namespace.clone());
                 tracing::debug!(method, lease = granted.lease_duration, "logged in to the secret store");
                 Ok(Login::new(client, granted.lease_duration, granted.renewable))
@@ -261,7 +261,7 @@ impl Session {
             // Go's own words, whatever runs on it.
             Failure::Status { code: 400, reasons } if says(&reasons, "HTTP request to an HTTPS server") => {
                 let reason = format!("the server at {address} uses TLS; write https://");
-                SecretError::Settings { key: "address", reason }
+                SecretError::Settings { key: self.settings.named("address"), reason }
             }
             Failure::Status { code, reasons } => Refusal { code, reasons }.into_error(path),
             Failure::Transport(source) => SecretError::Unreachable { address, source },
