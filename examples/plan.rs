@@ -1,4 +1,4 @@
-//! The library in one page: load a project, connect, look, plan, print; with `--apply`, carry the plan out.
+//! The library in one page: open a project, look, plan, print; with `--apply`, carry the plan out.
 //!
 //! ```sh
 //! cargo run --example plan -- tenants.toml postgresql://postgres@localhost/app
@@ -9,14 +9,9 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 
-use tenantry::apply::{Apply, Lock, Recorded, Underway, check_admin, check_missing, check_registry, check_server};
-use tenantry::inspect::{self, Sizes};
-use tenantry::plan::{self, Plan};
-use tenantry::project::{Project, environment};
 use tenantry::render::{self, Style};
+use tenantry::{Environment, Intent, Options, Tenantry};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
@@ -28,45 +23,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Returns what was planned and, when asked to apply it, how that went.
 pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dyn Error>> {
-    let project = Project::load(file, &environment)?;
-    let target = project.target(url)?;
-    let store = project.store()?;
-    store.preflight()?;
-    let mut client = target.connect_admin()?;
-
-    // Held until the session ends: nobody else changes tenants between our look and our work.
-    let lock = if apply { Some(Lock::take(&mut client, &target, std::time::Duration::ZERO)?) } else { None };
-    let observed = inspect::observe(&mut client, &target, store.as_ref(), &project.desired, Sizes::Removed)?;
-    let plan: Plan = plan::diff(&project.desired, &observed, &|_tenant| true);
-    let mut text = render::text::plan(&plan.document(), &Style::default());
-
-    if let Some(lock) = &lock {
-        check_registry(&observed, &plan)?;
-        check_missing(&plan, store.as_ref(), 0)?;
-        check_admin(&observed, &plan)?;
-        check_server(&mut client, &observed, &plan)?;
-        let report = Apply {
-            target: &target,
-            lock,
-            store: store.as_ref(),
-            desired: &project.desired,
-            server: &observed.server,
-            moved: false,
-            mark: OnceLock::new(),
-            archive_dir: &project.archive_dir(),
-            parallelism: 4,
-            stop: &AtomicBool::new(false),
-            recorded: &Recorded::default(),
-            underway: &Underway::new(),
-            max_failures: 3,
-            end_blockers: false,
-            ending: None,
-            usernames: &observed.usernames(),
-            said: &|_, _| {},
-            progress: &|outcome| eprintln!("{}: {:?}", outcome.tenant, outcome.outcome),
-        }
-        .run(&mut client, &plan)?;
-        text.push_str(&render::report::text(&report, &plan.document(), &Style::default()));
+    let env: Environment = std::env::vars().collect();
+    let options = Options { database_url: url.map(str::to_owned), ..Options::default() };
+    let tenantry = Tenantry::open(file, &env, options)?;
+    if !apply {
+        let plan = tenantry.look()?.plan()?;
+        return Ok(render::text::plan(&plan.document(), &Style::default()));
     }
-    Ok(text)
+    // From here on nobody else changes tenants.
+    let planned = tenantry.lock()?.plan(Intent::Converge)?;
+    let plan = planned.plan().document();
+    // Without a consent: a plan that removes tenants, say, is refused.
+    let report = planned.approve(&[])?.apply(&())?;
+    let style = Style::default();
+    Ok(render::text::plan(&plan, &style) + &render::report::text(&report, &plan, &style))
 }

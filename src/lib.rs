@@ -1,23 +1,45 @@
 //! A declarative reconciler for schema-per-tenant PostgreSQL.
 //!
-//! Three layers, each of which knows only those before it:
-//! [`core`] is pure: `tenants.toml` → desired, desired and observed → plan → words;
-//! [`engine`] is what looks and acts: PostgreSQL, the secret store, archives, apply, verify;
-//! [`cli`] is the command line.
+//! [`Tenantry`] is the door: it opens a tenants.toml, looks, plans under a lock, asks every guard, and applies. What stands
+//! behind it is in two layers, each of which knows only those before it: the core is pure (`tenants.toml` → desired; desired and
+//! observed → plan → words); the engine is what looks and acts (PostgreSQL, the secret store, archives).
 //!
 //! Without the feature `engine` the library is the pure core: no driver, no network, no clock, no environment.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
-// First: its fail points are known to what follows it.
+mod core;
+// Before what follows it: its fail points are known there.
 #[cfg(feature = "engine")]
 #[macro_use]
-pub mod engine;
-
-#[cfg(feature = "cli")]
-pub mod cli;
-pub mod core;
-
-pub use core::{config, migrations, model, plan, render, shape};
+mod engine;
 #[cfg(feature = "engine")]
-pub use engine::{apply, archive, database, deep, error, inspect, project, registry, sandbox, secrets, verify};
+mod tenantry;
+
+/// A tenant in files.
+#[cfg(feature = "engine")]
+pub mod archive {
+    pub use crate::engine::archive::{Archive, Manifest, Opened, Proved, open};
+}
+
+/// Files that others read while they are written.
+#[cfg(feature = "engine")]
+pub mod files {
+    pub use crate::engine::private::publish;
+}
+
+pub use crate::core::{config, migrations, model, plan, render, report, shape, verdict, words};
+#[cfg(feature = "failpoints")]
+pub use engine::failpoint;
+#[cfg(feature = "engine")]
+pub use engine::{database, error::Error as RunError, registry::Recovery, sandbox, secrets};
+#[cfg(feature = "engine")]
+pub use tenantry::{
+    Approved, Archived, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked, Looked,
+    MAX_FAILURES, Need, NeedsConsent, Options, Planned, Refusal, Tenantry, Which, read_plan,
+};
+
+/// The page about the library, whose example is compiled.
+#[cfg(all(doctest, feature = "engine"))]
+#[doc = include_str!("../docs/library.md")]
+struct Page;

@@ -5,16 +5,11 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 
 use secrecy::ExposeSecret;
-use tenantry::apply::{Apply, Lock, Recorded, Underway};
-use tenantry::inspect::{self, Sizes};
-use tenantry::project::Project;
 use tenantry::sandbox::Server;
-use tenantry::secrets::{Found, SecretStore};
-use tenantry::{plan, render};
+use tenantry::secrets::{Found, SecretStore, open_file};
+use tenantry::{Environment, Intent, Options, Tenantry, render};
 
 const GLOBEX_PASSWORD: &str = "correct horse: battery/staple@2";
 
@@ -30,43 +25,21 @@ pub fn run() -> Result<String, Box<dyn Error>> {
 
     // What `GLOBEX_PASSWORD=… tenantry apply` does.
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/per-tenant-credentials/tenants.toml");
-    let env = |name: &str| (name == "GLOBEX_PASSWORD").then(|| GLOBEX_PASSWORD.to_owned());
-    let project = Project::load(&file, &env)?.with_secrets_in(Some(secrets.path().join("secrets")));
-    let target = project.target(Some(&server.admin_url()))?;
-    let store = project.store()?;
-    let mut client = target.connect_admin()?;
-    let lock = Lock::take(&mut client, &target, std::time::Duration::ZERO)?;
-    let observed = inspect::observe(&mut client, &target, store.as_ref(), &project.desired, Sizes::Removed)?;
-    let plan = plan::diff(&project.desired, &observed, &|_tenant| true);
-    let report = Apply {
-        target: &target,
-        lock: &lock,
-        store: store.as_ref(),
-        desired: &project.desired,
-        server: &observed.server,
-        moved: false,
-        mark: OnceLock::new(),
-        archive_dir: &project.archive_dir(),
-        parallelism: 2,
-        stop: &AtomicBool::new(false),
-        recorded: &Recorded::default(),
-        underway: &Underway::new(),
-        max_failures: 3,
-        end_blockers: false,
-        ending: None,
-        usernames: &observed.usernames(),
-        said: &|_, _| {},
-        progress: &|_outcome| {},
-    }
-    .run(&mut client, &plan)?;
+    let dir = secrets.path().join("secrets");
+    let env: Environment =
+        [("GLOBEX_PASSWORD", GLOBEX_PASSWORD), ("TENANTRY_SECRETS_DIR", &dir.to_string_lossy())].into_iter().collect();
+    let options = Options { database_url: Some(server.admin_url()), ..Options::default() };
+    let planned = Tenantry::open(&file, &env, options)?.lock()?.plan(Intent::Converge)?;
+    let report = planned.approve(&[])?.apply(&())?;
     said.push_str(&format!("{}\n", render::report::summary(&report)));
     if !report.is_success() {
         return Err("not every tenant was applied".into());
     }
 
     // Each application reads its own secret, and connects with the URL in it.
+    let store = open_file(&dir);
     for (tenant, neighbour) in [("acme", "globex"), ("globex", "acme")] {
-        let mut session = log_in(store.as_ref(), tenant)?;
+        let mut session = log_in(&store, tenant)?;
         session.execute("INSERT INTO notes (body) VALUES ($1)", &[&format!("of {tenant}")])?;
         let row = session
             .query_one("SELECT current_user::text, current_schema()::text, string_agg(body, ', ') FROM notes", &[])?;

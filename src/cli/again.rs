@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use clap::CommandFactory;
 
 use super::args::{Cli, Global};
-use crate::core::plan::Document;
-use crate::engine::apply::Report;
+use tenantry::plan::Document;
+use tenantry::report::Report;
 
 /// What a command of ours is to be repeated with.
 #[derive(Clone, Debug, Default)]

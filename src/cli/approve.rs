@@ -2,11 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 
+use tenantry::Approved;
+
 use super::args::ApproveArgs;
-use super::failure::Failure;
+use super::failure::{Doing, Failure};
 use super::output::Output;
-use super::session::Session;
-use crate::engine::error::Doing;
 
 /// What a command asks, when what it would do has been shown.
 pub struct Question {
@@ -22,7 +22,7 @@ pub fn approved(
     args: ApproveArgs,
     question: &Question,
     place: &str,
-    session: &mut Session,
+    plan: &mut Approved,
     out: &mut Output,
 ) -> Result<bool, Failure> {
     if args.auto_approve {
@@ -35,13 +35,13 @@ pub fn approved(
         ));
     }
     // Whoever finds the lock taken is told what it waits for.
-    session.is_waiting(true)?;
+    plan.waits_for_an_answer(true)?;
     let mut stderr = anstream::stderr();
     let _ = write!(stderr, "\n{place}\n{} Only \"yes\" is accepted: ", question.words);
     let _ = stderr.flush();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).doing("reading the answer")?;
-    session.is_waiting(false)?;
+    plan.waits_for_an_answer(false)?;
     let approved = answer.trim() == "yes";
     if !approved {
         out.note("Nothing was changed.");

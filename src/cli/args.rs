@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::core::plan::FleetKey;
+use tenantry::MAX_FAILURES;
+use tenantry::plan::FleetKey;
 
 /// Declarative reconciler for schema-per-tenant PostgreSQL
 ///
@@ -138,7 +139,7 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct LockArgs {
     /// Wait up to this long for another apply on the same database, such as 5m, instead of failing at once
-    #[arg(long, value_name = "DURATION", value_parser = crate::core::config::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = tenantry::config::duration)]
     pub lock_timeout: Option<std::time::Duration>,
 }
 
@@ -149,9 +150,6 @@ pub struct ApproveArgs {
     #[arg(short = 'y', long)]
     pub auto_approve: bool,
 }
-
-/// What three tenants stumble over in the same place, the other hundreds will too; one may be a tenant of its own kind.
-pub const MAX_FAILURES: usize = 3;
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
@@ -220,7 +218,7 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 pub struct RotateArgs {
     #[command(flatten)]
-    pub which: Which,
+    pub which: WhichArgs,
     #[command(flatten)]
     pub approve: ApproveArgs,
     /// Start no more tenants once N have failed with the same error; 0: continue whatever fails
@@ -233,14 +231,14 @@ pub struct RotateArgs {
 /// Whose passwords: one of these.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct Which {
+pub struct WhichArgs {
     /// The tenants' keys
     pub tenants: Vec<String>,
     /// Every tenant whose password does not come from password_from
     #[arg(long)]
     pub all: bool,
     /// Of those, the tenants whose password is at least this old, such as 30d or 12h
-    #[arg(long, value_name = "AGE", value_parser = crate::core::config::duration)]
+    #[arg(long, value_name = "AGE", value_parser = tenantry::config::duration)]
     pub older_than: Option<std::time::Duration>,
 }
 

@@ -10,14 +10,15 @@ use miette::{
 };
 use owo_colors::OwoColorize;
 use regex::Regex;
+use tenantry::config::ConfigError;
+use tenantry::render::escape::{marked, visible};
+use tenantry::render::json::line;
+use tenantry::{Error, RunError};
 
 use super::again::Again;
 use super::args::{Format, Global};
 use super::exit::Exit;
-use crate::core::config::ConfigError;
-use crate::core::render::escape::{marked, visible};
-use crate::core::render::json::line;
-use crate::engine::error::{Error, with_causes};
+use super::flags;
 
 /// Why a command ends before its end.
 #[derive(Debug)]
@@ -34,8 +35,28 @@ pub enum Failure {
 }
 
 impl From<Error> for Failure {
+    /// In the words of the command line, where the library has others.
     fn from(error: Error) -> Self {
-        Self::Error(error)
+        let (message, hint) = match &error {
+            Error::Refused(refusal) => match flags::of_refusal(refusal) {
+                Some(words) => words,
+                None => return Self::Error(error),
+            },
+            Error::Consent(needs) => (needs.message.clone(), flags::of_needs(needs)),
+            Error::Run(_) => return Self::Error(error),
+        };
+        Self::Refused { message, hint }
+    }
+}
+
+/// Says what was being done when the file system said no.
+pub trait Doing<T> {
+    fn doing(self, what: impl Into<String>) -> Result<T, Failure>;
+}
+
+impl<T> Doing<T> for Result<T, std::io::Error> {
+    fn doing(self, what: impl Into<String>) -> Result<T, Failure> {
+        self.map_err(|source| Error::from(RunError::Io { doing: what.into(), source }).into())
     }
 }
 
@@ -72,13 +93,13 @@ impl Failure {
             let _ = writeln!(stderr, "{}", line(&serde_json::json!({ "error": error })));
             return;
         }
-        if let Self::Error(Error::Config(error)) = self
+        if let Self::Error(Error::Run(RunError::Config(error))) = self
             && !error.source.is_empty()
         {
             print_faults(&mut stderr, error);
             return;
         }
-        if let Self::Error(Error::Migrations(faults)) = self {
+        if let Self::Error(Error::Run(RunError::Migrations(faults))) = self {
             for fault in faults {
                 print_one(&mut stderr, &fault.to_string(), fault.hint.as_deref());
             }
@@ -90,14 +111,14 @@ impl Failure {
     /// The faults of a file one by one, for a program that shows each in its place.
     fn faults(&self) -> Option<serde_json::Value> {
         match self {
-            Self::Error(Error::Config(error)) if !error.source.is_empty() => {
+            Self::Error(Error::Run(RunError::Config(error))) if !error.source.is_empty() => {
                 let faults = error.faults.iter().map(|fault| {
                     let (line, column) = fault.span.as_ref().map(|span| error.line_column(span.start)).unzip();
                     serde_json::json!({ "file": error.path, "line": line, "column": column, "message": fault.message, "hint": fault.hint })
                 });
                 Some(faults.collect())
             }
-            Self::Error(Error::Migrations(faults)) => {
+            Self::Error(Error::Run(RunError::Migrations(faults))) => {
                 let faults = faults.iter().map(|fault| {
                     serde_json::json!({ "file": fault.file, "line": fault.line, "message": fault.message, "hint": fault.hint })
                 });
@@ -109,7 +130,7 @@ impl Failure {
 
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Error(Error::Config(error)) if error.source.is_empty() => {
+            Self::Error(Error::Run(RunError::Config(error))) if error.source.is_empty() => {
                 error.faults.first().and_then(|fault| fault.hint.clone())
             }
             Self::Error(error) => error.hint(),
@@ -122,14 +143,14 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Error(Error::Config(error)) if !error.source.is_empty() => {
+            Self::Error(Error::Run(RunError::Config(error))) if !error.source.is_empty() => {
                 write!(f, "{} in {}", error.number(), error.path)
             }
-            Self::Error(Error::Config(error)) => {
+            Self::Error(Error::Run(RunError::Config(error))) => {
                 let message = error.faults.first().map_or("", |fault| fault.message.as_str());
                 write!(f, "{}: {message}", error.path)
             }
-            Self::Error(error) => f.write_str(&with_causes(error)),
+            Self::Error(error) => f.write_str(&error.in_one_line()),
             Self::Refused { message, .. } => f.write_str(message),
             Self::BrokenPipe => f.write_str("stdout was closed"),
             Self::Stdout(error) => write!(f, "writing to stdout: {error}"),

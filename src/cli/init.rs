@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::args::{Global, InitArgs};
 use super::exit::Exit;
+use super::failure::Doing;
 use super::failure::Failure;
 use super::output::Output;
-use crate::engine::error::Doing;
 
 const TENANTS: &str = include_str!("templates/tenants.toml");
 const MIGRATION: &str = include_str!("templates/V1__create_users.sql");

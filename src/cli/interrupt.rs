@@ -1,20 +1,24 @@
 //! Ctrl-C: what is under way is ended in order, and then the command says so with its exit code.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tenantry::Interrupt;
 
 use super::args::Global;
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::engine::apply::Underway;
 
-/// Set by Ctrl-C.
-pub static STOP: AtomicBool = AtomicBool::new(false);
-
-/// What an interrupt waits for, and a second one cancels.
-pub static UNDERWAY: Underway = Underway::new();
+/// What Ctrl-C stops, and a second one cancels.
+static HANDLE: LazyLock<Interrupt> = LazyLock::new(Interrupt::default);
 
 static PRESSED: AtomicU8 = AtomicU8::new(0);
+
+/// For the library, which knows no signals.
+pub fn handle() -> Interrupt {
+    HANDLE.clone()
+}
 
 pub fn watch() {
     // A second handler in one process is an error of its own; then Ctrl-C ends the process as it always did.
@@ -23,12 +27,12 @@ pub fn watch() {
 
 /// In a thread of its own (ctrlc's documentation), so that it may print and wait.
 fn pressed() {
-    STOP.store(true, Ordering::Relaxed);
+    HANDLE.stop();
     match PRESSED.fetch_add(1, Ordering::Relaxed) {
-        0 => say(&first(&UNDERWAY.lines())),
+        0 => say(&first(&HANDLE.underway())),
         1 => {
             say("Interrupted again: cancelling and rolling back. Press Ctrl-C once more to quit immediately.");
-            UNDERWAY.cancel();
+            HANDLE.cancel();
         }
         _ => {
             // PostgreSQL rolls back what no longer has a client, and the next apply converges the rest.
@@ -56,7 +60,7 @@ fn say(words: &str) {
 /// pg_dump and pg_restore are interrupted with us and fail; what was made until then is taken back like after any failure.
 pub fn or_interrupted(result: Result<Exit, Failure>, global: &Global) -> Result<Exit, Failure> {
     match result {
-        Err(failure) if STOP.load(Ordering::Relaxed) => {
+        Err(failure) if HANDLE.is_stopped() => {
             failure.print(global);
             Ok(Exit::Interrupted)
         }

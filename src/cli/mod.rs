@@ -9,28 +9,28 @@ mod complete;
 mod drift;
 mod exit;
 mod failure;
+mod flags;
 mod init;
 mod interrupt;
 mod list;
-mod made;
 mod output;
 mod plan;
 mod progress;
+mod project;
 mod recover;
-mod refusals;
 mod restore;
 mod rotate;
 mod sandbox;
-mod saved;
-mod session;
 mod show;
+mod shown;
+mod telling;
 mod validate;
 mod verify;
 mod waiting;
 mod write;
 
-pub use args::Cli;
-pub use exit::Exit;
+use args::Cli;
+use exit::Exit;
 
 use std::ffi::OsString;
 
@@ -65,10 +65,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     #[cfg(feature = "failpoints")]
-    let _failpoints = crate::engine::failpoint::set_up();
+    let _failpoints = tenantry::failpoint::set_up();
     output::start_logging(&cli.global);
     let mut out = Output::new(&cli.global);
-    let result = match &cli.command {
+    let waits = interrupt::handle();
+    let silent = || waits.waits().iter().filter_map(|(what, begun)| waiting::line(what, *begun)).collect();
+    let result = waiting::aloud(cli.global.quiet, silent, || match &cli.command {
         Command::Init(args) => init::run(&cli.global, args, &mut out),
         Command::Validate => validate::run(&cli.global, &mut out),
         Command::Plan(args) => plan::run(&cli.global, args, &mut out),
@@ -84,7 +86,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
         Command::Completions(args) => complete::completions(args, &mut out),
         Command::Man => complete::man(&mut out),
-    };
+    });
     match result {
         Ok(exit) => exit,
         Err(failure) => {

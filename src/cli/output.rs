@@ -8,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 use super::again::Again;
 use super::args::{ColorWhen, Format, Global, LogFormat};
 use super::failure::Failure;
-use crate::core::render;
-use crate::core::render::escape::marked;
+use tenantry::render;
+use tenantry::render::escape::marked;
 
 /// stdout and stderr, each coloured only where that is wanted.
 pub struct Output {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Output;
-use crate::core::render::escape::visible;
-use crate::engine::apply::{Outcome, TenantOutcome};
+use tenantry::render::escape::visible;
+use tenantry::report::{Outcome, TenantOutcome};
 
 /// A line for every so many tenants when there is no terminal; ten lines for a large fleet.
 const PLAIN_LINES: usize = 10;

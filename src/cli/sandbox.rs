@@ -2,28 +2,24 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+
+use tenantry::model::StoreKind;
+use tenantry::render;
+use tenantry::sandbox::{SandboxError, Server};
+use tenantry::{Intent, Tenantry};
 
 use super::args::{Format, Global, SandboxArgs};
 use super::exit::Exit;
-use super::failure::Failure;
-use super::interrupt::STOP;
+use super::failure::{Doing, Failure};
 use super::output::Output;
-use super::{apply, plan, session, verify};
-use crate::core::model::StoreKind;
-use crate::core::render;
-use crate::engine::apply::Lock;
-use crate::engine::error::Doing;
-use crate::engine::inspect::Sizes;
-use crate::engine::project::{Project, environment};
-use crate::engine::sandbox::{SandboxError, Server};
+use super::{interrupt, project, shown, telling, verify};
 
 pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit, Failure> {
     // Which must not end the process before the server and the secrets are deleted, however often.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let stop = interrupt::handle();
+    let _ = ctrlc::set_handler(move || stop.stop());
     let result = inside(global, args, out);
-    if STOP.load(Ordering::Relaxed) {
+    if interrupt::handle().is_stopped() {
         out.note("sandbox: interrupted; everything is deleted");
         return Ok(Exit::Interrupted);
     }
@@ -31,62 +27,56 @@ pub fn run(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit
 }
 
 fn inside(global: &Global, args: &SandboxArgs, out: &mut Output) -> Result<Exit, Failure> {
-    // Credentials of production have no business here: a variable that is not set gets a stand-in.
-    let env = |name: &str| environment(name).or_else(|| Some(format!("sandbox-{name}")));
-    let mut project = Project::load(&global.config, &env)?;
+    let project = Tenantry::open_for_sandbox(&global.config, &project::environment(), project::options(global))?;
     out.note("sandbox: starting a throw-away PostgreSQL");
     let server = Server::builder().start().map_err(refused)?;
-    if !args.configured_store {
-        // Deleted with the server, also when this process is killed.
-        project = project.with_secrets_in(Some(server.dir().join("secrets")));
-    }
-    project.desired.advertise = crate::core::model::Advertise::default();
-    let url = server.admin_url();
-    let sandbox = Global { database_url: Some(url.clone()), ..global.clone() };
-    let mut session = session::open(&sandbox, project, session::Filter::new(&global.target)?)?;
-    let exit = story(&sandbox, &mut session, out)?;
+    let tenantry = project.on(&server, args.configured_store);
+    let (exit, credentials) = story(&tenantry, out)?;
     if exit != Exit::Ok {
         return Ok(exit);
     }
-    let store = session.project.desired.secrets.clone();
-    if let Some(tenant) = session.project.desired.tenants.values().next() {
-        out.note(&format!("sandbox: credentials are in {}", session.store.locate(&tenant.secret_path)));
+    if let Some(credentials) = credentials {
+        out.note(&format!("sandbox: credentials are in {credentials}"));
     }
     out.note(&format!("sandbox: to connect as the admin: {}", server.psql_line()));
-    drop(session);
+    let store = &tenantry.desired().secrets;
     let dir = (store.store == StoreKind::File).then_some(store.dir.as_path());
     match args.command.split_first() {
         None => Ok(Exit::Ok),
-        Some((program, rest)) => command(program, rest, &server, &url, dir),
+        Some((program, rest)) => command(program, rest, &server, &server.admin_url(), dir),
     }
 }
 
-/// plan, apply, verify, plan: the last one empty.
-fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> Result<Exit, Failure> {
-    let (observed, first) = session.plan()?;
+/// plan, apply, verify, plan: the last one empty. With where the first tenant's credentials are.
+fn story(tenantry: &Tenantry, out: &mut Output) -> Result<(Exit, Option<String>), Failure> {
+    let planned = tenantry.lock()?.plan(Intent::Converge)?;
     // Nobody typed that address.
-    out.talks_to(&session.place(&observed).replace("(from --database-url)", "(the sandbox)"));
+    out.talks_to(&planned.place().replace("(from --database-url)", "(the sandbox)"));
     if out.format != Format::Json {
-        out.print(&plan::rendered(first.document(), out))?;
+        out.print(&shown::plan(planned.plan(), out))?;
     }
-    let lock = Lock::take(&mut session.client, &session.target, Duration::ZERO)?;
-    let report = apply::carry_out(global, session, &lock, &observed, &first, apply::Limits::default(), out)?;
+    let approved = planned.approve(&[])?;
+    let tell: telling::Tell<'_> = &|plan, report, out| {
+        if out.format != Format::Json {
+            out.print(&out.again().complete(&render::report::text(report, &plan.document(), &out.style())))?;
+        }
+        Ok(match (report.is_success(), report.interrupted) {
+            (false, _) => Exit::Failed,
+            // An interrupt after the last tenant began fails none of them.
+            (true, true) => Exit::Interrupted,
+            (true, false) => Exit::Ok,
+        })
+    };
+    let exit = telling::carry_out(approved, tell, out)?;
+    if exit != Exit::Ok {
+        return Ok((exit, None));
+    }
+    let mut looked = tenantry.look()?;
+    let verdicts = verify::verify(&looked, &[], out)?;
+    let verified = verify::report(&verdicts, &tenantry.desired().tenants, (None, &[]), out)?;
+    let second = looked.plan()?;
     if out.format != Format::Json {
-        out.print(&out.again().complete(&render::report::text(&report, &first.document(), &out.style())))?;
-    }
-    if !report.is_success() {
-        return Ok(Exit::Failed);
-    }
-    // An interrupt after the last tenant began fails none of them.
-    if report.interrupted {
-        return Ok(Exit::Interrupted);
-    }
-    let observed = session.observe(Sizes::Removed)?;
-    let verdicts = verify::verify(global, session, &observed, &[], out)?;
-    let verified = verify::report(session, &verdicts, None, &[], out)?;
-    let (_, second) = session.plan()?;
-    if out.format != Format::Json {
-        out.print(&plan::rendered(second.document(), out))?;
+        out.print(&shown::plan(&second, out))?;
     }
     if !second.is_empty() {
         return Err(Failure::refused(
@@ -94,7 +84,8 @@ fn story(global: &Global, session: &mut session::Session, out: &mut Output) -> R
             "this is a bug in tenantry; please report it with this tenants.toml",
         ));
     }
-    Ok(verified)
+    let first = tenantry.desired().tenants.values().next();
+    Ok((verified, first.map(|tenant| looked.locate(&tenant.secret_path))))
 }
 
 fn command(

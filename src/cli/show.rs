@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
+use tenantry::model::TenantKey;
+use tenantry::render;
+use tenantry::render::escape::visible;
+use tenantry::{Options, read_plan};
+
 use super::args::{Format, Global, ShowArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{plan as plans, saved, session};
-use crate::core::model::TenantKey;
-use crate::core::plan;
-use crate::core::plan::Plan;
-use crate::core::render;
-use crate::core::render::escape::visible;
-use crate::engine::inspect::Sizes;
+use super::{project, shown};
 
 pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, Failure> {
     let unknown = || {
@@ -30,42 +29,42 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
     let key = match TenantKey::new(args.tenant.as_str()) {
         // A file whose name no tenant could have, or none has.
         Err(_) if path.is_file() => return show_plan(path, out),
-        Ok(key) if path.is_file() && !session::load(global)?.desired.tenants.contains_key(&key) => {
-            return show_plan(path, out);
-        }
+        Ok(key) if path.is_file() && !is_declared(global, &key)? => return show_plan(path, out),
         key => key.map_err(|_| unknown())?,
     };
-    let mut session = session::connect(global)?;
-    session.must_select(&key)?;
-    let observed = session.observe(Sizes::All)?;
-    session.selects_something(&observed)?;
-    out.talks_to(&session.place(&observed));
-    let desired = &session.project.desired;
+    let tenantry = project::open(global, Options { sizes: true, ..project::options(global) })?;
+    tenantry.must_select(&key)?;
+    let mut looked = tenantry.look()?;
+    out.talks_to(&looked.place());
     if args.shape {
-        let (shape, wanted) = session.shape(&observed, &key)?;
+        let (shape, wanted) = looked.shape(&key)?;
         let shown = render::shape::tenant(&key, &shape, &wanted, &out.style());
         out.print(&match out.format {
             Format::Json => render::shape::json(&key, &shape, &wanted),
             Format::Text => shown,
-            Format::Markdown => render::markdown::fenced("diff", &anstream::adapter::strip_str(&shown).to_string()),
+            Format::Markdown => in_markdown(&shown),
         })?;
         return Ok(Exit::Ok);
     }
-    let shown = render::show::tenant(desired, &observed, &key, &out.style()).ok_or_else(unknown)?;
+    let shown = looked.show(&key, &out.style()).ok_or_else(unknown)?;
     out.print(&match out.format {
-        Format::Json => {
-            // That it is one tenant is what the command says.
-            let plan = Plan { targeting: None, ..plan::diff(desired, &observed, &|other| *other == key) };
-            render::json::plan(&out.again().in_plan(plan.document()))
-        }
+        Format::Json => render::json::plan(&out.again().in_plan(looked.plan_of(&key).document())),
         Format::Text => out.again().complete(&shown).into_owned(),
-        Format::Markdown => render::markdown::fenced("diff", &anstream::adapter::strip_str(&shown).to_string()),
+        Format::Markdown => in_markdown(&shown),
     })?;
     Ok(Exit::Ok)
 }
 
+fn is_declared(global: &Global, key: &TenantKey) -> Result<bool, Failure> {
+    Ok(project::open(global, project::options(global))?.desired().tenants.contains_key(key))
+}
+
+fn in_markdown(shown: &str) -> String {
+    render::markdown::fenced("diff", &anstream::adapter::strip_str(shown).to_string())
+}
+
 fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
-    let plan = saved::read(path)?.into_document();
+    let plan = read_plan(path)?.into_document();
     // Nobody is asked which database it is now: the file says for which one it was made.
     let database = &plan.database;
     out.talks_to(&format!(
@@ -75,6 +74,6 @@ fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
         database.port,
         visible(&path.display().to_string())
     ));
-    out.print(&plans::rendered(plan, out))?;
+    out.print(&shown::document(plan, out))?;
     Ok(Exit::Ok)
 }

@@ -1,22 +1,23 @@
 //! `validate`: tenants.toml and the migrations, offline.
 
+use tenantry::migrations::{MigrationFile, MigrationWarning, place};
+use tenantry::render::escape::visible;
+use tenantry::render::fold;
+use tenantry::words::count;
+
 use super::args::{Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::session;
-use crate::core::migrations::{MigrationFile, MigrationWarning, place};
-use crate::core::render::escape::visible;
-use crate::core::render::fold;
-use crate::core::words::count;
+use super::project;
 
 /// Files beside the migrations that are named; JSON names all.
 const NAMED: usize = 20;
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let project = session::load(global)?;
-    let desired = project.desired;
-    session::Filter::new(&global.target)?.matches_some(desired.tenants.keys())?;
+    let tenantry = project::open(global, project::options(global))?;
+    tenantry.targets_match()?;
+    let (desired, not_run) = (tenantry.desired(), tenantry.not_run());
     let (tenants, migrations) = (desired.tenants.len(), desired.migrations.len());
     let warnings: Vec<_> = desired.migrations.iter().flat_map(warnings_of).collect();
     if out.format == Format::Json {
@@ -24,7 +25,7 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
             .iter()
             .map(|w| serde_json::json!({ "file": w.file, "line": w.line, "message": w.message }))
             .collect();
-        let report = serde_json::json!({ "valid": true, "tenants": tenants, "migrations": migrations, "warnings": warnings, "not_run": project.not_run });
+        let report = serde_json::json!({ "valid": true, "tenants": tenants, "migrations": migrations, "warnings": warnings, "not_run": not_run });
         out.print(&format!("{report:#}\n"))?;
         return Ok(Exit::Ok);
     }
@@ -36,9 +37,9 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     for warning in shown {
         out.finding(&format!("warning: {}", visible(&warning)));
     }
-    if !project.not_run.is_empty() {
-        let first: Vec<_> = project.not_run.iter().take(NAMED).map(|name| visible(name)).collect();
-        let more = project.not_run.len() - first.len();
+    if !not_run.is_empty() {
+        let first: Vec<_> = not_run.iter().take(NAMED).map(|name| visible(name)).collect();
+        let more = not_run.len() - first.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         out.note(&format!("not migrations, so not run: {}{more}", first.join(", ")));
     }

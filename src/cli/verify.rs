@@ -1,74 +1,37 @@
 //! `verify`: log in as each tenant and try.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+
+use tenantry::Looked;
+use tenantry::model::{ManyLocks, Tenant, TenantKey, ident};
+use tenantry::plan::Targeting;
+use tenantry::render;
+use tenantry::verdict::Verdict;
 
 use super::args::{Format, Global, VerifyArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::progress::Progress;
-use super::{session, waiting};
-use crate::core::model::{Observed, Tenant, TenantKey, ident};
-use crate::core::plan::Targeting;
-use crate::core::render;
-use crate::engine::inspect::{self, ManyLocks, Sizes};
-use crate::engine::verify::{Verdict, Verify};
-use crate::engine::workers::lock;
+use super::project;
 
 pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let mut session = session::connect(global)?;
-    let observed = session.observe(Sizes::Removed)?;
-    session.selects_something(&observed)?;
-    out.talks_to(&session.place(&observed));
-    let verdicts = verify(global, &session, &observed, &args.tenants, out)?;
-    let named = |key: &TenantKey| args.tenants.is_empty() || args.tenants.iter().any(|name| name == key.as_str());
-    let part = (!global.target.is_empty() || !args.tenants.is_empty())
-        .then(|| Targeting::new(&session.project.desired, &observed, &|key| session.selects(key) && named(key)))
-        .flatten();
-    let many = inspect::many_locks(&mut session.client, &observed)?;
-    let exit = report(&session, &verdicts, part, &many, out);
+    let tenantry = project::open(global, project::options(global))?;
+    let mut looked = tenantry.look()?;
+    out.talks_to(&looked.place());
+    let verdicts = verify(&looked, &args.tenants, out)?;
+    let part = looked.part(&args.tenants);
+    let many = looked.many_locks()?;
+    let exit = report(&verdicts, &tenantry.desired().tenants, (part, &many), out);
     many.iter().for_each(|found| out.note(&render::list::many_locks(found)));
     exit
 }
 
-pub fn verify(
-    global: &Global,
-    session: &session::Session,
-    observed: &Observed,
-    named: &[String],
-    out: &mut Output,
-) -> Result<Vec<Verdict>, Failure> {
-    session.declares(global, named)?;
-    let declared = session.project.desired.tenants.values();
-    let tenants: Vec<&Tenant> = declared
-        .filter(|tenant| session.selects(&tenant.key))
-        .filter(|tenant| named.is_empty() || named.iter().any(|name| name == tenant.key.as_str()))
-        .collect();
-    let progress = Progress::new("verify", tenants.len(), out);
-    let underway: Mutex<BTreeMap<TenantKey, Instant>> = Mutex::default();
-    let verify = Verify {
-        target: &session.target,
-        store: session.store.as_ref(),
-        desired: &session.project.desired,
-        observed,
-        parallelism: session::parallelism(global),
-        stop: &AtomicBool::new(false),
-        begins: &|tenant| {
-            lock(&underway).insert(tenant.clone(), Instant::now());
-        },
-        progress: &|verdict| {
-            lock(&underway).remove(&verdict.tenant);
-            progress.one_more(verdict.tenant.as_str(), first_fault(verdict).as_deref());
-        },
-    };
-    let silent = || {
-        let underway = lock(&underway);
-        underway.iter().filter_map(|(key, begun)| waiting::line(&format!("verify {key}"), *begun)).collect()
-    };
-    let verdicts = waiting::aloud(out.quiet, silent, || verify.run(&tenants));
+/// With a bar, or with lines.
+pub fn verify(looked: &Looked, named: &[String], out: &Output) -> Result<Vec<Verdict>, Failure> {
+    let progress = Progress::new("verify", looked.to_verify(named)?.len(), out);
+    let each = |verdict: &Verdict| progress.one_more(verdict.tenant.as_str(), first_fault(verdict).as_deref());
+    let verdicts = looked.verify(named, &each)?;
     progress.finish();
     Ok(verdicts)
 }
@@ -78,14 +41,15 @@ fn first_fault(verdict: &Verdict) -> Option<String> {
     Some(format!("{}: {}", check.what, check.detail.as_deref().unwrap_or_default()))
 }
 
+/// `beside`: when not every tenant was tried, and who crowds the lock table.
 pub fn report(
-    session: &session::Session,
     verdicts: &[Verdict],
-    part: Option<Targeting>,
-    many: &[ManyLocks],
+    declared: &BTreeMap<TenantKey, Tenant>,
+    beside: (Option<Targeting>, &[ManyLocks]),
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let text = || render::verify::text(verdicts, &session.project.desired.tenants, part, &out.style());
+    let (part, many) = beside;
+    let text = || render::verify::text(verdicts, declared, part, &out.style());
     let text = match out.format {
         Format::Json => render::verify::json(verdicts, part, many),
         Format::Text => text(),

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Nothing that is asked takes so long on a server that answers, but in a very large fleet.
 pub const SOON: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether anything takes long.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Between two words about the same.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -16,10 +19,10 @@ pub fn aloud<T>(quiet: bool, what: impl Fn() -> Vec<String> + Send, work: impl F
         let (working, over) = mpsc::channel::<()>();
         if !quiet {
             scope.spawn(move || {
-                let mut wait = SOON;
+                let mut wait = LOOK;
                 while over.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                     let lines = what();
-                    wait = if lines.is_empty() { SOON } else { AGAIN };
+                    wait = if lines.is_empty() { LOOK } else { AGAIN };
                     lines.iter().for_each(|line| drop(writeln!(anstream::stderr(), "{line}")));
                 }
             });

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::failure::Failure;
-use crate::engine::error::Doing;
-use crate::engine::private;
+use tenantry::files::publish;
+
+use super::failure::{Doing, Failure};
 
 /// Who may read a file, whatever the umask says and whatever stood there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,7 @@ pub fn atomically(path: &Path, text: &str, readable: Readable) -> Result<(), Fai
         };
         file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).doing(doing())?;
     }
-    private::publish(file, path).doing(doing())?;
-    Ok(())
+    publish(file, path).doing(doing())
 }
 
 /// A rename puts a file in the place of whatever is there: of /dev/null too, for root.
@@ -64,7 +63,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    use super::*;
+    use crate::cli::write::{Path, Readable, atomically};
 
     #[test]
     fn a_file_is_replaced_and_never_what_is_no_file() {

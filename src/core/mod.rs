@@ -10,4 +10,4 @@ pub mod render;
 pub mod report;
 pub mod shape;
 pub mod verdict;
-pub(crate) mod words;
+pub mod words;

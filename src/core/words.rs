@@ -4,21 +4,23 @@
 const NAMED: usize = 5;
 
 /// "1 tenant", "2 tenants".
-pub(crate) fn count(n: impl ToString, noun: &str) -> String {
+#[must_use]
+pub fn count(n: impl ToString, noun: &str) -> String {
     let n = n.to_string();
     if n == "1" { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 /// "a, b, c, d, e and 7 more".
-pub(crate) fn few(names: &[&str]) -> String {
+#[must_use]
+pub fn few(names: &[&str]) -> String {
     let more = names.len().saturating_sub(NAMED);
     let named = names[..names.len() - more].join(", ");
     if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 /// A duration as an option or a key takes it: "30s", "1500ms".
-#[cfg(feature = "cli")]
-pub(crate) fn typed(duration: std::time::Duration) -> String {
+#[must_use]
+pub fn typed(duration: std::time::Duration) -> String {
     if duration.subsec_nanos() == 0 {
         format!("{}s", duration.as_secs())
     } else {
@@ -27,7 +29,8 @@ pub(crate) fn typed(duration: std::time::Duration) -> String {
 }
 
 /// Bytes for a person, as `pg_size_pretty` rounds them.
-pub(crate) fn size(bytes: i64) -> String {
+#[must_use]
+pub fn size(bytes: i64) -> String {
     let mut value = bytes;
     for unit in ["bytes", "kB", "MB", "GB"] {
         if value < 10 * 1024 {

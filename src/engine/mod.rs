@@ -2,7 +2,7 @@
 
 // First: a macro is known to what follows it.
 #[macro_use]
-pub(crate) mod failpoint;
+pub mod failpoint;
 
 pub mod apply;
 pub mod archive;

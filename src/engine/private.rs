@@ -148,7 +148,7 @@ pub(crate) fn publish_new(file: NamedTempFile, path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system answered.
-pub(crate) fn publish(file: NamedTempFile, path: &Path) -> io::Result<()> {
+pub fn publish(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_dir_of(path)

@@ -33,12 +33,6 @@ pub struct Project {
     pub not_run: Vec<String>,
 }
 
-/// The process's environment, for [`config::parse`] and [`Target::find`].
-#[must_use]
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 impl Project {
     /// Reads and checks `tenants.toml` and the migrations, offline.
     ///
@@ -72,10 +66,10 @@ impl Project {
     ///
     /// # Errors
     /// When what was found makes no sense.
-    pub fn target(&self, flag: Option<&str>) -> Result<Target, Error> {
+    pub fn target(&self, flag: Option<&str>, env: config::Lookup<'_>) -> Result<Target, Error> {
         let url = self.desired.database_url.as_ref().map(ExposeSecret::expose_secret);
-        let home = environment("HOME").map(PathBuf::from);
-        Ok(Target::find(flag, url, &environment, home.as_deref())?)
+        let home = env("HOME").map(PathBuf::from);
+        Ok(Target::find(flag, url, env, home.as_deref())?)
     }
 
     /// Keeps secrets in files in this directory, whatever `[secrets]` says: for a command run inside a sandbox.
@@ -98,12 +92,12 @@ impl Project {
     ///
     /// # Errors
     /// When its settings make no sense.
-    pub fn store(&self) -> Result<Box<dyn SecretStore>, Error> {
+    pub fn store(&self, env: config::Lookup<'_>) -> Result<Box<dyn SecretStore>, Error> {
         let policy = &self.desired.secrets;
         match policy.store {
             StoreKind::File => Ok(Box::new(secrets::open_file(&self.root.join(&policy.dir)))),
             StoreKind::Vault => {
-                let mut settings = policy.vault.resolve(&environment);
+                let mut settings = policy.vault.resolve(env);
                 if policy.vault.ca_cert.is_some() {
                     settings.ca_cert = settings.ca_cert.map(|path| self.root.join(path));
                 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::args;
 use crate::postgres_server;
 use crate::snapshot::{assert_is, tenantry, transcript};
 use clap::CommandFactory;
@@ -36,7 +37,7 @@ fn help_is_as_documented() {
     let dir = empty();
     check("help", dir.path(), &["--help"]);
     check("help_short", dir.path(), &["-h"]);
-    for command in tenantry::cli::Cli::command().get_subcommands() {
+    for command in args::Cli::command().get_subcommands() {
         let name = command.get_name();
         check(&format!("help_{name}"), dir.path(), &[name, "-h"]);
     }

@@ -15,7 +15,7 @@ fn the_reference_says_what_help_says() {
     let path = "docs/commands.md";
     let written = fs::read_to_string(root().join(path)).unwrap();
     let by_hand = written.split(MARK).next().unwrap();
-    let mut cli = tenantry::cli::Cli::command();
+    let mut cli = crate::args::Cli::command();
     cli.build();
     let mut text = format!("{by_hand}{MARK}\n## Global options\n\n");
     options(&mut text, cli.get_arguments().filter(|arg| arg.is_global_set()));
@@ -132,7 +132,7 @@ fn every_hazard_and_every_command_is_explained() {
         assert!(hazards.contains(kind), "docs/hazards.md has no heading {kind}");
     }
     let exit_codes = fs::read_to_string(root().join("docs/exit-codes.md")).unwrap();
-    for command in tenantry::cli::Cli::command().get_subcommands() {
+    for command in crate::args::Cli::command().get_subcommands() {
         let name = command.get_name();
         let known = exit_codes.contains(&format!("`{name}")) || ["help", "completions", "man"].contains(&name);
         assert!(known, "docs/exit-codes.md does not say how {name} ends");

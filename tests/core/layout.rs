@@ -16,7 +16,7 @@ use sources::{Edges, Sources};
 static SOURCES: LazyLock<Sources> = LazyLock::new(Sources::of_this_crate);
 
 /// Directories of src without a circle of files.
-const WITHOUT_A_CIRCLE: [&str; 2] = ["core/", "engine/"];
+const WITHOUT_A_CIRCLE: [&str; 3] = ["core/", "engine/", "tenantry/"];
 
 /// What of the engine imports what: each only what comes before it. The error of a run holds what the database and the store
 /// answer, so it is the one exception: it names their errors.
@@ -43,7 +43,8 @@ const ORDER: [&str; 17] = [
 #[test]
 fn a_layer_imports_nothing_of_those_above_it() {
     let edges = SOURCES.edges();
-    let layer = |file: &str| ["core/", "engine/"].iter().position(|layer| file.starts_with(layer)).unwrap_or(2);
+    let layer =
+        |file: &str| ["core/", "engine/", "tenantry/"].iter().position(|layer| file.starts_with(layer)).unwrap_or(3);
     let wrong = edges.iter().filter(|((from, to), _)| layer(from) < layer(to)).map(|(_, why)| why.as_str());
     assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&str>::new());
     assert!(SOURCES.files.len() > 200 && edges.len() > 600, "{} files, {} edges", SOURCES.files.len(), edges.len());

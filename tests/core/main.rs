@@ -4,5 +4,6 @@
 #[path = "../support/as_applied.rs"]
 mod support_as_applied;
 
+mod facade;
 mod layout;
 mod plan_cases;

@@ -33,6 +33,7 @@ mod hostile;
 mod identity;
 mod in_sync;
 mod isolation;
+mod library;
 mod limits;
 mod lock;
 mod no_plaintext;

@@ -1,13 +1,12 @@
 //! A change that one key of tenants.toml makes to many tenants at once.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use super::hazard::{Hazard, HazardKind};
 
 /// Up to so many tenants, or up to this part of the fleet, a change is one that a person reads tenant by tenant: it needs no
-/// word of its own. Above both, apply needs [`Consents::fleet_changes`].
+/// word of its own. Above both, apply needs a consent.
 const FEW: usize = 10;
 const PERCENT: usize = 10;
 
@@ -16,7 +15,7 @@ const PERCENT: usize = 10;
 pub enum FleetKey {
     SharedSchemas,
     Advertise,
-    /// Every migration would run again: wants [`Consents::rename_history`], whatever the number of tenants.
+    /// Every migration would run again: wants a consent, whatever the number of tenants.
     HistoryTable,
     Store,
     SecretPath,
@@ -124,23 +123,6 @@ impl fmt::Display for FleetChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, before, after, tenants, of } = self;
         write!(f, "{key} {before} \u{2192} {after}: {tenants} of {of} tenants")
-    }
-}
-
-/// What whoever applies a plan has said yes to, beyond the plan itself.
-#[derive(Clone, Debug, Default)]
-pub struct Consents {
-    pub fleet_changes: BTreeSet<FleetKey>,
-    /// The history tables get the configured name.
-    pub rename_history: bool,
-}
-
-impl Consents {
-    pub(super) fn covers(&self, change: &FleetChange) -> bool {
-        match change.key {
-            FleetKey::HistoryTable => self.rename_history,
-            key => self.fleet_changes.contains(&key),
-        }
     }
 }
 

@@ -50,7 +50,7 @@ pub use diff::diff;
 pub use document::{Document, ShownChange, ShownTenant, Summary};
 pub use doubt::{Doubt, Missing};
 pub use extensions::unreachable as unreachable_extension;
-pub use fleet_change::{Consents, FleetChange, FleetKey};
+pub use fleet_change::{FleetChange, FleetKey};
 pub use groups::{group_role, owners_role};
 pub use hazard::{Hazard, HazardKind};
 pub(crate) use identifiers::split_identifiers;
@@ -60,7 +60,7 @@ pub(crate) use privileges::in_words;
 pub use privileges::{OWNERS_ON_SCHEMA, object_privileges, owners_privileges, public_privileges, schema_privileges};
 pub use public_schema::{owners_want_temp, public_schema_policy};
 pub use registry::foreign_code;
-#[cfg(feature = "cli")]
+#[cfg(feature = "engine")]
 pub(crate) use removal::disk_short;
 pub use rotation::rotation;
 pub use saved::{ReadError, Saved, Stale};

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::doubt::{Doubt, Missing};
-use super::fleet_change::{Consents, FleetChange};
+use super::fleet_change::FleetChange;
 use super::hazard::Hazard;
 use super::shared_change::DatabaseChange;
 use super::tenant_plan::{TenantPlan, Verb};
@@ -98,13 +98,5 @@ impl Plan {
     #[must_use]
     pub fn count(&self, verb: Verb) -> usize {
         self.tenants.iter().filter(|tenant| tenant.verb == verb).count()
-    }
-}
-
-impl Consents {
-    /// The changes of the fleet that are held back for want of these.
-    #[must_use]
-    pub fn lacking<'p>(&self, plan: &'p Plan) -> Vec<&'p FleetChange> {
-        plan.fleet_changes.iter().filter(|change| change.is_held_back() && !self.covers(change)).collect()
     }
 }

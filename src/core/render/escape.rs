@@ -3,18 +3,20 @@
 use std::borrow::Cow;
 
 /// The text with its control and invisible formatting characters spelled out.
+#[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     escape(text, is_active)
 }
 
 /// As [`visible`], but for line ends.
+#[must_use]
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c != '\n' && is_active(c))
 }
 
 /// As [`visible_lines`], with a mark on every line but the first, so that no line of a value from outside passes for one of
 /// ours, such as a false "No changes.".
-#[cfg(feature = "cli")]
+#[must_use]
 pub fn marked(text: &str) -> String {
     let mut lines = text.split('\n').map(visible);
     let mut out = lines.next().unwrap_or_default().into_owned();
@@ -46,7 +48,6 @@ pub(super) fn statement_lines(sql: &str) -> Vec<String> {
 
 /// What stands before a line that is not ours.
 pub(super) const MARK: &str = "| ";
-#[cfg(feature = "cli")]
 const MARKED: &str = "\n  | ";
 
 fn escape(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {

@@ -13,7 +13,8 @@ pub(super) fn hazards<'a>(found: impl IntoIterator<Item = &'a Hazard>) -> Vec<(H
 }
 
 /// The messages that are left, each with where it stood.
-pub(crate) fn lines<'a>(messages: impl Iterator<Item = &'a str>) -> Vec<(usize, String)> {
+#[must_use]
+pub fn lines<'a>(messages: impl Iterator<Item = &'a str>) -> Vec<(usize, String)> {
     let mut folded: Vec<(usize, String)> = Vec::new();
     // (file, what is said of its line) → where the first is, and how many.
     let mut same: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();

@@ -10,7 +10,8 @@ pub fn plan(plan: &Document) -> String {
 }
 
 /// Indented, with a final newline; safe to print on a terminal.
-pub(crate) fn pretty(value: &impl serde::Serialize) -> String {
+#[must_use]
+pub fn pretty(value: &impl serde::Serialize) -> String {
     // Only a map whose keys are not strings, or a Serialize that gives up, could fail; ours do neither.
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
     let mut out = escaped(&text);
@@ -19,8 +20,8 @@ pub(crate) fn pretty(value: &impl serde::Serialize) -> String {
 }
 
 /// On one line; safe to print on a terminal.
-#[cfg(feature = "cli")]
-pub(crate) fn line(value: &serde_json::Value) -> String {
+#[must_use]
+pub fn line(value: &serde_json::Value) -> String {
     escaped(&value.to_string())
 }
 

@@ -29,45 +29,7 @@ pub fn json(rows: &[ListRow]) -> String {
     super::json::pretty(&rows)
 }
 
-/// The same as a table, in units for people.
-#[cfg(feature = "cli")]
-#[must_use]
-pub fn text(rows: &[ListRow]) -> String {
-    use comfy_table::{CellAlignment, Table, presets};
-
-    use super::escape::visible;
-
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"]);
-    for row in rows {
-        let [schema, username, state] = [&row.schema, &row.username, &row.state].map(|text| visible(text).into_owned());
-        table.add_row([
-            row.tenant.clone(),
-            schema,
-            username,
-            state,
-            row.migration.map_or("-".into(), |version| version.to_string()),
-            crate::core::words::size(row.size),
-            row.connections.to_string(),
-            row.secret_age.map_or("-".into(), age),
-        ]);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-        if matches!(column.index, 4..=7) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut out: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    if rows.is_empty() {
-        out = "No tenants.\n".into();
-    }
-    out
-}
-
 /// A note about who crowds the lock table.
-#[cfg(feature = "cli")]
 #[must_use]
 pub fn many_locks(found: &crate::core::model::ManyLocks) -> String {
     let tenant = found.tenant.as_ref().map(|tenant| format!(" (tenant {tenant})")).unwrap_or_default();
@@ -90,7 +52,8 @@ pub fn many_locks(found: &crate::core::model::ManyLocks) -> String {
 }
 
 /// Seconds for a person: the largest unit that says something.
-pub(super) fn age(seconds: i64) -> String {
+#[must_use]
+pub fn age(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),
@@ -99,7 +62,7 @@ pub(super) fn age(seconds: i64) -> String {
     }
 }
 
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -119,10 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_for_people() {
-        insta::assert_snapshot!(text(&rows()[..1]));
-        assert!(!text(&rows()).contains("globex\x1b_user"));
-        assert_eq!(text(&[]), "No tenants.\n");
+    fn an_age_has_the_largest_unit_that_says_something() {
         assert_eq!([5, 90, 7200, 200_000].map(age), ["5s", "1m", "2h", "2d"]);
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Every name that comes from outside passes through [`escape::visible`] on its way to a terminal.
 
-pub(crate) mod escape;
-pub(crate) mod fold;
+pub mod escape;
+pub mod fold;
 mod group;
 pub mod html;
 mod inline;

@@ -14,7 +14,7 @@ use super::progress::Archived;
 use super::session::connect;
 use crate::core::model::Subject;
 use crate::core::report::TenantError;
-use crate::engine::archive::{self, Deputy, Errand, Programs, Source};
+use crate::engine::archive::{self, Deputy, Errand, Source};
 
 /// Before the transaction: what another session logs in as must be committed.
 pub(super) fn appoint(job: &Job<'_>, client: &mut Client) -> Result<Option<Deputy>, TenantError> {
@@ -35,12 +35,13 @@ pub(super) fn make(
     job.apply.underway.deputy(subject.tenant.as_str(), &deputy.name);
     let locked = archive::lock(transaction, &subject.schema).map_err(failed)?;
     fail_point!("after_tables_are_locked");
-    let programs = Programs::find(job.apply.server.major().unsigned_abs()).map_err(failed)?;
+    // Looked for before the plan was approved.
+    let programs = job.apply.programs.ok_or_else(|| TenantError::new("no pg_dump was looked for"))?;
     let source = Source {
         subject,
         database: job.apply.identity(),
         deputy,
-        programs: &programs,
+        programs,
         target: job.apply.target,
         server: job.apply.server,
         desired: job.apply.desired,

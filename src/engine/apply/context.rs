@@ -14,6 +14,7 @@ use crate::core::model::secret::Mark;
 use crate::core::model::{Desired, Server};
 use crate::core::plan::{DatabaseIdentity, Plan, Stage};
 use crate::core::report::{TenantError, TenantOutcome};
+use crate::engine::archive::Programs;
 use crate::engine::database::Target;
 use crate::engine::error::Error;
 use crate::engine::registry::{self, Arrival};
@@ -31,6 +32,8 @@ pub struct Apply<'a> {
     pub moved: bool,
     /// Where archives of tenants that are dropped go.
     pub archive_dir: &'a Path,
+    /// What makes them, where the plan has any.
+    pub programs: Option<&'a Programs>,
     /// Connections that work at once.
     pub parallelism: usize,
     /// Set by an interrupt: running tenants finish, no new one begins.

@@ -4,11 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::core::model::{Observed, Subject, ident, literal};
-use crate::core::plan::{
-    About, Change, Consents, DatabaseAction, FleetChange, FleetKey, Kind, Plan, TenantPlan, foreign_code, group_role,
-    owners_role,
-};
-use crate::engine::archive::{Programs, check_dir};
+use crate::core::plan::{About, Change, DatabaseAction, Kind, Plan, TenantPlan, foreign_code, group_role, owners_role};
+use crate::engine::archive::{Programs, Variables, check_dir};
 use crate::engine::error::Error;
 
 /// So many roles are named in the statement that is printed; for more it looks for them itself.
@@ -43,43 +40,19 @@ pub fn check_deputy(observed: &Observed, subject: &Subject) -> Result<(), Error>
 /// Without an archive nothing is dropped, so what it takes is looked for before anything is changed.
 ///
 /// # Errors
-/// When no pg_dump is there that is new enough, or nothing can be written where archives go.
-pub fn check_archives(observed: &Observed, plan: &Plan, dir: &Path) -> Result<(), Error> {
-    if plan.tenants.iter().any(|tenant| tenant.phases.archive.is_some()) {
-        Programs::find(observed.server.major().unsigned_abs())?;
-        check_dir(dir)?;
+/// When no pg_dump is there that is new enough, or nothing can be written where archives go. `None`: nothing is archived.
+pub fn check_archives(
+    observed: &Observed,
+    plan: &Plan,
+    dir: &Path,
+    env: Variables<'_>,
+) -> Result<Option<Programs>, Error> {
+    if plan.tenants.iter().all(|tenant| tenant.phases.archive.is_none()) {
+        return Ok(None);
     }
-    Ok(())
-}
-
-/// A key that was mistyped changes the whole fleet: that is said once more. `command`: what was typed, without what is missing.
-///
-/// # Errors
-/// What is held back, with the flags that let it go on.
-pub fn check_fleet(plan: &Plan, consents: &Consents, command: &dyn Fn(&str) -> String) -> Result<(), Error> {
-    let lacking = consents.lacking(plan);
-    if lacking.is_empty() {
-        return Ok(());
-    }
-    let list = |each: &dyn Fn(&FleetChange) -> String, by: &str| {
-        lacking.iter().map(|change| each(change)).collect::<Vec<_>>().join(by)
-    };
-    let why = if lacking.iter().any(|change| change.key == FleetKey::HistoryTable) {
-        " (a history under another name is renamed, or every migration would run again)"
-    } else {
-        ""
-    };
-    Err(Error::refused(
-        format!(
-            "the plan changes much of the fleet{why}: {}; nothing was changed",
-            list(&FleetChange::to_string, "; ")
-        ),
-        format!(
-            "if it is a typing error, put {} back as it was; if it is meant: {}",
-            list(&|change| change.key.to_string(), ", "),
-            command(&list(&FleetChange::flag, " "))
-        ),
-    ))
+    let programs = Programs::find(observed.server.major().unsigned_abs(), env)?;
+    check_dir(dir)?;
+    Ok(Some(programs))
 }
 
 /// Nobody else's code may run as us; what the plan takes away first of all, it must be able to take away.

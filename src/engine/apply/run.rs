@@ -10,7 +10,6 @@ use super::context::Apply;
 use super::pool::{Pool, Unit};
 use super::session::{connect, is_connected};
 use super::underway::Met;
-use super::whose::check_whose;
 use super::{claim, ring, shared, tenant, watch};
 use crate::core::model::TenantKey;
 use crate::core::plan::{Plan, Stage, TenantPlan, Verb};
@@ -26,9 +25,8 @@ impl Apply<'_> {
     /// Carries the plan out on the session that holds the lock and on `parallelism` more.
     ///
     /// # Errors
-    /// When this may not be the database that the secrets are for, or what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
+    /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
-        check_whose(plan)?;
         shared::before(client, self, plan)?;
         claim::run(client, self, plan)?;
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());

@@ -1,5 +1,6 @@
 //! pg_dump and pg_restore: what is installed, and new enough for the server.
 
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -21,9 +22,14 @@ pub struct Programs {
     major: u32,
     /// As pg_dump prints it: `15.18 (Debian 15.18-0+deb12u1)`.
     pub version: String,
+    /// What they are started with.
+    environment: Vec<(&'static str, OsString)>,
 }
 
-/// What such a program may need of our environment. Ours may hold the administrator's password, a token, tenants'
+/// A variable of the caller's environment, by its name.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// What such a program may need of the environment. That may hold the administrator's password, a token, tenants'
 /// passwords; and the caller's PG* are about the caller's own login.
 const ENVIRONMENT: [&str; 9] = [
     "PATH",
@@ -44,10 +50,12 @@ impl Programs {
     ///
     /// # Errors
     /// When none is at least of `major`, with what to install.
-    pub fn find(major: u32) -> Result<Self, Error> {
-        let mut found: Vec<Self> = match std::env::var_os("TENANTRY_PG_BINDIR").filter(|dir| !dir.is_empty()) {
-            Some(dir) => Self::at(Path::new(&dir)).into_iter().collect(),
-            None => directories_with("pg_dump").iter().filter_map(|dir| Self::at(dir)).collect(),
+    pub fn find(major: u32, env: Variables<'_>) -> Result<Self, Error> {
+        let environment: Vec<_> = ENVIRONMENT.iter().filter_map(|name| Some((*name, env(name)?))).collect();
+        let at = |dir: &Path| Self::at(dir, &environment);
+        let mut found: Vec<Self> = match env("TENANTRY_PG_BINDIR").filter(|dir| !dir.is_empty()) {
+            Some(dir) => at(Path::new(&dir)).into_iter().collect(),
+            None => directories_with("pg_dump", env).iter().filter_map(|dir| at(dir)).collect(),
         };
         found.sort_by_key(|programs| programs.major);
         match found.iter().find(|programs| programs.major >= major) {
@@ -61,19 +69,20 @@ impl Programs {
         self.major >= 17 && server < 17
     }
 
-    fn at(dir: &Path) -> Option<Self> {
+    fn at(dir: &Path, environment: &[(&'static str, OsString)]) -> Option<Self> {
         if !dir.join("pg_restore").is_file() {
             return None;
         }
-        let output = bare(&dir.join("pg_dump")).arg("--version").output().ok()?;
+        let output = bare(&dir.join("pg_dump"), environment).arg("--version").output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let version = text.split_once("(PostgreSQL) ")?.1.trim().to_owned();
-        Some(Self { dir: dir.to_owned(), major: major(&text)?, version })
+        let environment = environment.to_vec();
+        Some(Self { dir: dir.to_owned(), major: major(&text)?, version, environment })
     }
 
     /// One of the programs, which will log in as `target` says: everything, the password too, is in its environment.
     pub(super) fn command(&self, program: &str, target: Option<&Target>) -> Command {
-        let mut command = bare(&self.dir.join(program));
+        let mut command = bare(&self.dir.join(program), &self.environment);
         for (name, value) in target.map(Target::environment).unwrap_or_default() {
             command.env(name, value.expose_secret());
         }
@@ -82,10 +91,9 @@ impl Programs {
     }
 }
 
-fn bare(program: &Path) -> Command {
+fn bare(program: &Path, environment: &[(&'static str, OsString)]) -> Command {
     let mut command = Command::new(program);
-    let environment = ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-    command.env_clear().envs(environment).stdin(Stdio::null());
+    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
     command
 }
 

@@ -115,6 +115,7 @@ impl Deep<'_> {
             server: &observed.server,
             // Nothing is archived.
             archive_dir: Path::new(""),
+            programs: None,
             parallelism: 1,
             stop: &AtomicBool::new(false),
             recorded: &Recorded::default(),

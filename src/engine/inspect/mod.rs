@@ -15,7 +15,6 @@ mod observe;
 mod secrets;
 pub(crate) mod shape;
 
-pub use crate::core::model::{MANY_LOCKS, ManyLocks};
 pub(crate) use apart::apart;
 pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;

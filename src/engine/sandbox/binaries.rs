@@ -22,7 +22,10 @@ impl Binaries {
         if let Some(dir) = env::var_os("TENANTRY_PG_BINDIR").filter(|dir| !dir.is_empty()) {
             return Self::at(Path::new(&dir));
         }
-        directories_with("postgres").iter().find_map(|dir| Self::at(dir).ok()).ok_or(SandboxError::NoBinaries)
+        directories_with("postgres", &|name| env::var_os(name))
+            .iter()
+            .find_map(|dir| Self::at(dir).ok())
+            .ok_or(SandboxError::NoBinaries)
     }
 
     /// The programs in `dir`.

@@ -16,5 +16,4 @@ mod probe;
 mod probes;
 mod run;
 
-pub use crate::core::verdict::{Answer, Check, Ruling, Verdict};
 pub use context::Verify;

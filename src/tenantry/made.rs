@@ -3,34 +3,33 @@
 //! Not taken from a tenant that was there before: what its own code made meanwhile would pass for the migrations'.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 
-use super::failure::Failure;
-use super::interrupt;
-use super::output::Output;
-use super::session::Session;
-use crate::core::model::{Access, Applied, Observed, set_digest};
+use postgres::Client;
+
+use super::error::Error;
+use super::events::Events;
+use super::session::{Ground, Session};
+use crate::core::model::{Access, Applied, MadeObject, Observed, set_digest};
 use crate::core::plan::Plan;
-use crate::engine::apply::{Outcome, Report};
-use crate::engine::error::Doing;
+use crate::core::report::{Outcome, Report};
+use crate::engine::error::{Doing, Error as RunError};
 use crate::engine::inspect::Sizes;
 use crate::engine::registry;
 
 /// What it is called for whoever interrupts it.
 const WHAT: &str = "what the migrations create";
 
-pub fn remember(
+pub(super) fn remember(
     session: &mut Session,
     observed: &Observed,
     plan: &Plan,
     report: &Report,
-    out: &mut Output,
-) -> Result<(), Failure> {
-    let mut sets = sets(session, observed, plan, report);
+    events: &dyn Events,
+) -> Result<(), Error> {
+    let mut sets = sets(&session.ground, observed, plan, report);
     if sets.is_empty() {
         return Ok(());
     }
-    let doing = "recording what the migrations create";
     let known = registry::recorded_sets(&mut session.client)?;
     sets.retain(|digest, _| !known.contains(digest));
     if sets.is_empty() {
@@ -38,37 +37,43 @@ pub fn remember(
     }
     // What tenants share may have been made just now.
     let again = if plan.database_changes.is_empty() { None } else { Some(session.observe(Sizes::Removed)?) };
-    let mut other = session.target.connect_admin().map_err(crate::engine::error::Error::from)?;
+    let observed = again.as_ref().unwrap_or(observed);
+    let Session { ground, client } = session;
+    // On a session of its own: what is left of a rehearsal goes with DISCARD ALL, and the lock of apply would go with it.
+    let mut other = ground.target.connect_admin().map_err(RunError::from)?;
+    let interrupt = &ground.options.interrupt;
     for (digest, versions) in sets {
-        if interrupt::STOP.load(Ordering::Relaxed) {
+        if interrupt.is_stopped() {
             break;
         }
-        interrupt::UNDERWAY.begins(WHAT, "run once more in a scratch tenant, which is rolled back");
-        interrupt::UNDERWAY.session(WHAT, &other, &session.target);
-        let made = session.made(&mut other, again.as_ref().unwrap_or(observed), &versions);
-        interrupt::UNDERWAY.ends(WHAT);
-        let made = match made {
-            Ok(made) => made,
+        interrupt.work().begins(WHAT, "run once more in a scratch tenant, which is rolled back");
+        interrupt.work().session(WHAT, &other, &ground.target);
+        let made = ground.deep(observed, &|_| true).made(&mut other, &versions);
+        interrupt.work().ends(WHAT);
+        match made {
+            Ok(made) => record(client, &digest, &made)?,
             // Nothing of the tenants' is amiss by it.
-            Err(error) => {
-                out.note(&format!("the ownership of what the migrations created is not compared, because what they create could not be determined: {error}"));
-                continue;
-            }
-        };
-        let mut transaction = session.client.transaction().doing(doing)?;
-        transaction.batch_execute(&registry::guard::check()).doing(doing)?;
-        registry::record_set(&mut transaction, &digest, &made).doing(doing)?;
-        transaction.commit().doing(doing)?;
+            Err(error) => events.note(&format!("the ownership of what the migrations created is not compared, because what they create could not be determined: {error}")),
+        }
     }
     Ok(())
 }
 
+fn record(client: &mut Client, digest: &str, made: &BTreeSet<MadeObject>) -> Result<(), Error> {
+    let doing = "recording what the migrations create";
+    let mut transaction = client.transaction().doing(doing)?;
+    transaction.batch_execute(&registry::guard::check()).doing(doing)?;
+    registry::record_set(&mut transaction, digest, made).doing(doing)?;
+    Ok(transaction.commit().doing(doing)?)
+}
+
 /// The sets of migrations that the tenants have now, where the username may own things beside what these made.
-fn sets(session: &Session, observed: &Observed, plan: &Plan, report: &Report) -> BTreeMap<String, BTreeSet<i32>> {
-    let set = &session.project.desired.migrations;
+fn sets(ground: &Ground, observed: &Observed, plan: &Plan, report: &Report) -> BTreeMap<String, BTreeSet<i32>> {
+    let desired = &ground.project.desired;
+    let set = &desired.migrations;
     let mut sets = BTreeMap::new();
     for tenant in &plan.tenants {
-        let is_full = session.project.desired.tenants.get(&tenant.tenant).is_some_and(|t| t.access == Access::Full);
+        let is_full = desired.tenants.get(&tenant.tenant).is_some_and(|t| t.access == Access::Full);
         let failed = report.outcomes.iter().any(|o| o.tenant == tenant.tenant && o.outcome != Outcome::Applied);
         if !is_full || failed {
             continue;

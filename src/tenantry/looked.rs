@@ -1,0 +1,265 @@
+//! One look: everything that changes nothing.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+
+use jiff::Timestamp;
+
+use super::declared::{must_be_declared, names_or_all};
+use super::error::Error;
+use super::guards;
+use super::lost::lost;
+use super::session::Session;
+use crate::core::model::{ManyLocks, Observed, SecretState, State, Tenant, TenantKey, Unseen};
+use crate::core::plan::{self, Plan, Saved, Targeting};
+use crate::core::render::Style;
+use crate::core::render::list::ListRow;
+use crate::core::render::show;
+use crate::core::shape::Shape;
+use crate::core::verdict::Verdict;
+use crate::engine::inspect::{self, Sizes};
+use crate::engine::registry::{self, Recovery};
+use crate::engine::verify::Verify;
+
+/// What was found, and what there is to say of it. Nothing here writes.
+pub struct Looked {
+    session: Session,
+    observed: Observed,
+}
+
+/// Whether anything differs from tenants.toml.
+pub struct Drift {
+    /// What apply would do about it.
+    pub plan: Plan,
+    /// Seconds since the password of each active tenant was changed, where the registry knows.
+    pub password_ages: Vec<(String, i64)>,
+    pub taken_at: Timestamp,
+}
+
+impl Looked {
+    pub(super) fn new(mut session: Session) -> Result<Self, Error> {
+        let sizes = if session.ground.options.sizes { Sizes::All } else { Sizes::Removed };
+        let observed = session.observe(sizes)?;
+        session.ground.selects_something(&observed)?;
+        Ok(Self { session, observed })
+    }
+
+    /// Where all this is, and as whom: `app on db.internal:5432 as admin (from TENANTRY_DATABASE_URL)`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.session.ground.place(&self.observed)
+    }
+
+    /// What apply would do; with [`Options::deep`](super::Options::deep), how the shapes differ too.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn plan(&mut self) -> Result<Plan, Error> {
+        let mut plan = self.session.ground.diff(&self.observed);
+        let Session { ground, client } = &mut self.session;
+        if ground.options.deep {
+            plan.shape = Some(ground.deep(&self.observed, &|key| ground.filter.selects(key)).shapes(client)?);
+        }
+        Ok(plan)
+    }
+
+    /// The plan as a file holds it, for [`Intent::Saved`](super::Intent::Saved).
+    #[must_use]
+    pub fn save(&self, plan: &Plan) -> Saved {
+        let ground = &self.session.ground;
+        let look_at = (ground.options.targets.as_slice(), ground.options.deep);
+        Saved::new(plan, &ground.project.desired, &self.observed, &ground.project.digest, look_at)
+    }
+
+    /// What apply would refuse, as far as this look tells: so that nobody learns it in the middle of the night. A role that only
+    /// looks applies nothing, and is told nothing.
+    ///
+    /// # Errors
+    /// The first guard that would say no.
+    pub fn foretell(&self, plan: &Plan) -> Result<(), Error> {
+        if plan.is_empty() || self.observed.server.reader.is_some() {
+            return Ok(());
+        }
+        guards::known(&self.session.ground.project.desired, &self.observed, plan)
+    }
+
+    /// The plan as an alarm.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn drift(&mut self) -> Result<Drift, Error> {
+        let plan = self.plan()?;
+        let taken_at = Timestamp::now();
+        let rows = self.observed.registry.iter().flat_map(|registry| &registry.tenants);
+        let active = rows.filter(|(key, row)| row.state == State::Active && self.session.ground.filter.selects(key));
+        let password_ages = active.filter_map(|(key, row)| {
+            Some((key.to_string(), taken_at.duration_since(row.password_changed_at?).as_secs()))
+        });
+        Ok(Drift { password_ages: password_ages.collect(), plan, taken_at })
+    }
+
+    /// Every tenant, declared or registered, with its state; sizes if [`Options::sizes`](super::Options::sizes) asked for them.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn tenants(&mut self) -> Result<Vec<ListRow>, Error> {
+        let Session { ground, client } = &mut self.session;
+        let declared = &ground.project.desired.tenants;
+        let registered = self.observed.registry.iter().flat_map(|registry| registry.tenants.keys());
+        let keys: BTreeSet<&TenantKey> = declared.keys().chain(registered).collect();
+        let now = Timestamp::now();
+        let selected = keys.into_iter().filter(|key| ground.filter.selects(key));
+        let mut rows: Vec<ListRow> =
+            selected.filter_map(|key| row(&self.observed, key, declared.get(key), now)).collect();
+        let usernames: Vec<String> = rows.iter().map(|row| row.username.clone()).collect();
+        let connections = inspect::connections(client, &usernames)?;
+        for row in &mut rows {
+            row.connections = connections.get(&row.username).copied().unwrap_or_default();
+        }
+        Ok(rows)
+    }
+
+    /// Who fills the server's lock table, those with the most locks first.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn many_locks(&mut self) -> Result<Vec<ManyLocks>, Error> {
+        Ok(inspect::many_locks(&mut self.session.client, &self.observed)?)
+    }
+
+    /// When not every tenant is looked at.
+    #[must_use]
+    pub fn targeting(&self) -> Option<Targeting> {
+        self.session.ground.targeting(&self.observed)
+    }
+
+    /// What we may not look at.
+    #[must_use]
+    pub fn unseen(&self) -> &[Unseen] {
+        &self.observed.unseen
+    }
+
+    /// Tenants that tenantry made and that no row of the registry names, in words; `None`: there are none.
+    #[must_use]
+    pub fn lost(&self) -> Option<String> {
+        lost(&self.session.ground, &self.observed, &|_| true)
+    }
+
+    /// One tenant, desired against observed, as text; `None`: it is neither declared nor registered. Never the password.
+    #[must_use]
+    pub fn show(&self, key: &TenantKey, style: &Style) -> Option<String> {
+        show::tenant(&self.session.ground.project.desired, &self.observed, key, style)
+    }
+
+    /// The plan of one tenant.
+    #[must_use]
+    pub fn plan_of(&self, key: &TenantKey) -> Plan {
+        let plan = plan::diff(&self.session.ground.project.desired, &self.observed, &|other| other == key);
+        // That it is one tenant is what was asked for.
+        Plan { targeting: None, ..plan }
+    }
+
+    /// One tenant's shape, and what the migrations give.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered; or that the tenant is not there to have one.
+    pub fn shape(&mut self, key: &TenantKey) -> Result<(Shape, Shape), Error> {
+        let Session { ground, client } = &mut self.session;
+        Ok(ground.deep(&self.observed, &|key| ground.filter.selects(key)).shape(client, key)?)
+    }
+
+    /// Logs in as each of these tenants (none: as each) with its delivered secret, and tries what it can reach. `each` is called
+    /// as each verdict is there, from the thread that reached it.
+    ///
+    /// # Errors
+    /// When one of them is not declared.
+    pub fn verify(&self, named: &[String], each: &(dyn Fn(&Verdict) + Sync)) -> Result<Vec<Verdict>, Error> {
+        let ground = &self.session.ground;
+        let interrupt = &ground.options.interrupt;
+        let verify = Verify {
+            target: &ground.target,
+            store: ground.store.as_ref(),
+            desired: &ground.project.desired,
+            observed: &self.observed,
+            parallelism: ground.options.parallelism(),
+            stop: &AtomicBool::new(false),
+            begins: &|tenant| interrupt.begins(format!("verify {tenant}")),
+            progress: &|verdict| {
+                interrupt.ends(&format!("verify {}", verdict.tenant));
+                each(verdict);
+            },
+        };
+        Ok(verify.run(&self.to_verify(named)?))
+    }
+
+    /// The tenants that [`Self::verify`] would log in as.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn to_verify(&self, named: &[String]) -> Result<Vec<&Tenant>, Error> {
+        let ground = &self.session.ground;
+        let desired = &ground.project.desired;
+        must_be_declared(desired, &ground.filter, named, &ground.file.display().to_string())?;
+        let chosen = |tenant: &&Tenant| ground.filter.selects(&tenant.key) && names_or_all(named, &tenant.key);
+        Ok(desired.tenants.values().filter(chosen).collect())
+    }
+
+    /// When these are not all tenants.
+    #[must_use]
+    pub fn part(&self, named: &[String]) -> Option<Targeting> {
+        let ground = &self.session.ground;
+        let chosen = |key: &TenantKey| ground.filter.selects(key) && names_or_all(named, key);
+        Targeting::new(&ground.project.desired, &self.observed, &chosen)
+    }
+
+    /// The SQL that registers tenants again after schema tenantry was lost, for a person to run.
+    ///
+    /// # Errors
+    /// When the registry is of an older version, whose tables are others.
+    pub fn recover(&self) -> Result<Recovery, Error> {
+        let ground = &self.session.ground;
+        Ok(registry::recover(&ground.project.desired, &self.observed, &|key| ground.filter.selects(key))?)
+    }
+
+    /// The role that the registry belongs to, or that it would belong to.
+    #[must_use]
+    pub fn admin(&self) -> &str {
+        &self.observed.server.admin.name
+    }
+
+    /// Where a person finds the secret at this path.
+    #[must_use]
+    pub fn locate(&self, path: &str) -> String {
+        self.session.ground.store.locate(path)
+    }
+}
+
+fn row(observed: &Observed, key: &TenantKey, declared: Option<&Tenant>, now: Timestamp) -> Option<ListRow> {
+    let registered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
+    // Its names as they are now; the declared ones before the first apply.
+    let (schema, username, path) = match (registered, declared) {
+        (Some(row), _) => (&row.schema, &row.username, &row.secret.path),
+        (None, Some(tenant)) => (&tenant.schema, &tenant.username, &tenant.secret_path),
+        (None, None) => return None,
+    };
+    let found = observed.schemas.get(schema).filter(|_| registered.is_some());
+    let secret_age = match observed.secrets.get(path) {
+        Some(SecretState::Ours { created, .. }) => {
+            // By our own record: what others add to the secret, or do to its file, makes no password younger.
+            let changed = registered.and_then(|row| row.password_changed_at).or(*created);
+            changed.map(|at| now.duration_since(at).as_secs())
+        }
+        _ => None,
+    };
+    Some(ListRow {
+        tenant: key.to_string(),
+        schema: schema.clone(),
+        username: username.clone(),
+        state: registered.map_or("absent", |row| row.state.as_str()).to_owned(),
+        migration: found.and_then(|schema| schema.history.applied().last()).map(|applied| applied.version),
+        size: found.map_or(0, |schema| schema.bytes),
+        connections: 0,
+        secret_age,
+        locks: None,
+    })
+}

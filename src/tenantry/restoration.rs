@@ -1,0 +1,100 @@
+//! A tenant from its archive: what must be so before, and what is planned.
+
+use super::error::{Error, Guard, Guarded, Refusal};
+use super::session::Ground;
+use crate::core::model::{Observed, State, Tenant, TenantKey};
+use crate::core::plan::{self, Plan, Target, Verb};
+use crate::engine::archive::{self, Manifest, Programs};
+
+/// The tenant of the archive, as it is declared.
+pub(super) fn declared(ground: &Ground, manifest: &Manifest) -> Result<Tenant, Error> {
+    let declared = ground.project.desired.tenants.get(&manifest.tenant);
+    archive::refuse_other_names(manifest, declared).cloned().guarded(Guard::Restorable)
+}
+
+pub(super) fn plan(ground: &Ground, observed: &Observed, tenant: &Tenant, manifest: &Manifest) -> Result<Plan, Error> {
+    let mut plan = plan::diff(&ground.project.desired, observed, &|key| *key == tenant.key);
+    // That it is about one tenant is no news to whoever named its archive; that there are targets is another matter.
+    plan.targeting = ground.targeting(observed);
+    // Nobody was asked about the rest, which is for apply to show.
+    plan.database_changes.retain(|change| change.action.makes());
+    refuse_what_is_there(observed, &plan, tenant)?;
+    leave_out_what_it_holds(ground, manifest, &mut plan, observed.server.major())?;
+    Ok(plan)
+}
+
+/// What is missing once the data are in, as of any tenant.
+pub(super) fn rest(ground: &Ground, observed: &Observed, tenant: &Tenant) -> Plan {
+    let rest = plan::diff(&ground.project.desired, observed, &|key| *key == tenant.key);
+    Plan { database_changes: Vec::new(), targeting: None, ..rest }
+}
+
+/// A pg_restore reads what an older pg_dump wrote.
+pub(super) fn programs(ground: &Ground, observed: &Observed, manifest: &Manifest) -> Result<Programs, Error> {
+    let digits: String = manifest.pg_dump_version.chars().take_while(char::is_ascii_digit).collect();
+    let made_by: u32 = digits.parse().unwrap_or_default();
+    ground.programs(observed.server.major().unsigned_abs().max(made_by))
+}
+
+fn refused(message: String, hint: impl Into<String>) -> Error {
+    Refusal::new(Guard::Restorable, message, hint).into()
+}
+
+fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Result<(), Error> {
+    let key: &TenantKey = &tenant.key;
+    let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
+    match row.map(|row| row.state) {
+        // The same again, if it is the same; other names would leave what is there.
+        Some(State::Restoring) => {
+            let same = row.is_some_and(|row| {
+                row.schema == tenant.schema && row.username == tenant.username && row.owner == tenant.owner()
+            });
+            return if same {
+                Ok(())
+            } else {
+                Err(refused(
+                    format!("an earlier restore of {key} was interrupted, under other names"),
+                    format!("abandon that one first: take {key} out of tenants.toml and apply"),
+                ))
+            };
+        }
+        Some(State::Removed) => {
+            return Err(refused(
+                format!("the former secret of {key} has not been deleted yet"),
+                format!("take {key} out of tenants.toml and apply; declare it again, and restore"),
+            ));
+        }
+        Some(state) => {
+            return Err(refused(
+                format!("tenant {key} already exists ({}); nothing was changed", state.as_str()),
+                format!(
+                    "to replace it with the archive: take {key} out of tenants.toml and apply, which archives what is there; declare it again, and restore"
+                ),
+            ));
+        }
+        None => {}
+    }
+    match plan.tenants.iter().find(|planned| planned.tenant == *key) {
+        Some(planned) if planned.verb == Verb::Create && matches!(planned.target, Target::Declared { .. }) => Ok(()),
+        Some(planned) => Err(Refusal {
+            guard: Guard::Restorable,
+            message: format!("{key}: {}; nothing was changed", planned.reason.clone().unwrap_or_default()),
+            hint: planned.hint.clone(),
+        }
+        .into()),
+        None => Err(refused(format!("tenant {key} is not declared"), "add it to tenants.toml")),
+    }
+}
+
+/// Data of another history would be found out by the plan that follows, when they are in.
+fn leave_out_what_it_holds(ground: &Ground, manifest: &Manifest, plan: &mut Plan, major: i32) -> Result<(), Error> {
+    let set = &ground.project.desired.migrations;
+    for tenant in &mut plan.tenants {
+        plan::after_restore(tenant, set, manifest.migrations.as_deref(), major).map_err(|blocked| Refusal {
+            guard: Guard::Restorable,
+            message: format!("the archive does not match these migrations: {}; nothing was changed", blocked.reason),
+            hint: blocked.hint,
+        })?;
+    }
+    Ok(())
+}

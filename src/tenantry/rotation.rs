@@ -1,0 +1,79 @@
+//! Whose passwords are renewed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::declared;
+use super::error::Error;
+use super::session::Ground;
+use crate::core::model::{Observed, State, TenantKey};
+use crate::core::plan::{self, Plan};
+
+/// Which tenants get a new password. The targets limit it too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// These.
+    Named(Vec<String>),
+    /// Every tenant whose password does not come from `password_from`.
+    All,
+    /// Of those, the tenants whose password is at least this old.
+    OlderThan(Duration),
+}
+
+impl Which {
+    pub(super) fn names(&self, key: &TenantKey) -> bool {
+        match self {
+            Self::Named(named) => declared::names(named, key),
+            Self::All | Self::OlderThan(_) => true,
+        }
+    }
+}
+
+pub(super) fn must_be_declared(ground: &Ground, which: &Which) -> Result<(), Error> {
+    let Which::Named(named) = which else { return Ok(()) };
+    let file = ground.file.display().to_string();
+    Ok(declared::must_be_declared(&ground.project.desired, &ground.filter, named, &file)?)
+}
+
+/// How many tenants are left out, and why.
+type LeftOut = (usize, &'static str);
+
+pub(super) fn plan(ground: &Ground, observed: &Observed, which: &Which) -> (Plan, Vec<LeftOut>) {
+    let (chosen, left_out) = chosen(ground, observed, which);
+    let mut plan = plan::rotation(&ground.project.desired, observed, &|key| chosen.contains(key));
+    plan.targeting = ground.targeting(observed);
+    (plan, left_out)
+}
+
+/// Those that are named, or all that can be rotated.
+fn chosen(ground: &Ground, observed: &Observed, which: &Which) -> (BTreeSet<TenantKey>, Vec<LeftOut>) {
+    let declared = ground.project.desired.tenants.values().filter(|tenant| ground.filter.selects(&tenant.key));
+    let older_than = match which {
+        Which::Named(_) => {
+            let named = declared.filter(|tenant| which.names(&tenant.key));
+            return (named.map(|tenant| tenant.key.clone()).collect(), Vec::new());
+        }
+        Which::All => None,
+        Which::OlderThan(age) => Some(*age),
+    };
+    let row = |key: &TenantKey| {
+        let row = observed.registry.as_ref()?.tenants.get(key)?;
+        (row.state == State::Active).then_some(row)
+    };
+    let (given, others): (Vec<_>, Vec<_>) = declared.partition(|tenant| tenant.password.is_some());
+    let (there, absent): (Vec<_>, Vec<_>) = others.into_iter().partition(|tenant| row(&tenant.key).is_some());
+    let left_out = vec![
+        (given.len(), "the password comes from password_from"),
+        (absent.len(), "not set up in this database yet, so first: tenantry apply"),
+    ];
+    let now = Timestamp::now();
+    let is_old = |key: &TenantKey| {
+        let Some(age) = older_than else { return true };
+        // Of a password that was never noted nobody knows that it is young.
+        let Some(changed) = row(key).and_then(|row| row.password_changed_at) else { return true };
+        SignedDuration::try_from(age).is_ok_and(|age| now.duration_since(changed) >= age)
+    };
+    (there.into_iter().map(|tenant| tenant.key.clone()).filter(is_old).collect(), left_out)
+}
