@@ -20,6 +20,6 @@ fuzz_target!(|input: (&str, &str)| {
             }
         }
         let set = MigrationSet::new("h", vec![file]).expect("one file has one version");
-        assert_eq!(set.for_rehearsal(&[1].into()).len(), 1);
+        assert_eq!(set.for_scratch_run(&[1].into()).len(), 1);
     }
 });

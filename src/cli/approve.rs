@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use tenantry::Approved;
 
 use super::args::ApproveArgs;
-use super::failure::{Doing, Failure};
+use super::failure::{Context, Failure};
 use super::output::Output;
 
 /// What a command asks, when what it would do has been shown.

@@ -50,11 +50,11 @@ impl From<Error> for Failure {
 }
 
 /// Says what was being done when the file system said no.
-pub trait Doing<T> {
+pub trait Context<T> {
     fn doing(self, what: impl Into<String>) -> Result<T, Failure>;
 }
 
-impl<T> Doing<T> for Result<T, std::io::Error> {
+impl<T> Context<T> for Result<T, std::io::Error> {
     fn doing(self, what: impl Into<String>) -> Result<T, Failure> {
         self.map_err(|source| Error::from(RunError::Io { doing: what.into(), source }).into())
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::args::{Global, InitArgs};
 use super::exit::Exit;
-use super::failure::Doing;
+use super::failure::Context;
 use super::failure::Failure;
 use super::output::Output;
 

@@ -10,7 +10,7 @@ use tenantry::{Intent, Tenantry};
 
 use super::args::{Format, Global, SandboxArgs};
 use super::exit::Exit;
-use super::failure::{Doing, Failure};
+use super::failure::{Context, Failure};
 use super::output::Output;
 use super::{interrupt, project, shown, telling, verify};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tenantry::files::publish;
 
-use super::failure::{Doing, Failure};
+use super::failure::{Context, Failure};
 
 /// Who may read a file, whatever the umask says and whatever stood there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

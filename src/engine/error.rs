@@ -66,7 +66,7 @@ impl Error {
 
 /// The error and everything behind it, in one line.
 #[must_use]
-pub fn with_causes(error: &dyn std::error::Error) -> String {
+pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -78,23 +78,23 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Says what was being done when the database or the store failed.
-pub(crate) trait Doing<T> {
+pub(crate) trait Context<T> {
     fn doing(self, what: impl Into<String>) -> Result<T, Error>;
 }
 
-impl<T> Doing<T> for Result<T, postgres::Error> {
+impl<T> Context<T> for Result<T, postgres::Error> {
     fn doing(self, what: impl Into<String>) -> Result<T, Error> {
         self.map_err(|source| Error::Database { doing: what.into(), source: source.into() })
     }
 }
 
-impl<T> Doing<T> for Result<T, SecretError> {
+impl<T> Context<T> for Result<T, SecretError> {
     fn doing(self, what: impl Into<String>) -> Result<T, Error> {
         self.map_err(|source| Error::Secrets { doing: what.into(), source })
     }
 }
 
-impl<T> Doing<T> for Result<T, std::io::Error> {
+impl<T> Context<T> for Result<T, std::io::Error> {
     fn doing(self, what: impl Into<String>) -> Result<T, Error> {
         self.map_err(|source| Error::Io { doing: what.into(), source })
     }

@@ -12,7 +12,7 @@ use crate::core::digest::digest;
 use crate::core::migrations::{self, Beside, MigrationFault, MigrationFile, MigrationSet};
 use crate::core::model::{Desired, StoreKind};
 use crate::engine::database::Target;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::secrets::{self, SecretStore};
 use text::ReadError;
 

@@ -17,7 +17,7 @@ use crate::core::plan::{Plan, Verb};
 use crate::core::report::{Report, TenantOutcome};
 use crate::engine::apply::{Apply, Lock, Restore};
 use crate::engine::archive::{Opened, Programs};
-use crate::engine::error::Doing;
+use crate::engine::error::Context;
 use crate::engine::inspect::Sizes;
 use crate::engine::registry::{self, Arrival};
 
@@ -104,7 +104,7 @@ impl Approved {
                 writes_secrets: false,
                 history_table: &self.session.ground.project.desired.migrations.table,
             };
-            registry::settle(&mut self.session.client, &arrival)?;
+            registry::bind_to_this_database(&mut self.session.client, &arrival)?;
         }
         let blocked = self.plan.tenants.iter().filter(|tenant| tenant.verb == Verb::Blocked);
         let report = Report {

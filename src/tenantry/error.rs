@@ -3,7 +3,7 @@
 use super::consent::NeedsConsent;
 use crate::core::model::TenantKey;
 use crate::core::plan::Stale;
-use crate::engine::error::{Error as RunError, with_causes};
+use crate::engine::error::{Error as RunError, error_chain};
 
 /// Nothing was changed, unless the error is of [`Approved::apply`](super::Approved::apply) and says so.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ impl Error {
     /// With everything behind it.
     #[must_use]
     pub fn in_one_line(&self) -> String {
-        with_causes(self)
+        error_chain(self)
     }
 
     /// Which guard it was.
@@ -120,7 +120,7 @@ impl<T> Guarded<T> for Result<T, RunError> {
             RunError::Refused { message, hint } => Refusal { guard, message, hint }.into(),
             // What a store or a disk answers is its refusal.
             error @ (RunError::Secrets { .. } | RunError::Io { .. }) => {
-                Refusal { guard, message: with_causes(&error), hint: error.hint() }.into()
+                Refusal { guard, message: error_chain(&error), hint: error.hint() }.into()
             }
             error => Error::Run(error),
         })

@@ -11,7 +11,7 @@ use crate::core::render::escape::visible;
 use crate::core::words::few;
 use crate::engine::apply::{check_admin, check_archives, check_registry, check_server};
 use crate::engine::archive::Programs;
-use crate::engine::error::Doing;
+use crate::engine::error::Context;
 use crate::engine::secrets::SecretStore;
 
 /// What was not seen is not known to be as declared.

@@ -14,7 +14,7 @@ use crate::core::plan::{Plan, RECOVER, Saved};
 use crate::core::words::count;
 use crate::engine::apply::Lock;
 use crate::engine::archive::Opened;
-use crate::engine::error::Doing;
+use crate::engine::error::Context;
 use crate::engine::inspect::Sizes;
 
 /// What the caller is about.

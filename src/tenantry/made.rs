@@ -12,7 +12,7 @@ use super::session::{Ground, Session};
 use crate::core::model::{Access, Applied, MadeObject, Observed, set_digest};
 use crate::core::plan::Plan;
 use crate::core::report::{Outcome, Report};
-use crate::engine::error::{Doing, Error as RunError};
+use crate::engine::error::{Context, Error as RunError};
 use crate::engine::inspect::Sizes;
 use crate::engine::registry;
 

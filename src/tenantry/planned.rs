@@ -12,7 +12,7 @@ use super::session::Session;
 use crate::core::model::Observed;
 use crate::core::plan::{Plan, Saved, TenantPlan};
 use crate::engine::apply::Lock;
-use crate::engine::error::Doing;
+use crate::engine::error::Context;
 use crate::engine::private;
 
 /// What would be done. The lock is held.

@@ -3,7 +3,7 @@
 use super::error::{Error, Guard, Guarded, Refusal};
 use super::session::Ground;
 use crate::core::model::{Observed, State, Tenant, TenantKey};
-use crate::core::plan::{self, Plan, Target, Verb};
+use crate::core::plan::{self, EndState, Plan, Verb};
 use crate::engine::archive::{self, Manifest, Programs};
 
 /// The tenant of the archive, as it is declared.
@@ -75,7 +75,7 @@ fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Re
         None => {}
     }
     match plan.tenants.iter().find(|planned| planned.tenant == *key) {
-        Some(planned) if planned.verb == Verb::Create && matches!(planned.target, Target::Declared { .. }) => Ok(()),
+        Some(planned) if planned.verb == Verb::Create && matches!(planned.target, EndState::Declared { .. }) => Ok(()),
         Some(planned) => Err(Refusal {
             guard: Guard::Restorable,
             message: format!("{key}: {}; nothing was changed", planned.reason.clone().unwrap_or_default()),

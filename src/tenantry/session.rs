@@ -15,7 +15,7 @@ use crate::core::render;
 use crate::engine::archive::{self, Programs};
 use crate::engine::database::{Endpoint, Target};
 use crate::engine::deep::Deep;
-use crate::engine::error::{Doing, Error as RunError};
+use crate::engine::error::{Context, Error as RunError};
 use crate::engine::inspect::{self, Sizes};
 use crate::engine::project::Project;
 use crate::engine::secrets::SecretStore;

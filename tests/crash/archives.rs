@@ -29,8 +29,8 @@ const TO_DROP: [&str; 5] =
 
 const IN_PIECES: [&str; 6] = [
     "after_archive_is_whole",
-    "after_pieces_are_begun",
-    "between_pieces",
+    "after_batches_are_begun",
+    "between_batches",
     "after_changes",
     "before_commit",
     "after_commit",

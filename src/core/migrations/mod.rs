@@ -11,7 +11,7 @@ mod names;
 mod parse;
 mod place;
 mod psql;
-mod rehearsal;
+mod scratch_run;
 mod set;
 mod statements;
 mod transactions;

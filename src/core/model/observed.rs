@@ -102,7 +102,7 @@ pub struct Keeper {
 impl Server {
     /// Locks that one transaction of several may take: a quarter of the lock table, which serves everybody.
     #[must_use]
-    pub fn locks_of_a_piece(&self) -> i64 {
+    pub fn locks_of_a_batch(&self) -> i64 {
         (self.lock_slots / 4).max(1)
     }
 

@@ -6,15 +6,15 @@ use super::acl::{Expected, differences};
 use super::action::Action;
 use super::bookkeeping::{forget_owner, remember_owner};
 use super::doubt::Doubt;
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use super::public_schema::public_schema_policy;
 use super::shared_change::{About, DatabaseAction, DatabaseChange, Stage};
 use super::tenant_plan::{TenantPlan, Verb};
 use super::{extensions, group, holds, home};
 use crate::core::model::{Access, Grantee, PublicSchema, SharedSchema, State, ident};
 
-pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
+pub(super) fn plan(look: &Fleet<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
     let mut changes = Vec::new();
     let mut hazards = Vec::new();
     let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || look.observed.registry.is_some();
@@ -31,7 +31,7 @@ pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) ->
     (changes, hazards)
 }
 
-fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
+fn registry(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>) {
     match &look.observed.registry {
         None => changes.push(DatabaseChange::new(
             DatabaseAction::CreateRegistry,
@@ -47,7 +47,7 @@ fn registry(look: &Look<'_>, changes: &mut Vec<DatabaseChange>) {
     }
 }
 
-fn shared(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+fn shared(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let database = &look.observed.database;
     for schema in &look.desired.shared_schemas {
         let found = database.shared_schemas.get(schema);
@@ -105,7 +105,7 @@ fn may_not_make(name: &str, found: &SharedSchema, changes: &mut Vec<DatabaseChan
 }
 
 /// Schema public, and TEMPORARY on the database.
-fn public(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+fn public(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let database = &look.observed.database;
     let admin = &look.observed.server.admin;
     let objects = database.public_schema.as_ref().map_or(0, |public| public.objects);
@@ -161,7 +161,7 @@ fn not_ours(sql: &str, what: &str) -> Hazard {
 }
 
 /// An owner that several tenants share is made before them and dropped after the last of them.
-fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<DatabaseChange>) {
+fn shared_owners(look: &Fleet<'_>, tenants: &[TenantPlan], changes: &mut Vec<DatabaseChange>) {
     let planned: BTreeSet<&str> = tenants.iter().filter(|t| t.has_work()).map(|t| t.tenant.as_str()).collect();
     for (owner, users) in look.owners.iter().filter(|(_, users)| users.len() > 1) {
         let declared = |key: &&crate::core::model::TenantKey| {
@@ -207,7 +207,7 @@ fn shared_owners(look: &Look<'_>, tenants: &[TenantPlan], changes: &mut Vec<Data
     changes.extend(unused.map(|role| drop_shared_owner(look, role, "which no tenant uses")));
 }
 
-fn drop_shared_owner(look: &Look<'_>, owner: &str, why: &str) -> DatabaseChange {
+fn drop_shared_owner(look: &Fleet<'_>, owner: &str, why: &str) -> DatabaseChange {
     // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
     let sql = vec![format!("DROP ROLE {}", ident(owner)), forget_owner(owner)];
     let gifts = holds::gifts(look, owner);

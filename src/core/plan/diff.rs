@@ -1,11 +1,11 @@
 //! diff(desired, observed) = plan.
 
 use super::doubt::{Doubt, Missing};
-use super::look::Look;
-use super::ring::Rings;
+use super::fleet::Fleet;
+use super::rename_cycle::RenameCycles;
 use super::tenant_plan::Verb;
 use super::whole::{DatabaseIdentity, Plan, Targeting};
-use super::{database, fleet, home, limits, missing, order, powers, removal, tenant};
+use super::{database, home, limits, missing, order, powers, removal, tenant, whole_fleet};
 use crate::core::model::{Desired, Observed, TenantKey};
 
 /// What turns `observed` into `desired`, for the tenants that `selects` takes.
@@ -13,11 +13,11 @@ use crate::core::model::{Desired, Observed, TenantKey};
 /// Pure: same input, same plan, byte for byte.
 #[must_use]
 pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Plan {
-    let rings = Rings::find(desired, observed, selects);
+    let cycles = RenameCycles::find(desired, observed, selects);
     let as_it_is = observed;
-    let parked = (!rings.is_empty()).then(|| rings.parked(observed));
+    let parked = (!cycles.is_empty()).then(|| cycles.parked(observed));
     let observed = parked.as_ref().unwrap_or(observed);
-    let look = Look::new(desired, observed);
+    let look = Fleet::new(desired, observed);
     let declared = desired.tenants.values().filter(|tenant| selects(&tenant.key)).map(|t| tenant::plan(&look, t));
     let removed = look
         .registered()
@@ -25,7 +25,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         .filter_map(|(key, row)| removal::plan(&look, key, row));
     let mut tenants: Vec<_> = declared.chain(removed).collect();
     tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
-    rings.complete(&look, as_it_is, &mut tenants);
+    cycles.complete(&look, as_it_is, &mut tenants);
     let mut hazards = powers::plan(&look, &mut tenants);
     let doubts = home::doubts(desired, observed, &tenants);
     let missing = missing::missing(desired, observed, &tenants);
@@ -34,8 +34,8 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let (database_changes, others) = database::plan(&look, &tenants, &doubts);
     hazards.extend(others);
     // Under the names that they have: what is parked is nobody's wish.
-    let unparked = parked.as_ref().map(|_| Look::new(desired, as_it_is));
-    let (fleet_changes, found) = fleet::plan(unparked.as_ref().unwrap_or(&look), &tenants);
+    let unparked = parked.as_ref().map(|_| Fleet::new(desired, as_it_is));
+    let (fleet_changes, found) = whole_fleet::plan(unparked.as_ref().unwrap_or(&look), &tenants);
     hazards.splice(0..0, found);
     hazards.extend(removal::disk_hazard(&look, &tenants));
     hazards.extend(limits::hazards(&look, &tenants));
@@ -50,7 +50,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         unseen: observed.unseen.clone(),
         tenants,
         targeting: Targeting::new(desired, as_it_is, selects),
-        together: rings.together,
+        rename_groups: cycles.rename_groups,
         waits,
         fleet_changes,
         shape: None,

@@ -1,12 +1,12 @@
 //! Declared extensions: each is where every tenant's search_path leads, or the plan says that it is not.
 
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use super::shared_change::{About, DatabaseAction, DatabaseChange};
 use super::whole::Plan;
 use crate::core::model::{Desired, Extension, Observed, ident};
 
-pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+pub(super) fn plan(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let Some(first) = look.desired.shared_schemas.first() else { return };
     let there = &look.observed.database.extensions;
     for extension in look.desired.extensions.iter().filter(|name| !there.contains_key(*name)) {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::action::{Action, Change, WriteSecret};
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use super::phases::AfterCommit;
 use super::tenant_plan::Note;
 use crate::core::model::{Access, Grantee, Mode, Registered, Role, Schema, Tenant};
@@ -23,7 +23,7 @@ pub(super) struct Current<'a> {
 
 /// One tenant as it is declared and as it is.
 pub(super) struct Facts<'a> {
-    pub look: &'a Look<'a>,
+    pub look: &'a Fleet<'a>,
     pub tenant: &'a Tenant,
     /// The registry's row, unless it is a tombstone.
     pub registered: Option<&'a Registered>,
@@ -32,7 +32,7 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Of a tenant of which nothing was looked up yet.
-    pub fn new(look: &'a Look<'a>, tenant: &'a Tenant, registered: Option<&'a Registered>) -> Self {
+    pub fn new(look: &'a Fleet<'a>, tenant: &'a Tenant, registered: Option<&'a Registered>) -> Self {
         Self { look, tenant, registered, current: Current::default() }
     }
 

@@ -1,37 +1,146 @@
-//! What one key of tenants.toml changes for many tenants at once: a typing error in it is one in all of them.
+//! Both sides of a plan, and what many tenants ask of them.
 
-mod differences;
+use std::collections::{BTreeMap, BTreeSet};
 
-use std::collections::BTreeMap;
+use super::groups::{group_role, owners_role};
+use super::public_schema::owners_want_temp;
+use super::tenant_plan::SeenSchema;
+use crate::core::model::{Access, Belongs, Desired, Observed, Registered, SecretState, State, TenantKey};
 
-use super::fleet_change::{FleetChange, FleetKey};
-use super::hazard::Hazard;
-use super::look::Look;
-use super::tenant_plan::TenantPlan;
-use crate::core::model::{State, TenantKey};
-use differences::One;
+/// Both sides, and what many tenants ask of them, computed once.
+pub(super) struct Fleet<'a> {
+    pub desired: &'a Desired,
+    pub observed: &'a Observed,
+    /// The NOLOGIN role that holds what tenants share.
+    pub group: String,
+    /// The NOLOGIN role that holds what the tenants' owners need for their migrations.
+    pub owners_group: String,
+    /// They need it: [`owners_want_temp`].
+    pub owners_join: bool,
+    /// Which registered tenant has which schema.
+    pub schema_of: BTreeMap<&'a str, &'a TenantKey>,
+    /// Which registered tenant has which role, as username or owner.
+    pub role_of: BTreeMap<&'a str, &'a TenantKey>,
+    /// Every role that owns for a tenant, declared or registered, with those tenants.
+    pub owners: BTreeMap<&'a str, BTreeSet<&'a TenantKey>>,
+    /// Roles that own for a registered tenant beside its username.
+    pub registered_owners: BTreeSet<&'a str>,
+    /// Which declared tenant is to have which schema.
+    pub claims_schema: BTreeMap<&'a str, &'a TenantKey>,
+    /// Which declared tenant is to have which role, as username or owner.
+    pub claims_role: BTreeMap<&'a str, &'a TenantKey>,
+    /// Roles that pg_dump or pg_restore logs in as. They are not memberships made by hand: each goes by itself, or with a change of the
+    /// tenant whose row names it, and with it from an owner role that others share.
+    pub deputies: BTreeSet<&'a str>,
+}
 
-/// The changes, with a hazard for each.
-pub(super) fn plan(look: &Look<'_>, tenants: &[TenantPlan]) -> (Vec<FleetChange>, Vec<Hazard>) {
-    let of = look.registered().filter(|(_, row)| row.state == State::Active).count();
-    let planned: BTreeMap<&TenantKey, &TenantPlan> =
-        tenants.iter().filter(|plan| plan.has_work()).map(|plan| (&plan.tenant, plan)).collect();
-    let mut found: BTreeMap<FleetKey, BTreeMap<(String, String), usize>> = BTreeMap::new();
-    for (key, row) in look.registered().filter(|(_, row)| row.state == State::Active) {
-        let Some(tenant) = look.desired.tenants.get(key) else { continue };
-        let one = One { look, tenant, row, plan: planned.get(key).copied() };
-        for (key, before, after) in one.differences() {
-            *found.entry(key).or_default().entry((before, after)).or_default() += 1;
+impl<'a> Fleet<'a> {
+    pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
+        let mut look = Self {
+            desired,
+            observed,
+            group: group_role(&observed.database.name),
+            owners_group: owners_role(&observed.database.name),
+            owners_join: owners_want_temp(desired, observed),
+            schema_of: BTreeMap::new(),
+            role_of: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            registered_owners: BTreeSet::new(),
+            claims_schema: BTreeMap::new(),
+            claims_role: BTreeMap::new(),
+            deputies: BTreeSet::new(),
+        };
+        look.deputies = look.registered().filter_map(|(_, row)| row.deputy.as_deref()).collect();
+        for (key, row) in look.registered().filter(|(_, row)| row.state != State::Removed) {
+            look.schema_of.insert(&row.schema, key);
+            look.role_of.insert(&row.username, key);
+            if row.access != Access::Owner {
+                look.role_of.insert(&row.owner, key);
+                look.registered_owners.insert(&row.owner);
+                look.owners.entry(&row.owner).or_default().insert(key);
+            }
+        }
+        for (key, tenant) in &desired.tenants {
+            look.claims_schema.insert(&tenant.schema, key);
+            look.claims_role.insert(&tenant.username, key);
+            if tenant.access != Access::Owner {
+                look.claims_role.insert(&tenant.owner_role, key);
+                look.owners.entry(&tenant.owner_role).or_default().insert(key);
+            }
+        }
+        look
+    }
+
+    pub fn registered(&self) -> impl Iterator<Item = (&'a TenantKey, &'a Registered)> + use<'a> {
+        self.observed.registry.iter().flat_map(|registry| registry.tenants.iter())
+    }
+
+    pub fn registered_tenant(&self, key: &TenantKey) -> Option<&'a Registered> {
+        self.observed.registry.as_ref()?.tenants.get(key)
+    }
+
+    /// For apply to know it again.
+    pub fn seen(&self, schema: &str) -> Option<SeenSchema> {
+        let found = self.observed.schemas.get(schema)?;
+        Some(SeenSchema { name: schema.to_owned(), oid: found.oid })
+    }
+
+    /// Whether the role is a tenant's, declared or registered, or one that tenants are members of, or that works for one.
+    pub fn is_tenants(&self, role: &str) -> bool {
+        role == self.group
+            || self.role_of.contains_key(role)
+            || self.claims_role.contains_key(role)
+            || self.owners.contains_key(role)
+            || self.deputies.contains(role)
+            || self.remembers_owner(role)
+    }
+
+    /// Whether the role owns for more than this one tenant.
+    pub fn is_shared_owner(&self, role: &str, key: &TenantKey) -> bool {
+        self.owners.get(role).is_some_and(|tenants| tenants.iter().any(|other| *other != key))
+    }
+
+    /// Whether an owner role for several tenants that no tenant is registered with was made here. Not so one that somebody
+    /// made since under its name: ours can do nothing but join the group role, from the transaction on that made it.
+    pub fn remembers_owner(&self, role: &str) -> bool {
+        let remembered = self.observed.registry.as_ref().is_some_and(|registry| registry.former_owners.contains(role));
+        let found = self.observed.roles.get(role);
+        remembered && found.is_some_and(|found| !found.can_login && found.is_member_of(&self.group))
+    }
+
+    /// The registered tenant's owner role, when it owns for no other.
+    pub fn owner_of_its_own<'r>(&self, key: &TenantKey, row: &'r Registered) -> Option<&'r String> {
+        Some(&row.owner).filter(|owner| row.access != Access::Owner && !self.is_shared_owner(owner, key))
+    }
+
+    /// Whether the registry still remembers the role as an owner that several tenants shared, and that was to be dropped
+    /// after the last of them.
+    pub fn is_remembered_owner(&self, role: &str) -> bool {
+        self.observed.registry.as_ref().is_some_and(|registry| registry.former_owners.contains(role))
+    }
+
+    /// Whether a secret with this mark may be written over, deleted, or its password used. `registered`: the registry names it.
+    pub fn may_take(&self, belongs: &Belongs, registered: bool) -> bool {
+        self.observed.moved
+            || match belongs {
+                Belongs::AnotherFleet(_) => false,
+                Belongs::Former => registered,
+                // Of the last two there is a doubt, which concerns the whole database.
+                Belongs::Here | Belongs::Unmarked | Belongs::AnotherCluster(_) | Belongs::AnotherCopy(_) => true,
+            }
+    }
+
+    /// The version of a secret at this path that the registry names and that is this database's to delete.
+    pub fn own_secret(&self, path: &str) -> Option<&String> {
+        match self.observed.secrets.get(path) {
+            Some(SecretState::Ours { version, belongs, .. }) if self.may_take(belongs, true) => Some(version),
+            _ => None,
         }
     }
-    let changes = found.into_iter().filter_map(|(key, pairs)| {
-        let tenants = pairs.values().sum();
-        let ((before, after), alike) = pairs.into_iter().max_by_key(|(_, count)| *count)?;
-        // What differs from tenant to tenant is no one key's doing.
-        let many = alike > 1 || key == FleetKey::HistoryTable;
-        many.then_some(FleetChange { key, before, after, tenants, of })
-    });
-    let changes: Vec<FleetChange> = changes.collect();
-    let hazards = changes.iter().map(FleetChange::hazard).collect();
-    (changes, hazards)
+}
+
+/// Whether the role owns for other tenants than this one too, declared or registered.
+#[must_use]
+pub fn is_shared_owner(desired: &Desired, observed: &Observed, role: &str, key: &TenantKey) -> bool {
+    Fleet::new(desired, observed).is_shared_owner(role, key)
 }

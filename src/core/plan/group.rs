@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use super::action::{Action, membership_in_words as words, revocation};
 use super::change::outside::judge;
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use super::registry;
 use super::shared_change::{DatabaseAction, DatabaseChange};
 use crate::core::model::{Group, Holding, Membership, Outside, Tenant, ident, literal};
@@ -26,7 +26,7 @@ struct GroupRole<'a> {
     is_known: Box<dyn Fn(&str) -> bool + 'a>,
 }
 
-pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+pub(super) fn plan(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let database = &look.observed.database;
     let declared = look.desired.tenants.values();
     let tenants: BTreeSet<&str> =
@@ -52,7 +52,7 @@ pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: 
 }
 
 /// Only where PUBLIC has no TEMPORARY; one that is there is looked after all the same.
-pub(super) fn plan_owners(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+pub(super) fn plan_owners(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let database = &look.observed.database;
     let owners: BTreeSet<&str> = look.desired.tenants.values().map(Tenant::owner).collect();
     let registered: BTreeSet<&str> = look.registered().map(|(_, row)| row.owner.as_str()).collect();
@@ -75,13 +75,13 @@ pub(super) fn plan_owners(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, ha
     }
 }
 
-fn grant(look: &Look<'_>, role: &GroupRole<'_>, action: DatabaseAction, changes: &mut Vec<DatabaseChange>) {
+fn grant(look: &Fleet<'_>, role: &GroupRole<'_>, action: DatabaseAction, changes: &mut Vec<DatabaseChange>) {
     let (database, privilege) = (&look.observed.database.name, role.on_database);
     let sql = vec![format!("GRANT {privilege} ON DATABASE {} TO {}", ident(database), ident(role.name))];
     changes.push(DatabaseChange::new(action, format!("{privilege} on {database} to {}", role.name), sql));
 }
 
-fn as_declared(look: &Look<'_>, role: &GroupRole<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+fn as_declared(look: &Fleet<'_>, role: &GroupRole<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let name = ident(role.name);
     let Some(found) = role.found else {
         let detail = format!("role {} (NOLOGIN), which {} joins", role.name, role.joins);
@@ -132,7 +132,7 @@ fn attributes(role: &GroupRole<'_>, found: &Group, changes: &mut Vec<DatabaseCha
 
 /// It is in nothing, and only those are in it that join it.
 fn memberships(
-    look: &Look<'_>,
+    look: &Fleet<'_>,
     role: &GroupRole<'_>,
     found: &Group,
     changes: &mut Vec<DatabaseChange>,
@@ -177,7 +177,7 @@ fn lost(group: &str, members: &[&Membership]) -> Option<Hazard> {
 /// Its privilege on the database, and that on the shared schemas. What it may do with the objects in those, whoever shares
 /// them decides.
 fn rights(
-    look: &Look<'_>,
+    look: &Fleet<'_>,
     role: &GroupRole<'_>,
     outside: &Outside,
     changes: &mut Vec<DatabaseChange>,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::action::{DropRole, HandOver, RevokeGifts, Whose, gift_in_words, gift_statement, grant_word};
-use super::look::Look;
+use super::fleet::Fleet;
 use super::tenant_plan::Blocked;
 use crate::core::model::{Given, Hold, ident};
 
@@ -15,7 +15,7 @@ use crate::core::model::{Given, Hold, ident};
 const NAMED: usize = 3;
 
 /// The drop of the role, for apply to look again at what keeps it.
-pub(super) fn drop(look: &Look<'_>, whose: Whose, role: &str, hand_over: Option<HandOver>) -> DropRole {
+pub(super) fn drop(look: &Fleet<'_>, whose: Whose, role: &str, hand_over: Option<HandOver>) -> DropRole {
     let holds = look.observed.roles.get(role).map(|found| found.holds.clone()).unwrap_or_default();
     let is_remembered = whose == Whose::Owner && look.is_remembered_owner(role);
     DropRole { whose, role: role.to_owned(), holds, hand_over, is_remembered }
@@ -26,7 +26,7 @@ pub(super) fn drop(look: &Look<'_>, whose: Whose, role: &str, hand_over: Option<
 ///
 /// # Errors
 /// What is not ours to take away, and who can.
-pub(super) fn release(look: &Look<'_>, roles: &[String], lent: &[&str]) -> Result<Vec<RevokeGifts>, Blocked> {
+pub(super) fn release(look: &Fleet<'_>, roles: &[String], lent: &[&str]) -> Result<Vec<RevokeGifts>, Blocked> {
     let mut changes = Vec::new();
     let mut stuck = Vec::new();
     for role in roles {
@@ -44,7 +44,7 @@ pub(super) fn release(look: &Look<'_>, roles: &[String], lent: &[&str]) -> Resul
 
 /// What takes away that which others gave a role that is dropped after all tenants, as far as that is ours to do: what it owns
 /// goes with them, or keeps it.
-pub(super) fn gifts(look: &Look<'_>, role: &str) -> Vec<RevokeGifts> {
+pub(super) fn gifts(look: &Fleet<'_>, role: &str) -> Vec<RevokeGifts> {
     let mut gifts: BTreeMap<&str, Vec<&Given>> = BTreeMap::new();
     for hold in look.observed.roles.get(role).iter().flat_map(|found| &found.holds) {
         if let Hold::Given(given) = hold
@@ -58,7 +58,7 @@ pub(super) fn gifts(look: &Look<'_>, role: &str) -> Vec<RevokeGifts> {
 
 /// The giver is a role that we may SET ROLE to, or a tenant's, whose rights we may borrow. Nobody else's: that CREATEROLE
 /// could, up to PostgreSQL 15, make us a member of any role is no reason to become one.
-fn is_ours(look: &Look<'_>, given: &Given) -> bool {
+fn is_ours(look: &Fleet<'_>, given: &Given) -> bool {
     let server = &look.observed.server;
     let may_borrow = || {
         let found = look.observed.roles.get(&given.by).filter(|_| look.is_tenants(&given.by));
@@ -67,7 +67,7 @@ fn is_ours(look: &Look<'_>, given: &Given) -> bool {
     given.reaches && !given.by.is_empty() && (server.admin.superuser || given.ours || may_borrow())
 }
 
-fn take(look: &Look<'_>, role: &str, by: &str, gifts: &[&Given], lent: &[&str]) -> RevokeGifts {
+fn take(look: &Fleet<'_>, role: &str, by: &str, gifts: &[&Given], lent: &[&str]) -> RevokeGifts {
     let server = &look.observed.server;
     let is_lent = server.admin.superuser || lent.contains(&by);
     let borrows = !is_lent && gifts.iter().any(|given| !given.ours);

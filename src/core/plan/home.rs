@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::doubt::Doubt;
+use super::fleet::Fleet;
 use super::hazard::HazardKind;
-use super::look::Look;
 use super::shared_change::{About, Claim, DatabaseAction, DatabaseChange, Stage};
 use super::tenant_plan::TenantPlan;
 use crate::core::model::{Belongs, Desired, Home, Observed, Registered, SecretState, State, TenantKey};
@@ -125,7 +125,7 @@ fn registered<'a>(observed: &'a Observed, key: &TenantKey) -> Option<&'a Registe
 }
 
 /// Secrets that stay as they are but for their mark: an older version wrote them, or the database has moved.
-pub(super) fn claim(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> Option<DatabaseChange> {
+pub(super) fn claim(look: &Fleet<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> Option<DatabaseChange> {
     let registry = look.observed.registry.as_ref()?;
     let moved = look.observed.moved;
     let may_be_a_copy =
@@ -154,7 +154,7 @@ pub(super) fn claim(look: &Look<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -
 }
 
 /// Not of a tenant whose secret is written anew, with its mark, or deleted.
-fn one(look: &Look<'_>, plan: &TenantPlan) -> Option<Claim> {
+fn one(look: &Fleet<'_>, plan: &TenantPlan) -> Option<Claim> {
     let row = look.registered_tenant(&plan.tenant).filter(|row| row.state == State::Active)?;
     let policy = &look.desired.secrets;
     let is_here = row.secret.store == policy.store.as_str()

@@ -1,6 +1,6 @@
 //! Whether what bears a tenant's name is what was registered under it. Names change hands; an OID does not.
 
-use super::look::Look;
+use super::fleet::Fleet;
 use super::tenant_plan::Blocked;
 use crate::core::model::{Registered, Schema, TenantKey, ident};
 
@@ -8,7 +8,7 @@ use crate::core::model::{Registered, Schema, TenantKey, ident};
 ///
 /// # Errors
 /// When another schema bears its name, or it bears another name.
-pub(super) fn schema<'a>(look: &Look<'a>, key: &TenantKey, row: &Registered) -> Result<Option<&'a Schema>, Blocked> {
+pub(super) fn schema<'a>(look: &Fleet<'a>, key: &TenantKey, row: &Registered) -> Result<Option<&'a Schema>, Blocked> {
     let name = &row.schema;
     let found = look.observed.schemas.get(name);
     let Some(oid) = row.schema_oid else { return Ok(found) };
@@ -40,7 +40,7 @@ pub(super) fn schema<'a>(look: &Look<'a>, key: &TenantKey, row: &Registered) -> 
 ///
 /// # Errors
 /// When it is so.
-pub(super) fn unclaimed(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
+pub(super) fn unclaimed(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
     let schema = look.claims_schema.get(row.schema.as_str()).map(|other| (other, "schema", &row.schema));
     let mut roles = vec![&row.username];
     // A shared owner is handed on.

@@ -1,18 +1,18 @@
 //! What the server has room for, and what it writes down, said before it hurts: connections, locks, the log.
 
 use super::action::Change;
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use super::tenant_plan::{TenantPlan, Verb};
 use crate::core::model::{Schema, ident};
 
-pub(super) fn hazards(look: &Look<'_>, tenants: &[TenantPlan]) -> Vec<Hazard> {
+pub(super) fn hazards(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Vec<Hazard> {
     [connections(look, tenants), locks(look, tenants), log(look, tenants)].into_iter().flatten().collect()
 }
 
 /// Only where a plan makes a tenant or changes a limit: limits that come to more than the server takes are a choice too,
 /// and one that is not to be read about every day.
-fn connections(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+fn connections(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     let room = look.observed.server.connection_slots;
     let declared = || look.desired.tenants.values();
     let changes = tenants.iter().filter(|plan| plan.has_work()).any(|plan| {
@@ -36,7 +36,7 @@ fn connections(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
 }
 
 /// A superuser's statements that set a password are kept out of it.
-pub(super) fn log(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+pub(super) fn log(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     let server = &look.observed.server;
     let changes = tenants.iter().filter(|plan| plan.has_work()).flat_map(|plan| &plan.phases.transaction);
     let sets = changes.into_iter().any(|change| matches!(change, Change::CreateRole(_) | Change::SetPassword(_)));
@@ -52,7 +52,7 @@ pub(super) fn log(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
 
 /// What the migrations make is known from the tenants that have it already: the smallest has little else. A transaction
 /// locks what it makes. No number and no name that changes by itself: a saved plan would be stale.
-fn locks(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+fn locks(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     let room = look.observed.server.lock_slots;
     let makes = tenants.iter().any(|plan| plan.verb == Verb::Create);
     let others = tenants.iter().filter(|plan| matches!(plan.verb, Verb::Unchanged | Verb::Update));

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Change, Whose};
-use super::look::Look;
+use super::fleet::Fleet;
 use super::tenant_plan::{TenantPlan, Verb};
 use crate::core::model::{Acl, Grantee, History, Hold, Holding, Role, Schema, TenantKey};
 
 /// For a tenant those that it waits for. Nobody waits for itself, by whatever way round.
-pub(super) fn waits(look: &Look<'_>, tenants: &[TenantPlan]) -> BTreeMap<TenantKey, BTreeSet<TenantKey>> {
+pub(super) fn waits(look: &Fleet<'_>, tenants: &[TenantPlan]) -> BTreeMap<TenantKey, BTreeSet<TenantKey>> {
     let mut ends = BTreeMap::new();
     for plan in tenants {
         ends.extend(ended(look, plan).into_iter().map(|role| (role, &plan.tenant)));
@@ -52,7 +52,7 @@ impl Waits {
 }
 
 /// The roles that are not there any more, under these names, after this tenant's changes.
-fn ended<'a>(look: &Look<'a>, plan: &TenantPlan) -> Vec<&'a str> {
+fn ended<'a>(look: &Fleet<'a>, plan: &TenantPlan) -> Vec<&'a str> {
     let Some(row) = look.registered_tenant(&plan.tenant) else { return Vec::new() };
     let of = |whose: Whose| if whose == Whose::Username { row.username.as_str() } else { row.owner.as_str() };
     let ends = |change: &Change| match change {
@@ -64,7 +64,7 @@ fn ended<'a>(look: &Look<'a>, plan: &TenantPlan) -> Vec<&'a str> {
 }
 
 /// The roles that this tenant's changes may name: those that its privileges name now.
-fn named<'a>(look: &Look<'a>, plan: &TenantPlan) -> BTreeSet<&'a str> {
+fn named<'a>(look: &Fleet<'a>, plan: &TenantPlan) -> BTreeSet<&'a str> {
     let Some(row) = look.registered_tenant(&plan.tenant) else { return BTreeSet::new() };
     let observed = look.observed;
     let roles = [&row.username, &row.owner].into_iter().filter_map(|role| observed.roles.get(role));

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use super::tenant_plan::TenantPlan;
 use crate::core::model::Role;
 
@@ -15,7 +15,7 @@ const NAMED: usize = 20;
 const POWERS: [&str; 4] = ["SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS"];
 
 /// Puts each tenant's before its other hazards, and returns what is to be said first of all.
-pub(super) fn plan(look: &Look<'_>, tenants: &mut [TenantPlan]) -> Vec<Hazard> {
+pub(super) fn plan(look: &Fleet<'_>, tenants: &mut [TenantPlan]) -> Vec<Hazard> {
     let mut hazards = Vec::new();
     let group = look.observed.database.group.as_ref().map(|group| &group.role);
     if let Some(role) = group {

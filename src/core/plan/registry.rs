@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::acl::column_sql;
 use super::acl::{Expected, differences, quoted};
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use super::privileges::in_words;
 use super::shared_change::{DatabaseAction, DatabaseChange};
 use crate::core::model::{
@@ -18,7 +18,7 @@ use crate::core::model::{
 /// Of what others have put into the schema, so many are named.
 const NAMED: usize = 3;
 
-pub(super) fn plan(look: &Look<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+pub(super) fn plan(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let Some(schema) = &look.observed.registry_schema else { return };
     for found in &schema.foreign {
         match &found.remedy {
@@ -58,7 +58,7 @@ pub(super) fn shows(observed: &Observed, outside: &Outside) -> bool {
 }
 
 /// A role that only reads. Another admin may have any privilege, as on what tenants have.
-fn expected(look: &Look<'_>, owner: &str, acl: &Acl, kind: &str) -> Expected {
+fn expected(look: &Fleet<'_>, owner: &str, acl: &Acl, kind: &str) -> Expected {
     let (letters, by_default) = match kind {
         "schema" => ("U", ""),
         "function" => ("X", "X"),
@@ -78,7 +78,7 @@ fn expected(look: &Look<'_>, owner: &str, acl: &Acl, kind: &str) -> Expected {
     Expected { owner: owner.to_owned(), at_most, tolerated, ..Expected::default() }
 }
 
-fn privileges(look: &Look<'_>, object: &RegistryObject, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+fn privileges(look: &Fleet<'_>, object: &RegistryObject, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let mut take = |what: String, after: String, sql: Vec<String>| {
         if object.ours {
             changes.push(close(format!("{what} → {after}"), sql));
@@ -103,7 +103,7 @@ fn privileges(look: &Look<'_>, object: &RegistryObject, changes: &mut Vec<Databa
 }
 
 /// What is made there next. What a tenant says of its own, which nobody can keep it from, is about nothing of ours.
-fn future(look: &Look<'_>, schema: &RegistrySchema, changes: &mut Vec<DatabaseChange>) {
+fn future(look: &Fleet<'_>, schema: &RegistrySchema, changes: &mut Vec<DatabaseChange>) {
     let admin = &look.observed.server.admin;
     let is_ours = |role: &str| role == admin.name || admin.superuser && !look.is_tenants(role);
     for default in schema.default_acls.iter().filter(|default| is_ours(&default.role)) {

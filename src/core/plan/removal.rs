@@ -7,12 +7,12 @@ use super::action::{
     AlterRole, Attribute, BorrowRights, Change, DropSchema, EndSessions, MakeArchive, ReturnRights, RevokeGifts,
     Rights, Whose,
 };
+use super::batches::Batches;
 use super::change::{deputy, secret};
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use super::phases::{AfterCommit, Batch, Phases};
-use super::pieces::Pieces;
-use super::tenant_plan::{Blocked, Note, Target, TenantPlan, Verb, Work};
+use super::tenant_plan::{Blocked, EndState, Note, TenantPlan, Verb, Work};
 use super::{holds, identity};
 use crate::core::model::{
     Access, OnRemove, Registered, Schema, State, TenantKey, check_role_name, check_schema_name, ident,
@@ -20,7 +20,7 @@ use crate::core::model::{
 use crate::core::words::{count, size};
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
-pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
+pub(super) fn plan(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
     let mut plan = TenantPlan::of(row.subject(key));
     let only_secrets = || Phases { after: secret_deletion(look, row), ..Phases::default() };
     let (secret, state) = (row.secret.clone(), row.state);
@@ -28,10 +28,10 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
         State::Retained if row.secret.version.is_none() => return None,
         // It was committed; only the secret is left.
         State::Retained => {
-            Ok(Work { phases: only_secrets(), hazards: Vec::new(), target: Target::Retained { secret, state } })
+            Ok(Work { phases: only_secrets(), hazards: Vec::new(), target: EndState::Retained { secret, state } })
         }
         State::Removed => {
-            Ok(Work { phases: only_secrets(), hazards: Vec::new(), target: Target::Removed { secret, state } })
+            Ok(Work { phases: only_secrets(), hazards: Vec::new(), target: EndState::Removed { secret, state } })
         }
         State::Active => remove(look, key, row),
         // Half filled from an archive, or half dropped: there is nothing to archive.
@@ -47,7 +47,7 @@ pub(super) fn plan(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option
     Some(plan)
 }
 
-fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Blocked> {
+fn remove(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Blocked> {
     if row.protected {
         return Err(Blocked::new(
             "it is protected and no longer in tenants.toml",
@@ -70,7 +70,7 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
     let (secret, state) = (row.secret.clone(), row.state);
     let mut hazards = session_hazard(look, row);
     if row.on_remove == OnRemove::Retain {
-        return Ok(Work { phases: retain(look, row), hazards, target: Target::Retained { secret, state } });
+        return Ok(Work { phases: retain(look, row), hazards, target: EndState::Retained { secret, state } });
     }
     let archives = row.on_remove == OnRemove::Archive;
     if let Some(schema) = schema {
@@ -81,10 +81,10 @@ fn remove(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Bl
     }
     let dropped = dropped_roles(look, key, row);
     let released = holds::release(look, &dropped, &[&row.username, &row.owner])?;
-    let pieces = Pieces::of(look, schema, dropped);
-    hazards.extend(pieces.hazard(&row.schema, archives && schema.is_some()));
-    let phases = drop_all(look, key, row, &pieces, released);
-    Ok(Work { phases, hazards, target: Target::Removed { secret, state } })
+    let batches = Batches::of(look, schema, dropped);
+    hazards.extend(batches.hazard(&row.schema, archives && schema.is_some()));
+    let phases = drop_all(look, key, row, &batches, released);
+    Ok(Work { phases, hazards, target: EndState::Removed { secret, state } })
 }
 
 fn nothing_depends_on(schema: Option<&Schema>, row: &Registered) -> Result<(), Blocked> {
@@ -113,7 +113,7 @@ fn nothing_depends_on(schema: Option<&Schema>, row: &Registered) -> Result<(), B
 }
 
 /// Of an owner role that other tenants share: whose they are cannot be told, so they are neither archived nor dropped.
-fn large_objects_that_stay(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Option<Note> {
+fn large_objects_that_stay(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Option<Note> {
     let goes = row.state == State::Active && row.on_remove != OnRemove::Retain;
     let shared = row.access != Access::Owner && look.is_shared_owner(&row.owner, key);
     let found = look.observed.roles.get(&row.owner).filter(|_| goes && shared)?.large_objects;
@@ -135,14 +135,14 @@ fn check_row(key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
     }
 }
 
-fn session_hazard(look: &Look<'_>, row: &Registered) -> Vec<Hazard> {
+fn session_hazard(look: &Fleet<'_>, row: &Registered) -> Vec<Hazard> {
     if !look.observed.roles.contains_key(&row.username) {
         return Vec::new();
     }
     vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", row.username) }]
 }
 
-fn retain(look: &Look<'_>, row: &Registered) -> Phases {
+fn retain(look: &Fleet<'_>, row: &Registered) -> Phases {
     let mut phases = Phases { after: secret_deletion(look, row), ..Phases::default() };
     phases.transaction.extend(deputy::drop(look.observed, row).map(Change::from));
     if look.observed.roles.contains_key(&row.username) {
@@ -160,7 +160,13 @@ fn retain(look: &Look<'_>, row: &Registered) -> Phases {
 
 /// DROP SCHEMA, DROP OWNED, DROP ROLE: DROP ROLE first fails with 2BP01 when default privileges name the role. What others
 /// gave the roles goes once there is an archive: until the end nobody else can change the privileges it is taken from.
-fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces, released: Vec<RevokeGifts>) -> Phases {
+fn drop_all(
+    look: &Fleet<'_>,
+    key: &TenantKey,
+    row: &Registered,
+    batches: &Batches,
+    released: Vec<RevokeGifts>,
+) -> Phases {
     let observed = look.observed;
     let owner_is_own = look.owner_of_its_own(key, row).is_some();
     let has_user = observed.roles.contains_key(&row.username);
@@ -180,16 +186,16 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces,
         changes.extend(deputy::drop(observed, row).map(Change::from));
     }
     changes.extend(released.into_iter().map(Change::from));
-    if let Some(unlink) = pieces.unlink() {
+    if let Some(unlink) = batches.unlink() {
         phases.batches.push(Batch::LargeObjects(unlink.clone()));
         changes.push(unlink.into());
     }
     if let Some(found) = schema {
         let schema = row.schema.clone();
-        if let Some(at_once) = pieces.tables {
+        if let Some(at_once) = batches.tables {
             phases.batches.push(Batch::Tables { schema: schema.clone(), at_once });
         }
-        changes.push(DropSchema { schema, tables: found.tables, bytes: found.bytes, at_once: pieces.tables }.into());
+        changes.push(DropSchema { schema, tables: found.tables, bytes: found.bytes, at_once: batches.tables }.into());
     }
     if has_user {
         changes.push(holds::drop(look, Whose::Username, &row.username, None).into());
@@ -206,13 +212,13 @@ fn drop_all(look: &Look<'_>, key: &TenantKey, row: &Registered, pieces: &Pieces,
 }
 
 /// The roles that go with the tenant.
-fn dropped_roles(look: &Look<'_>, key: &TenantKey, row: &Registered) -> Vec<String> {
+fn dropped_roles(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Vec<String> {
     let roles = std::iter::once(&row.username).chain(look.owner_of_its_own(key, row));
     roles.filter(|role| look.observed.roles.contains_key(*role)).cloned().collect()
 }
 
 /// A deputy that is left over gives way to the one that this makes.
-fn archive(look: &Look<'_>, key: &TenantKey, row: &Registered) -> MakeArchive {
+fn archive(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> MakeArchive {
     let subject = row.subject(key);
     let roles: Vec<String> =
         subject.roles().into_iter().filter(|role| look.observed.roles.contains_key(role)).collect();
@@ -220,7 +226,7 @@ fn archive(look: &Look<'_>, key: &TenantKey, row: &Registered) -> MakeArchive {
 }
 
 /// Archives are smaller than what they hold, as a rule, but not always.
-pub(super) fn disk_hazard(look: &Look<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+pub(super) fn disk_hazard(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
     let free = look.observed.archive_space?;
     let archived = tenants.iter().filter(|tenant| tenant.phases.archive.is_some());
     let bytes = archived.map(|tenant| {
@@ -243,7 +249,7 @@ pub(crate) fn disk_short(bytes: i64, free: u64, dir: &Path) -> Option<String> {
     })
 }
 
-fn secret_deletion(look: &Look<'_>, row: &Registered) -> Vec<AfterCommit> {
+fn secret_deletion(look: &Fleet<'_>, row: &Registered) -> Vec<AfterCommit> {
     let mut deletions = secret::former(look, row);
     // Somebody else's is left alone; an absent one needs nothing.
     if row.secret.store == look.desired.secrets.store.as_str() {

@@ -3,9 +3,9 @@
 use super::change::secret;
 use super::doubt::{Doubt, Missing};
 use super::facts::{Facts, Findings};
-use super::look::Look;
+use super::fleet::Fleet;
 use super::phases::Phases;
-use super::tenant_plan::{Blocked, Target, TenantPlan, Verb, Work};
+use super::tenant_plan::{Blocked, EndState, TenantPlan, Verb, Work};
 use super::whole::{DatabaseIdentity, Plan};
 use super::{home, limits, missing};
 use crate::core::model::{Desired, Observed, Registered, Registry, State, Tenant, TenantKey};
@@ -15,7 +15,7 @@ use crate::core::model::{Desired, Observed, Registered, Registry, State, Tenant,
 /// Pure. A tenant that is not there to get one, or whose password is `password_from`'s, is blocked.
 #[must_use]
 pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Plan {
-    let look = Look::new(desired, observed);
+    let look = Fleet::new(desired, observed);
     let tenants = desired.tenants.values().filter(|tenant| selects(&tenant.key));
     let tenants: Vec<_> = tenants.map(|tenant| plan(&look, tenant)).collect();
     let doubts = home::doubts(desired, observed, &tenants);
@@ -33,7 +33,7 @@ pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&Tenant
     }
 }
 
-fn plan(look: &Look<'_>, declared: &Tenant) -> TenantPlan {
+fn plan(look: &Fleet<'_>, declared: &Tenant) -> TenantPlan {
     let registered = look.registered_tenant(&declared.key);
     let tenant = registered.map_or_else(|| declared.clone(), |row| as_registered(declared, row));
     let mut plan = TenantPlan::of(tenant.subject());
@@ -55,7 +55,7 @@ fn as_registered(declared: &Tenant, row: &Registered) -> Tenant {
 }
 
 fn renew(
-    look: &Look<'_>,
+    look: &Fleet<'_>,
     tenant: &Tenant,
     declared: &Tenant,
     registered: Option<&Registered>,
@@ -86,7 +86,7 @@ fn renew(
     }
     let mut findings = Findings::default();
     secret::renew(&facts, &mut findings)?;
-    let target = Target::Rotated { tenant: Box::new(tenant.clone()), fields: secret::fields(&facts) };
+    let target = EndState::Rotated { tenant: Box::new(tenant.clone()), fields: secret::fields(&facts) };
     let Findings { changes: transaction, secret, hazards, .. } = findings;
     Ok(Work { phases: Phases { transaction, secret, ..Phases::default() }, hazards, target })
 }

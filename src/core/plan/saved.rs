@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::document::{Document, ShownTenant, Summary};
+use super::fleet::Fleet;
 use super::hazard::Hazard;
-use super::look::Look;
 use super::shared_change::DatabaseChange;
 use super::tenant_plan::TenantPlan;
 use super::whole::{DatabaseIdentity, Plan, Targeting};
@@ -100,7 +100,7 @@ impl Saved {
         look_at: (&[String], bool),
     ) -> Self {
         let (targets, deep) = look_at;
-        let look = Look::new(desired, observed);
+        let look = Fleet::new(desired, observed);
         let work = plan.tenants.iter().filter(|tenant| tenant.has_work());
         let mut saved = Self {
             format_version: FORMAT.into(),
@@ -214,7 +214,7 @@ impl Saved {
             let before = lines(&self.database_changes, &self.hazards);
             stale.push(Stale::Shared { what: difference(before, lines(&now.database_changes, &now.hazards)) });
         }
-        let look = Look::new(desired, observed);
+        let look = Fleet::new(desired, observed);
         let current: BTreeMap<&TenantKey, &TenantPlan> =
             now.tenants.iter().map(|tenant| (&tenant.tenant, tenant)).collect();
         for saved in self.tenants.iter().filter(|tenant| tenant.verb.is_work()) {

@@ -6,13 +6,13 @@ use super::change::{
     secret, settings, tablespace,
 };
 use super::facts::{Facts, Findings};
+use super::fleet::Fleet;
 use super::hazard::HazardKind;
-use super::look::Look;
 use super::phases::{AfterCommit, Phases};
-use super::tenant_plan::{Blocked, Target, TenantPlan, Verb, Work};
+use super::tenant_plan::{Blocked, EndState, TenantPlan, Verb, Work};
 use crate::core::model::{Access, Registered, State, Tenant};
 
-pub(super) fn plan(look: &Look<'_>, tenant: &Tenant) -> TenantPlan {
+pub(super) fn plan(look: &Fleet<'_>, tenant: &Tenant) -> TenantPlan {
     let registered = look.registered_tenant(&tenant.key).filter(|row| row.state != State::Removed);
     let mut plan = TenantPlan::of(tenant.subject());
     let mut findings = Findings::default();
@@ -52,7 +52,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     warn_of_shared_owner(&facts, findings);
     rights::borrow(&facts, findings);
     let tenant = Box::new(facts.tenant.clone());
-    let target = Target::Declared { tenant, password, secret_version, fields: secret::fields(&facts) };
+    let target = EndState::Declared { tenant, password, secret_version, fields: secret::fields(&facts) };
     Ok(Some(Work { phases: phases(findings), hazards: std::mem::take(&mut findings.hazards), target }))
 }
 

@@ -55,7 +55,7 @@ pub struct TenantPlan {
     pub reason: Option<String>,
     /// When blocked, what to type next.
     pub hint: Option<String>,
-    pub target: Target,
+    pub target: EndState,
     /// The schema the plan was made for, when there is one: apply touches no other.
     pub seen: Option<SeenSchema>,
     /// Names that are parked when its changes are made, with those that a person knows.
@@ -79,14 +79,14 @@ pub struct Note {
 
 /// What apply leaves behind of a tenant.
 #[derive(Clone, Debug, Default)]
-pub enum Target {
+pub enum EndState {
     /// Nothing to apply.
     #[default]
     None,
     /// The tenant as declared.
     Declared {
         tenant: Box<Tenant>,
-        password: Password,
+        password: PasswordOrigin,
         /// The version in the store whose password PostgreSQL holds afterwards, unless one is written.
         secret_version: Option<String>,
         /// What the secret says then.
@@ -101,13 +101,13 @@ pub enum Target {
     Retained { secret: RegisteredSecret, state: State },
 }
 
-impl Target {
+impl EndState {
     /// The tenant that has a secret afterwards, and where its password comes from.
     #[must_use]
-    pub fn delivers(&self) -> Option<(&Tenant, &Password)> {
+    pub fn delivers(&self) -> Option<(&Tenant, &PasswordOrigin)> {
         match self {
             Self::Declared { tenant, password, .. } => Some((tenant, password)),
-            Self::Rotated { tenant, .. } => Some((tenant, &Password::Generated)),
+            Self::Rotated { tenant, .. } => Some((tenant, &PasswordOrigin::Generated)),
             Self::None | Self::Removed { .. } | Self::Retained { .. } => None,
         }
     }
@@ -115,7 +115,7 @@ impl Target {
 
 /// Where apply takes the password from, when a change needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Password {
+pub enum PasswordOrigin {
     /// No change needs it.
     #[default]
     Untouched,
@@ -144,7 +144,7 @@ impl Blocked {
 pub(super) struct Work {
     pub phases: Phases,
     pub hazards: Vec<Hazard>,
-    pub target: Target,
+    pub target: EndState,
 }
 
 impl TenantPlan {
@@ -161,7 +161,7 @@ impl TenantPlan {
             reason: None,
             hint: None,
             notes: Vec::new(),
-            target: Target::None,
+            target: EndState::None,
             seen: None,
             parked: Vec::new(),
         }

@@ -31,7 +31,7 @@ pub struct Plan {
     /// When not every tenant was to be looked at.
     pub targeting: Option<Targeting>,
     /// Tenants whose names are swapped: each set changes in one transaction.
-    pub together: Vec<BTreeSet<TenantKey>>,
+    pub rename_groups: Vec<BTreeSet<TenantKey>>,
     /// For a tenant those that are done before it, because they still name a role that it drops or renames.
     pub waits: BTreeMap<TenantKey, BTreeSet<TenantKey>>,
     /// What one key of tenants.toml changes for many tenants at once; each is a hazard too.

@@ -6,7 +6,7 @@ use super::failure::database_error;
 use super::job::Job;
 use super::{concurrently, secret};
 use crate::core::plan::action::ForgetSecret;
-use crate::core::plan::{Action, Target};
+use crate::core::plan::{Action, EndState};
 use crate::core::report::TenantError;
 use crate::engine::registry;
 
@@ -40,7 +40,7 @@ impl Job<'_> {
 
     /// Secrets that are deleted now, or were before and that could not be noted.
     fn note_what_is_gone(&self, client: &mut Client, deletes: bool) -> Result<(), postgres::Error> {
-        let is_gone = matches!(self.plan.target, Target::Removed { .. } | Target::Retained { .. });
+        let is_gone = matches!(self.plan.target, EndState::Removed { .. } | EndState::Retained { .. });
         let forgets: Vec<&ForgetSecret> = self.plan.phases.forgets_secrets().collect();
         if !is_gone && !deletes && forgets.is_empty() {
             return Ok(());

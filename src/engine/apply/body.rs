@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use super::batch::{Batch, Mode};
+use super::call::{Call, Mode};
 use super::failure::database_error;
 use super::job::Job;
 use crate::core::migrations::{MigrationSet, Statement};
@@ -65,7 +65,7 @@ impl Block<'_> {
 impl Body {
     pub fn new(
         job: &Job<'_>,
-        batch: &Batch<'_>,
+        batch: &Call<'_>,
         set: &MigrationSet,
         queries: &[String],
         is_new: bool,

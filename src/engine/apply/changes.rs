@@ -3,12 +3,12 @@
 use postgres::Transaction;
 use secrecy::SecretString;
 
-use super::batch::{Batch, Mode};
+use super::call::{Call, Mode};
 use super::failure::{Ended, Retry, database_error, of_database, retried, rolled_back};
 use super::job::Job;
 use super::progress::Progress;
 use super::secret::Delivery;
-use super::{archive, as_planned, fence, migrate};
+use super::{archive, confine, migrate, recheck};
 use crate::core::plan::action::{MakeArchive, Migrate};
 use crate::core::plan::{Action, Change};
 use crate::core::report::TenantError;
@@ -68,7 +68,7 @@ impl Job<'_> {
         self.doing(&action.what())?;
         let done = match progress.archived {
             // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
-            Some(_) => self.patiently(transaction, action),
+            Some(_) => self.retry_in_savepoint(transaction, action),
             None => self.statements(transaction, action, password),
         };
         match change {
@@ -80,9 +80,9 @@ impl Job<'_> {
 
     fn migrate(&self, transaction: &mut Transaction<'_>, migrate: &Migrate) -> Result<(), Ended> {
         let (versions, history_sql) = (migrate.now(), &migrate.history_sql());
-        let batch = Batch { schema: &migrate.schema, owner: &migrate.owner, versions, history_sql, mode: Mode::Run };
+        let batch = Call { schema: &migrate.schema, owner: &migrate.owner, versions, history_sql, mode: Mode::Run };
         migrate::run(self, transaction, &batch)
-            .and_then(|()| fence::nothing_is_deferred(transaction))
+            .and_then(|()| confine::nothing_is_deferred(transaction))
             .and_then(|()| self.record_what_was_made(transaction, versions))
             .map_err(retried)
     }
@@ -93,9 +93,9 @@ impl Job<'_> {
     }
 
     /// The change, tried again inside the transaction, so that the locks it already holds stay.
-    fn patiently(&self, transaction: &mut Transaction<'_>, action: &dyn Action) -> Result<(), Ended> {
+    fn retry_in_savepoint(&self, transaction: &mut Transaction<'_>, action: &dyn Action) -> Result<(), Ended> {
         let attempt = || {
-            let mut savepoint = transaction.savepoint("patiently").map_err(of_database)?;
+            let mut savepoint = transaction.savepoint("retry_in_savepoint").map_err(of_database)?;
             // Dropped, it is rolled back.
             self.statements(&mut savepoint, action, None)?;
             savepoint.commit().map_err(of_database)
@@ -138,8 +138,8 @@ impl Job<'_> {
 fn explained(role: &str, ended: Ended) -> Ended {
     let Ended::Failed(mut failure, retry) = ended else { return ended };
     match failure.sqlstate.as_deref() {
-        Some("2BP01") if failure.hint.is_none() => failure.hint = Some(as_planned::given_since(role)),
-        Some("55P03") => failure.hint = Some(as_planned::who_names(role)),
+        Some("2BP01") if failure.hint.is_none() => failure.hint = Some(recheck::given_since(role)),
+        Some("55P03") => failure.hint = Some(recheck::who_names(role)),
         _ => {}
     }
     Ended::Failed(failure, retry)

@@ -5,7 +5,7 @@ use postgres::Client;
 use super::context::Apply;
 use crate::core::model::secret::Mark;
 use crate::core::plan::{Claim, DatabaseChange, Plan, Stage};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::registry;
 use crate::engine::secrets::SecretError;
 use crate::engine::workers::each;

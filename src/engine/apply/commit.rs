@@ -6,7 +6,7 @@ use super::failure::{Ended, Retry, database_error};
 use super::job::Job;
 use super::lock::Lock;
 use super::secret;
-use super::session::{connect, patiently};
+use super::session::{connect, retry_briefly};
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError};
 use crate::engine::registry;
@@ -59,7 +59,7 @@ impl Job<'_> {
     /// Asked on a new connection, which is returned. A server that has not noticed yet that the old one is gone, or that
     /// restarts, is given a while.
     fn was_committed(&self, xid: &str) -> Option<(Client, bool)> {
-        patiently(|| {
+        retry_briefly(|| {
             let mut client = connect(self.apply).ok()?;
             let committed = self.ask(&mut client, xid).ok()??;
             Some((client, committed))

@@ -3,20 +3,20 @@
 
 use postgres::Client;
 
-use super::batch::{Batch, Mode};
+use super::call::{Call, Mode};
 use super::context::Apply;
 use super::failure::{database_error, is_worth_another_try};
 use super::job::Job;
 use super::session::{MY_BACKEND, connect_again};
 use super::underway::LONGEST_WAIT;
-use super::{fence, migrate};
+use super::{confine, migrate};
 use crate::core::migrations::{MigrationFile, Transaction};
 use crate::core::model::{ident, qualified};
 use crate::core::plan::action::{LateMigrations, Rights};
 use crate::core::report::TenantError;
 use crate::engine::archive::{Deputy, Errand};
 use crate::engine::database::Ask;
-use crate::engine::error::with_causes;
+use crate::engine::error::error_chain;
 use crate::engine::retry::retry;
 
 /// Runs these in order, each file or each few in their transaction.
@@ -72,8 +72,8 @@ impl Place<'_> {
         let take = rights.as_ref().map(Rights::take).unwrap_or_default().join("; ");
         let give = rights.as_ref().map(|rights| rights.give(&[])).unwrap_or_default().join("; ");
         transaction.batch_execute(&take).map_err(failed)?;
-        migrate::run(job, &mut transaction, &Batch { schema, owner, versions, history_sql: &[], mode })?;
-        fence::nothing_is_deferred(&mut transaction)?;
+        migrate::run(job, &mut transaction, &Call { schema, owner, versions, history_sql: &[], mode })?;
+        confine::nothing_is_deferred(&mut transaction)?;
         transaction.batch_execute(&give).map_err(failed)?;
         transaction.commit().map_err(failed)
     }
@@ -89,7 +89,7 @@ impl Place<'_> {
         let mut session = deputy
             .login
             .connect_admin()
-            .map_err(|error| TenantError::new(format!("{}: {}", file.file, with_causes(&error))))?;
+            .map_err(|error| TenantError::new(format!("{}: {}", file.file, error_chain(&error))))?;
         // What an interrupt cancels.
         job.apply.underway.session(job.plan.tenant.as_str(), &session, &deputy.login);
         let tenant = job.plan.tenant.as_str();

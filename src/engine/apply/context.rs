@@ -59,7 +59,7 @@ pub struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    pub(super) fn settle(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
+    pub(super) fn bind_to_this_database(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
         let writes_secrets = plan.tenants.iter().any(|tenant| tenant.phases.changes_secrets())
             || plan.database_changes.iter().any(|change| change.stage == Stage::Secrets);
         let arrival = Arrival {
@@ -68,7 +68,7 @@ impl Apply<'_> {
             writes_secrets,
             history_table: &self.desired.migrations.table,
         };
-        let mark = registry::settle(client, &arrival)?;
+        let mark = registry::bind_to_this_database(client, &arrival)?;
         self.mark.get_or_init(|| mark);
         Ok(())
     }

@@ -7,7 +7,7 @@ use rand::random;
 use crate::core::model::{Charset, Observed, PasswordPolicy, ident};
 use crate::core::plan::{Change, ELIDED_VERIFIER, Plan, Sql, TenantPlan};
 use crate::engine::database::{Ask, DatabaseError, execute_unlogged};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::password;
 
 /// Of a password that is set nowhere.

@@ -11,7 +11,7 @@ use super::session::MY_BACKEND;
 use crate::core::plan::TenantPlan;
 use crate::core::plan::action::BorrowRights;
 use crate::core::report::TenantError;
-use crate::engine::error::{Error, with_causes};
+use crate::engine::error::{Error, error_chain};
 use crate::engine::registry;
 
 /// One tenant's plan being carried out.
@@ -83,7 +83,7 @@ impl Job<'_> {
         match error {
             Error::Database { source, .. } => database_error(doing, source),
             other => {
-                TenantError { message: format!("{doing}: {}", with_causes(other)), sqlstate: None, hint: other.hint() }
+                TenantError { message: format!("{doing}: {}", error_chain(other)), sqlstate: None, hint: other.hint() }
             }
         }
     }

@@ -9,7 +9,7 @@ use super::watch::alone;
 use crate::core::model::{Observed, Subject};
 use crate::core::plan::{self, DatabaseIdentity};
 use crate::engine::archive::{Archive, Deputy, Errand, Programs, Source, dump};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::registry;
 
 /// What archiving a tenant takes.

@@ -14,7 +14,7 @@ use rand::RngExt;
 use super::groundwork;
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError, Target, refuse_a_standby};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::registry::{self, Holder, LOCK_KEY as KEY, Taken};
 use crate::engine::retry::retry_for;
 
@@ -106,7 +106,7 @@ impl Lock {
     }
 
     /// For what is never committed.
-    pub(crate) fn of_a_rehearsal() -> Self {
+    pub(crate) fn none() -> Self {
         Self { backend: None, fence: OnceLock::new(), lost: AtomicBool::new(false) }
     }
 
@@ -152,7 +152,7 @@ impl Lock {
     }
 
     /// What failed because of it is remembered: nothing more is started.
-    pub(super) fn heed(&self, error: &TenantError) {
+    pub(super) fn note_if_lost(&self, error: &TenantError) {
         if error.sqlstate.as_deref() == Some(registry::LOCK_LOST) {
             self.lost.store(true, Ordering::Relaxed);
         }

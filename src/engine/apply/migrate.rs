@@ -7,10 +7,10 @@ use postgres::Transaction;
 use refinery_core::traits::sync::{Migrate, Query, Transaction as RefineryTransaction};
 use refinery_core::{Migration, Runner, Target};
 
-use super::batch::{Batch, Mode};
 use super::body::Body;
+use super::call::{Call, Mode};
+use super::confine;
 use super::failure::database_error;
-use super::fence;
 use super::job::Job;
 use crate::core::migrations::{MigrationFile, MigrationSet};
 use crate::core::model::{History, ident, literal, qualified};
@@ -42,7 +42,7 @@ impl Query<Vec<Migration>> for Recorder {
 impl Migrate for Recorder {}
 
 /// Runs, or records, these versions in the open transaction.
-pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), TenantError> {
+pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Call<'_>) -> Result<(), TenantError> {
     let set = &job.apply.desired.migrations;
     let table = qualified(batch.schema, &set.table);
     let applied = applied(job, transaction, batch, set)?;
@@ -65,7 +65,7 @@ pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batc
 fn applied(
     job: &Job<'_>,
     transaction: &mut Transaction<'_>,
-    batch: &Batch<'_>,
+    batch: &Call<'_>,
     set: &MigrationSet,
 ) -> Result<Option<Vec<Migration>>, TenantError> {
     let history = inspect::history_of(transaction, &set.table, batch.schema, batch.owner)
@@ -88,7 +88,7 @@ fn applied(
     }
 }
 
-fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, body: &Body) -> Result<(), TenantError> {
+fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Call<'_>, body: &Body) -> Result<(), TenantError> {
     let tag = &body.tag;
     let name = format!("tenantry_{tag}");
     let function = qualified(batch.schema, &name);
@@ -103,7 +103,7 @@ fn call(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Batch<'_>, bod
     transaction.batch_execute(&create).map_err(|error| database_error("preparing the migrations", &error.into()))?;
     // Never called twice: the code inside can ALTER it.
     transaction.batch_execute(&format!("SELECT {function}()")).map_err(|error| body.located(&error.into()))?;
-    fence::back_to_ours(transaction, &job.resumption)?;
+    confine::back_to_ours(transaction, &job.resumption)?;
     transaction
         .batch_execute(&drop_wherever_it_is(&name))
         .map_err(|error| database_error("dropping the function that ran the migrations", &error.into()))?;

@@ -7,7 +7,7 @@ use super::job::Job;
 use super::progress::Progress;
 use super::secret;
 use crate::core::model::{Access, Applied, RegisteredSecret, State, Tenant, set_digest};
-use crate::core::plan::{Kind, Target};
+use crate::core::plan::{EndState, Kind};
 use crate::core::report::TenantError;
 use crate::engine::{inspect, registry};
 
@@ -18,16 +18,16 @@ impl Job<'_> {
             return registry::set_secret_version(transaction, &self.plan.tenant, version);
         }
         match &self.plan.target {
-            Target::None => Ok(()),
-            Target::Declared { tenant, secret_version, fields, .. } => {
+            EndState::None => Ok(()),
+            EndState::Declared { tenant, secret_version, fields, .. } => {
                 let secret = secret::registered(self.apply, tenant, fields, secret_version.clone());
                 self.register_declared(transaction, tenant, &secret)
             }
-            Target::Rotated { tenant, fields } => {
+            EndState::Rotated { tenant, fields } => {
                 registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, fields, None))
             }
-            Target::Removed { .. } => registry::set_state(transaction, &self.plan.tenant, State::Removed),
-            Target::Retained { .. } => registry::set_state(transaction, &self.plan.tenant, State::Retained),
+            EndState::Removed { .. } => registry::set_state(transaction, &self.plan.tenant, State::Removed),
+            EndState::Retained { .. } => registry::set_state(transaction, &self.plan.tenant, State::Retained),
         }?;
         let changes = serde_json::json!(
             self.plan
@@ -84,7 +84,9 @@ impl Job<'_> {
         transaction: &mut Transaction<'_>,
         progress: &Progress,
     ) -> Result<(), postgres::Error> {
-        let (Target::Removed { state, .. } | Target::Retained { state, .. }) = &self.plan.target else { return Ok(()) };
+        let (EndState::Removed { state, .. } | EndState::Retained { state, .. }) = &self.plan.target else {
+            return Ok(());
+        };
         let state = if progress.begun { State::Removing } else { *state };
         registry::hold_to_remove(transaction, &self.plan.tenant, state)
     }
@@ -92,7 +94,7 @@ impl Job<'_> {
     /// Right after a new tenant's migrations, in its transaction.
     pub fn record_what_was_made(&self, transaction: &mut Transaction<'_>, versions: &[i32]) -> Result<(), TenantError> {
         let is_new = self.plan.phases.has(&[Kind::CreateSchema]);
-        let Target::Declared { tenant, .. } = &self.plan.target else { return Ok(()) };
+        let EndState::Declared { tenant, .. } = &self.plan.target else { return Ok(()) };
         // With access "owner" the role that owns is the tenant's own. A rehearsal has no lock, and remembers nothing.
         if !is_new || tenant.access == Access::Owner || self.apply.lock.check().is_none() {
             return Ok(());

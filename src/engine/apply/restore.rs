@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use postgres::{Client, Transaction};
 
 use super::context::Apply;
-use super::{pieces, secret, shared, watch};
+use super::{batches, secret, shared, watch};
 use crate::core::model::{Access, Observed, State, Tenant, ident, qualified};
 use crate::core::plan::{self, Plan};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::registry;
 
 /// What putting one archive back takes.
@@ -44,10 +44,10 @@ impl Restore<'_> {
         self.fill(client).map_err(|error| match self.clear(client) {
             Ok(()) => error,
             Err(also) => {
-                let said = crate::engine::error::with_causes(&error);
+                let said = crate::engine::error::error_chain(&error);
                 let message = format!(
                     "{said}; undoing what was created failed too: {}",
-                    crate::engine::error::with_causes(&also)
+                    crate::engine::error::error_chain(&also)
                 );
                 Error::refused(message, "run restore again: what is incomplete is dropped first")
             }
@@ -187,7 +187,7 @@ impl Restore<'_> {
     fn close_to_each_other(&self, client: &mut Client) -> Result<(), Error> {
         let doing = "revoking what the tenant's roles could read in the meantime";
         let [take, give] = self.rights();
-        let locks = self.apply.server.locks_of_a_piece();
+        let locks = self.apply.server.locks_of_a_batch();
         let mut last = 0_u32;
         loop {
             let mut transaction = self.begin(client).doing(doing)?;
@@ -259,16 +259,16 @@ impl Restore<'_> {
     /// What would not fit the lock table goes before the rest; nothing of it is not in the archive. Whether there is more.
     fn drop_piece(&self, client: &mut Client, roles: &[String]) -> Result<bool, postgres::Error> {
         let [take, give] = self.rights();
-        let locks = self.apply.server.locks_of_a_piece();
+        let locks = self.apply.server.locks_of_a_batch();
         let mut transaction = self.begin(client)?;
         transaction.batch_execute(&take)?;
-        let more = pieces::unlink(&mut transaction, roles, locks)? || {
+        let more = batches::unlink(&mut transaction, roles, locks)? || {
             let at_once = (locks / LOCKS_OF_A_TABLE).max(1);
-            let some = pieces::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
+            let some = batches::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
             if some.is_empty() {
-                pieces::drop_others(&mut transaction, &self.tenant.schema, locks)?
+                batches::drop_others(&mut transaction, &self.tenant.schema, locks)?
             } else {
-                pieces::drop_tables(&mut transaction, &some)?;
+                batches::drop_tables(&mut transaction, &some)?;
                 true
             }
         };

@@ -10,11 +10,11 @@ use super::context::Apply;
 use super::pool::{Pool, Unit};
 use super::session::{connect, is_connected};
 use super::underway::Met;
-use super::{claim, ring, shared, tenant, watch};
+use super::{claim, rename_cycle, shared, tenant, watch};
 use crate::core::model::TenantKey;
 use crate::core::plan::{Plan, Stage, TenantPlan, Verb};
 use crate::core::report::{Done, Failed, Outcome, Report, TenantError, TenantOutcome};
-use crate::engine::error::{Error, with_causes};
+use crate::engine::error::{Error, error_chain};
 use crate::engine::retry::pauses;
 
 /// A session is renewed after so many tenants: its relation cache grows by some 180 kB for each one of eleven tables, and so do
@@ -31,7 +31,7 @@ impl Apply<'_> {
         claim::run(client, self, plan)?;
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());
-        let mut outcomes = self.tenants(client, units(&work, &plan.together), &plan.waits);
+        let mut outcomes = self.tenants(client, units(&work, &plan.rename_groups), &plan.waits);
         outcomes.extend(blocked.into_iter().map(TenantOutcome::blocked));
         outcomes.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         // Blocked tenants are in nobody's way; one that failed may still have what would be dropped.
@@ -39,7 +39,7 @@ impl Apply<'_> {
         fail_point!("before_shared_after");
         let after = if nothing_failed { shared::run(client, self, plan, Stage::After) } else { Ok(()) };
         let shared_error =
-            after.err().map(|error| TenantError { message: with_causes(&error), sqlstate: None, hint: error.hint() });
+            after.err().map(|error| TenantError { message: error_chain(&error), sqlstate: None, hint: error.hint() });
         let database_changes = plan.database_changes.len();
         Ok(Report {
             unchanged: unchanged.len(),
@@ -161,7 +161,7 @@ impl Apply<'_> {
             met.ended.extend(ended);
         }
         for error in outcomes.iter_mut().filter_map(|outcome| outcome.error.as_mut()) {
-            self.lock.heed(error);
+            self.lock.note_if_lost(error);
             self.underway.explain(error);
         }
         (outcomes, met, wants_session)
@@ -173,15 +173,15 @@ impl Apply<'_> {
         {
             return tenant::run(self, session, plan);
         }
-        ring::run(self, session, plans)
+        rename_cycle::run(self, session, plans)
     }
 }
 
 /// Each tenant on its own, but for those whose names are swapped.
-fn units<'p>(work: &[&'p TenantPlan], together: &[BTreeSet<TenantKey>]) -> Vec<Vec<&'p TenantPlan>> {
+fn units<'p>(work: &[&'p TenantPlan], rename_groups: &[BTreeSet<TenantKey>]) -> Vec<Vec<&'p TenantPlan>> {
     let mut units: BTreeMap<&TenantKey, Vec<&'p TenantPlan>> = BTreeMap::new();
     for plan in work {
-        let ring = together.iter().find(|ring| ring.contains(&plan.tenant)).and_then(BTreeSet::first);
+        let ring = rename_groups.iter().find(|ring| ring.contains(&plan.tenant)).and_then(BTreeSet::first);
         units.entry(ring.unwrap_or(&plan.tenant)).or_default().push(plan);
     }
     units.into_values().collect()

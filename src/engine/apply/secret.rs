@@ -7,7 +7,7 @@ use super::context::Apply;
 use crate::core::model::secret::{Mark, Secret, fault_of_password};
 use crate::core::model::{FormerSecret, RegisteredSecret, SecretFields, Tenant};
 use crate::core::plan::action::{DeleteSecret, WriteSecret};
-use crate::core::plan::{Password, TenantPlan};
+use crate::core::plan::{PasswordOrigin, TenantPlan};
 use crate::core::report::TenantError;
 use crate::engine::password;
 use crate::engine::secrets::{Found, SecretError};
@@ -34,10 +34,10 @@ impl Delivery {
 pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Delivery>, TenantError> {
     let Some((tenant, password)) = plan.target.delivers() else { return Ok(None) };
     match password {
-        Password::Untouched => Ok(None),
-        Password::Given => Ok(tenant.password.clone().map(Delivery::alone)),
-        Password::Generated => Ok(Some(Delivery::generated(apply))),
-        Password::Stored { path, version } => {
+        PasswordOrigin::Untouched => Ok(None),
+        PasswordOrigin::Given => Ok(tenant.password.clone().map(Delivery::alone)),
+        PasswordOrigin::Generated => Ok(Some(Delivery::generated(apply))),
+        PasswordOrigin::Stored { path, version } => {
             match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
                 Found::Readable(head, secret) if head.version == *version => {
                     if let Some(fault) = fault_of_password(secret.password.expose_secret()) {

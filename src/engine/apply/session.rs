@@ -8,7 +8,7 @@ use super::context::Apply;
 use super::failure::database_error;
 use crate::core::report::TenantError;
 use crate::engine::database::{DatabaseError, session};
-use crate::engine::error::with_causes;
+use crate::engine::error::error_chain;
 use crate::engine::retry::retry_for;
 
 pub(super) const MY_BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
@@ -33,7 +33,7 @@ pub(super) fn connect(apply: &Apply<'_>) -> Result<Client, TenantError> {
     apply.target.connect_admin().map_err(|error| {
         let message = match error.database() {
             Some(cause) => database_error(&error.to_string(), cause).message,
-            None => with_causes(&error),
+            None => error_chain(&error),
         };
         let mut failure = TenantError::new(message);
         failure.sqlstate = error.sqlstate().map(str::to_owned);
@@ -49,14 +49,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Tries until it gives something, or patience ends.
-pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+pub(super) fn retry_briefly<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     retry_for(PATIENCE, [PAUSE, PAUSE], || attempt().ok_or(()), |()| true).ok()
 }
 
 /// The session may have been lost to what failed: to let a role in again takes another.
 pub(super) fn connect_again(apply: &Apply<'_>, client: &mut Client) {
     if client.is_closed()
-        && let Some(session) = patiently(|| connect(apply).ok())
+        && let Some(session) = retry_briefly(|| connect(apply).ok())
     {
         *client = session;
     }

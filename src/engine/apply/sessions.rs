@@ -11,7 +11,7 @@ use crate::engine::registry;
 
 /// A role that was locked out, to be let in again when what follows comes to nothing.
 #[derive(Clone, Copy)]
-pub(super) struct Asleep<'a> {
+pub(super) struct DisabledLogin<'a> {
     role: &'a str,
     /// A run that was interrupted, or a person, had done it before.
     was_before: bool,
@@ -25,12 +25,12 @@ pub(super) struct Asleep<'a> {
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub(super) fn lock_out<'a>(client: &mut Client, job: &Job<'a>) -> Result<Option<Asleep<'a>>, postgres::Error> {
+pub(super) fn lock_out<'a>(client: &mut Client, job: &Job<'a>) -> Result<Option<DisabledLogin<'a>>, postgres::Error> {
     let Some(EndSessions { role, .. }) = &job.plan.phases.lock_out else { return Ok(None) };
     let row = client.ask_opt("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = $1::text::name", &[&role])?;
     let Some(row) = row else { return Ok(None) };
-    let asleep = Asleep { role, was_before: !row.get::<_, bool>(0) };
-    if !asleep.was_before {
+    let disabled = DisabledLogin { role, was_before: !row.get::<_, bool>(0) };
+    if !disabled.was_before {
         match no_login(client, job, role) {
             // One of its own transactions has changed the role: a password, say. It is to end anyway.
             Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => {
@@ -44,9 +44,9 @@ pub(super) fn lock_out<'a>(client: &mut Client, job: &Job<'a>) -> Result<Option<
     let ended = end_with_rights(client, role, &job.borrowed().0);
     if ended.is_err() {
         // Best effort: the first error is the one to tell.
-        drop(asleep.let_in(client, job));
+        drop(disabled.let_in(client, job));
     }
-    ended.map(|()| Some(asleep))
+    ended.map(|()| Some(disabled))
 }
 
 fn no_login(client: &mut Client, job: &Job<'_>, role: &str) -> Result<(), postgres::Error> {
@@ -55,7 +55,7 @@ fn no_login(client: &mut Client, job: &Job<'_>, role: &str) -> Result<(), postgr
     transaction.commit()
 }
 
-impl Asleep<'_> {
+impl DisabledLogin<'_> {
     /// Says with the failure what became of the role, if it is not as before.
     pub fn wake(self, client: &mut Client, job: &Job<'_>, failure: &mut TenantError) {
         let Self { role, was_before } = self;

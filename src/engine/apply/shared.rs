@@ -7,7 +7,7 @@ use super::session::MY_BACKEND;
 use super::watch;
 use crate::core::plan::{About, DatabaseAction, DatabaseChange, Plan, Stage, TenantPlan, group_role};
 use crate::engine::database::{Ask, DatabaseError};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::registry;
 use crate::engine::retry::retry;
 
@@ -23,7 +23,7 @@ pub(super) fn before(client: &mut Client, apply: &Apply<'_>, plan: &Plan) -> Res
     run(client, apply, plan, Stage::Before)?;
     apply.lock.settle(client)?;
     if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
-        apply.settle(client, plan)?;
+        apply.bind_to_this_database(client, plan)?;
         fail_point!("after_registry_settled");
     }
     Ok(())

@@ -10,11 +10,11 @@ use super::job::Job;
 use super::progress::Progress;
 use super::secret::Delivery;
 use super::session::connect_again;
-use super::sessions::Asleep;
-use super::{archive, pieces, secret, sessions};
+use super::sessions::DisabledLogin;
+use super::{archive, batches, secret, sessions};
 use crate::core::plan::TenantPlan;
 use crate::core::report::{Done, Failed};
-use crate::engine::error::with_causes;
+use crate::engine::error::error_chain;
 
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
 pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failed> {
@@ -28,7 +28,7 @@ impl Job<'_> {
         self.apply.underway.session(self.plan.tenant.as_str(), client, self.apply.target);
         let delivery = secret::resolve(self.apply, self.plan).map_err(rolled_back)?;
         self.may_be_locked_out(client).map_err(retried)?;
-        let asleep = sessions::lock_out(client, self).map_err(of_database)?;
+        let disabled = sessions::lock_out(client, self).map_err(of_database)?;
         fail_point!("before_begin");
         let mut progress = Progress::default();
         match self.transact(client, delivery.as_ref(), &mut progress) {
@@ -36,14 +36,14 @@ impl Job<'_> {
                 let left = self.after_commit(client).err();
                 Ok(Done { archive: progress.archive(), left })
             }
-            Err(ended) => self.undo(client, ended, asleep, &progress),
+            Err(ended) => self.undo(client, ended, disabled, &progress),
         }
     }
 
     /// The one transaction, and the secret just before its COMMIT. What is archived, and dropped in pieces, is begun before it.
     fn transact(&self, client: &mut Client, delivery: Option<&Delivery>, progress: &mut Progress) -> Result<(), Ended> {
         progress.deputy = archive::appoint(self, client).map_err(retried)?;
-        pieces::run(self, client, progress).map_err(retried)?;
+        batches::run(self, client, progress).map_err(retried)?;
 
         let mut transaction = self.begin(client).map_err(of_database)?;
         self.is_still_to_go(&mut transaction, progress).map_err(of_database)?;
@@ -76,7 +76,7 @@ impl Job<'_> {
         &self,
         client: &mut Client,
         ended: Ended,
-        asleep: Option<Asleep<'_>>,
+        disabled: Option<DisabledLogin<'_>>,
         progress: &Progress,
     ) -> Result<Done, Ended> {
         let (mut failure, retry) = match ended {
@@ -89,16 +89,16 @@ impl Job<'_> {
                 .get_or_insert_with(|| "part of it is already dropped; the next apply resumes the removal".into());
             return Ok(Done { archive: progress.archive(), left: Some(failure) });
         }
-        if asleep.is_some() || progress.deputy.is_some() {
+        if disabled.is_some() || progress.deputy.is_some() {
             connect_again(self.apply, client);
         }
         if let Some(deputy) = &progress.deputy
             && let Err(error) = deputy.dismiss(client, self.apply.server, &self.plan.tenant)
         {
-            failure.message = format!("{}; {}", failure.message, with_causes(&error));
+            failure.message = format!("{}; {}", failure.message, error_chain(&error));
         }
-        if let Some(asleep) = asleep {
-            asleep.wake(client, self, &mut failure);
+        if let Some(disabled) = disabled {
+            disabled.wake(client, self, &mut failure);
         }
         Err(Ended::Failed(failure, retry))
     }

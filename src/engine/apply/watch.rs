@@ -19,7 +19,7 @@ use super::underway::{Backend, LONGEST_WAIT, Met};
 use crate::core::model::ident;
 use crate::core::report::TenantError;
 use crate::engine::database::{Ask, DatabaseError, Record};
-use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::error::{Context, Error, error_chain};
 use crate::engine::{archive, registry};
 
 /// What has taken less time than that waits for nobody worth a question.
@@ -87,7 +87,7 @@ pub(super) fn with_whom_it_met(apply: &Apply<'_>, error: Error, met: &Met) -> Er
         _ => return error,
     };
     let sqlstate = sqlstate.map(str::to_owned);
-    let mut failure = TenantError { message: with_causes(&error), sqlstate, hint: error.hint() };
+    let mut failure = TenantError { message: error_chain(&error), sqlstate, hint: error.hint() };
     if apply.names_blockers(&mut failure, &met.blockers) {
         return Error::Refused { message: failure.message, hint: failure.hint };
     }
@@ -239,7 +239,7 @@ impl<'a> Watch<'a> {
                 let grant = self.grant();
                 self.apply.underway.refused(who, blocker.pid, &grant);
                 if self.refused.insert(blocker.pid) {
-                    let line = format!("could not end {words}: {}", with_causes(&error));
+                    let line = format!("could not end {words}: {}", error_chain(&error));
                     self.say(who, &format!("{line}; as a superuser: {grant}"));
                 }
             }

@@ -8,7 +8,7 @@ use super::manifest::Grant;
 use super::names::readable;
 use crate::core::model::{Applied, History, Subject, ident};
 use crate::engine::database::{Ask, Record};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::{inspect, registry};
 
 pub(super) struct Contents {

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::core::digest::digest;
 use crate::core::model::{Server, TenantKey, ident, literal};
 use crate::engine::database::{Ask, ConnectError, Target, end_sessions, execute_unlogged, session};
-use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::error::{Context, Error, error_chain};
 use crate::engine::password::verifier_literal;
 use crate::engine::registry;
 
@@ -128,7 +128,7 @@ impl Deputy {
                 Ok(())
             }
             None => Err(Error::Refused {
-                message: format!("the role created for {} cannot log in: {}", errand.who(), with_causes(&refused)),
+                message: format!("the role created for {} cannot log in: {}", errand.who(), error_chain(&refused)),
                 hint: hint(&refused),
             }),
         }

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use super::files::{check_dir, digest, open};
 use super::manifest::Manifest;
 use crate::core::plan::DatabaseIdentity;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::private;
 
 const PARTIAL: &str = ".partial-";

@@ -19,7 +19,7 @@ use super::source::Source;
 use super::{contents, large_objects, relations, rows, toc};
 use crate::core::model::ident;
 use crate::engine::database::{Ask, giving_way};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// An archive that is complete.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::manifest::{FORMAT, FileDigest, Manifest};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::private;
 
 /// Whether archives can be written there; makes the directory, mode 0700, where there is none.

@@ -8,7 +8,7 @@ use postgres::{Client, Transaction};
 
 use crate::core::model::{Desired, Subject, ident};
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::private;
 use crate::engine::registry;
 

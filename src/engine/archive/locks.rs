@@ -7,7 +7,7 @@ use postgres::{Client, Transaction};
 use super::names::readable;
 use super::relations;
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// Tables named in one LOCK statement.
 const AT_ONCE: usize = 200;

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::deputy::LET_IT_IN;
 use crate::core::render::escape::visible;
 use crate::engine::database::{TOO_MANY_CONNECTIONS, Target};
-use crate::engine::error::{Doing, Error, MAKE_ROOM, RAISE_THE_LIMIT};
+use crate::engine::error::{Context, Error, MAKE_ROOM, RAISE_THE_LIMIT};
 use crate::engine::installed::{directories_with, major};
 
 /// A directory with pg_dump and pg_restore, and their version.

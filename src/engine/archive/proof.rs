@@ -17,7 +17,7 @@ use super::script;
 use super::source::Source;
 use crate::core::model::{Access, ident, qualified};
 use crate::engine::database::{Ask, DatabaseError, QUIET, take_back};
-use crate::engine::error::{Doing, Error, with_causes};
+use crate::engine::error::{Context, Error, error_chain};
 
 /// Rows are tried when all of them are no more than this, as COPY has them. Measured: docs/adr/0003-archives.md.
 pub(super) const MOST: usize = 16 << 20;
@@ -70,7 +70,7 @@ pub(super) fn prove(source: &Source<'_>, tried: &Tried<'_>, session: Session<'_>
         let mut client = match source.target.connect_admin() {
             Ok(client) => client,
             Err(error) => {
-                return Ok(Proof::of_contents(format!("no connection was available: {}", with_causes(&error))));
+                return Ok(Proof::of_contents(format!("no connection was available: {}", error_chain(&error))));
             }
         };
         let result = watched(source, &mut client, session, |client| {

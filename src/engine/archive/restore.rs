@@ -7,7 +7,7 @@ use super::large_objects;
 use super::programs::{Programs, Session, run_fed};
 use super::{Deputy, Manifest, script};
 use crate::core::model::{Server, Tenant, TenantKey};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::private;
 
 /// # Errors
@@ -55,7 +55,7 @@ pub(crate) fn fill_large_objects(
 ) -> Result<(), Error> {
     let Some(file) = &opened.large_objects else { return Ok(()) };
     let mut client = deputy.login.connect().map_err(Error::from)?;
-    let at_once = server.locks_of_a_piece();
+    let at_once = server.locks_of_a_batch();
     large_objects::restore(&mut client, file, [&tenant.username, tenant.owner()], at_once)?;
     client.close().doing("ending the session that restored the large objects")
 }

@@ -9,7 +9,7 @@ use super::manifest::TableRows;
 use super::names::readable;
 use super::programs::{Programs, failed, read_to_end};
 use super::script::{bare, restricted_by};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// The data of a dump.
 pub(super) struct Data {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use super::programs::{Programs, failed};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// The line with which pg_dump empties the search_path (CVE-2018-1058).
 const EMPTIES_THE_PATH: &str = "SELECT pg_catalog.set_config('search_path', '', false);\n";

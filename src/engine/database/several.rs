@@ -9,7 +9,7 @@ use super::endpoint::Endpoint;
 use super::target::Target;
 use crate::core::model::{Observed, State};
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// For a server that may no longer exist: it must not hold up a plan.
 const PATIENCE: Duration = Duration::from_secs(3);

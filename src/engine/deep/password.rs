@@ -13,7 +13,7 @@ use super::Deep;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{Delivered, SecretState, Tenant, TenantKey, Unseen};
 use crate::engine::database::{Ask, DatabaseError, Record};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::secrets::Found;
 use crate::engine::workers::each_of;
 
@@ -81,7 +81,7 @@ impl Deep<'_> {
             Some("53300" | "42501") => Ok(Delivered::Opens),
             // So does what a session says of its settings, which the tenant may have made unreadable for its own role.
             None if error.database().is_some_and(DatabaseError::is_unreadable) => Ok(Delivered::Opens),
-            _ => Err(format!("logging in: {}", crate::engine::error::with_causes(&error))),
+            _ => Err(format!("logging in: {}", crate::engine::error::error_chain(&error))),
         }
     }
 }

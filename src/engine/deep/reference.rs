@@ -12,7 +12,7 @@ use super::Deep;
 use crate::core::model::{Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
 use crate::core::plan::{self, DatabaseAction};
 use crate::core::shape::{Names, Shape, compare};
-use crate::engine::apply::{Apply, Lock, Recorded, TenantError, Underway, Usernames, rehearse};
+use crate::engine::apply::{Apply, Lock, Recorded, TenantError, Underway, Usernames, scratch_run};
 use crate::engine::error::Error;
 use crate::engine::inspect;
 use crate::engine::inspect::shape::{Subject, digests, rows};
@@ -82,7 +82,7 @@ impl Deep<'_> {
             owner: tenant.owner_role.clone(),
         };
         let desired = Desired {
-            migrations: self.desired.migrations.for_rehearsal(versions),
+            migrations: self.desired.migrations.for_scratch_run(versions),
             tenants: [(tenant.key.clone(), tenant)].into(),
             ..self.desired.clone()
         };
@@ -109,7 +109,7 @@ impl Deep<'_> {
             moved: false,
             mark: OnceLock::new(),
             target: self.target,
-            lock: &Lock::of_a_rehearsal(),
+            lock: &Lock::none(),
             store: self.store,
             desired: &desired,
             server: &observed.server,
@@ -127,7 +127,7 @@ impl Deep<'_> {
             said: &|_, _| {},
             progress: &|_| {},
         };
-        rehearse(&apply, client, tenant_plan, |transaction| look(transaction, names))
+        scratch_run(&apply, client, tenant_plan, |transaction| look(transaction, names))
     }
 }
 

@@ -11,7 +11,7 @@ use super::Deep;
 use super::reference::Reference;
 use crate::core::model::{Access, History, Registered, Tenant, TenantKey};
 use crate::core::shape::{Difference, Names, Report, Shape, compare};
-use crate::engine::error::{Error, with_causes};
+use crate::engine::error::{Error, error_chain};
 use crate::engine::inspect;
 use crate::engine::inspect::shape::{Digest, Subject, digests, rows};
 
@@ -167,7 +167,7 @@ impl Deep<'_> {
                         match self.chunk(client, reference, std::slice::from_ref(one)) {
                             Ok(results) => found.extend(results),
                             Err(error) if error.is_of_the_line() => return Err(error),
-                            Err(error) => found.push((one.tenant.key.clone(), Err(with_causes(&error)))),
+                            Err(error) => found.push((one.tenant.key.clone(), Err(error_chain(&error)))),
                         }
                     }
                 }

@@ -4,7 +4,7 @@ use postgres::{Client, Transaction};
 
 use crate::core::model::Desired;
 use crate::engine::database::{HARDLY_WAIT, giving_way};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// SQLSTATE `lock_not_available`.
 pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";

@@ -9,7 +9,7 @@ use crate::core::model::{
     Role, Schema,
 };
 use crate::engine::database::{Ask, Record, acl, columns};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// Looking waits for no tenant: one that holds a lock costs this long, and is told apart from the others.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";

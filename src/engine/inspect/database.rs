@@ -10,7 +10,7 @@ use crate::core::model::{
 };
 use crate::core::plan;
 use crate::engine::database::{Ask, Record, Target, acl};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::registry::{self, guard};
 
 pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {

@@ -13,7 +13,7 @@ use found::{Histories, Owned};
 use super::apart::apart;
 use crate::core::model::{Desired, History, Observed, Server, State, Unseen, ident};
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// The names that histories have: the configured one, and what the registry remembers.
 pub(super) fn names(desired: &Desired, observed: &Observed) -> Vec<String> {

@@ -6,7 +6,7 @@ use postgres::GenericClient;
 
 use crate::core::model::{Gift, Given, Hold};
 use crate::engine::database::{Ask, Record};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// By role, in a fixed order; roles that nothing keeps are left out. `roles`: each with the schema that goes with it. `admin`:
 /// who would take things away.

@@ -4,7 +4,7 @@ use postgres::Client;
 
 use crate::core::model::{MANY_LOCKS, ManyLocks, Observed};
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// Those with the most first.
 ///

@@ -7,7 +7,7 @@ use postgres::{Client, Transaction};
 use super::apart::apart;
 use crate::core::model::{Access, Desired, History, MadeObject, ObjectGroup, ObjectKind, Observed, State, set_digest};
 use crate::engine::database::{Ask, acl, columns};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::registry;
 
 const OWNED: &str = include_str!("sql/owned.sql");

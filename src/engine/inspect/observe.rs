@@ -10,7 +10,7 @@ use super::{catalog, database, history, made, secrets};
 use crate::core::model::{Desired, Observed, Subject};
 use crate::core::plan;
 use crate::engine::database::{Ask, Target};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::registry;
 use crate::engine::secrets::SecretStore;
 

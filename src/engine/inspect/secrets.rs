@@ -8,7 +8,7 @@ use crate::core::model::secret::{Mark, Secret, SecretHead, fault_of_password};
 use crate::core::model::{
     Belongs, Desired, Home, Observed, Registered, SecretContents, SecretState, State, TenantKey, Unseen,
 };
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::secrets::{Found, SecretError, SecretStore};
 use crate::engine::workers::each;
 

@@ -6,7 +6,7 @@ use postgres::Transaction;
 
 use crate::core::shape::{ObjectName, PartName, Shape};
 use crate::engine::database::{Ask, Record};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// Whose shape to read.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use super::guard;
 use crate::core::model::Home;
 use crate::core::model::secret::Mark;
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// The registry's migration that makes what [`read`] reads.
 pub(super) const SINCE: i32 = 10;
@@ -77,7 +77,7 @@ pub struct Arrival<'a> {
 ///
 /// # Errors
 /// What PostgreSQL answered.
-pub fn settle(client: &mut postgres::Client, arrival: &Arrival<'_>) -> Result<Mark, Error> {
+pub fn bind_to_this_database(client: &mut postgres::Client, arrival: &Arrival<'_>) -> Result<Mark, Error> {
     let doing = "recording which database this registry belongs to";
     let mut transaction = client.transaction().doing(doing)?;
     transaction.batch_execute(&guard::check()).doing(doing)?;

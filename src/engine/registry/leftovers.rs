@@ -6,7 +6,7 @@ use postgres::{Client, Transaction};
 use super::guard;
 use crate::core::model::{FormerSecret, Registry, TenantKey};
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// What earlier applies left to be done, if they were interrupted.
 pub(super) fn read_leftovers(transaction: &mut Transaction<'_>, registry: &mut Registry) -> Result<(), Error> {

@@ -5,7 +5,7 @@
 use postgres::{Client, GenericClient, SimpleQueryMessage, SimpleQueryRow, Transaction};
 
 use super::text::uncommented;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// "tenantry" in ASCII: the advisory lock of whoever changes tenants. Advisory locks are per database.
 pub(crate) const LOCK_KEY: i64 = i64::from_be_bytes(*b"tenantry");

@@ -22,7 +22,7 @@ mod upgrade;
 pub use audit::append_audit;
 pub(crate) use audit::has_audited;
 pub(crate) use history::time_of_no_consequence;
-pub use home::{Arrival, settle};
+pub use home::{Arrival, bind_to_this_database};
 pub use leftovers::{forget_former_secrets, leave_owners, leave_secret, secret_is_gone};
 pub(crate) use lock::{
     Holder, LOCK_KEY, LOST as LOCK_LOST, Taken, check_held as check_lock_held, check_not_taken as check_lock_not_taken,

@@ -9,7 +9,7 @@ use super::lock::LOCK_KEY;
 use super::{home, leftovers, lock, rows, sets};
 use crate::core::model::Registry;
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// So many of the migrations make what [`rows::read_leftovers`] reads.
 const LEFTOVERS_SINCE: usize = 3;

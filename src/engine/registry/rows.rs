@@ -9,7 +9,7 @@ use crate::core::model::{
     Access, OnRemove, PasswordSource, Registered, RegisteredSecret, SecretFields, SslMode, State, TenantKey,
 };
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 const READ: &str = include_str!("sql/tenants.sql");
 

@@ -10,7 +10,7 @@ use super::guard::{REFUSAL, tables, tables_made};
 use super::read::applied;
 use crate::core::model::{Foreign, RegistryObject, RegistrySchema};
 use crate::engine::database::{Ask, Record, acl, columns};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 const WAY_BACK: &str = "ALTER SCHEMA tenantry RENAME TO ...   and then: tenantry recover   prints the SQL that makes it anew and registers the tenants again (docs/recovery.md)";
 

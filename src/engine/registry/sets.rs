@@ -7,7 +7,7 @@ use postgres::{GenericClient, Transaction};
 
 use crate::core::model::MadeObject;
 use crate::engine::database::Ask;
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// Who owns now what the migrations made; goes on after the `named` of inspect's owned.sql.
 pub(crate) const TAKEN: &str = include_str!("sql/taken.sql");

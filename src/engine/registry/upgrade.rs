@@ -10,7 +10,7 @@ use super::guard;
 use super::history::migration;
 use crate::core::model::literal;
 use crate::engine::database::{Ask, DatabaseError};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// Makes refinery's Runner part of our transaction: its own drivers begin and commit for themselves.
 struct Within<'a, 'b>(&'a mut Transaction<'b>);

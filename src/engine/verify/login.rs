@@ -1,7 +1,7 @@
 //! Why a tenant did not get in: a fault of what was delivered, or of the surroundings.
 
 use crate::engine::database::{ConnectError, DatabaseError};
-use crate::engine::error::with_causes;
+use crate::engine::error::error_chain;
 use crate::engine::secrets::SecretError;
 
 pub(super) struct NoLogin {
@@ -21,14 +21,14 @@ impl From<String> for NoLogin {
 
 impl From<SecretError> for NoLogin {
     fn from(error: SecretError) -> Self {
-        Self { faulty: matches!(error, SecretError::Malformed { .. }), sqlstate: None, message: with_causes(&error) }
+        Self { faulty: matches!(error, SecretError::Malformed { .. }), sqlstate: None, message: error_chain(&error) }
     }
 }
 
 impl From<ConnectError> for NoLogin {
     fn from(error: ConnectError) -> Self {
         let faulty = error.database().is_some_and(is_refusal);
-        Self { faulty, sqlstate: error.sqlstate().map(str::to_owned), message: with_causes(&error) }
+        Self { faulty, sqlstate: error.sqlstate().map(str::to_owned), message: error_chain(&error) }
     }
 }
 

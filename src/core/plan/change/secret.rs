@@ -9,10 +9,10 @@ use crate::core::model::{
 };
 use crate::core::plan::action::{DeleteSecret, ForgetSecret, SecretBefore, WhichPassword, WriteSecret};
 use crate::core::plan::facts::{Facts, Findings};
+use crate::core::plan::fleet::Fleet;
 use crate::core::plan::hazard::HazardKind;
-use crate::core::plan::look::Look;
 use crate::core::plan::phases::AfterCommit;
-use crate::core::plan::tenant_plan::{Blocked, Password};
+use crate::core::plan::tenant_plan::{Blocked, PasswordOrigin};
 
 /// What a look at the store says of a tenant's path.
 struct Secret<'a> {
@@ -36,13 +36,13 @@ impl<'a> Secret<'a> {
 pub(in crate::core::plan) fn decide(
     facts: &Facts<'_>,
     findings: &mut Findings,
-) -> Result<(Password, Option<String>), Blocked> {
+) -> Result<(PasswordOrigin, Option<String>), Blocked> {
     let tenant = facts.tenant;
     let look = facts.look;
     let store = look.desired.secrets.store.as_str();
     // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
     if let (Some(SecretState::Unseen), Some(row)) = (look.observed.secrets.get(&tenant.secret_path), facts.registered) {
-        return Ok((Password::Untouched, row.secret.version.clone()));
+        return Ok((PasswordOrigin::Untouched, row.secret.version.clone()));
     }
     let found = ours_at(facts, &tenant.secret_path)?;
     let active = facts.registered.filter(|row| row.state == State::Active);
@@ -75,17 +75,23 @@ pub(in crate::core::plan) fn decide(
         facts.registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && here.is_of(secret));
     // A deep look tried it; without one it is taken to open the database.
     let opens = !matches!(look.observed.delivered.get(&tenant.key), Some(Delivered::Refused));
-    let stored =
-        |secret: &Secret<'_>| Password::Stored { path: tenant.secret_path.clone(), version: secret.version.to_owned() };
+    let stored = |secret: &Secret<'_>| PasswordOrigin::Stored {
+        path: tenant.secret_path.clone(),
+        version: secret.version.to_owned(),
+    };
 
     let (password, write, which) = match (&tenant.password, &found) {
-        (Some(_), None) => (Password::Given, true, Some(WhichPassword::Given)),
+        (Some(_), None) => (PasswordOrigin::Given, true, Some(WhichPassword::Given)),
         (Some(_), Some(secret)) => {
             let same = given_is_stored(secret);
             let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, &here));
             let stale = !same || is_new_here(facts, secret) || stale(remembered, secret, &wanted);
             let which = (!(same && in_step)).then_some(WhichPassword::Given);
-            if which.is_none() && !stale { (Password::Untouched, false, None) } else { (Password::Given, stale, which) }
+            if which.is_none() && !stale {
+                (PasswordOrigin::Untouched, false, None)
+            } else {
+                (PasswordOrigin::Given, stale, which)
+            }
         }
         (None, None) => match moved {
             // Taken along to the new path, if the old one is in the same store and still there.
@@ -93,11 +99,11 @@ pub(in crate::core::plan) fn decide(
                 Some(version) => {
                     let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
                     let which = (!in_step).then_some(WhichPassword::Stored);
-                    (Password::Stored { path: row.secret.path.clone(), version: version.clone() }, true, which)
+                    (PasswordOrigin::Stored { path: row.secret.path.clone(), version: version.clone() }, true, which)
                 }
-                _ => (Password::Generated, true, Some(WhichPassword::Generated)),
+                _ => (PasswordOrigin::Generated, true, Some(WhichPassword::Generated)),
             },
-            _ => (Password::Generated, true, Some(WhichPassword::Generated)),
+            _ => (PasswordOrigin::Generated, true, Some(WhichPassword::Generated)),
         },
         (None, Some(secret)) => {
             if let Some(fault) = secret.contents().and_then(|contents| contents.unusable) {
@@ -109,9 +115,9 @@ pub(in crate::core::plan) fn decide(
             let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
             let stale = is_new_here(facts, secret) || stale(remembered, secret, &wanted);
             match registered {
-                _ if was_given => (Password::Generated, true, Some(WhichPassword::Generated)),
+                _ if was_given => (PasswordOrigin::Generated, true, Some(WhichPassword::Generated)),
                 Some(row) if opens && in_step(row, PasswordSource::Generated, secret, &here) => {
-                    (if stale { stored(secret) } else { Password::Untouched }, stale, None)
+                    (if stale { stored(secret) } else { PasswordOrigin::Untouched }, stale, None)
                 }
                 Some(_) => (stored(secret), stale, Some(WhichPassword::Stored)),
                 // A secret of ours for a role that does not exist is reused, not overwritten.
@@ -121,7 +127,7 @@ pub(in crate::core::plan) fn decide(
     };
     if let Some(which) = which.filter(|_| facts.current.role.is_some()) {
         role::set_password(facts, findings, which);
-        if registered.is_some() && matches!(password, Password::Given | Password::Generated) {
+        if registered.is_some() && matches!(password, PasswordOrigin::Given | PasswordOrigin::Generated) {
             role::warn_of_new_password(findings);
         }
     }
@@ -205,7 +211,7 @@ fn ours_at<'a>(facts: &Facts<'a>, path: &str) -> Result<Option<Secret<'a>>, Bloc
 ///
 /// # Errors
 /// When it is, unless a person has said that the database moved here.
-pub(in crate::core::plan) fn unclaimed(look: &Look<'_>, row: &Registered) -> Result<(), Blocked> {
+pub(in crate::core::plan) fn unclaimed(look: &Fleet<'_>, row: &Registered) -> Result<(), Blocked> {
     let (path, is_here) = (&row.secret.path, row.secret.store == look.desired.secrets.store.as_str());
     match look.observed.secrets.get(path).filter(|_| is_here) {
         Some(SecretState::Ours { belongs, .. }) if !look.may_take(belongs, true) => Err(Blocked::new(
@@ -216,11 +222,11 @@ pub(in crate::core::plan) fn unclaimed(look: &Look<'_>, row: &Registered) -> Res
     }
 }
 
-fn anothers(look: &Look<'_>, path: &str, belongs: &Belongs) -> String {
+fn anothers(look: &Fleet<'_>, path: &str, belongs: &Belongs) -> String {
     format!("the secret at {path} is another database's: it carries {}", fleet(look, belongs))
 }
 
-fn fleet(look: &Look<'_>, belongs: &Belongs) -> String {
+fn fleet(look: &Fleet<'_>, belongs: &Belongs) -> String {
     let own = look.observed.registry.as_ref().and_then(|registry| registry.home.as_ref());
     let own = own.map(|home| format!(", and this registry is {}", home.fleet)).unwrap_or_default();
     match belongs {
@@ -240,7 +246,7 @@ fn writing(facts: &Facts<'_>, found: Option<&Secret<'_>>, remembered: Option<&Re
 }
 
 /// Deletes what earlier applies, interrupted after COMMIT, left at other paths: ours still, and nobody's again.
-pub(in crate::core::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<AfterCommit> {
+pub(in crate::core::plan) fn former(look: &Fleet<'_>, row: &Registered) -> Vec<AfterCommit> {
     let policy = &look.desired.secrets;
     let here = |former: &&FormerSecret| former.store == policy.store.as_str() && former.place == policy.place();
     let is_used = |path: &str| {
@@ -261,7 +267,7 @@ pub(in crate::core::plan) fn former(look: &Look<'_>, row: &Registered) -> Vec<Af
 }
 
 /// Of a secret that is no longer a tenant's; nothing when it is not there, or somebody else's.
-pub(in crate::core::plan) fn deletion(look: &Look<'_>, path: &str) -> Option<AfterCommit> {
+pub(in crate::core::plan) fn deletion(look: &Fleet<'_>, path: &str) -> Option<AfterCommit> {
     let expected = look.own_secret(path)?.clone();
     Some(AfterCommit::DeleteSecret(DeleteSecret { path: path.to_owned(), expected }))
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::core::digest::digest;
 use crate::core::plan::action::Kind;
 use crate::core::plan::document::ShownTenant;
+use crate::core::plan::fleet::Fleet;
 use crate::core::plan::hazard::HazardKind;
-use crate::core::plan::look::Look;
 use crate::core::plan::tenant_plan::TenantPlan;
 
 /// "schema tenant_acme" → SHA-256 of what was seen of it.
@@ -17,7 +17,7 @@ pub(super) fn moved(
     saved: &ShownTenant,
     now: Option<&TenantPlan>,
     observed: Option<&Parts>,
-    look: &Look<'_>,
+    look: &Fleet<'_>,
 ) -> Option<String> {
     let Some(now) = now else { return Some("it is no longer declared or registered".into()) };
     if let Some(reason) = &now.reason {
@@ -82,7 +82,7 @@ fn without_sizes(mut shown: ShownTenant) -> ShownTenant {
 }
 
 /// All that was observed of a tenant, part by part. Its size is left out.
-pub(super) fn parts(look: &Look<'_>, plan: &TenantPlan) -> Parts {
+pub(super) fn parts(look: &Fleet<'_>, plan: &TenantPlan) -> Parts {
     let observed = look.observed;
     let row = look.registered_tenant(&plan.tenant);
     let declared = look.desired.tenants.get(&plan.tenant).map(|tenant| tenant.secret_path.as_str());

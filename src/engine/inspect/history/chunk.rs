@@ -11,7 +11,7 @@ use postgres::types::Type;
 use super::found::Histories;
 use crate::core::model::{Acl, Applied, Column, Distrust, History, qualified};
 use crate::engine::database::{Ask, Record, acl, columns};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 
 /// No fleet has as many migrations; a tenant that owns its history could fill it, and our memory.
 const MOST: usize = 100_000;

@@ -9,7 +9,7 @@ use super::chunk;
 use super::found::{Histories, Owned};
 use crate::core::model::{Applied, Desired, Distrust, History, LockedBy};
 use crate::engine::database::{Ask, Gid, Record, giving_way};
-use crate::engine::error::{Doing, Error};
+use crate::engine::error::{Context, Error};
 use crate::engine::inspect::apart::{is_in_the_way, once};
 
 /// One transaction locks at most this many histories: a long one would exhaust the lock table.

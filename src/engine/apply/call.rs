@@ -8,7 +8,7 @@ pub(super) enum Mode {
 }
 
 /// What one call is about.
-pub(super) struct Batch<'a> {
+pub(super) struct Call<'a> {
     pub schema: &'a str,
     pub owner: &'a str,
     pub versions: &'a [i32],

@@ -2,9 +2,9 @@
 
 use crate::core::model::{OnRemove, Registered, StoreKind, Tenant};
 use crate::core::plan::action::Change;
+use crate::core::plan::fleet::Fleet;
 use crate::core::plan::fleet_change::FleetKey;
 use crate::core::plan::identifiers::split_identifiers;
-use crate::core::plan::look::Look;
 use crate::core::plan::tenant_plan::TenantPlan;
 
 /// The key, and its value before and after.
@@ -41,7 +41,7 @@ fn templated(text: &str, key: &str) -> String {
 
 /// A tenant as the registry remembers it, and as it is declared; and what is planned of it, if anything is.
 pub(super) struct One<'a> {
-    pub look: &'a Look<'a>,
+    pub look: &'a Fleet<'a>,
     pub tenant: &'a Tenant,
     pub row: &'a Registered,
     pub plan: Option<&'a TenantPlan>,

@@ -68,7 +68,7 @@ fn begin(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -> Result<
     // Before it is known whether the COMMIT succeeds: a tenant that is let in again must not be half way to its end.
     progress.begun = true;
     transaction.commit().map_err(failed)?;
-    fail_point!("after_pieces_are_begun");
+    fail_point!("after_batches_are_begun");
     Ok(())
 }
 
@@ -87,7 +87,7 @@ fn one(job: &Job<'_>, client: &mut Client, batch: &Batch, progress: &Progress) -
             let some = some_tables(&mut transaction, schema, *at_once, only).map_err(failed)?;
             nothing_hangs_on(job, &mut transaction, schema, &some, &doing)?;
             if some.is_empty() {
-                drop_others(&mut transaction, schema, job.apply.server.locks_of_a_piece()).map_err(failed)?
+                drop_others(&mut transaction, schema, job.apply.server.locks_of_a_batch()).map_err(failed)?
             } else {
                 drop_tables(&mut transaction, &some).map_err(failed)?;
                 true
@@ -96,7 +96,7 @@ fn one(job: &Job<'_>, client: &mut Client, batch: &Batch, progress: &Progress) -
     };
     transaction.batch_execute(&give).map_err(failed)?;
     transaction.commit().map_err(failed)?;
-    fail_point!("between_pieces");
+    fail_point!("between_batches");
     Ok(more)
 }
 

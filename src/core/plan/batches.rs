@@ -1,12 +1,12 @@
 //! A removal that would not fit PostgreSQL's lock table: what of it goes a few at a time.
 
 use super::action::DropLargeObjects;
+use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
-use super::look::Look;
 use crate::core::model::Schema;
 
 /// How much of a tenant goes in one transaction; `None`: all of it with the tenant.
-pub(super) struct Pieces {
+pub(super) struct Batches {
     /// Tables of its schema.
     pub tables: Option<i64>,
     /// The roles that are dropped.
@@ -21,12 +21,12 @@ pub(super) struct Pieces {
     slots: i64,
 }
 
-impl Pieces {
+impl Batches {
     /// In pieces goes what would fill more than half of the lock table, which serves everybody. A piece is a quarter of it,
     /// since several tenants are removed at once. Each large object takes a lock when it is unlinked (seen on 15 and 18).
-    pub fn of(look: &Look<'_>, schema: Option<&Schema>, roles: Vec<String>) -> Self {
+    pub fn of(look: &Fleet<'_>, schema: Option<&Schema>, roles: Vec<String>) -> Self {
         let slots = look.observed.server.lock_slots;
-        let (room, piece) = (slots / 2, look.observed.server.locks_of_a_piece());
+        let (room, piece) = (slots / 2, look.observed.server.locks_of_a_batch());
         let of_schema = schema.map_or(0, Schema::locks);
         let found = roles.iter().filter_map(|role| look.observed.roles.get(role));
         let large_objects: i64 = found.map(|role| role.large_objects).sum();

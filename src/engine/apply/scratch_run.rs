@@ -10,13 +10,13 @@ use super::secret::Delivery;
 use super::session::clean;
 use crate::core::plan::TenantPlan;
 use crate::core::report::TenantError;
-use crate::engine::error::{Error, with_causes};
+use crate::engine::error::{Error, error_chain};
 
 /// Carries the plan of a new tenant out up to its COMMIT, looks at what is there, and rolls back. Writes no secret.
 ///
 /// # Errors
 /// What stood in the way, as apply would say it; nothing was changed.
-pub(crate) fn rehearse<T>(
+pub(crate) fn scratch_run<T>(
     apply: &Apply<'_>,
     client: &mut Client,
     plan: &TenantPlan,
@@ -41,7 +41,7 @@ fn attempt<T>(
     job.changes(&mut transaction, Some(&delivery), &mut Progress::default()).map_err(|ended| match ended {
         Ended::Failed(error, _) | Ended::Unknown(error) => error,
     })?;
-    let found = look(&mut transaction).map_err(|error| TenantError::new(with_causes(&error)))?;
+    let found = look(&mut transaction).map_err(|error| TenantError::new(error_chain(&error)))?;
     transaction.rollback().map_err(failed)?;
     Ok(found)
 }

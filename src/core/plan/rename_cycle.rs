@@ -7,18 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{ParkNames, Rights};
 use super::change::rename;
-use super::look::Look;
+use super::fleet::Fleet;
 use super::tenant_plan::{Blocked, TenantPlan, Verb};
 use crate::core::digest::digest;
 use crate::core::model::{Access, Desired, Membership, Observed, Registered, State, Tenant, TenantKey};
 
 /// The names that are swapped, each with the one it is parked under; and whose they are.
 #[derive(Default)]
-pub(super) struct Rings {
+pub(super) struct RenameCycles {
     roles: BTreeMap<String, String>,
     schemas: BTreeMap<String, String>,
     /// Tenants that must change together.
-    pub together: Vec<BTreeSet<TenantKey>>,
+    pub rename_groups: Vec<BTreeSet<TenantKey>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,10 +27,10 @@ enum Thing {
     Schema,
 }
 
-impl Rings {
+impl RenameCycles {
     pub fn find(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Self {
-        let look = Look::new(desired, observed);
-        let mut rings = Self::default();
+        let look = Fleet::new(desired, observed);
+        let mut cycles = Self::default();
         let selected: Vec<&Tenant> = desired.tenants.values().filter(|tenant| selects(&tenant.key)).collect();
         let row = |tenant: &Tenant| look.registered_tenant(&tenant.key).filter(|row| row.state == State::Active);
         let mut wanted: BTreeMap<(Thing, &str), &TenantKey> = BTreeMap::new();
@@ -40,16 +40,16 @@ impl Rings {
         for tenant in &selected {
             for name in row(tenant).into_iter().flat_map(|row| gives(&look, tenant, row)) {
                 if let Some(taker) = wanted.get(&name) {
-                    rings.park(name.0, name.1);
-                    rings.join(&tenant.key, taker);
+                    cycles.park(name.0, name.1);
+                    cycles.join(&tenant.key, taker);
                 }
             }
         }
-        rings
+        cycles
     }
 
     pub fn is_empty(&self) -> bool {
-        self.together.is_empty()
+        self.rename_groups.is_empty()
     }
 
     fn park(&mut self, thing: Thing, name: &str) {
@@ -61,16 +61,16 @@ impl Rings {
     }
 
     fn join(&mut self, one: &TenantKey, other: &TenantKey) {
-        let mut ring = BTreeSet::from([one.clone(), other.clone()]);
-        self.together.retain(|others| {
-            let apart = others.is_disjoint(&ring);
+        let mut cycle = BTreeSet::from([one.clone(), other.clone()]);
+        self.rename_groups.retain(|others| {
+            let apart = others.is_disjoint(&cycle);
             if !apart {
-                ring.extend(others.iter().cloned());
+                cycle.extend(others.iter().cloned());
             }
             apart
         });
-        self.together.push(ring);
-        self.together.sort();
+        self.rename_groups.push(cycle);
+        self.rename_groups.sort();
     }
 
     fn role(&self, name: &str) -> Option<String> {
@@ -123,12 +123,12 @@ impl Rings {
     }
 
     /// Puts the parking before each tenant's changes; or blocks all of a ring when one of them is blocked.
-    pub fn complete(&self, look: &Look<'_>, observed: &Observed, tenants: &mut [TenantPlan]) {
-        for ring in &self.together {
-            let of_ring = |plan: &&mut TenantPlan| ring.contains(&plan.tenant);
-            let blocked = tenants.iter().find(|plan| ring.contains(&plan.tenant) && plan.verb == Verb::Blocked);
+    pub fn complete(&self, look: &Fleet<'_>, observed: &Observed, tenants: &mut [TenantPlan]) {
+        for cycle in &self.rename_groups {
+            let of_cycle = |plan: &&mut TenantPlan| cycle.contains(&plan.tenant);
+            let blocked = tenants.iter().find(|plan| cycle.contains(&plan.tenant) && plan.verb == Verb::Blocked);
             let blocked = blocked.map(|plan| plan.tenant.clone());
-            for plan in tenants.iter_mut().filter(of_ring) {
+            for plan in tenants.iter_mut().filter(of_cycle) {
                 match &blocked {
                     Some(key) if *key == plan.tenant => {
                         plan.reason = plan.reason.as_deref().map(|text| self.said(text));
@@ -154,7 +154,7 @@ impl Rings {
         known.iter().fold(text.to_owned(), |text, (name, parked)| text.replace(*parked, name))
     }
 
-    fn complete_one(&self, look: &Look<'_>, observed: &Observed, plan: &mut TenantPlan) {
+    fn complete_one(&self, look: &Fleet<'_>, observed: &Observed, plan: &mut TenantPlan) {
         plan.parked =
             self.roles.iter().chain(&self.schemas).map(|(name, parked)| (parked.clone(), name.clone())).collect();
         let before = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&plan.tenant));
@@ -171,7 +171,7 @@ impl Rings {
 }
 
 /// The names that the tenant is to have and has not.
-fn wants<'a>(look: &Look<'_>, tenant: &'a Tenant, row: Option<&Registered>) -> Vec<(Thing, &'a str)> {
+fn wants<'a>(look: &Fleet<'_>, tenant: &'a Tenant, row: Option<&Registered>) -> Vec<(Thing, &'a str)> {
     let mut names = Vec::new();
     if row.is_none_or(|row| row.schema != tenant.schema) {
         names.push((Thing::Schema, tenant.schema.as_str()));
@@ -190,7 +190,7 @@ fn wants<'a>(look: &Look<'_>, tenant: &'a Tenant, row: Option<&Registered>) -> V
 }
 
 /// The names that the tenant has, that are there, and that it is not to have.
-fn gives<'a>(look: &Look<'_>, tenant: &Tenant, row: &'a Registered) -> Vec<(Thing, &'a str)> {
+fn gives<'a>(look: &Fleet<'_>, tenant: &Tenant, row: &'a Registered) -> Vec<(Thing, &'a str)> {
     let mut names = Vec::new();
     if row.schema != tenant.schema && look.observed.schemas.contains_key(&row.schema) {
         names.push((Thing::Schema, row.schema.as_str()));
