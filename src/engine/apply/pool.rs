@@ -9,7 +9,7 @@ use crate::core::render::Names;
 use crate::core::report::{Outcome, TenantOutcome};
 use crate::engine::workers::lock;
 
-/// Tenants that are done rename_groups: one, or those of a ring.
+/// Tenants that are done together: one, or those of a rename cycle.
 pub(super) type Unit<'p> = Vec<&'p TenantPlan>;
 
 pub(super) struct Pool<'p> {
