@@ -214,7 +214,7 @@ fn a_tenant_that_locks_its_tables_keeps_its_archive_waiting_not_for_ever() {
     fleet.applies_and_settles();
     let mut session = fleet.log_in("lo-one");
     session.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
-    fleet.run(&["archive", "lo-one"]).ends(1).says("another session has held a lock on one of its tables");
+    fleet.run(&["archive", "lo-one"]).ends(1).says("blocked by PID ");
     assert_no_deputy(&fleet);
     assert!(manifests(&fleet).is_empty());
     session.batch_execute("COMMIT").unwrap();
