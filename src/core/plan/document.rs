@@ -23,6 +23,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Every tenant is unchanged.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.create + self.update + self.remove + self.blocked == 0
+    }
+
     #[must_use]
     pub fn of(verbs: impl Iterator<Item = Verb>) -> Self {
         verbs.fold(Self::default(), |mut sum, verb| {
@@ -191,9 +197,8 @@ impl Document {
     /// Nothing to do; blocked tenants count as something, and so does what a person must say.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.database_changes.is_empty()
-            && self.tenants.iter().all(|tenant| tenant.verb == Verb::Unchanged)
-            && !self.hazards.iter().any(Hazard::is_for_a_person)
+        let sum = Summary::of(self.tenants.iter().map(|tenant| tenant.verb));
+        sum.is_idle() && self.database_changes.is_empty() && !self.hazards.iter().any(Hazard::is_for_a_person)
     }
 
     /// Nothing to do, and no shape that differs.

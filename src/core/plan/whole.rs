@@ -84,9 +84,8 @@ impl Plan {
     /// Nothing to do; blocked tenants count as something, and so does what a person must say.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.database_changes.is_empty()
-            && self.tenants.iter().all(|tenant| tenant.verb == Verb::Unchanged)
-            && !self.hazards.iter().any(Hazard::is_for_a_person)
+        let idle = self.summary().is_idle() && self.database_changes.is_empty();
+        idle && !self.hazards.iter().any(Hazard::is_for_a_person)
     }
 
     /// Nothing to do, and no shape that differs.
