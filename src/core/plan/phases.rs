@@ -151,3 +151,78 @@ impl AfterCommit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{FormerSecret, Subject, TenantKey};
+    use crate::core::plan::action::{AlterRole, Attribute, DropSchema, PendingFile, Whose};
+
+    fn delete() -> AfterCommit {
+        AfterCommit::DeleteSecret(DeleteSecret { path: "t/acme".into(), expected: "1".into() })
+    }
+
+    fn forget() -> AfterCommit {
+        let (store, place) = ("file".into(), "/secrets".into());
+        AfterCommit::ForgetSecret(ForgetSecret(FormerSecret { store, place, path: "old".into(), version: "1".into() }))
+    }
+
+    fn drop_schema() -> Change {
+        DropSchema { schema: "tenant_acme".into(), tables: 1, bytes: 0, at_once: None }.into()
+    }
+
+    fn archive() -> MakeArchive {
+        let tenant = TenantKey::new("acme").unwrap();
+        let [schema, username, owner] = ["s", "u", "o"].map(str::to_owned);
+        let subject = Subject { tenant, schema, username, owner, access: Default::default() };
+        MakeArchive { subject, roles: vec!["o".into()], dir: "/archives".into() }
+    }
+
+    fn migrate(logs_in: bool) -> Migrate {
+        let file = PendingFile { version: 1, file: "V1__a.sql".into(), logs_in };
+        let (schema, owner) = ("s".into(), "o".into());
+        Migrate { schema, owner, files: vec![file], last: None, transactions: Vec::new(), new_history: None }
+    }
+
+    #[test]
+    fn secrets_change_when_one_is_written_or_deleted_and_not_when_one_is_forgotten() {
+        let after = |after| Phases { after: vec![after], ..Phases::default() };
+        assert!(after(delete()).changes_secrets());
+        assert!(!after(forget()).changes_secrets());
+        assert_eq!(after(delete()).deletes_secrets().count(), 1);
+        assert_eq!(after(delete()).forgets_secrets().count(), 0);
+        assert_eq!(after(forget()).deletes_secrets().count(), 0);
+        assert_eq!(after(forget()).forgets_secrets().count(), 1);
+        assert!(after(forget()).has_sql() && !after(delete()).has_sql());
+        assert!(Phases::default().is_empty() && !after(forget()).is_empty());
+    }
+
+    #[test]
+    fn a_deputy_is_made_for_an_archive_and_for_what_runs_outside_a_transaction() {
+        let of = |change: Change| Phases { transaction: vec![change], ..Phases::default() };
+        assert!(Phases { archive: Some(archive()), ..Phases::default() }.needs_a_deputy());
+        assert!(of(migrate(true).into()).needs_a_deputy());
+        assert!(!of(migrate(false).into()).needs_a_deputy());
+        assert!(of(drop_schema()).drops_schema() && !of(migrate(false).into()).drops_schema());
+    }
+
+    #[test]
+    fn sessions_are_shown_to_end_once_nobody_can_log_in_any_more() {
+        let role = "u".to_owned();
+        let closes =
+            AlterRole { whose: Whose::Username, role: role.clone(), attributes: vec![Attribute::Without("LOGIN")] };
+        let lock_out = Some(EndSessions { role, is_dropped: false });
+        let kinds = |phases: &Phases| phases.actions().iter().map(|action| action.kind()).collect::<Vec<_>>();
+        let retained = Phases {
+            lock_out: lock_out.clone(),
+            transaction: vec![closes.into()],
+            after: vec![delete()],
+            ..Phases::default()
+        };
+        assert_eq!(kinds(&retained), [Kind::AlterRole, Kind::EndSessions, Kind::DeleteSecret]);
+        let removed =
+            Phases { lock_out, archive: Some(archive()), transaction: vec![drop_schema()], ..Phases::default() };
+        assert_eq!(kinds(&removed), [Kind::EndSessions, Kind::Archive, Kind::DropSchema]);
+        assert!(removed.has(&[Kind::DropSchema]) && !removed.has(&[Kind::DropRole]));
+    }
+}

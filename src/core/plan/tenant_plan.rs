@@ -197,3 +197,42 @@ impl TenantPlan {
         self.phases.migrate().map(super::action::Migrate::versions).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::plan::action::{DeleteSecret, DropSchema};
+    use crate::core::plan::phases::AfterCommit;
+
+    fn plan(verb: Verb, phases: Phases) -> TenantPlan {
+        let tenant = TenantKey::new("acme").unwrap();
+        let [schema, username, owner] = ["s", "u", "o"].map(str::to_owned);
+        let subject = Subject { tenant, schema, username, owner, access: Default::default() };
+        TenantPlan { verb, phases, ..TenantPlan::of(subject) }
+    }
+
+    /// What the ceiling of removals counts.
+    #[test]
+    fn a_removal_counts_while_there_is_something_left_but_its_secret() {
+        let secret = AfterCommit::DeleteSecret(DeleteSecret { path: "t/acme".into(), expected: "1".into() });
+        let only_its_secret = Phases { after: vec![secret], ..Phases::default() };
+        let drop = DropSchema { schema: "s".into(), tables: 1, bytes: 0, at_once: None };
+        let more = Phases { transaction: vec![drop.into()], ..only_its_secret.clone() };
+        assert!(plan(Verb::Remove, more.clone()).removes());
+        assert!(!plan(Verb::Remove, only_its_secret).removes());
+        assert!(!plan(Verb::Update, more).removes());
+    }
+
+    #[test]
+    fn a_blocked_tenant_has_no_work_and_says_why() {
+        let mut blocked = plan(Verb::Unchanged, Phases::default());
+        blocked.take(Verb::Create, Err(Blocked::new("a", "b")));
+        assert_eq!(
+            (blocked.verb, blocked.reason.as_deref(), blocked.hint.as_deref()),
+            (Verb::Blocked, Some("a"), Some("b"))
+        );
+        let work = [Verb::Create, Verb::Update, Verb::Remove];
+        assert!(Verb::ALL.iter().all(|verb| verb.is_work() == work.contains(verb)));
+        assert!(!blocked.has_work());
+    }
+}
