@@ -59,7 +59,10 @@ impl Planned {
     /// Whether there is anything to apply. Blocked tenants are not.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.plan.database_changes.is_empty() || self.plan.tenants.iter().any(TenantPlan::has_work)
+        // One that was interrupted is planned as blocked: for whoever does not restore it, it is.
+        matches!(self.way, Way::Restore { .. })
+            || !self.plan.database_changes.is_empty()
+            || self.plan.tenants.iter().any(TenantPlan::has_work)
     }
 
     /// The plan as a file holds it.

@@ -32,7 +32,7 @@ impl Restore<'_> {
     /// # Errors
     /// What PostgreSQL or pg_restore answered; then nothing of the tenant is left, unless the error says so.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
-        shared::before(client, self.apply, plan)?;
+        shared::before(client, self.apply, plan, true)?;
         watch::alone(self.apply, (self.key(), "restore"), client, |client| self.data(client))
     }
 

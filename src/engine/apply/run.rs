@@ -27,7 +27,8 @@ impl Apply<'_> {
     /// # Errors
     /// When what tenants share could not be changed: then no tenant was touched. A tenant that fails is in the report.
     pub fn run(&self, client: &mut Client, plan: &Plan) -> Result<Report, Error> {
-        shared::before(client, self, plan)?;
+        let writes = !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work);
+        shared::before(client, self, plan, writes)?;
         claim::run(client, self, plan)?;
         let (work, blocked): (Vec<_>, Vec<_>) = plan.tenants.iter().partition(|tenant| tenant.reason.is_none());
         let (work, unchanged): (Vec<_>, Vec<_>) = work.into_iter().partition(|tenant| tenant.has_work());

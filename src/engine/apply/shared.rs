@@ -5,7 +5,7 @@ use postgres::{Client, Transaction};
 use super::context::Apply;
 use super::session::MY_BACKEND;
 use super::watch;
-use crate::core::plan::{About, DatabaseAction, DatabaseChange, Plan, Stage, TenantPlan, group_role};
+use crate::core::plan::{About, DatabaseAction, DatabaseChange, Plan, Stage, group_role};
 use crate::engine::database::{Ask, DatabaseError};
 use crate::engine::error::{Context, Error};
 use crate::engine::registry;
@@ -15,14 +15,14 @@ use crate::engine::retry::retry;
 const WHAT: &str = "what tenants share";
 
 /// What comes before any tenant: what tenants share, the lock as the registry has it, and that the registry is this database's.
-/// A plan without work, of a fleet without tenants say, makes no registry.
+/// `writes`: a plan without work, of a fleet without tenants say, makes no registry.
 ///
 /// # Errors
 /// What PostgreSQL answered; then no tenant was touched.
-pub(super) fn before(client: &mut Client, apply: &Apply<'_>, plan: &Plan) -> Result<(), Error> {
+pub(super) fn before(client: &mut Client, apply: &Apply<'_>, plan: &Plan, writes: bool) -> Result<(), Error> {
     run(client, apply, plan, Stage::Before)?;
     apply.lock.settle(client)?;
-    if !plan.database_changes.is_empty() || plan.tenants.iter().any(TenantPlan::has_work) {
+    if writes {
         apply.bind_to_this_database(client, plan)?;
         fail_point!("after_registry_settled");
     }

@@ -83,7 +83,10 @@ fn dropped(desired: &Desired, observed: &Observed) -> Vec<(String, String)> {
     let is_declared = |role: &String| desired.tenants.values().any(|tenant| tenant.owner() == role);
     let shared = owners.iter().filter(|(_, tenants)| tenants.len() > 1).map(|(owner, _)| (*owner).to_owned());
     let former = observed.registry.iter().flat_map(|registry| registry.former_owners.iter().cloned());
-    let late: BTreeSet<String> = shared.chain(former).filter(|role| !is_declared(role)).collect();
+    // One that a single tenant still has goes with that one's schema.
+    let goes_with_one = |role: &String| dropped.iter().any(|(dropped, _)| dropped == role);
+    let late: BTreeSet<String> =
+        shared.chain(former).filter(|role| !is_declared(role) && !goes_with_one(role)).collect();
     dropped.extend(late.into_iter().map(|role| (role, String::new())));
     dropped
 }
