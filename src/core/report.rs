@@ -14,7 +14,7 @@ use crate::core::plan::{TenantPlan, Verb};
 pub enum Outcome {
     Applied,
     /// Rolled back; nothing of the plan took effect, except what the error says was committed: what comes after a COMMIT
-    /// failed, or the rest of a removal in batches.
+    /// failed, or the rest of a removal in pieces.
     Failed,
     /// Not started: blocked, interrupted, apply lost its lock, or too many others failed with the same error.
     Skipped,
