@@ -39,7 +39,7 @@ pub(super) fn remember(
     let again = if plan.database_changes.is_empty() { None } else { Some(session.observe(Sizes::Removed)?) };
     let observed = again.as_ref().unwrap_or(observed);
     let Session { ground, client } = session;
-    // On a session of its own: what is left of a rehearsal goes with DISCARD ALL, and the lock of apply would go with it.
+    // On a session of its own: what is left of a scratch run goes with DISCARD ALL, and the lock of apply would go with it.
     let mut other = ground.target.connect_admin().map_err(RunError::from)?;
     let interrupt = &ground.options.interrupt;
     for (digest, versions) in sets {

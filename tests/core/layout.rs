@@ -80,6 +80,14 @@ fn no_files_name_each_other_in_a_circle() {
     assert!(circles.is_empty(), "{}", circles.join("\n\n"));
 }
 
+#[test]
+fn every_file_is_part_of_the_program() {
+    assert_eq!(SOURCES.left_over(), Vec::<&str>::new());
+    let files = [("lib.rs", "mod m;"), ("m/mod.rs", "mod a;"), ("m/a.rs", ""), ("m/b.rs", "")];
+    let sources = Sources::new(files.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    assert_eq!(sources.left_over(), ["m/b.rs"]);
+}
+
 /// Each with what makes it one.
 fn circles(edges: &Edges) -> Vec<String> {
     let graph: DiGraphMap<&str, ()> = edges.keys().map(|(from, to)| (from.as_str(), to.as_str())).collect();

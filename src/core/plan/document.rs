@@ -114,18 +114,6 @@ impl ShownChange {
     }
 }
 
-impl From<&dyn Action> for ShownChange {
-    fn from(action: &dyn Action) -> Self {
-        Self {
-            kind: action.kind(),
-            what: action.what(),
-            before: action.before(),
-            after: action.after(),
-            sql: action.sql(),
-        }
-    }
-}
-
 impl From<&TenantPlan> for ShownTenant {
     fn from(plan: &TenantPlan) -> Self {
         Self {
@@ -148,19 +136,25 @@ impl TenantPlan {
     /// What each of its actions says.
     #[must_use]
     pub fn shown_changes(&self) -> Vec<ShownChange> {
-        let mut changes: Vec<ShownChange> = self.phases.actions().into_iter().map(ShownChange::from).collect();
-        if !self.parked.is_empty() {
-            // A person knows the names as they are, not as they are parked.
-            for change in &mut changes {
-                change.what = self.said(&change.what);
-                change.before = change.before.as_deref().map(|text| self.said(text));
-            }
-        }
-        changes
+        let shown = |action: &dyn Action| ShownChange {
+            kind: action.kind(),
+            what: self.what(action),
+            before: action.before().map(|before| self.said(before)),
+            after: action.after(),
+            sql: action.sql(),
+        };
+        self.phases.actions().into_iter().map(shown).collect()
     }
 
-    fn said(&self, text: &str) -> String {
-        self.parked.iter().fold(text.to_owned(), |text, (parked, name)| text.replace(parked, name))
+    /// The thing that the action changes, by the name that a person knows.
+    #[must_use]
+    pub fn what(&self, action: &dyn Action) -> String {
+        self.said(action.what())
+    }
+
+    /// A person knows the names as they are, not as they are parked.
+    fn said(&self, text: String) -> String {
+        self.parked.iter().fold(text, |text, (parked, name)| text.replace(parked, name))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plan: what turns observed into desired, decided here and nowhere else.
 //!
-//! [`diff`] is pure. Each kind of change has a file in `change/` that sees it, from facts to findings; what it does and says is
+//! [`diff()`] is pure. Each kind of change has a file in `change/` that sees it, from facts to findings; what it does and says is
 //! a value of `action/`. A tenant's actions stand in phases (`phases`), which apply carries out from top to bottom.
 
 mod acl;

@@ -5,12 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::acl::column_sql;
-use super::acl::{Expected, differences, quoted};
+use super::acl::{Expected, column_sql, differences, quoted};
 use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
 use super::privileges::in_words;
-use super::shared_change::{DatabaseAction, DatabaseChange};
+use super::shared_change::{About, DatabaseAction, DatabaseChange};
 use crate::core::model::{
     Acl, Foreign, Grantee, Holding, ObjectKind, Observed, Outside, RegistryObject, RegistrySchema, ident,
 };
@@ -25,7 +24,8 @@ pub(super) fn plan(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards:
             Some(sql) => {
                 let after =
                     if found.runs { ", which is not tenantry's → removed" } else { " → as tenantry created it" };
-                changes.push(close(format!("{}{after}", found.what), vec![sql.clone()]));
+                let close = close(format!("{}{after}", found.what), vec![sql.clone()]);
+                changes.push(DatabaseChange { about: About::Foreign(found.clone()), ..close });
             }
             None => hazards.push(Hazard { kind: HazardKind::RegistryOpen, detail: by_hand(found) }),
         }

@@ -1,6 +1,6 @@
 //! Names that go round: a tenant gets a name that another one gives up in the same plan, as in a → b, b → a.
 //!
-//! No order of single renames gets there, so the tenants of such a ring change in one transaction: first every name that goes
+//! No order of single renames gets there, so the tenants of such a cycle change in one transaction: first every name that goes
 //! round is parked under one that nobody wants, then each tenant's changes run as always.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,7 +122,7 @@ impl RenameCycles {
         parked
     }
 
-    /// Puts the parking before each tenant's changes; or blocks all of a ring when one of them is blocked.
+    /// Puts the parking before each tenant's changes; or blocks all of a cycle when one of them is blocked.
     pub fn complete(&self, look: &Fleet<'_>, observed: &Observed, tenants: &mut [TenantPlan]) {
         for cycle in &self.rename_groups {
             let of_cycle = |plan: &&mut TenantPlan| cycle.contains(&plan.tenant);

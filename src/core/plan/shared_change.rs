@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::statement::{Sql, statements};
-use crate::core::model::TenantKey;
+use crate::core::model::{Foreign, TenantKey};
 
 /// A change to what tenants share. Run serially: concurrent GRANTs on one object fail with XX000.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,8 @@ pub enum About {
     Claims(Vec<Claim>),
     /// The extension that is created, and where.
     Extension { name: String, schema: String },
+    /// What is removed from schema tenantry, or made there as tenantry made it.
+    Foreign(Foreign),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -32,13 +32,15 @@ pub(super) fn run(job: &Job<'_>, client: &mut Client, progress: &mut Progress) -
 }
 
 fn in_turn(job: &Job<'_>, client: &mut Client, batch: &Batch, progress: &Progress) -> Result<(), TenantError> {
+    let underway = job.apply.underway;
     let mut attempt = || {
-        job.apply.underway.doing(job.plan.tenant.as_str(), &batch.what())?;
         job.is_as_planned(client)?;
         one(job, client, batch, progress)
     };
+    let again = |error: &TenantError| is_worth_another_try(error) && !underway.is_cancelled();
     loop {
-        match retry(&mut attempt, is_worth_another_try) {
+        underway.doing(job.plan.tenant.as_str(), &batch.what())?;
+        match retry(&mut attempt, again) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(error) => {

@@ -44,7 +44,7 @@ impl Job<'_> {
         archive: &MakeArchive,
         progress: &mut Progress,
     ) -> Result<(), Ended> {
-        self.doing(&archive.what())?;
+        self.doing(&self.plan.what(archive))?;
         let Some(deputy) = &progress.deputy else {
             let error = TenantError::new("the plan archives the tenant and nobody can log in for it");
             return Err(rolled_back(error));
@@ -65,7 +65,7 @@ impl Job<'_> {
             return self.migrate(transaction, migrate);
         }
         let action = change.view();
-        self.doing(&action.what())?;
+        self.doing(&self.plan.what(action))?;
         let done = match progress.archived {
             // Once there is an archive, whoever still reads a table is waited for, rather than made a new one for.
             Some(_) => self.retry_in_savepoint(transaction, action),
@@ -115,7 +115,7 @@ impl Job<'_> {
         for sql in action.sql() {
             let result = if sql.needs_verifier() {
                 let Some(password) = password else {
-                    let what = action.what();
+                    let what = self.plan.what(action);
                     let error = TenantError::new(format!("the plan sets a password for {what} but has none"));
                     return Err(rolled_back(error));
                 };
@@ -127,7 +127,7 @@ impl Job<'_> {
             };
             result.map_err(|error| {
                 let error = DatabaseError::from(error);
-                Ended::Failed(database_error(&action.what(), &error), Retry::when(error.is_retryable()))
+                Ended::Failed(database_error(&self.plan.what(action), &error), Retry::when(error.is_retryable()))
             })?;
         }
         Ok(())

@@ -33,7 +33,7 @@ fn put_off(name: &str) -> TenantError {
     }
 }
 
-/// `SET CONSTRAINTS ALL IMMEDIATE` ran the deferred triggers inside the fence, so that legitimate ones are done; one
+/// `SET CONSTRAINTS ALL IMMEDIATE` ran the deferred triggers inside the owner's function, so that legitimate ones are done; one
 /// that defers itself again gets past that, and would run at COMMIT. Up to PostgreSQL 17 it runs as us. From 18 on it
 /// runs as the role that queued it (release notes 18), but a cursor WITH HOLD that it declares then runs as us.
 ///

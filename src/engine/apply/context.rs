@@ -42,7 +42,7 @@ pub struct Apply<'a> {
     pub recorded: &'a Recorded,
     /// Says what is being done, and can cancel it.
     pub underway: &'a Underway,
-    /// What this run marks secrets with, once it has settled.
+    /// What this run marks secrets with, once it is known whose registry this is.
     pub mark: OnceLock<Mark>,
     /// This many tenants failing with the same error stop the rest; 0: never.
     pub max_failures: usize,

@@ -61,7 +61,7 @@ impl<'p> Pool<'p> {
                     state.workers -= 1;
                     return None;
                 }
-                // Two rings that wait for each other: somebody must begin.
+                // Two groups that wait for each other: somebody must begin.
                 None if state.running == 0 => {
                     state.running += 1;
                     return state.queue.pop_front();

@@ -67,16 +67,14 @@ pub fn check_registry(observed: &Observed, plan: &Plan) -> Result<(), Error> {
                 hint,
             )
         };
-        let is_planned = |sql: &String| {
-            let closes = plan.database_changes.iter().filter(|change| change.action == DatabaseAction::CloseRegistry);
-            closes.flat_map(|change| &change.sql).any(|planned| planned.shown() == sql)
-        };
+        let is_it = |about: &About| matches!(about, About::Foreign(planned) if planned == found);
+        let is_planned = plan.database_changes.iter().any(|change| is_it(&change.about));
         match &found.remedy {
             None => {
                 return Err(refused("tenantry's tables use only what PostgreSQL provides; remove it by hand".into()));
             }
             Some(sql) if !found.ours => return Err(refused(format!("as a superuser: {sql};"))),
-            Some(sql) if !is_planned(sql) => {
+            Some(sql) if !is_planned => {
                 return Err(refused(format!("tenantry apply removes it; or: {sql};")));
             }
             Some(_) => {}

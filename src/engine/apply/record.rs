@@ -95,7 +95,7 @@ impl Job<'_> {
     pub fn record_what_was_made(&self, transaction: &mut Transaction<'_>, versions: &[i32]) -> Result<(), TenantError> {
         let is_new = self.plan.phases.has(&[Kind::CreateSchema]);
         let EndState::Declared { tenant, .. } = &self.plan.target else { return Ok(()) };
-        // With access "owner" the role that owns is the tenant's own. A rehearsal has no lock, and remembers nothing.
+        // With access "owner" the role that owns is the tenant's own. A scratch run has no lock, and remembers nothing.
         if !is_new || tenant.access == Access::Owner || self.apply.lock.check().is_none() {
             return Ok(());
         }

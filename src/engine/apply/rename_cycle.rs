@@ -12,7 +12,7 @@ use super::secret;
 use crate::core::plan::TenantPlan;
 use crate::core::report::{Done, Failed};
 
-/// Carries out the plans of a ring.
+/// Carries out the plans of those tenants.
 ///
 /// # Errors
 /// What stood in the way of one of them; then none was changed.

@@ -146,7 +146,7 @@ impl Apply<'_> {
         outcomes
     }
 
-    /// One tenant, or those of a ring; whom it met, and whether it was rolled back for want of a session.
+    /// One tenant, or those whose names are swapped; whom it met, and whether it was rolled back for want of a session.
     fn unit(&self, session: &mut Option<Client>, plans: &[&TenantPlan]) -> (Vec<TenantOutcome>, Met, bool) {
         plans.iter().for_each(|plan| self.underway.begins(plan.tenant.as_str(), plan.verb.as_str()));
         let start = Instant::now();
@@ -182,8 +182,8 @@ impl Apply<'_> {
 fn units<'p>(work: &[&'p TenantPlan], rename_groups: &[BTreeSet<TenantKey>]) -> Vec<Vec<&'p TenantPlan>> {
     let mut units: BTreeMap<&TenantKey, Vec<&'p TenantPlan>> = BTreeMap::new();
     for plan in work {
-        let ring = rename_groups.iter().find(|ring| ring.contains(&plan.tenant)).and_then(BTreeSet::first);
-        units.entry(ring.unwrap_or(&plan.tenant)).or_default().push(plan);
+        let group = rename_groups.iter().find(|group| group.contains(&plan.tenant)).and_then(BTreeSet::first);
+        units.entry(group.unwrap_or(&plan.tenant)).or_default().push(plan);
     }
     units.into_values().collect()
 }

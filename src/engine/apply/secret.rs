@@ -77,7 +77,10 @@ pub(super) fn write(
     plan: &TenantPlan,
     delivery: Option<&Delivery>,
 ) -> Result<Option<Written>, TenantError> {
-    let Some(WriteSecret { path, expected, fields, .. }) = &plan.phases.secret else { return Ok(None) };
+    let Some(write) = &plan.phases.secret else { return Ok(None) };
+    // For whoever waits for the store.
+    apply.underway.doing(plan.tenant.as_str(), &plan.what(write))?;
+    let WriteSecret { path, expected, fields, .. } = write;
     let Some(Delivery { password, others }) = delivery else {
         return Err(TenantError::new("the plan writes a secret but has no password for it"));
     };
@@ -113,7 +116,10 @@ impl Written {
 
 /// Deletes what the plan deletes, after COMMIT.
 pub(super) fn delete(apply: &Apply<'_>, plan: &TenantPlan) -> Result<(), TenantError> {
-    plan.phases.deletes_secrets().try_for_each(|DeleteSecret { path, expected }| {
+    plan.phases.deletes_secrets().try_for_each(|delete| {
+        // For whoever waits for the store; it is committed, so that an interrupt keeps nobody from it.
+        drop(apply.underway.doing(plan.tenant.as_str(), &plan.what(delete)));
+        let DeleteSecret { path, expected } = delete;
         apply.store.delete(path, Some(expected)).map_err(|error| {
             failed("deleting", path, &error).hint("the database part is done; the next apply deletes the secret")
         })

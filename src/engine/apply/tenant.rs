@@ -40,7 +40,7 @@ impl Job<'_> {
         }
     }
 
-    /// The one transaction, and the secret just before its COMMIT. What is archived, and dropped in pieces, is begun before it.
+    /// The one transaction, and the secret just before its COMMIT. What is archived, and dropped in batches, is begun before it.
     fn transact(&self, client: &mut Client, delivery: Option<&Delivery>, progress: &mut Progress) -> Result<(), Ended> {
         progress.deputy = archive::appoint(self, client).map_err(retried)?;
         batches::run(self, client, progress).map_err(retried)?;

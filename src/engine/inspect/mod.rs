@@ -1,4 +1,4 @@
-//! PostgreSQL, the registry and the secret store → [`Observed`].
+//! PostgreSQL, the registry and the secret store → [`Observed`](crate::core::model::Observed).
 //!
 //! Reading is set-based: a fixed number of queries whatever the number of tenants. Only histories are read schema by
 //! schema, in chunks that are each a short transaction of their own.

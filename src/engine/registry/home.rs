@@ -20,7 +20,7 @@ pub(super) struct Identity {
     pub is_of_here: bool,
 }
 
-/// A registry that came with a dump from another cluster is readable; see [`settle`].
+/// A registry that came with a dump from another cluster is readable; see [`bind_to_this_database`].
 ///
 /// # Errors
 /// When it is a copy: the database it was made for is in this very cluster, and the roles named here serve that one.

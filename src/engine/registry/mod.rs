@@ -1,6 +1,7 @@
 //! The tool's own tables, `tenantry.tenants` and `tenantry.audit_log`, made and upgraded by refinery.
 //!
-//! All SQL that names one of them stands here, in `sql/`, one statement a file; and in [`recover`], which prints some.
+//! All SQL that names one of them stands here, in `sql/`, one statement a file, and in [`mod@recover`], which prints some; but
+//! for what a plan shows (`core/plan/bookkeeping.rs`).
 
 mod audit;
 mod embedded;

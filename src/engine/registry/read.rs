@@ -11,7 +11,7 @@ use crate::core::model::Registry;
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
 
-/// So many of the migrations make what [`rows::read_leftovers`] reads.
+/// So many of the migrations make what [`super::leftovers::read_leftovers`] reads.
 const LEFTOVERS_SINCE: usize = 3;
 
 /// The registry as it stands.

@@ -16,6 +16,8 @@ pub struct File {
     /// By the name that it has here: what `use` brings in, as it is written, with its line.
     uses: Vec<Use>,
     paths: Vec<(Vec<String>, usize)>,
+    /// The files below it that it declares, tests too, by their paths below src without `.rs` or `/mod.rs`.
+    declares: Vec<String>,
     /// Text in quotes, with its line.
     pub literals: Vec<(String, usize)>,
 }
@@ -56,13 +58,28 @@ impl Sources {
         let (mut files, mut modules) = (BTreeMap::new(), BTreeMap::new());
         for (name, text) in texts {
             let module = module_of(&name);
-            let mut file = File { module: module.clone(), uses: Vec::new(), paths: Vec::new(), literals: Vec::new() };
+            let mut file = File {
+                module: module.clone(),
+                uses: Vec::new(),
+                paths: Vec::new(),
+                declares: Vec::new(),
+                literals: Vec::new(),
+            };
             let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
             file.visit_file(&syntax);
             modules.insert(module, name.clone());
             files.insert(name, file);
         }
         Self { files, modules }
+    }
+
+    /// Files that no other declares, and so nobody compiles.
+    pub fn left_over(&self) -> Vec<&str> {
+        let declared: BTreeSet<&str> =
+            self.files.values().flat_map(|file| file.declares.iter().map(String::as_str)).collect();
+        let is_root = |name: &str| ["lib.rs", "cli/mod.rs"].contains(&name);
+        let names = self.files.keys().map(String::as_str);
+        names.filter(|name| !is_root(name) && !declared.contains(&*without_extension(name))).collect()
     }
 
     /// A re-export is no edge: whoever names something through it names the file that has it.
@@ -130,12 +147,26 @@ impl Sources {
     }
 }
 
+fn without_extension(name: &str) -> String {
+    name.strip_suffix("/mod.rs").or_else(|| name.strip_suffix(".rs")).unwrap_or(name).to_owned()
+}
+
 fn module_of(name: &str) -> Module {
     let mut module: Module = name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     if module.last().is_some_and(|last| ["mod", "lib"].contains(&last.as_str())) {
         module.pop();
     }
     module
+}
+
+/// `#[path = "…"]`.
+fn path_of(attributes: &[syn::Attribute]) -> Option<String> {
+    let path = attributes.iter().find(|attribute| attribute.path().is_ident("path"))?;
+    let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &path.meta.require_name_value().ok()?.value
+    else {
+        return None;
+    };
+    Some(text.value())
 }
 
 fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
@@ -146,6 +177,14 @@ fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
 
 impl<'a> Visit<'a> for File {
     fn visit_item_mod(&mut self, item: &'a syn::ItemMod) {
+        if item.content.is_none() {
+            let (directory, name) = match path_of(&item.attrs) {
+                // Beside the file, not below it.
+                Some(path) => (&self.module[..self.module.len().saturating_sub(1)], without_extension(&path)),
+                None => (self.module.as_slice(), item.ident.to_string()),
+            };
+            self.declares.push([directory, &[name]].concat().join("/"));
+        }
         if !is_for_tests(&item.attrs) {
             visit::visit_item_mod(self, item);
         }

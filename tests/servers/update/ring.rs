@@ -93,3 +93,26 @@ fn when_one_cannot_change_none_does() {
         kept(&fleet, &["rs-a", "rs-b"]);
     }
 }
+
+/// What is done for it is done under parked names, of which nobody has heard.
+#[test]
+fn what_fails_is_told_by_the_names_that_are_known() {
+    for version in BOTH {
+        let fleet = Fleet::usual(version, "known");
+        let declare = |a: &str, b: &str| {
+            fleet.declare(&format!("rp-a = {{ schema = \"rp {a}\" }}\nrp-b = {{ schema = \"rp {b}\" }}"));
+        };
+        declare("1", "2");
+        fleet.apply();
+        declare("3", "1");
+        fleet.execute(
+            "CREATE FUNCTION public.stop() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN \
+             IF EXISTS (SELECT FROM pg_namespace WHERE nspname LIKE 'tenantry\\_parked%') THEN RAISE EXCEPTION 'stop'; END IF; END$$; \
+             CREATE EVENT TRIGGER stop ON ddl_command_start WHEN TAG IN ('ALTER SCHEMA') EXECUTE FUNCTION public.stop()",
+        );
+        let stopped = fleet.try_apply().ends(1).says("schema rp 1: stop (changed in one transaction");
+        assert!(!stopped.stderr.contains("tenantry_parked"), "{}", stopped.stderr);
+        fleet.execute("DROP EVENT TRIGGER stop; DROP FUNCTION public.stop()");
+        fleet.applies_and_settles();
+    }
+}

@@ -33,7 +33,7 @@ pub struct LockedBy {
 }
 
 /// Why a history is not read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Distrust {
     /// Such as "it is a view, not an ordinary table".
     pub why: String,
@@ -45,6 +45,13 @@ impl Distrust {
     #[must_use]
     pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), is_only_anothers: false }
+    }
+}
+
+/// As the words alone: a saved plan holds a digest of what was observed, and was saved perhaps when that was all there was.
+impl std::fmt::Debug for Distrust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.why, f)
     }
 }
 
@@ -77,5 +84,16 @@ impl Applied {
     #[must_use]
     pub fn of(file: &crate::core::migrations::MigrationFile) -> Self {
         Self { version: file.version().into(), name: file.name().into(), checksum: file.checksum() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_that_were_saved_before_know_a_distrusted_history_again() {
+        let history = History::Untrusted(Distrust { why: "it is a view".into(), is_only_anothers: true });
+        assert_eq!(format!("{history:?}"), r#"Untrusted("it is a view")"#);
     }
 }

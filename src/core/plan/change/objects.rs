@@ -35,7 +35,7 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     let taken = take_back(facts, &mut schema, &may_own);
     kept.into_iter().for_each(|(objects, owner)| findings.note(objects, format!("owner {owner}")));
     if let Some(former) = &facts.current.former_owner
-        && !matches!(schema.history, History::Absent | History::Untrusted(_))
+        && matches!(schema.history, History::Read { .. } | History::Unseen { .. })
     {
         let found = wrong.entry(former.clone()).or_default();
         found.0 += 1;
