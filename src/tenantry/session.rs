@@ -116,6 +116,7 @@ impl Ground {
     /// At what a saved plan looked at: it is compared with a plan for the same.
     pub fn look_as(&mut self, saved: &Saved) -> Result<(), Error> {
         self.filter = Filter::new(saved.targets())?;
+        self.filter.may_move(saved.moved())?;
         self.options.targets = saved.targets().to_vec();
         (self.options.deep, self.options.moved) = (saved.deep(), saved.moved());
         Ok(())
