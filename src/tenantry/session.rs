@@ -18,7 +18,7 @@ use crate::engine::deep::Deep;
 use crate::engine::error::{Context, Error as RunError};
 use crate::engine::inspect::{self, Sizes};
 use crate::engine::project::Project;
-use crate::engine::secrets::SecretStore;
+use crate::engine::secrets::WritableStore;
 
 pub(super) struct Session {
     pub ground: Ground,
@@ -37,7 +37,7 @@ pub(super) struct Ground {
     pub target: Target,
     /// Every server that the url names.
     listed: Target,
-    pub store: Box<dyn SecretStore>,
+    pub store: Box<dyn WritableStore>,
 }
 
 impl Session {
