@@ -77,7 +77,7 @@ fn applied(
         History::Locked(by) => Err(TenantError::new(format!("{} is locked by {}", set.table, by.who))),
         History::Read { applied, .. } => Ok(Some(
             applied
-                .into_iter()
+                .iter()
                 .map(|row| {
                     let version = i32::try_from(row.version).unwrap_or(i32::MAX);
                     let checksum = row.checksum.parse().unwrap_or_default();
