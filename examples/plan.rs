@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Returns what was planned and, when asked to apply it, how that went.
 pub fn run(file: &Path, url: Option<&str>, apply: bool) -> Result<String, Box<dyn Error>> {
-    let env: Environment = std::env::vars().collect();
+    let env: Environment = std::env::vars_os().collect();
     let options = Options { database_url: url.map(str::to_owned), ..Options::default() };
     let tenantry = Tenantry::open(file, &env, options)?;
     if !apply {

@@ -22,6 +22,19 @@ pub mod archive {
     pub use crate::engine::archive::{Archive, Manifest, Opened, Proved, open};
 }
 
+/// Tenants' secrets, to be read.
+#[cfg(feature = "engine")]
+pub mod secrets {
+    pub use crate::engine::secrets::{FileStore, Found, SecretError, SecretStore, VaultStore, open_file, open_vault};
+}
+
+/// For the tests of the stores themselves. Nothing here asks a guard: a program changes secrets by [`Approved::apply`].
+#[cfg(feature = "engine")]
+#[doc(hidden)]
+pub mod unguarded {
+    pub use crate::engine::secrets::WritableStore;
+}
+
 /// Files that others read while they are written.
 #[cfg(feature = "engine")]
 pub mod files {
@@ -32,7 +45,7 @@ pub use crate::core::{config, migrations, model, plan, render, report, shape, ve
 #[cfg(feature = "failpoints")]
 pub use engine::failpoint;
 #[cfg(feature = "engine")]
-pub use engine::{database, error::Error as RunError, registry::Recovery, sandbox, secrets};
+pub use engine::{database, error::Error as RunError, registry::Recovery, sandbox};
 #[cfg(feature = "engine")]
 pub use tenantry::{
     Approved, Archived, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked, Looked,

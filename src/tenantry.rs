@@ -101,10 +101,7 @@ impl Tenantry {
         options: Options,
         filter: Filter,
     ) -> Result<Self, Error> {
-        if options.moved && !filter.is_idle() {
-            let message = "that the database has moved applies to the whole of it: no targets can be given";
-            return Err(Refusal::new(Guard::MovedAsAWhole, message, "name no targets").into());
-        }
+        filter.may_move(options.moved)?;
         let (file, environment) = (file.to_owned(), environment.clone());
         Ok(Self { file, project: Arc::new(project), environment, options, filter })
     }

@@ -21,9 +21,7 @@ pub fn open(global: &Global, options: Options) -> Result<Tenantry, Failure> {
     Ok(Tenantry::open(&global.config, &environment(), options)?)
 }
 
-/// The process's own; what is not UTF-8 nobody could name in tenants.toml.
+/// The process's own.
 pub fn environment() -> Environment {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+    std::env::vars_os().collect()
 }

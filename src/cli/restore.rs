@@ -45,10 +45,10 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     interrupt::watch();
     let tell: telling::Tell<'_> = &|rest, report, out| {
         if !report.is_success() {
-            shown::report(rest, report, out)?;
+            let exit = shown::report(rest, report, out)?;
             let key = &tenant.key;
             out.note(&format!("{key}: its data is restored; once the cause is fixed, apply does the rest"));
-            return Ok(Exit::Failed);
+            return Ok(exit);
         }
         let migrations = rest.tenants.iter().map(|tenant| tenant.pending_migrations().len()).sum();
         out.print(&match out.format {

@@ -13,7 +13,7 @@ use crate::core::migrations::{self, Beside, MigrationFault, MigrationFile, Migra
 use crate::core::model::{Desired, StoreKind};
 use crate::engine::database::Target;
 use crate::engine::error::{Context, Error};
-use crate::engine::secrets::{self, SecretStore};
+use crate::engine::secrets::{self, WritableStore};
 use text::ReadError;
 
 /// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
@@ -92,7 +92,7 @@ impl Project {
     ///
     /// # Errors
     /// When its settings make no sense.
-    pub fn store(&self, env: config::Lookup<'_>) -> Result<Box<dyn SecretStore>, Error> {
+    pub fn store(&self, env: config::Lookup<'_>) -> Result<Box<dyn WritableStore>, Error> {
         let policy = &self.desired.secrets;
         match policy.store {
             StoreKind::File => Ok(Box::new(secrets::open_file(&self.root.join(&policy.dir)))),

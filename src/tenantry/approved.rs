@@ -89,7 +89,7 @@ impl Approved {
                 if let Way::Restore { tenant, .. } = &self.way {
                     self.plan = restoration::rest(&self.session.ground, &self.observed, tenant);
                 }
-                guards::its_secrets(&self.plan)?;
+                guards::its_secrets_at_last(&self.plan)?;
                 self.carry_out(events)
             }
         }

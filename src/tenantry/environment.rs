@@ -8,7 +8,7 @@ use std::fmt;
 /// stands for, `TENANTRY_*`, libpq's `PG*` and `HOME`, `VAULT_*` and `BAO_*`, and what pg_dump and pg_restore are found and started
 /// with, such as `PATH`. Nothing else is looked up.
 ///
-/// `std::env::vars().collect()` is the process's own; [`Environment::default`] is empty.
+/// `std::env::vars_os().collect()` is the process's own; [`Environment::default`] is empty.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -34,10 +34,11 @@ impl Environment {
     }
 }
 
-impl<K: Into<String>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+/// A name that is no text is left out: nobody asks for it.
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
     fn from_iter<T: IntoIterator<Item = (K, V)>>(variables: T) -> Self {
-        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { variables, stands_in: false }
+        let named = |(name, value): (K, V)| Some((name.into().into_string().ok()?, value.into()));
+        Self { variables: variables.into_iter().filter_map(named).collect(), stands_in: false }
     }
 }
 
@@ -45,5 +46,22 @@ impl<K: Into<String>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use crate::tenantry::environment::{Environment, OsString};
+
+    #[test]
+    fn what_is_no_text_is_kept_as_a_path_and_hides_nothing_else() {
+        let odd = || OsString::from_vec(b"/opt/\xff/bin:/usr/bin".to_vec());
+        let given = [("PATH".into(), odd()), (odd(), "x".into()), ("HOME".into(), OsString::from("/root"))];
+        let env: Environment = given.into_iter().collect();
+        assert_eq!((env.raw("PATH"), env.get("PATH")), (Some(odd()), None));
+        assert_eq!(env.get("HOME").as_deref(), Some("/root"));
+        assert_eq!(format!("{env:?}"), r#"{"HOME", "PATH"}"#);
     }
 }

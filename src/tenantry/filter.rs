@@ -26,8 +26,13 @@ impl Filter {
         self.0.is_empty() || self.0.iter().any(|glob| glob.is_match(key.as_str()))
     }
 
-    pub fn is_idle(&self) -> bool {
-        self.0.is_empty()
+    /// A database moves as a whole.
+    pub fn may_move(&self, moved: bool) -> Result<(), Refusal> {
+        if !moved || self.0.is_empty() {
+            return Ok(());
+        }
+        let message = "that the database has moved applies to the whole of it: no targets can be given";
+        Err(Refusal::new(Guard::MovedAsAWhole, message, "name no targets"))
     }
 
     /// A glob with a typing error must not pass for tenants that are as they should be.

@@ -54,12 +54,28 @@ fn in_words(stale: &Stale) -> String {
 }
 
 /// In a copy of a database that is in use the secrets are the other one's: who logs in there needs them as they are.
-pub(super) fn its_secrets(plan: &Plan) -> Result<(), Error> {
-    let writing = || plan.tenants.iter().filter(|tenant| tenant.has_work() && tenant.phases.changes_secrets());
-    let Some(doubt) = plan.doubts.first().filter(|_| writing().next().is_some()) else { return Ok(()) };
-    let names: Vec<&str> = writing().map(|tenant: &TenantPlan| tenant.tenant.as_str()).collect();
-    let message = format!("{}; the plan changes secrets ({}); nothing was changed", doubt.detail, few(&names));
-    Err(Refusal::new(Guard::ItsSecrets, message, doubt.hint.clone()).into())
+pub(super) fn its_secrets(plan: &Plan) -> Result<(), Refusal> {
+    let writes = |tenant: &TenantPlan| tenant.has_work() && tenant.phases.changes_secrets();
+    whose(plan, &writes, "nothing was changed")
+}
+
+/// The same of a restore, which gives what an interrupted one left a secret too, although its plan is blocked.
+pub(super) fn its_secrets_restored(plan: &Plan) -> Result<(), Refusal> {
+    whose(plan, &|_| true, "nothing was changed")
+}
+
+/// Once the data are in: of what an interrupted restore left, the plan before had no secret to compare.
+pub(super) fn its_secrets_at_last(plan: &Plan) -> Result<(), Refusal> {
+    let writes = |tenant: &TenantPlan| tenant.has_work() && tenant.phases.changes_secrets();
+    whose(plan, &writes, "the data is restored, but the secret was not written")
+}
+
+fn whose(plan: &Plan, writes: &dyn Fn(&TenantPlan) -> bool, done: &str) -> Result<(), Refusal> {
+    let writing = plan.tenants.iter().filter(|tenant| writes(tenant));
+    let names: Vec<&str> = writing.map(|tenant| tenant.tenant.as_str()).collect();
+    let Some(doubt) = plan.doubts.first().filter(|_| !names.is_empty()) else { return Ok(()) };
+    let message = format!("{}; the plan changes secrets ({}); {done}", doubt.detail, few(&names));
+    Err(Refusal::new(Guard::ItsSecrets, message, doubt.hint.clone()))
 }
 
 /// What is known without asking anybody again.

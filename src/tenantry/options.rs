@@ -1,13 +1,14 @@
 //! What a caller says beyond the file.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::interrupt::Interrupt;
 
 /// How to look, and at what.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
-    /// The database, before `TENANTRY_DATABASE_URL` and `[database] url`.
+    /// The database, before `TENANTRY_DATABASE_URL` and `[database] url`. May hold a password: Debug leaves it out.
     pub database_url: Option<String>,
     /// Globs of the keys of the tenants to look at; none: all.
     pub targets: Vec<String>,
@@ -30,6 +31,22 @@ impl Options {
     pub(super) fn parallelism(&self) -> usize {
         let by_cores = || std::thread::available_parallelism().map_or(4, |cores| (2 * cores.get()).min(8));
         self.parallelism.unwrap_or_else(by_cores).max(1)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { database_url, targets, parallelism, lock_timeout, deep, moved, sizes, interrupt } = self;
+        f.debug_struct("Options")
+            .field("database_url", &database_url.as_ref().map(|_| "…"))
+            .field("targets", targets)
+            .field("parallelism", parallelism)
+            .field("lock_timeout", lock_timeout)
+            .field("deep", deep)
+            .field("moved", moved)
+            .field("sizes", sizes)
+            .field("interrupt", interrupt)
+            .finish()
     }
 }
 
@@ -57,5 +74,17 @@ impl Default for Limits {
             to_end_blockers: None,
             to_end_blockers_afterwards: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_url_is_in_no_debug_output() {
+        let url = Some("postgresql://admin:hush@db/app".to_owned());
+        let text = format!("{:?}", Options { database_url: url, targets: vec!["a*".into()], ..Options::default() });
+        assert!(!text.contains("hush") && text.contains("a*"), "{text}");
     }
 }

@@ -56,10 +56,10 @@ impl Planned {
         &self.notes
     }
 
-    /// Whether there is anything to apply. Blocked tenants are not.
+    /// Whether there is anything to apply. Blocked tenants are not; but a restore starts over what an interrupted one left, which is
+    /// blocked for everything else.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        // One that was interrupted is planned as blocked: for whoever does not restore it, it is.
         matches!(self.way, Way::Restore { .. })
             || !self.plan.database_changes.is_empty()
             || self.plan.tenants.iter().any(TenantPlan::has_work)
@@ -83,6 +83,9 @@ impl Planned {
         let has_work = self.has_work();
         let Session { ground, client } = &mut self.session;
         let mut programs = None;
+        if let Way::Restore { .. } = &self.way {
+            guards::its_secrets_restored(&self.plan)?;
+        }
         if has_work {
             programs = guards::all(ground, client, &self.observed, &self.plan, (&self.needs, consents))?;
         } else if matches!(self.way, Way::Converge) && self.observed.registry.is_some() {

@@ -18,7 +18,7 @@ use crate::engine::deep::Deep;
 use crate::engine::error::{Context, Error as RunError};
 use crate::engine::inspect::{self, Sizes};
 use crate::engine::project::Project;
-use crate::engine::secrets::SecretStore;
+use crate::engine::secrets::WritableStore;
 
 pub(super) struct Session {
     pub ground: Ground,
@@ -37,7 +37,7 @@ pub(super) struct Ground {
     pub target: Target,
     /// Every server that the url names.
     listed: Target,
-    pub store: Box<dyn SecretStore>,
+    pub store: Box<dyn WritableStore>,
 }
 
 impl Session {
@@ -116,6 +116,7 @@ impl Ground {
     /// At what a saved plan looked at: it is compared with a plan for the same.
     pub fn look_as(&mut self, saved: &Saved) -> Result<(), Error> {
         self.filter = Filter::new(saved.targets())?;
+        self.filter.may_move(saved.moved())?;
         self.options.targets = saved.targets().to_vec();
         (self.options.deep, self.options.moved) = (saved.deep(), saved.moved());
         Ok(())

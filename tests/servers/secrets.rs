@@ -13,6 +13,7 @@ use tenantry::model::secret::Secret;
 use tenantry::model::vault::{VaultAuth, VaultConfig, VaultSettings};
 use tenantry::model::{SecretFields, SslMode};
 use tenantry::secrets::{Found, SecretError, SecretStore, VaultStore, open_vault};
+use tenantry::unguarded::WritableStore;
 
 /// One server for all tests that do not break it; each has mounts of its own there.
 fn server() -> &'static OpenBao {

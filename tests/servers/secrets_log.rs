@@ -10,6 +10,7 @@ use tenantry::model::SecretFields;
 use tenantry::model::secret::Secret;
 use tenantry::model::vault::{VaultAuth, VaultConfig};
 use tenantry::secrets::{SecretStore, open_vault};
+use tenantry::unguarded::WritableStore;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]

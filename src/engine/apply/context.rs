@@ -18,14 +18,14 @@ use crate::engine::archive::Programs;
 use crate::engine::database::Target;
 use crate::engine::error::Error;
 use crate::engine::registry::{self, Arrival};
-use crate::engine::secrets::SecretStore;
+use crate::engine::secrets::WritableStore;
 
 /// What carrying a plan out needs.
 pub struct Apply<'a> {
     pub target: &'a Target,
     /// Taken before the look that the plan was made of.
     pub lock: &'a Lock,
-    pub store: &'a dyn SecretStore,
+    pub store: &'a dyn WritableStore,
     pub desired: &'a Desired,
     pub server: &'a Server,
     /// A person says that the database came from elsewhere.

@@ -7,12 +7,12 @@ mod shape;
 
 use crate::core::model::{Desired, Observed, Registered, State, Tenant, TenantKey};
 use crate::engine::database::Target;
-use crate::engine::secrets::SecretStore;
+use crate::engine::secrets::WritableStore;
 
 /// What a deep look needs.
 pub struct Deep<'a> {
     pub target: &'a Target,
-    pub store: &'a dyn SecretStore,
+    pub store: &'a dyn WritableStore,
     pub desired: &'a Desired,
     pub observed: &'a Observed,
     /// Secrets read, and logins tried, at once.

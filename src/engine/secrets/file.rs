@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::document;
 use super::error::SecretError;
-use super::store::{Found, SecretStore, components};
+use super::store::{Found, SecretStore, WritableStore, components};
 use crate::core::model::secret::{Mark, Secret, SecretHead};
 use crate::engine::private;
 
@@ -155,15 +155,6 @@ impl SecretStore for FileStore {
         Ok(())
     }
 
-    fn tidy(&self) -> Result<(), SecretError> {
-        if !self.dir.exists() {
-            return Ok(());
-        }
-        // Nobody is at a write now.
-        let _lock = self.lock()?;
-        sweep(&self.dir).map_err(failed("clean up", &self.dir))
-    }
-
     fn heads(&self, paths: &[String]) -> Result<BTreeMap<String, SecretHead>, SecretError> {
         let mut heads = BTreeMap::new();
         for path in paths {
@@ -191,6 +182,21 @@ impl SecretStore for FileStore {
             }
             Some((head, value)) => document::found(head, &value),
         })
+    }
+
+    fn locate(&self, path: &str) -> String {
+        format!("file {}", self.dir.join(format!("{path}.json")).display())
+    }
+}
+
+impl WritableStore for FileStore {
+    fn tidy(&self) -> Result<(), SecretError> {
+        if !self.dir.exists() {
+            return Ok(());
+        }
+        // Nobody is at a write now.
+        let _lock = self.lock()?;
+        sweep(&self.dir).map_err(failed("clean up", &self.dir))
     }
 
     fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError> {
@@ -230,10 +236,6 @@ impl SecretStore for FileStore {
                 private::sync_dir(dir).map_err(failed("sync", dir))
             }
         }
-    }
-
-    fn locate(&self, path: &str) -> String {
-        format!("file {}", self.dir.join(format!("{path}.json")).display())
     }
 }
 

@@ -13,5 +13,5 @@ mod vault;
 pub use error::SecretError;
 pub use file::FileStore;
 pub use open::{open_file, open_vault};
-pub use store::{Found, SecretStore};
+pub use store::{Found, SecretStore, WritableStore};
 pub use vault::VaultStore;

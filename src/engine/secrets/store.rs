@@ -17,18 +17,13 @@ pub enum Found {
     Foreign { head: SecretHead, reason: String },
 }
 
-/// Where secrets are kept. Called from many threads at once.
+/// Where secrets are kept, to be looked at. Called from many threads at once.
 ///
 /// Paths are relative to the store, without a leading slash: `tenants/acme`.
 pub trait SecretStore: Send + Sync {
     /// Reachable, unsealed, logged in, the mount present and its kind known. Changes nothing. Call it before anything
     /// changes in PostgreSQL.
     fn preflight(&self) -> Result<(), SecretError>;
-
-    /// Deletes what writes that were interrupted left behind: it may hold a password. For those who hold apply's lock.
-    fn tidy(&self) -> Result<(), SecretError> {
-        Ok(())
-    }
 
     /// The heads of the secrets at these paths, absent ones left out. Set-based where the store can.
     fn heads(&self, paths: &[String]) -> Result<BTreeMap<String, SecretHead>, SecretError>;
@@ -44,6 +39,23 @@ pub trait SecretStore: Send + Sync {
         Ok(None)
     }
 
+    /// Whether the policy allows to write at these paths; asked before tenants are made that could not be handed over.
+    /// A store that cannot tell says yes.
+    fn may_write(&self, _paths: &[String]) -> Result<(), SecretError> {
+        Ok(())
+    }
+
+    /// Where a person finds the secret: `vault https://… secret/tenants/acme`.
+    fn locate(&self, path: &str) -> String;
+}
+
+/// The same for who carries out a plan.
+pub trait WritableStore: SecretStore {
+    /// Deletes what writes that were interrupted left behind: it may hold a password. For those who hold apply's lock.
+    fn tidy(&self) -> Result<(), SecretError> {
+        Ok(())
+    }
+
     /// Check-and-set. `expected` is the live version to replace; `None` means that there must be none.
     fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError>;
 
@@ -53,15 +65,6 @@ pub trait SecretStore: Send + Sync {
     /// Removes the secret with all its versions and its metadata, if given only when the live version is `expected`.
     /// Fine when it is gone already.
     fn delete(&self, path: &str, expected: Option<&str>) -> Result<(), SecretError>;
-
-    /// Whether the policy allows to write at these paths; asked before tenants are made that could not be handed over.
-    /// A store that cannot tell says yes.
-    fn may_write(&self, _paths: &[String]) -> Result<(), SecretError> {
-        Ok(())
-    }
-
-    /// Where a person finds the secret: `vault https://… secret/tenants/acme`.
-    fn locate(&self, path: &str) -> String;
 }
 
 /// The components of a path, none of which leads anywhere but down.

@@ -280,6 +280,35 @@ fn an_interrupted_restore_leaves_nothing() {
     assert_no_deputy(&fleet);
 }
 
+/// Whoever looks at the code learns that it was cut short, and not that something is wrong with the tenant.
+#[test]
+fn a_restore_that_is_interrupted_once_the_data_are_in_says_so() {
+    let fleet = project(Version::V18, "cut_short");
+    fleet.declare("cs-one = {}");
+    fleet.applies_and_settles();
+    fleet.declare("");
+    fleet.run(&REMOVE).ends(0);
+    fleet.declare("cs-one = {}");
+    fleet.migration("V9__slow.sql", "SELECT pg_catalog.pg_sleep(30)");
+    let (path, _) = manifests(&fleet).pop().unwrap();
+    let mut child = fleet.command(&["restore", "-y", path.to_str().unwrap()]).spawn().unwrap();
+    let at_work = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    while fleet.ask(at_work) == "0" {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was slow");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The second has the server cancel it.
+    while child.try_wait().unwrap().is_none() {
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        if fleet.ask(at_work) == "0" {
+            break;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(fleet.ask("SELECT state FROM tenantry.tenants"), "active");
+}
+
 /// A superuser's deputy reads past policies to dump; to fill a schema it needs no such right, and the tenant's code runs there.
 #[test]
 fn code_in_a_dump_sees_no_row_that_a_policy_keeps_from_its_tenant() {

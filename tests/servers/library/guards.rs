@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use sha2::Digest;
 use tenantry::plan::{FleetKey, Stale};
 use tenantry::{Consent, Error, Guard, Intent, Options, Planned, read_plan};
 
@@ -92,6 +93,19 @@ fn that_a_database_moved_is_said_of_the_whole_of_it() {
     let env = tenantry::Environment::default();
     let opened = tenantry::Tenantry::open(&fleet.path("tenants.toml"), &env, options);
     refuses(opened, &Guard::MovedAsAWhole, "no targets can be given");
+    // Nor by a file that somebody wrote.
+    let mut looked = open(&fleet, Options { targets: vec!["ip-*".into()], ..Options::default() }).look().unwrap();
+    let plan = looked.plan().unwrap();
+    let mut file: serde_json::Value = serde_json::from_str(&looked.save(&plan).to_json()).unwrap();
+    drop(looked);
+    file["moved"] = true.into();
+    file.as_object_mut().unwrap().shift_remove("digest");
+    let digest: String = sha2::Sha256::digest(file.to_string()).iter().map(|byte| format!("{byte:02x}")).collect();
+    file["digest"] = digest.into();
+    fs::write(fleet.path("saved"), file.to_string()).unwrap();
+    let saved = read_plan(&fleet.path("saved")).unwrap();
+    let planned = open(&fleet, Options::default()).lock().unwrap().plan(Intent::Saved(Box::new(saved)));
+    refuses(planned, &Guard::MovedAsAWhole, "no targets can be given");
 }
 
 #[test]

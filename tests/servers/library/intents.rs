@@ -34,20 +34,20 @@ fn a_rotation_renews_the_passwords_that_were_named() {
 }
 
 /// A fleet whose archives are made by programs that fit its server.
-fn archiving(version: Version, name: &str) -> Fleet {
+fn archiving(version: Version, name: &str, tenant: &str) -> Fleet {
     let mut fleet = Fleet::usual(version, name);
     fleet.head = "[defaults]\non_remove = \"archive\"\n".into();
     fleet.env.insert("TENANTRY_PG_BINDIR".into(), pg_dump_dir(version));
-    fleet.declare("ar-one = {}");
+    fleet.declare(&format!("{tenant} = {{}}"));
     apply(&fleet, &[]);
-    fleet.log_in("ar-one").batch_execute("INSERT INTO users (email) VALUES ('a@b')").unwrap();
+    fleet.log_in(tenant).batch_execute("INSERT INTO users (email) VALUES ('a@b')").unwrap();
     fleet
 }
 
 #[test]
 fn a_tenant_is_archived_removed_and_restored() {
     for version in BOTH {
-        let fleet = archiving(version, "archived");
+        let fleet = archiving(version, "archived", "ar-one");
         let unknown = open(&fleet, Options::default()).archive("ar-won", None, &()).err().unwrap();
         assert_eq!(unknown.guard(), Some(&Guard::Registered { tenant: "ar-won".into() }), "{unknown}");
         let archived = open(&fleet, Options::default()).archive("ar-one", None, &()).unwrap();
@@ -68,4 +68,27 @@ fn a_tenant_is_archived_removed_and_restored() {
         assert_eq!(rows, "a@b");
         fleet.settled();
     }
+}
+
+/// Its plan is blocked for everybody else, and names the restore as the way out.
+#[test]
+fn a_restore_that_was_cut_off_is_started_over() {
+    let fleet = archiving(BOTH[0], "cut_off", "cu-one");
+    let file = open(&fleet, Options::default()).archive("cu-one", None, &()).unwrap().archive.manifest_path;
+    let restoring = || {
+        let opened = Box::new(archive::open(&file).unwrap());
+        open(&fleet, Options::default()).lock().unwrap().plan(Intent::Restore(opened)).unwrap()
+    };
+    fleet.execute("DELETE FROM tenant_cu_one.users; UPDATE tenantry.tenants SET state = 'restoring'");
+    assert!(restoring().has_work());
+    // Its secret is written, so whose it is matters as for any other.
+    fleet.execute("UPDATE tenantry.identity SET system_identifier = '4711' || system_identifier");
+    let error = restoring().approve(&[]).err().unwrap();
+    assert_eq!(error.guard(), Some(&Guard::ItsSecrets), "{error}");
+    fleet.execute("UPDATE tenantry.identity SET system_identifier = substr(system_identifier, 5)");
+    let report = restoring().approve(&[]).unwrap().apply(&()).unwrap();
+    assert!(report.is_success(), "{report:?}");
+    let rows = crate::fleet::ask(&mut fleet.log_in("cu-one"), "SELECT email FROM users");
+    assert_eq!(rows, "a@b");
+    fleet.settled();
 }

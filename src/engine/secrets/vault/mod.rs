@@ -21,7 +21,7 @@ use vaultrs::api;
 use self::mount::Kind;
 use self::session::{Access, PROBE, Refusal, Session};
 use super::error::SecretError;
-use super::store::{Found, SecretStore, components};
+use super::store::{Found, SecretStore, WritableStore, components};
 use crate::core::model::secret::{Mark, Secret, SecretHead};
 use crate::core::model::vault::VaultSettings;
 use crate::engine::workers;
@@ -104,30 +104,6 @@ impl SecretStore for VaultStore {
         }
     }
 
-    fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError> {
-        components(path)?;
-        match self.kind()? {
-            Kind::V1 => self.v1_write(path, secret, expected),
-            Kind::V2 => self.v2_write(path, secret, expected),
-        }
-    }
-
-    fn mark(&self, path: &str, mark: &Mark, expected: &str) -> Result<(), SecretError> {
-        components(path)?;
-        match self.kind()? {
-            Kind::V1 => self.v1_mark(path, mark, expected),
-            Kind::V2 => self.v2_mark(path, mark, expected),
-        }
-    }
-
-    fn delete(&self, path: &str, expected: Option<&str>) -> Result<(), SecretError> {
-        components(path)?;
-        match self.kind()? {
-            Kind::V1 => self.v1_delete(path, expected),
-            Kind::V2 => self.v2_delete(path, expected),
-        }
-    }
-
     fn may_write(&self, paths: &[String]) -> Result<(), SecretError> {
         let mount = &self.mount;
         let mut needed: Vec<(String, &'static str)> = Vec::new();
@@ -169,6 +145,32 @@ impl SecretStore for VaultStore {
 
     fn locate(&self, path: &str) -> String {
         format!("vault {} {}/{path}", self.session.address(), self.mount)
+    }
+}
+
+impl WritableStore for VaultStore {
+    fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError> {
+        components(path)?;
+        match self.kind()? {
+            Kind::V1 => self.v1_write(path, secret, expected),
+            Kind::V2 => self.v2_write(path, secret, expected),
+        }
+    }
+
+    fn mark(&self, path: &str, mark: &Mark, expected: &str) -> Result<(), SecretError> {
+        components(path)?;
+        match self.kind()? {
+            Kind::V1 => self.v1_mark(path, mark, expected),
+            Kind::V2 => self.v2_mark(path, mark, expected),
+        }
+    }
+
+    fn delete(&self, path: &str, expected: Option<&str>) -> Result<(), SecretError> {
+        components(path)?;
+        match self.kind()? {
+            Kind::V1 => self.v1_delete(path, expected),
+            Kind::V2 => self.v2_delete(path, expected),
+        }
     }
 }
 
