@@ -24,11 +24,11 @@ pub(super) struct Batches {
 impl Batches {
     /// In batches goes what would fill more than half of the lock table, which serves everybody. A batch is a quarter of it,
     /// since several tenants are removed at once. Each large object takes a lock when it is unlinked (seen on 15 and 18).
-    pub fn of(look: &Fleet<'_>, schema: Option<&Schema>, roles: Vec<String>) -> Self {
-        let slots = look.observed.server.lock_slots;
-        let (room, batch) = (slots / 2, look.observed.server.locks_of_a_batch());
+    pub fn of(fleet: &Fleet<'_>, schema: Option<&Schema>, roles: Vec<String>) -> Self {
+        let slots = fleet.observed.server.lock_slots;
+        let (room, batch) = (slots / 2, fleet.observed.server.locks_of_a_batch());
         let of_schema = schema.map_or(0, Schema::locks);
-        let found = roles.iter().filter_map(|role| look.observed.roles.get(role));
+        let found = roles.iter().filter_map(|role| fleet.observed.roles.get(role));
         let large_objects: i64 = found.map(|role| role.large_objects).sum();
         let locks = of_schema + large_objects;
         let tables = schema.map_or(0, |schema| schema.tables).max(1);

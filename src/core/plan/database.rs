@@ -14,25 +14,25 @@ use super::tenant_plan::{TenantPlan, Verb};
 use super::{extensions, group, holds, home};
 use crate::core::model::{Access, Grantee, PublicSchema, SharedSchema, State, ident};
 
-pub(super) fn plan(look: &Fleet<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
+pub(super) fn plan(fleet: &Fleet<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> (Vec<DatabaseChange>, Vec<Hazard>) {
     let mut changes = Vec::new();
     let mut hazards = Vec::new();
-    let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || look.observed.registry.is_some();
-    if serves_tenants && !(look.desired.tenants.is_empty() && look.observed.registry.is_none()) {
-        super::registry::plan(look, &mut changes, &mut hazards);
-        registry(look, &mut changes);
-        changes.extend(home::claim(look, tenants, doubts));
-        group::plan(look, &mut changes, &mut hazards);
-        group::plan_owners(look, &mut changes, &mut hazards);
-        shared(look, &mut changes, &mut hazards);
-        public(look, &mut changes, &mut hazards);
-        shared_owners(look, tenants, &mut changes);
+    let serves_tenants = tenants.iter().any(|tenant| tenant.verb != Verb::Blocked) || fleet.observed.registry.is_some();
+    if serves_tenants && !(fleet.desired.tenants.is_empty() && fleet.observed.registry.is_none()) {
+        super::registry::plan(fleet, &mut changes, &mut hazards);
+        registry(fleet, &mut changes);
+        changes.extend(home::claim(fleet, tenants, doubts));
+        group::plan(fleet, &mut changes, &mut hazards);
+        group::plan_owners(fleet, &mut changes, &mut hazards);
+        shared(fleet, &mut changes, &mut hazards);
+        public(fleet, &mut changes, &mut hazards);
+        shared_owners(fleet, tenants, &mut changes);
     }
     (changes, hazards)
 }
 
-fn registry(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>) {
-    match &look.observed.registry {
+fn registry(fleet: &Fleet<'_>, changes: &mut Vec<DatabaseChange>) {
+    match &fleet.observed.registry {
         None => changes.push(DatabaseChange::new(
             DatabaseAction::CreateRegistry,
             "schema tenantry, tenantry's own tables",
@@ -47,9 +47,9 @@ fn registry(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>) {
     }
 }
 
-fn shared(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
-    let database = &look.observed.database;
-    for schema in &look.desired.shared_schemas {
+fn shared(fleet: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &fleet.observed.database;
+    for schema in &fleet.desired.shared_schemas {
         let found = database.shared_schemas.get(schema);
         if found.is_none() {
             let name = ident(schema);
@@ -62,10 +62,10 @@ fn shared(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec
             ));
         }
         if !found.is_some_and(|found| found.group_has_usage) {
-            let sql = vec![format!("GRANT USAGE ON SCHEMA {} TO {}", ident(schema), ident(&look.group))];
+            let sql = vec![format!("GRANT USAGE ON SCHEMA {} TO {}", ident(schema), ident(&fleet.group))];
             changes.push(DatabaseChange::new(
                 DatabaseAction::GrantSharedSchema,
-                format!("USAGE on {schema} to {}", look.group),
+                format!("USAGE on {schema} to {}", fleet.group),
                 sql,
             ));
         }
@@ -73,7 +73,7 @@ fn shared(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec
     for (name, found) in &database.shared_schemas {
         may_not_make(name, found, changes, hazards);
     }
-    extensions::plan(look, changes, hazards);
+    extensions::plan(fleet, changes, hazards);
 }
 
 /// What one tenant makes in a schema of everybody's search_path, another one runs.
@@ -105,14 +105,14 @@ fn may_not_make(name: &str, found: &SharedSchema, changes: &mut Vec<DatabaseChan
 }
 
 /// Schema public, and TEMPORARY on the database.
-fn public(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
-    let database = &look.observed.database;
-    let admin = &look.observed.server.admin;
+fn public(fleet: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &fleet.observed.database;
+    let admin = &fleet.observed.server.admin;
     let objects = database.public_schema.as_ref().map_or(0, |public| public.objects);
     let open = database.public_schema.as_ref().filter(|public| !public.public_privileges.is_empty());
     let examples = || open.map(|public| public.examples.join(", ")).unwrap_or_default();
-    if public_schema_policy(look.desired, look.observed) == PublicSchema::Keep {
-        if open.is_some() && objects > 0 && look.desired.public_schema.is_none() {
+    if public_schema_policy(fleet.desired, fleet.observed) == PublicSchema::Keep {
+        if open.is_some() && objects > 0 && fleet.desired.public_schema.is_none() {
             hazards.push(Hazard {
                 kind: HazardKind::PublicSchemaOpen,
                 detail: format!(
@@ -161,13 +161,13 @@ fn not_ours(sql: &str, what: &str) -> Hazard {
 }
 
 /// An owner that several tenants share is made before them and dropped after the last of them.
-fn shared_owners(look: &Fleet<'_>, tenants: &[TenantPlan], changes: &mut Vec<DatabaseChange>) {
+fn shared_owners(fleet: &Fleet<'_>, tenants: &[TenantPlan], changes: &mut Vec<DatabaseChange>) {
     let planned: BTreeSet<&str> = tenants.iter().filter(|t| t.has_work()).map(|t| t.tenant.as_str()).collect();
-    for (owner, users) in look.owners.iter().filter(|(_, users)| users.len() > 1) {
+    for (owner, users) in fleet.owners.iter().filter(|(_, users)| users.len() > 1) {
         let declared = |key: &&crate::core::model::TenantKey| {
-            look.desired.tenants.get(*key).is_some_and(|t| t.access != Access::Owner && t.owner_role == **owner)
+            fleet.desired.tenants.get(*key).is_some_and(|t| t.access != Access::Owner && t.owner_role == **owner)
         };
-        let exists = look.observed.roles.get(*owner);
+        let exists = fleet.observed.roles.get(*owner);
         let wanted = users.iter().copied().filter(|key| declared(key)).any(|key| planned.contains(key.as_str()));
         if wanted {
             let mut sql = Vec::new();
@@ -175,7 +175,7 @@ fn shared_owners(look: &Fleet<'_>, tenants: &[TenantPlan], changes: &mut Vec<Dat
                 sql.push(format!("CREATE ROLE {} NOLOGIN", ident(owner)));
                 sql.push(remember_owner(owner));
             }
-            let groups = [Some(&look.group), Some(&look.owners_group).filter(|_| look.owners_join)];
+            let groups = [Some(&fleet.group), Some(&fleet.owners_group).filter(|_| fleet.owners_join)];
             for group in groups.into_iter().flatten() {
                 if !exists.is_some_and(|role| role.is_member_of(group)) {
                     sql.push(format!("GRANT {} TO {}", ident(group), ident(owner)));
@@ -192,25 +192,25 @@ fn shared_owners(look: &Fleet<'_>, tenants: &[TenantPlan], changes: &mut Vec<Dat
         let last_goes = exists.is_some()
             && users.iter().all(|key| {
                 // Removed, or handed over to an owner of its own.
-                let leaves = look
+                let leaves = fleet
                     .registered_tenant(key)
                     .is_some_and(|row| row.state != State::Removed && row.state != State::Retained)
                     && planned.contains(key.as_str());
                 leaves && !declared(key)
             });
         if last_goes {
-            changes.push(drop_shared_owner(look, owner, "whose last tenants leave it"));
+            changes.push(drop_shared_owner(fleet, owner, "whose last tenants leave it"));
         }
     }
-    let former = look.observed.registry.iter().flat_map(|registry| &registry.former_owners);
-    let unused = former.filter(|role| look.remembers_owner(role) && !look.owners.contains_key(role.as_str()));
-    changes.extend(unused.map(|role| drop_shared_owner(look, role, "which no tenant uses")));
+    let former = fleet.observed.registry.iter().flat_map(|registry| &registry.former_owners);
+    let unused = former.filter(|role| fleet.remembers_owner(role) && !fleet.owners.contains_key(role.as_str()));
+    changes.extend(unused.map(|role| drop_shared_owner(fleet, role, "which no tenant uses")));
 }
 
-fn drop_shared_owner(look: &Fleet<'_>, owner: &str, why: &str) -> DatabaseChange {
+fn drop_shared_owner(fleet: &Fleet<'_>, owner: &str, why: &str) -> DatabaseChange {
     // No DROP OWNED: what such a role still owned would be nobody's that is named here; better that DROP ROLE fails.
     let sql = vec![format!("DROP ROLE {}", ident(owner)), forget_owner(owner)];
-    let gifts = holds::gifts(look, owner);
+    let gifts = holds::gifts(fleet, owner);
     let revoked = if gifts.is_empty() { "" } else { "; what others granted it is revoked" };
     let mut drop = DatabaseChange::new(DatabaseAction::DropSharedOwner, format!("role {owner}, {why}{revoked}"), sql);
     drop.sql.splice(0..0, gifts.iter().flat_map(Action::sql));

@@ -17,29 +17,29 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let as_it_is = observed;
     let parked = (!cycles.is_empty()).then(|| cycles.parked(observed));
     let observed = parked.as_ref().unwrap_or(observed);
-    let look = Fleet::new(desired, observed);
-    let declared = desired.tenants.values().filter(|tenant| selects(&tenant.key)).map(|t| tenant::plan(&look, t));
-    let removed = look
+    let fleet = Fleet::new(desired, observed);
+    let declared = desired.tenants.values().filter(|tenant| selects(&tenant.key)).map(|t| tenant::plan(&fleet, t));
+    let removed = fleet
         .registered()
         .filter(|(key, _)| !desired.tenants.contains_key(*key) && selects(key))
-        .filter_map(|(key, row)| removal::plan(&look, key, row));
+        .filter_map(|(key, row)| removal::plan(&fleet, key, row));
     let mut tenants: Vec<_> = declared.chain(removed).collect();
     tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
-    cycles.complete(&look, as_it_is, &mut tenants);
-    let mut hazards = powers::plan(&look, &mut tenants);
+    cycles.complete(&fleet, as_it_is, &mut tenants);
+    let mut hazards = powers::plan(&fleet, &mut tenants);
     let doubts = home::doubts(desired, observed, &tenants);
     let missing = missing::missing(desired, observed, &tenants);
     hazards.extend(doubts.iter().map(Doubt::hazard));
     hazards.extend(missing.iter().map(Missing::hazard));
-    let (database_changes, others) = database::plan(&look, &tenants, &doubts);
+    let (database_changes, others) = database::plan(&fleet, &tenants, &doubts);
     hazards.extend(others);
     // Under the names that they have: what is parked is nobody's wish.
     let unparked = parked.as_ref().map(|_| Fleet::new(desired, as_it_is));
-    let (fleet_changes, found) = whole_fleet::plan(unparked.as_ref().unwrap_or(&look), &tenants);
+    let (fleet_changes, found) = whole_fleet::plan(unparked.as_ref().unwrap_or(&fleet), &tenants);
     hazards.splice(0..0, found);
-    hazards.extend(removal::disk_hazard(&look, &tenants));
-    hazards.extend(limits::hazards(&look, &tenants));
-    let waits = order::waits(&look, &tenants);
+    hazards.extend(removal::disk_hazard(&fleet, &tenants));
+    hazards.extend(limits::hazards(&fleet, &tenants));
+    let waits = order::waits(&fleet, &tenants);
     debug_assert!(tenants.iter().all(|t| (t.verb == Verb::Blocked) == t.reason.is_some()));
     Plan {
         database: DatabaseIdentity::new(&observed.server, &observed.database.name),

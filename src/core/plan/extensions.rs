@@ -6,16 +6,16 @@ use super::shared_change::{About, DatabaseAction, DatabaseChange};
 use super::whole::Plan;
 use crate::core::model::{Desired, Extension, Observed, ident};
 
-pub(super) fn plan(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
-    let Some(first) = look.desired.shared_schemas.first() else { return };
-    let there = &look.observed.database.extensions;
-    for extension in look.desired.extensions.iter().filter(|name| !there.contains_key(*name)) {
+pub(super) fn plan(fleet: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let Some(first) = fleet.desired.shared_schemas.first() else { return };
+    let there = &fleet.observed.database.extensions;
+    for extension in fleet.desired.extensions.iter().filter(|name| !there.contains_key(*name)) {
         let sql = vec![format!("CREATE EXTENSION {} SCHEMA {}", ident(extension), ident(first))];
         let detail = format!("extension {extension} in schema {first}");
         let about = About::Extension { name: extension.clone(), schema: first.clone() };
         changes.push(DatabaseChange { about, ..DatabaseChange::new(DatabaseAction::CreateExtension, detail, sql) });
     }
-    for (name, found) in elsewhere(look.desired, look.observed) {
+    for (name, found) in elsewhere(fleet.desired, fleet.observed) {
         let detail = format!(
             "extension {name} is in schema {}, which is not among shared_schemas: no tenant's search_path includes it, and migrations that use the extension fail; {}",
             found.schema,

@@ -23,7 +23,7 @@ pub(super) struct Current<'a> {
 
 /// One tenant as it is declared and as it is.
 pub(super) struct Facts<'a> {
-    pub look: &'a Fleet<'a>,
+    pub fleet: &'a Fleet<'a>,
     pub tenant: &'a Tenant,
     /// The registry's row, unless it is a tombstone.
     pub registered: Option<&'a Registered>,
@@ -32,8 +32,8 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Of a tenant of which nothing was looked up yet.
-    pub fn new(look: &'a Fleet<'a>, tenant: &'a Tenant, registered: Option<&'a Registered>) -> Self {
-        Self { look, tenant, registered, current: Current::default() }
+    pub fn new(fleet: &'a Fleet<'a>, tenant: &'a Tenant, registered: Option<&'a Registered>) -> Self {
+        Self { fleet, tenant, registered, current: Current::default() }
     }
 
     /// What was added by hand stays, and is noted.
@@ -54,12 +54,12 @@ impl<'a> Facts<'a> {
         let was_own = self.registered.is_some_and(|row| row.access != Access::Owner);
         was_own
             && *former != self.tenant.username
-            && self.look.observed.roles.contains_key(former)
-            && !self.look.is_shared_owner(former, &self.tenant.key)
+            && self.fleet.observed.roles.contains_key(former)
+            && !self.fleet.is_shared_owner(former, &self.tenant.key)
     }
 
     pub fn major(&self) -> i32 {
-        self.look.observed.server.major()
+        self.fleet.observed.server.major()
     }
 }
 

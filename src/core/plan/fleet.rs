@@ -36,7 +36,7 @@ pub(super) struct Fleet<'a> {
 
 impl<'a> Fleet<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
-        let mut look = Self {
+        let mut fleet = Self {
             desired,
             observed,
             group: group_role(&observed.database.name),
@@ -50,25 +50,25 @@ impl<'a> Fleet<'a> {
             claims_role: BTreeMap::new(),
             deputies: BTreeSet::new(),
         };
-        look.deputies = look.registered().filter_map(|(_, row)| row.deputy.as_deref()).collect();
-        for (key, row) in look.registered().filter(|(_, row)| row.state != State::Removed) {
-            look.schema_of.insert(&row.schema, key);
-            look.role_of.insert(&row.username, key);
+        fleet.deputies = fleet.registered().filter_map(|(_, row)| row.deputy.as_deref()).collect();
+        for (key, row) in fleet.registered().filter(|(_, row)| row.state != State::Removed) {
+            fleet.schema_of.insert(&row.schema, key);
+            fleet.role_of.insert(&row.username, key);
             if row.access != Access::Owner {
-                look.role_of.insert(&row.owner, key);
-                look.registered_owners.insert(&row.owner);
-                look.owners.entry(&row.owner).or_default().insert(key);
+                fleet.role_of.insert(&row.owner, key);
+                fleet.registered_owners.insert(&row.owner);
+                fleet.owners.entry(&row.owner).or_default().insert(key);
             }
         }
         for (key, tenant) in &desired.tenants {
-            look.claims_schema.insert(&tenant.schema, key);
-            look.claims_role.insert(&tenant.username, key);
+            fleet.claims_schema.insert(&tenant.schema, key);
+            fleet.claims_role.insert(&tenant.username, key);
             if tenant.access != Access::Owner {
-                look.claims_role.insert(&tenant.owner_role, key);
-                look.owners.entry(&tenant.owner_role).or_default().insert(key);
+                fleet.claims_role.insert(&tenant.owner_role, key);
+                fleet.owners.entry(&tenant.owner_role).or_default().insert(key);
             }
         }
-        look
+        fleet
     }
 
     pub fn registered(&self) -> impl Iterator<Item = (&'a TenantKey, &'a Registered)> + use<'a> {

@@ -26,62 +26,62 @@ struct GroupRole<'a> {
     is_known: Box<dyn Fn(&str) -> bool + 'a>,
 }
 
-pub(super) fn plan(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
-    let database = &look.observed.database;
-    let declared = look.desired.tenants.values();
+pub(super) fn plan(fleet: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &fleet.observed.database;
+    let declared = fleet.desired.tenants.values();
     let tenants: BTreeSet<&str> =
         declared.flat_map(|tenant| [tenant.username.as_str(), tenant.owner_role.as_str()]).collect();
     let role = GroupRole {
-        name: &look.group,
+        name: &fleet.group,
         found: database.group.as_ref(),
         joins: "every tenant",
         on_database: "CONNECT",
         on_shared: "USAGE",
         is_known: Box::new(move |role| {
             tenants.contains(role)
-                || look.role_of.contains_key(role)
-                || look.deputies.contains(role)
-                || look.remembers_owner(role)
+                || fleet.role_of.contains_key(role)
+                || fleet.deputies.contains(role)
+                || fleet.remembers_owner(role)
         }),
     };
-    as_declared(look, &role, changes, hazards);
+    as_declared(fleet, &role, changes, hazards);
     let has_connect = database.public_has_connect || database.group.as_ref().is_some_and(|group| group.has_connect);
     if !has_connect {
-        grant(look, &role, DatabaseAction::GrantConnect, changes);
+        grant(fleet, &role, DatabaseAction::GrantConnect, changes);
     }
 }
 
 /// Only where PUBLIC has no TEMPORARY; one that is there is looked after all the same.
-pub(super) fn plan_owners(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
-    let database = &look.observed.database;
-    let owners: BTreeSet<&str> = look.desired.tenants.values().map(Tenant::owner).collect();
-    let registered: BTreeSet<&str> = look.registered().map(|(_, row)| row.owner.as_str()).collect();
+pub(super) fn plan_owners(fleet: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let database = &fleet.observed.database;
+    let owners: BTreeSet<&str> = fleet.desired.tenants.values().map(Tenant::owner).collect();
+    let registered: BTreeSet<&str> = fleet.registered().map(|(_, row)| row.owner.as_str()).collect();
     let role = GroupRole {
-        name: &look.owners_group,
+        name: &fleet.owners_group,
         found: database.owners_group.as_ref(),
         joins: "every tenant's owner",
         on_database: "TEMPORARY",
         on_shared: "",
         is_known: Box::new(move |role| {
-            owners.contains(role) || registered.contains(role) || look.remembers_owner(role)
+            owners.contains(role) || registered.contains(role) || fleet.remembers_owner(role)
         }),
     };
-    if !look.owners_join && role.found.is_none() {
+    if !fleet.owners_join && role.found.is_none() {
         return;
     }
-    as_declared(look, &role, changes, hazards);
-    if look.owners_join && !role.found.is_some_and(|group| group.has_temp) {
-        grant(look, &role, DatabaseAction::GrantTemp, changes);
+    as_declared(fleet, &role, changes, hazards);
+    if fleet.owners_join && !role.found.is_some_and(|group| group.has_temp) {
+        grant(fleet, &role, DatabaseAction::GrantTemp, changes);
     }
 }
 
-fn grant(look: &Fleet<'_>, role: &GroupRole<'_>, action: DatabaseAction, changes: &mut Vec<DatabaseChange>) {
-    let (database, privilege) = (&look.observed.database.name, role.on_database);
+fn grant(fleet: &Fleet<'_>, role: &GroupRole<'_>, action: DatabaseAction, changes: &mut Vec<DatabaseChange>) {
+    let (database, privilege) = (&fleet.observed.database.name, role.on_database);
     let sql = vec![format!("GRANT {privilege} ON DATABASE {} TO {}", ident(database), ident(role.name))];
     changes.push(DatabaseChange::new(action, format!("{privilege} on {database} to {}", role.name), sql));
 }
 
-fn as_declared(look: &Fleet<'_>, role: &GroupRole<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+fn as_declared(fleet: &Fleet<'_>, role: &GroupRole<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
     let name = ident(role.name);
     let Some(found) = role.found else {
         let detail = format!("role {} (NOLOGIN), which {} joins", role.name, role.joins);
@@ -93,7 +93,7 @@ fn as_declared(look: &Fleet<'_>, role: &GroupRole<'_>, changes: &mut Vec<Databas
         return;
     };
     attributes(role, found, changes);
-    memberships(look, role, found, changes, hazards);
+    memberships(fleet, role, found, changes, hazards);
     if found.owns > 0 {
         hazards.push(Hazard {
             kind: HazardKind::GroupRole,
@@ -107,8 +107,8 @@ fn as_declared(look: &Fleet<'_>, role: &GroupRole<'_>, changes: &mut Vec<Databas
             ),
         });
     }
-    for outside in found.role.outside.iter().filter(|outside| !registry::shows(look.observed, outside)) {
-        rights(look, role, outside, changes, hazards);
+    for outside in found.role.outside.iter().filter(|outside| !registry::shows(fleet.observed, outside)) {
+        rights(fleet, role, outside, changes, hazards);
     }
 }
 
@@ -132,7 +132,7 @@ fn attributes(role: &GroupRole<'_>, found: &Group, changes: &mut Vec<DatabaseCha
 
 /// It is in nothing, and only those are in it that join it.
 fn memberships(
-    look: &Fleet<'_>,
+    fleet: &Fleet<'_>,
     role: &GroupRole<'_>,
     found: &Group,
     changes: &mut Vec<DatabaseChange>,
@@ -148,7 +148,7 @@ fn memberships(
     }
     let unknown: Vec<_> = found.role.members.iter().filter(|membership| !(role.is_known)(&membership.role)).collect();
     // Without a registry they may be tenants all the same: the membership lets them in, and it is what recover goes by.
-    if look.observed.registry.is_none() {
+    if fleet.observed.registry.is_none() {
         hazards.extend(lost(group, &unknown));
         return;
     }
@@ -177,15 +177,15 @@ fn lost(group: &str, members: &[&Membership]) -> Option<Hazard> {
 /// Its privilege on the database, and that on the shared schemas. What it may do with the objects in those, whoever shares
 /// them decides.
 fn rights(
-    look: &Fleet<'_>,
+    fleet: &Fleet<'_>,
     role: &GroupRole<'_>,
     outside: &Outside,
     changes: &mut Vec<DatabaseChange>,
     hazards: &mut Vec<Hazard>,
 ) {
     let shared =
-        outside.schema.as_ref().is_some_and(|schema| look.desired.shared_schemas.iter().any(|name| name == schema));
-    let database = &look.observed.database.name;
+        outside.schema.as_ref().is_some_and(|schema| fleet.desired.shared_schemas.iter().any(|name| name == schema));
+    let database = &fleet.observed.database.name;
     let allowed = match outside.kind.as_str() {
         "database" if outside.identity == *database || outside.identity == ident(database) => role.on_database,
         "schema" if shared => role.on_shared,

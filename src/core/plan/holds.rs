@@ -15,9 +15,9 @@ use crate::core::model::{Given, Hold, ident};
 const NAMED: usize = 3;
 
 /// The drop of the role, for apply to look again at what keeps it.
-pub(super) fn drop(look: &Fleet<'_>, whose: Whose, role: &str, hand_over: Option<HandOver>) -> DropRole {
-    let holds = look.observed.roles.get(role).map(|found| found.holds.clone()).unwrap_or_default();
-    let is_remembered = whose == Whose::Owner && look.is_remembered_owner(role);
+pub(super) fn drop(fleet: &Fleet<'_>, whose: Whose, role: &str, hand_over: Option<HandOver>) -> DropRole {
+    let holds = fleet.observed.roles.get(role).map(|found| found.holds.clone()).unwrap_or_default();
+    let is_remembered = whose == Whose::Owner && fleet.is_remembered_owner(role);
     DropRole { whose, role: role.to_owned(), holds, hand_over, is_remembered }
 }
 
@@ -26,49 +26,49 @@ pub(super) fn drop(look: &Fleet<'_>, whose: Whose, role: &str, hand_over: Option
 ///
 /// # Errors
 /// What is not ours to take away, and who can.
-pub(super) fn release(look: &Fleet<'_>, roles: &[String], lent: &[&str]) -> Result<Vec<RevokeGifts>, Blocked> {
+pub(super) fn release(fleet: &Fleet<'_>, roles: &[String], lent: &[&str]) -> Result<Vec<RevokeGifts>, Blocked> {
     let mut changes = Vec::new();
     let mut stuck = Vec::new();
     for role in roles {
         let mut gifts: BTreeMap<&str, Vec<&Given>> = BTreeMap::new();
-        for hold in look.observed.roles.get(role).iter().flat_map(|found| &found.holds) {
+        for hold in fleet.observed.roles.get(role).iter().flat_map(|found| &found.holds) {
             match hold {
-                Hold::Given(given) if is_ours(look, given) => gifts.entry(&given.by).or_default().push(given),
+                Hold::Given(given) if is_ours(fleet, given) => gifts.entry(&given.by).or_default().push(given),
                 hold => stuck.push((role, hold)),
             }
         }
-        changes.extend(gifts.into_iter().map(|(by, gifts)| take(look, role, by, &gifts, lent)));
+        changes.extend(gifts.into_iter().map(|(by, gifts)| take(fleet, role, by, &gifts, lent)));
     }
     if stuck.is_empty() { Ok(changes) } else { Err(blocked(&stuck)) }
 }
 
 /// What takes away that which others gave a role that is dropped after all tenants, as far as that is ours to do: what it owns
 /// goes with them, or keeps it.
-pub(super) fn gifts(look: &Fleet<'_>, role: &str) -> Vec<RevokeGifts> {
+pub(super) fn gifts(fleet: &Fleet<'_>, role: &str) -> Vec<RevokeGifts> {
     let mut gifts: BTreeMap<&str, Vec<&Given>> = BTreeMap::new();
-    for hold in look.observed.roles.get(role).iter().flat_map(|found| &found.holds) {
+    for hold in fleet.observed.roles.get(role).iter().flat_map(|found| &found.holds) {
         if let Hold::Given(given) = hold
-            && is_ours(look, given)
+            && is_ours(fleet, given)
         {
             gifts.entry(&given.by).or_default().push(given);
         }
     }
-    gifts.into_iter().map(|(by, gifts)| take(look, role, by, &gifts, &[])).collect()
+    gifts.into_iter().map(|(by, gifts)| take(fleet, role, by, &gifts, &[])).collect()
 }
 
 /// The giver is a role that we may SET ROLE to, or a tenant's, whose rights we may borrow. Nobody else's: that CREATEROLE
 /// could, up to PostgreSQL 15, make us a member of any role is no reason to become one.
-fn is_ours(look: &Fleet<'_>, given: &Given) -> bool {
-    let server = &look.observed.server;
+fn is_ours(fleet: &Fleet<'_>, given: &Given) -> bool {
+    let server = &fleet.observed.server;
     let may_borrow = || {
-        let found = look.observed.roles.get(&given.by).filter(|_| look.is_tenants(&given.by));
+        let found = fleet.observed.roles.get(&given.by).filter(|_| fleet.is_tenants(&given.by));
         found.is_some_and(|found| !found.powers.contains("SUPERUSER") && (server.major() < 16 || found.administered))
     };
     given.reaches && !given.by.is_empty() && (server.admin.superuser || given.ours || may_borrow())
 }
 
-fn take(look: &Fleet<'_>, role: &str, by: &str, gifts: &[&Given], lent: &[&str]) -> RevokeGifts {
-    let server = &look.observed.server;
+fn take(fleet: &Fleet<'_>, role: &str, by: &str, gifts: &[&Given], lent: &[&str]) -> RevokeGifts {
+    let server = &fleet.observed.server;
     let is_lent = server.admin.superuser || lent.contains(&by);
     let borrows = !is_lent && gifts.iter().any(|given| !given.ours);
     RevokeGifts {

@@ -125,15 +125,15 @@ fn registered<'a>(observed: &'a Observed, key: &TenantKey) -> Option<&'a Registe
 }
 
 /// Secrets that stay as they are but for their mark: an older version wrote them, or the database has moved.
-pub(super) fn claim(look: &Fleet<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> Option<DatabaseChange> {
-    let registry = look.observed.registry.as_ref()?;
-    let moved = look.observed.moved;
+pub(super) fn claim(fleet: &Fleet<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) -> Option<DatabaseChange> {
+    let registry = fleet.observed.registry.as_ref()?;
+    let moved = fleet.observed.moved;
     let may_be_a_copy =
-        registry.home.as_ref().is_some_and(|home| is_elsewhere(home, look.observed) && !home.is_same_start);
+        registry.home.as_ref().is_some_and(|home| is_elsewhere(home, fleet.observed) && !home.is_same_start);
     if !moved && (may_be_a_copy || !doubts.is_empty()) {
         return None;
     }
-    let claims: Vec<Claim> = tenants.iter().filter_map(|plan| one(look, plan)).collect();
+    let claims: Vec<Claim> = tenants.iter().filter_map(|plan| one(fleet, plan)).collect();
     let many = claims.len();
     let secrets = if many == 1 { "1 secret".to_owned() } else { format!("{many} secrets") };
     let (action, detail) = match (moved, many) {
@@ -154,18 +154,18 @@ pub(super) fn claim(look: &Fleet<'_>, tenants: &[TenantPlan], doubts: &[Doubt]) 
 }
 
 /// Not of a tenant whose secret is written anew, with its mark, or deleted.
-fn one(look: &Fleet<'_>, plan: &TenantPlan) -> Option<Claim> {
-    let row = look.registered_tenant(&plan.tenant).filter(|row| row.state == State::Active)?;
-    let policy = &look.desired.secrets;
+fn one(fleet: &Fleet<'_>, plan: &TenantPlan) -> Option<Claim> {
+    let row = fleet.registered_tenant(&plan.tenant).filter(|row| row.state == State::Active)?;
+    let policy = &fleet.desired.secrets;
     let is_here = row.secret.store == policy.store.as_str()
-        && (look.observed.moved || row.secret.place.as_ref().is_none_or(|place| *place == policy.place()));
+        && (fleet.observed.moved || row.secret.place.as_ref().is_none_or(|place| *place == policy.place()));
     if !is_here || row.secret.version.is_none() || plan.has_work() && plan.phases.changes_secrets() {
         return None;
     }
     let path = &row.secret.path;
-    match look.observed.secrets.get(path)? {
-        SecretState::Ours { belongs: Belongs::Here, .. } if !look.observed.moved => None,
-        SecretState::Ours { belongs, version, .. } if look.may_take(belongs, true) => {
+    match fleet.observed.secrets.get(path)? {
+        SecretState::Ours { belongs: Belongs::Here, .. } if !fleet.observed.moved => None,
+        SecretState::Ours { belongs, version, .. } if fleet.may_take(belongs, true) => {
             Some(Claim { tenant: plan.tenant.clone(), path: path.clone(), version: version.clone() })
         }
         _ => None,

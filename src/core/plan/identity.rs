@@ -8,11 +8,11 @@ use crate::core::model::{Registered, Schema, TenantKey, ident};
 ///
 /// # Errors
 /// When another schema bears its name, or it bears another name.
-pub(super) fn schema<'a>(look: &Fleet<'a>, key: &TenantKey, row: &Registered) -> Result<Option<&'a Schema>, Blocked> {
+pub(super) fn schema<'a>(fleet: &Fleet<'a>, key: &TenantKey, row: &Registered) -> Result<Option<&'a Schema>, Blocked> {
     let name = &row.schema;
-    let found = look.observed.schemas.get(name);
+    let found = fleet.observed.schemas.get(name);
     let Some(oid) = row.schema_oid else { return Ok(found) };
-    match (found, look.observed.schema_names.get(&oid)) {
+    match (found, fleet.observed.schema_names.get(&oid)) {
         (Some(schema), _) if schema.oid == oid => Ok(Some(schema)),
         (None, None) => Ok(None),
         (None, Some(now)) => Err(Blocked::new(
@@ -40,13 +40,13 @@ pub(super) fn schema<'a>(look: &Fleet<'a>, key: &TenantKey, row: &Registered) ->
 ///
 /// # Errors
 /// When it is so.
-pub(super) fn unclaimed(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
-    let schema = look.claims_schema.get(row.schema.as_str()).map(|other| (other, "schema", &row.schema));
+pub(super) fn unclaimed(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
+    let schema = fleet.claims_schema.get(row.schema.as_str()).map(|other| (other, "schema", &row.schema));
     let mut roles = vec![&row.username];
     // A shared owner is handed on.
-    roles.extend(look.owner_of_its_own(key, row));
+    roles.extend(fleet.owner_of_its_own(key, row));
     let role =
-        roles.into_iter().find_map(|role| look.claims_role.get(role.as_str()).map(|other| (other, "role", role)));
+        roles.into_iter().find_map(|role| fleet.claims_role.get(role.as_str()).map(|other| (other, "role", role)));
     let Some((other, what, name)) = schema.or(role) else { return Ok(()) };
     Err(Blocked::new(
         format!("tenant {other} is declared with its {what} {name:?}"),

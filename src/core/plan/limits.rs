@@ -6,18 +6,18 @@ use super::hazard::{Hazard, HazardKind};
 use super::tenant_plan::{TenantPlan, Verb};
 use crate::core::model::{Schema, ident};
 
-pub(super) fn hazards(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Vec<Hazard> {
-    [connections(look, tenants), locks(look, tenants), log(look, tenants)].into_iter().flatten().collect()
+pub(super) fn hazards(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> Vec<Hazard> {
+    [connections(fleet, tenants), locks(fleet, tenants), log(fleet, tenants)].into_iter().flatten().collect()
 }
 
 /// Only where a plan makes a tenant or changes a limit: limits that come to more than the server takes are a choice too,
 /// and one that is not to be read about every day.
-fn connections(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
-    let room = look.observed.server.connection_slots;
-    let declared = || look.desired.tenants.values();
+fn connections(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+    let room = fleet.observed.server.connection_slots;
+    let declared = || fleet.desired.tenants.values();
     let changes = tenants.iter().filter(|plan| plan.has_work()).any(|plan| {
-        let limit = look.desired.tenants.get(&plan.tenant).map(|tenant| tenant.connection_limit);
-        let found = look.observed.roles.get(&plan.username).map(|role| role.connection_limit);
+        let limit = fleet.desired.tenants.get(&plan.tenant).map(|tenant| tenant.connection_limit);
+        let found = fleet.observed.roles.get(&plan.username).map(|role| role.connection_limit);
         limit.is_some_and(|limit| limit >= 0 && found != Some(limit))
     });
     let limits: i64 = declared().map(|tenant| i64::from(tenant.connection_limit.max(0))).sum();
@@ -36,8 +36,8 @@ fn connections(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
 }
 
 /// A superuser's statements that set a password are kept out of it.
-pub(super) fn log(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
-    let server = &look.observed.server;
+pub(super) fn log(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+    let server = &fleet.observed.server;
     let changes = tenants.iter().filter(|plan| plan.has_work()).flat_map(|plan| &plan.phases.transaction);
     let sets = changes.into_iter().any(|change| matches!(change, Change::CreateRole(_) | Change::SetPassword(_)));
     (sets && !server.admin.superuser && !server.logged_by.is_empty()).then(|| Hazard {
@@ -52,11 +52,11 @@ pub(super) fn log(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
 
 /// What the migrations make is known from the tenants that have it already: the smallest has little else. A transaction
 /// locks what it makes. No number and no name that changes by itself: a saved plan would be stale.
-fn locks(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
-    let room = look.observed.server.lock_slots;
+fn locks(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+    let room = fleet.observed.server.lock_slots;
     let makes = tenants.iter().any(|plan| plan.verb == Verb::Create);
     let others = tenants.iter().filter(|plan| matches!(plan.verb, Verb::Unchanged | Verb::Update));
-    let locks = others.filter_map(|plan| look.observed.schemas.get(&plan.schema)).map(Schema::locks).min()?;
+    let locks = others.filter_map(|plan| fleet.observed.schemas.get(&plan.schema)).map(Schema::locks).min()?;
     (makes && room > 0 && locks > room).then(|| Hazard {
         kind: HazardKind::ManyLocks,
         detail: format!(

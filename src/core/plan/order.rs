@@ -9,10 +9,10 @@ use super::tenant_plan::{TenantPlan, Verb};
 use crate::core::model::{Acl, Grantee, History, Hold, Holding, Role, Schema, TenantKey};
 
 /// For a tenant those that it waits for. Nobody waits for itself, by whatever way round.
-pub(super) fn waits(look: &Fleet<'_>, tenants: &[TenantPlan]) -> BTreeMap<TenantKey, BTreeSet<TenantKey>> {
+pub(super) fn waits(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> BTreeMap<TenantKey, BTreeSet<TenantKey>> {
     let mut ends = BTreeMap::new();
     for plan in tenants {
-        ends.extend(ended(look, plan).into_iter().map(|role| (role, &plan.tenant)));
+        ends.extend(ended(fleet, plan).into_iter().map(|role| (role, &plan.tenant)));
     }
     let mut waits = Waits::default();
     if ends.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn waits(look: &Fleet<'_>, tenants: &[TenantPlan]) -> BTreeMap<Tenant
     let (removals, others): (Vec<_>, Vec<_>) =
         tenants.iter().filter(|plan| plan.has_work()).partition(|plan| plan.verb == Verb::Remove);
     for plan in others.into_iter().chain(removals) {
-        for role in named(look, plan) {
+        for role in named(fleet, plan) {
             if let Some(ender) = ends.get(role).filter(|ender| **ender != &plan.tenant) {
                 waits.add(ender, &plan.tenant);
             }
@@ -52,8 +52,8 @@ impl Waits {
 }
 
 /// The roles that are not there any more, under these names, after this tenant's changes.
-fn ended<'a>(look: &Fleet<'a>, plan: &TenantPlan) -> Vec<&'a str> {
-    let Some(row) = look.registered_tenant(&plan.tenant) else { return Vec::new() };
+fn ended<'a>(fleet: &Fleet<'a>, plan: &TenantPlan) -> Vec<&'a str> {
+    let Some(row) = fleet.registered_tenant(&plan.tenant) else { return Vec::new() };
     let of = |whose: Whose| if whose == Whose::Username { row.username.as_str() } else { row.owner.as_str() };
     let ends = |change: &Change| match change {
         Change::DropRole(drop) => Some(of(drop.whose)),
@@ -64,9 +64,9 @@ fn ended<'a>(look: &Fleet<'a>, plan: &TenantPlan) -> Vec<&'a str> {
 }
 
 /// The roles that this tenant's changes may name: those that its privileges name now.
-fn named<'a>(look: &Fleet<'a>, plan: &TenantPlan) -> BTreeSet<&'a str> {
-    let Some(row) = look.registered_tenant(&plan.tenant) else { return BTreeSet::new() };
-    let observed = look.observed;
+fn named<'a>(fleet: &Fleet<'a>, plan: &TenantPlan) -> BTreeSet<&'a str> {
+    let Some(row) = fleet.registered_tenant(&plan.tenant) else { return BTreeSet::new() };
+    let observed = fleet.observed;
     let roles = [&row.username, &row.owner].into_iter().filter_map(|role| observed.roles.get(role));
     if plan.verb == Verb::Remove {
         let holds = roles.flat_map(|role| &role.holds);

@@ -15,24 +15,24 @@ const NAMED: usize = 20;
 const POWERS: [&str; 4] = ["SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS"];
 
 /// Puts each tenant's before its other hazards, and returns what is to be said first of all.
-pub(super) fn plan(look: &Fleet<'_>, tenants: &mut [TenantPlan]) -> Vec<Hazard> {
+pub(super) fn plan(fleet: &Fleet<'_>, tenants: &mut [TenantPlan]) -> Vec<Hazard> {
     let mut hazards = Vec::new();
-    let group = look.observed.database.group.as_ref().map(|group| &group.role);
+    let group = fleet.observed.database.group.as_ref().map(|group| &group.role);
     if let Some(role) = group {
-        for words in of_role(&look.group, role, None) {
+        for words in of_role(&fleet.group, role, None) {
             let detail = format!("{words}; every tenant is a member of it");
             hazards.push(Hazard { kind: HazardKind::PrivilegedTenant, detail });
         }
     }
     let mut more = 0;
     for tenant in tenants {
-        let row = look.registered_tenant(&tenant.tenant);
+        let row = fleet.registered_tenant(&tenant.tenant);
         let mut names: BTreeSet<&str> = [tenant.username.as_str(), &tenant.owner].into();
         names.extend(row.into_iter().flat_map(|row| [row.username.as_str(), &row.owner]));
         // A role of somebody else's that stands in the way is no tenant's.
-        let ours = names.into_iter().filter(|name| look.role_of.contains_key(name));
+        let ours = names.into_iter().filter(|name| fleet.role_of.contains_key(name));
         let found: Vec<String> = ours
-            .filter_map(|name| Some((name, look.observed.roles.get(name)?)))
+            .filter_map(|name| Some((name, fleet.observed.roles.get(name)?)))
             .flat_map(|(name, role)| of_role(name, role, group))
             .collect();
         if found.is_empty() {

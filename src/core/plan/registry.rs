@@ -17,8 +17,8 @@ use crate::core::model::{
 /// Of what others have put into the schema, so many are named.
 const NAMED: usize = 3;
 
-pub(super) fn plan(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
-    let Some(schema) = &look.observed.registry_schema else { return };
+pub(super) fn plan(fleet: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+    let Some(schema) = &fleet.observed.registry_schema else { return };
     for found in &schema.foreign {
         match &found.remedy {
             Some(sql) => {
@@ -31,9 +31,9 @@ pub(super) fn plan(look: &Fleet<'_>, changes: &mut Vec<DatabaseChange>, hazards:
         }
     }
     for object in &schema.objects {
-        privileges(look, object, changes, hazards);
+        privileges(fleet, object, changes, hazards);
     }
-    future(look, schema, changes);
+    future(fleet, schema, changes);
     strangers(schema, hazards);
 }
 
@@ -58,27 +58,32 @@ pub(super) fn shows(observed: &Observed, outside: &Outside) -> bool {
 }
 
 /// A role that only reads. Another admin may have any privilege, as on what tenants have.
-fn expected(look: &Fleet<'_>, owner: &str, acl: &Acl, kind: &str) -> Expected {
+fn expected(fleet: &Fleet<'_>, owner: &str, acl: &Acl, kind: &str) -> Expected {
     let (letters, by_default) = match kind {
         "schema" => ("U", ""),
         "function" => ("X", "X"),
         "type" => ("U", "U"),
         _ => ("r", ""),
     };
-    let server = &look.observed.server;
+    let server = &fleet.observed.server;
     let readers = acl.entries().filter_map(|entry| match entry.grantee {
-        Grantee::Role(role) if !look.is_tenants(role) => Some((entry.grantee.clone(), letters.to_owned())),
+        Grantee::Role(role) if !fleet.is_tenants(role) => Some((entry.grantee.clone(), letters.to_owned())),
         _ => None,
     });
     let mut at_most: BTreeMap<Grantee, String> = readers.collect();
     at_most.insert(Grantee::Public, by_default.to_owned());
     let admins = [server.admin.name.clone(), server.keeper().name];
-    let tolerated: BTreeSet<String> = admins.into_iter().filter(|role| !look.is_tenants(role)).collect();
+    let tolerated: BTreeSet<String> = admins.into_iter().filter(|role| !fleet.is_tenants(role)).collect();
     at_most.retain(|who, _| !matches!(who, Grantee::Role(role) if tolerated.contains(role)));
     Expected { owner: owner.to_owned(), at_most, tolerated, ..Expected::default() }
 }
 
-fn privileges(look: &Fleet<'_>, object: &RegistryObject, changes: &mut Vec<DatabaseChange>, hazards: &mut Vec<Hazard>) {
+fn privileges(
+    fleet: &Fleet<'_>,
+    object: &RegistryObject,
+    changes: &mut Vec<DatabaseChange>,
+    hazards: &mut Vec<Hazard>,
+) {
     let mut take = |what: String, after: String, sql: Vec<String>| {
         if object.ours {
             changes.push(close(format!("{what} → {after}"), sql));
@@ -88,13 +93,13 @@ fn privileges(look: &Fleet<'_>, object: &RegistryObject, changes: &mut Vec<Datab
         }
     };
     let on = format!("{} {}", object.kind.to_uppercase(), object.name);
-    let on_whole = expected(look, &object.owner, &object.acl, &object.kind);
+    let on_whole = expected(fleet, &object.owner, &object.acl, &object.kind);
     for found in differences(&object.acl, &on_whole) {
         let what = format!("{} {}: {}", object.kind, object.name, found.before());
         take(what, found.after(false), found.sql(&on, false));
     }
     for column in &object.columns {
-        let on_column = expected(look, &object.owner, &column.acl, &object.kind);
+        let on_column = expected(fleet, &object.owner, &column.acl, &object.kind);
         for found in differences(&column.acl, &on_column) {
             let what = format!("column {} of {}: {}", column.name, object.name, found.before());
             take(what, found.after(false), column_sql(&on, &column.name, &found));
@@ -103,9 +108,9 @@ fn privileges(look: &Fleet<'_>, object: &RegistryObject, changes: &mut Vec<Datab
 }
 
 /// What is made there next. What a tenant says of its own, which nobody can keep it from, is about nothing of ours.
-fn future(look: &Fleet<'_>, schema: &RegistrySchema, changes: &mut Vec<DatabaseChange>) {
-    let admin = &look.observed.server.admin;
-    let is_ours = |role: &str| role == admin.name || admin.superuser && !look.is_tenants(role);
+fn future(fleet: &Fleet<'_>, schema: &RegistrySchema, changes: &mut Vec<DatabaseChange>) {
+    let admin = &fleet.observed.server.admin;
+    let is_ours = |role: &str| role == admin.name || admin.superuser && !fleet.is_tenants(role);
     for default in schema.default_acls.iter().filter(|default| is_ours(&default.role)) {
         let kind = match default.kind {
             ObjectKind::Function => "function",
@@ -113,7 +118,7 @@ fn future(look: &Fleet<'_>, schema: &RegistrySchema, changes: &mut Vec<DatabaseC
             ObjectKind::Table | ObjectKind::Sequence | ObjectKind::Other => "table",
         };
         let plural = default.kind.plural();
-        for found in differences(&default.acl, &expected(look, &default.role, &default.acl, kind)) {
+        for found in differences(&default.acl, &expected(fleet, &default.role, &default.acl, kind)) {
             let what = format!("future {} of {} in tenantry", plural.to_lowercase(), default.role);
             let sql = format!(
                 "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA tenantry REVOKE ALL ON {plural} FROM {} CASCADE",

@@ -20,9 +20,9 @@ use crate::core::model::{
 use crate::core::words::{count, size};
 
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
-pub(super) fn plan(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
+pub(super) fn plan(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
     let mut plan = TenantPlan::of(row.subject(key));
-    let only_secrets = || Phases { after: secret_deletion(look, row), ..Phases::default() };
+    let only_secrets = || Phases { after: secret_deletion(fleet, row), ..Phases::default() };
     let (secret, state) = (row.secret.clone(), row.state);
     let work = match row.state {
         State::Retained if row.secret.version.is_none() => return None,
@@ -33,21 +33,21 @@ pub(super) fn plan(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Optio
         State::Removed => {
             Ok(Work { phases: only_secrets(), hazards: Vec::new(), target: EndState::Removed { secret, state } })
         }
-        State::Active => remove(look, key, row),
+        State::Active => remove(fleet, key, row),
         // Half filled from an archive, or half dropped: there is nothing to archive.
         State::Restoring | State::Removing => {
-            remove(look, key, &Registered { on_remove: OnRemove::Drop, protected: false, ..row.clone() })
+            remove(fleet, key, &Registered { on_remove: OnRemove::Drop, protected: false, ..row.clone() })
         }
     };
-    plan.notes = large_objects_that_stay(look, key, row).into_iter().collect();
+    plan.notes = large_objects_that_stay(fleet, key, row).into_iter().collect();
     plan.take(Verb::Remove, work);
     if plan.phases.drops_schema() {
-        plan.seen = look.seen(&row.schema);
+        plan.seen = fleet.seen(&row.schema);
     }
     Some(plan)
 }
 
-fn remove(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Blocked> {
+fn remove(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<Work, Blocked> {
     if row.protected {
         return Err(Blocked::new(
             "it is protected and no longer in tenants.toml",
@@ -55,9 +55,9 @@ fn remove(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<Work, B
         ));
     }
     check_row(key, row)?;
-    secret::unclaimed(look, row)?;
-    identity::unclaimed(look, key, row)?;
-    let schema = identity::schema(look, key, row)?;
+    secret::unclaimed(fleet, row)?;
+    identity::unclaimed(fleet, key, row)?;
+    let schema = identity::schema(fleet, key, row)?;
     if let Some(schema) = schema.filter(|schema| schema.owner != row.owner) {
         return Err(Blocked::new(
             format!("schema {:?} now belongs to {:?}, not to {:?} as registered", row.schema, schema.owner, row.owner),
@@ -68,9 +68,9 @@ fn remove(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<Work, B
         nothing_depends_on(schema, row)?;
     }
     let (secret, state) = (row.secret.clone(), row.state);
-    let mut hazards = session_hazard(look, row);
+    let mut hazards = session_hazard(fleet, row);
     if row.on_remove == OnRemove::Retain {
-        return Ok(Work { phases: retain(look, row), hazards, target: EndState::Retained { secret, state } });
+        return Ok(Work { phases: retain(fleet, row), hazards, target: EndState::Retained { secret, state } });
     }
     let archives = row.on_remove == OnRemove::Archive;
     if let Some(schema) = schema {
@@ -79,11 +79,11 @@ fn remove(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<Work, B
         let detail = format!("{tables}, {} in schema {}{archived}", size(schema.bytes), row.schema);
         hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
     }
-    let dropped = dropped_roles(look, key, row);
-    let released = holds::release(look, &dropped, &[&row.username, &row.owner])?;
-    let batches = Batches::of(look, schema, dropped);
+    let dropped = dropped_roles(fleet, key, row);
+    let released = holds::release(fleet, &dropped, &[&row.username, &row.owner])?;
+    let batches = Batches::of(fleet, schema, dropped);
     hazards.extend(batches.hazard(&row.schema, archives && schema.is_some()));
-    let phases = drop_all(look, key, row, &batches, released);
+    let phases = drop_all(fleet, key, row, &batches, released);
     Ok(Work { phases, hazards, target: EndState::Removed { secret, state } })
 }
 
@@ -113,10 +113,10 @@ fn nothing_depends_on(schema: Option<&Schema>, row: &Registered) -> Result<(), B
 }
 
 /// Of an owner role that other tenants share: whose they are cannot be told, so they are neither archived nor dropped.
-fn large_objects_that_stay(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Option<Note> {
+fn large_objects_that_stay(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Option<Note> {
     let goes = row.state == State::Active && row.on_remove != OnRemove::Retain;
-    let shared = row.access != Access::Owner && look.is_shared_owner(&row.owner, key);
-    let found = look.observed.roles.get(&row.owner).filter(|_| goes && shared)?.large_objects;
+    let shared = row.access != Access::Owner && fleet.is_shared_owner(&row.owner, key);
+    let found = fleet.observed.roles.get(&row.owner).filter(|_| goes && shared)?.large_objects;
     (found > 0).then(|| Note {
         what: format!("{} of role {}", count(found, "large object"), row.owner),
         detail: "other tenants share that role, so there is no telling whose they are".into(),
@@ -135,21 +135,21 @@ fn check_row(key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
     }
 }
 
-fn session_hazard(look: &Fleet<'_>, row: &Registered) -> Vec<Hazard> {
-    if !look.observed.roles.contains_key(&row.username) {
+fn session_hazard(fleet: &Fleet<'_>, row: &Registered) -> Vec<Hazard> {
+    if !fleet.observed.roles.contains_key(&row.username) {
         return Vec::new();
     }
     vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", row.username) }]
 }
 
-fn retain(look: &Fleet<'_>, row: &Registered) -> Phases {
-    let mut phases = Phases { after: secret_deletion(look, row), ..Phases::default() };
-    phases.transaction.extend(deputy::drop(look.observed, row).map(Change::from));
-    if look.observed.roles.contains_key(&row.username) {
+fn retain(fleet: &Fleet<'_>, row: &Registered) -> Phases {
+    let mut phases = Phases { after: secret_deletion(fleet, row), ..Phases::default() };
+    phases.transaction.extend(deputy::drop(fleet.observed, row).map(Change::from));
+    if fleet.observed.roles.contains_key(&row.username) {
         let role = row.username.clone();
         let attributes = vec![Attribute::Without("LOGIN")];
         phases.transaction.push(AlterRole { whose: Whose::Username, role: role.clone(), attributes }.into());
-        if let Some(rights) = Rights::of(look.observed, vec![role.clone()]) {
+        if let Some(rights) = Rights::of(fleet.observed, vec![role.clone()]) {
             phases.rights = Some(BorrowRights(rights.clone()));
             phases.give_back = Some(ReturnRights { rights, dropped: Vec::new() });
         }
@@ -161,14 +161,14 @@ fn retain(look: &Fleet<'_>, row: &Registered) -> Phases {
 /// DROP SCHEMA, DROP OWNED, DROP ROLE: DROP ROLE first fails with 2BP01 when default privileges name the role. What others
 /// gave the roles goes once there is an archive: until the end nobody else can change the privileges it is taken from.
 fn drop_all(
-    look: &Fleet<'_>,
+    fleet: &Fleet<'_>,
     key: &TenantKey,
     row: &Registered,
     batches: &Batches,
     released: Vec<RevokeGifts>,
 ) -> Phases {
-    let observed = look.observed;
-    let owner_is_own = look.owner_of_its_own(key, row).is_some();
+    let observed = fleet.observed;
+    let owner_is_own = fleet.owner_of_its_own(key, row).is_some();
     let has_user = observed.roles.contains_key(&row.username);
     let has_owner = observed.roles.contains_key(&row.owner) && row.access != Access::Owner;
     let schema = observed.schemas.get(&row.schema);
@@ -177,8 +177,8 @@ fn drop_all(
     let mut phases = Phases {
         rights: rights.clone().map(BorrowRights),
         lock_out: has_user.then(|| EndSessions { role: row.username.clone(), is_dropped: true }),
-        archive: schema.filter(|_| row.on_remove == OnRemove::Archive).map(|_| archive(look, key, row)),
-        after: secret_deletion(look, row),
+        archive: schema.filter(|_| row.on_remove == OnRemove::Archive).map(|_| archive(fleet, key, row)),
+        after: secret_deletion(fleet, row),
         ..Phases::default()
     };
     let mut changes: Vec<Change> = Vec::new();
@@ -198,10 +198,10 @@ fn drop_all(
         changes.push(DropSchema { schema, tables: found.tables, bytes: found.bytes, at_once: batches.tables }.into());
     }
     if has_user {
-        changes.push(holds::drop(look, Whose::Username, &row.username, None).into());
+        changes.push(holds::drop(fleet, Whose::Username, &row.username, None).into());
     }
     if has_owner && owner_is_own {
-        changes.push(holds::drop(look, Whose::Owner, &row.owner, None).into());
+        changes.push(holds::drop(fleet, Whose::Owner, &row.owner, None).into());
     } else if has_owner {
         // A shared owner stays.
         let dropped = vec![row.username.clone()];
@@ -212,32 +212,32 @@ fn drop_all(
 }
 
 /// The roles that go with the tenant.
-fn dropped_roles(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Vec<String> {
-    let roles = std::iter::once(&row.username).chain(look.owner_of_its_own(key, row));
-    roles.filter(|role| look.observed.roles.contains_key(*role)).cloned().collect()
+fn dropped_roles(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Vec<String> {
+    let roles = std::iter::once(&row.username).chain(fleet.owner_of_its_own(key, row));
+    roles.filter(|role| fleet.observed.roles.contains_key(*role)).cloned().collect()
 }
 
 /// A deputy that is left over gives way to the one that this makes.
-fn archive(look: &Fleet<'_>, key: &TenantKey, row: &Registered) -> MakeArchive {
+fn archive(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> MakeArchive {
     let subject = row.subject(key);
     let roles: Vec<String> =
-        subject.roles().into_iter().filter(|role| look.observed.roles.contains_key(role)).collect();
-    MakeArchive { subject, roles, dir: look.desired.archive_dir.clone() }
+        subject.roles().into_iter().filter(|role| fleet.observed.roles.contains_key(role)).collect();
+    MakeArchive { subject, roles, dir: fleet.desired.archive_dir.clone() }
 }
 
 /// Archives are smaller than what they hold, as a rule, but not always.
-pub(super) fn disk_hazard(look: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
-    let free = look.observed.archive_space?;
+pub(super) fn disk_hazard(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+    let free = fleet.observed.archive_space?;
     let archived = tenants.iter().filter(|tenant| tenant.phases.archive.is_some());
     let bytes = archived.map(|tenant| {
         // What a shared owner role has goes into no archive.
-        let owner = (!look.is_shared_owner(&tenant.owner, &tenant.tenant)).then_some(&tenant.owner);
+        let owner = (!fleet.is_shared_owner(&tenant.owner, &tenant.tenant)).then_some(&tenant.owner);
         let roles: BTreeSet<&String> = owner.into_iter().chain([&tenant.username]).collect();
-        let roles = roles.into_iter().filter_map(|role| look.observed.roles.get(role));
-        let schema = look.observed.schemas.get(&tenant.schema).map_or(0, |schema| schema.bytes);
+        let roles = roles.into_iter().filter_map(|role| fleet.observed.roles.get(role));
+        let schema = fleet.observed.schemas.get(&tenant.schema).map_or(0, |schema| schema.bytes);
         schema + roles.map(|role| role.large_object_bytes).sum::<i64>()
     });
-    let detail = disk_short(bytes.sum(), free, &look.desired.archive_dir)?;
+    let detail = disk_short(bytes.sum(), free, &fleet.desired.archive_dir)?;
     Some(Hazard { kind: HazardKind::DiskShort, detail })
 }
 
@@ -249,11 +249,11 @@ pub(crate) fn disk_short(bytes: i64, free: u64, dir: &Path) -> Option<String> {
     })
 }
 
-fn secret_deletion(look: &Fleet<'_>, row: &Registered) -> Vec<AfterCommit> {
-    let mut deletions = secret::former(look, row);
+fn secret_deletion(fleet: &Fleet<'_>, row: &Registered) -> Vec<AfterCommit> {
+    let mut deletions = secret::former(fleet, row);
     // Somebody else's is left alone; an absent one needs nothing.
-    if row.secret.store == look.desired.secrets.store.as_str() {
-        deletions.extend(secret::deletion(look, &row.secret.path));
+    if row.secret.store == fleet.desired.secrets.store.as_str() {
+        deletions.extend(secret::deletion(fleet, &row.secret.path));
     }
     deletions
 }

@@ -29,16 +29,16 @@ enum Thing {
 
 impl RenameCycles {
     pub fn find(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Self {
-        let look = Fleet::new(desired, observed);
+        let fleet = Fleet::new(desired, observed);
         let mut cycles = Self::default();
         let selected: Vec<&Tenant> = desired.tenants.values().filter(|tenant| selects(&tenant.key)).collect();
-        let row = |tenant: &Tenant| look.registered_tenant(&tenant.key).filter(|row| row.state == State::Active);
+        let row = |tenant: &Tenant| fleet.registered_tenant(&tenant.key).filter(|row| row.state == State::Active);
         let mut wanted: BTreeMap<(Thing, &str), &TenantKey> = BTreeMap::new();
         for tenant in &selected {
-            wanted.extend(wants(&look, tenant, row(tenant)).into_iter().map(|name| (name, &tenant.key)));
+            wanted.extend(wants(&fleet, tenant, row(tenant)).into_iter().map(|name| (name, &tenant.key)));
         }
         for tenant in &selected {
-            for name in row(tenant).into_iter().flat_map(|row| gives(&look, tenant, row)) {
+            for name in row(tenant).into_iter().flat_map(|row| gives(&fleet, tenant, row)) {
                 if let Some(taker) = wanted.get(&name) {
                     cycles.park(name.0, name.1);
                     cycles.join(&tenant.key, taker);
@@ -123,7 +123,7 @@ impl RenameCycles {
     }
 
     /// Puts the parking before each tenant's changes; or blocks all of a cycle when one of them is blocked.
-    pub fn complete(&self, look: &Fleet<'_>, observed: &Observed, tenants: &mut [TenantPlan]) {
+    pub fn complete(&self, fleet: &Fleet<'_>, observed: &Observed, tenants: &mut [TenantPlan]) {
         for cycle in &self.rename_groups {
             let of_cycle = |plan: &&mut TenantPlan| cycle.contains(&plan.tenant);
             let blocked = tenants.iter().find(|plan| cycle.contains(&plan.tenant) && plan.verb == Verb::Blocked);
@@ -141,7 +141,7 @@ impl RenameCycles {
                             format!("fix {key} first, or give one of them another name"),
                         )),
                     ),
-                    None => self.complete_one(look, observed, plan),
+                    None => self.complete_one(fleet, observed, plan),
                 }
             }
         }
@@ -154,11 +154,11 @@ impl RenameCycles {
         known.iter().fold(text.to_owned(), |text, (name, parked)| text.replace(*parked, name))
     }
 
-    fn complete_one(&self, look: &Fleet<'_>, observed: &Observed, plan: &mut TenantPlan) {
+    fn complete_one(&self, fleet: &Fleet<'_>, observed: &Observed, plan: &mut TenantPlan) {
         plan.parked =
             self.roles.iter().chain(&self.schemas).map(|(name, parked)| (parked.clone(), name.clone())).collect();
         let before = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&plan.tenant));
-        let after = look.registered_tenant(&plan.tenant);
+        let after = fleet.registered_tenant(&plan.tenant);
         if let (Some(before), Some(after)) = (before, after)
             && (&before.schema, &before.username, &before.owner) != (&after.schema, &after.username, &after.owner)
         {
@@ -171,7 +171,7 @@ impl RenameCycles {
 }
 
 /// The names that the tenant is to have and has not.
-fn wants<'a>(look: &Fleet<'_>, tenant: &'a Tenant, row: Option<&Registered>) -> Vec<(Thing, &'a str)> {
+fn wants<'a>(fleet: &Fleet<'_>, tenant: &'a Tenant, row: Option<&Registered>) -> Vec<(Thing, &'a str)> {
     let mut names = Vec::new();
     if row.is_none_or(|row| row.schema != tenant.schema) {
         names.push((Thing::Schema, tenant.schema.as_str()));
@@ -182,7 +182,7 @@ fn wants<'a>(look: &Fleet<'_>, tenant: &'a Tenant, row: Option<&Registered>) -> 
     let owns_itself = tenant.access == Access::Owner;
     if !owns_itself
         && row.is_none_or(|row| row.owner != tenant.owner_role)
-        && !look.is_shared_owner(&tenant.owner_role, &tenant.key)
+        && !fleet.is_shared_owner(&tenant.owner_role, &tenant.key)
     {
         names.push((Thing::Role, tenant.owner_role.as_str()));
     }
@@ -190,16 +190,16 @@ fn wants<'a>(look: &Fleet<'_>, tenant: &'a Tenant, row: Option<&Registered>) -> 
 }
 
 /// The names that the tenant has, that are there, and that it is not to have.
-fn gives<'a>(look: &Fleet<'_>, tenant: &Tenant, row: &'a Registered) -> Vec<(Thing, &'a str)> {
+fn gives<'a>(fleet: &Fleet<'_>, tenant: &Tenant, row: &'a Registered) -> Vec<(Thing, &'a str)> {
     let mut names = Vec::new();
-    if row.schema != tenant.schema && look.observed.schemas.contains_key(&row.schema) {
+    if row.schema != tenant.schema && fleet.observed.schemas.contains_key(&row.schema) {
         names.push((Thing::Schema, row.schema.as_str()));
     }
     let mut roles = vec![(&row.username, &tenant.username)];
-    let owner = look.owner_of_its_own(&tenant.key, row);
+    let owner = fleet.owner_of_its_own(&tenant.key, row);
     let wanted = if tenant.access == Access::Owner { &tenant.username } else { &tenant.owner_role };
     roles.extend(owner.map(|owner| (owner, wanted)));
-    let gone = roles.into_iter().filter(|(have, want)| have != want && look.observed.roles.contains_key(*have));
+    let gone = roles.into_iter().filter(|(have, want)| have != want && fleet.observed.roles.contains_key(*have));
     names.extend(gone.map(|(have, _)| (Thing::Role, have.as_str())));
     names
 }

@@ -15,13 +15,13 @@ use crate::core::model::{Desired, Observed, Registered, Registry, State, Tenant,
 /// Pure. A tenant that is not there to get one, or whose password is `password_from`'s, is blocked.
 #[must_use]
 pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool) -> Plan {
-    let look = Fleet::new(desired, observed);
+    let fleet = Fleet::new(desired, observed);
     let tenants = desired.tenants.values().filter(|tenant| selects(&tenant.key));
-    let tenants: Vec<_> = tenants.map(|tenant| plan(&look, tenant)).collect();
+    let tenants: Vec<_> = tenants.map(|tenant| plan(&fleet, tenant)).collect();
     let doubts = home::doubts(desired, observed, &tenants);
     let missing = missing::missing(desired, observed, &tenants);
     let mut hazards: Vec<_> = doubts.iter().map(Doubt::hazard).chain(missing.iter().map(Missing::hazard)).collect();
-    hazards.extend(limits::log(&look, &tenants));
+    hazards.extend(limits::log(&fleet, &tenants));
     Plan {
         database: DatabaseIdentity::new(&observed.server, &observed.database.name),
         hazards,
@@ -33,11 +33,11 @@ pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&Tenant
     }
 }
 
-fn plan(look: &Fleet<'_>, declared: &Tenant) -> TenantPlan {
-    let registered = look.registered_tenant(&declared.key);
+fn plan(fleet: &Fleet<'_>, declared: &Tenant) -> TenantPlan {
+    let registered = fleet.registered_tenant(&declared.key);
     let tenant = registered.map_or_else(|| declared.clone(), |row| as_registered(declared, row));
     let mut plan = TenantPlan::of(tenant.subject());
-    plan.take(Verb::Update, renew(look, &tenant, declared, registered));
+    plan.take(Verb::Update, renew(fleet, &tenant, declared, registered));
     plan
 }
 
@@ -55,7 +55,7 @@ fn as_registered(declared: &Tenant, row: &Registered) -> Tenant {
 }
 
 fn renew(
-    look: &Fleet<'_>,
+    fleet: &Fleet<'_>,
     tenant: &Tenant,
     declared: &Tenant,
     registered: Option<&Registered>,
@@ -71,16 +71,16 @@ fn renew(
         let hint = format!("change it where password_from takes it from, and then: {}", apply());
         return Err(Blocked::new("its password is given by password_from", hint));
     }
-    let policy = &look.desired.secrets;
+    let policy = &fleet.desired.secrets;
     let elsewhere = row.secret.place.as_ref().is_some_and(|place| *place != policy.place());
     if row.secret.store != policy.store.as_str() || elsewhere {
         return Err(Blocked::new("its secret is not where [secrets] says", apply()));
     }
-    if let Some((reason, hint)) = look.observed.registry.as_ref().and_then(Registry::is_older) {
+    if let Some((reason, hint)) = fleet.observed.registry.as_ref().and_then(Registry::is_older) {
         return Err(Blocked::new(reason, hint));
     }
-    let mut facts = Facts::new(look, tenant, registered);
-    facts.current.role = look.observed.roles.get(&row.username);
+    let mut facts = Facts::new(fleet, tenant, registered);
+    facts.current.role = fleet.observed.roles.get(&row.username);
     if facts.current.role.is_none() {
         return Err(Blocked::new(format!("role {} does not exist", row.username), apply()));
     }

@@ -100,7 +100,7 @@ impl Saved {
         look_at: (&[String], bool),
     ) -> Self {
         let (targets, deep) = look_at;
-        let look = Fleet::new(desired, observed);
+        let fleet = Fleet::new(desired, observed);
         let work = plan.tenants.iter().filter(|tenant| tenant.has_work());
         let mut saved = Self {
             format_version: FORMAT.into(),
@@ -116,7 +116,7 @@ impl Saved {
             unseen: plan.unseen.clone(),
             targeting: plan.targeting,
             tenants: plan.tenants.iter().map(ShownTenant::from).collect(),
-            observed: work.map(|tenant| (tenant.tenant.clone(), parts(&look, tenant))).collect(),
+            observed: work.map(|tenant| (tenant.tenant.clone(), parts(&fleet, tenant))).collect(),
             digest: String::new(),
         };
         saved.digest = digest_without_itself(&mut serde_json::to_value(&saved).unwrap_or_default());
@@ -214,12 +214,12 @@ impl Saved {
             let before = lines(&self.database_changes, &self.hazards);
             stale.push(Stale::Shared { what: difference(before, lines(&now.database_changes, &now.hazards)) });
         }
-        let look = Fleet::new(desired, observed);
+        let fleet = Fleet::new(desired, observed);
         let current: BTreeMap<&TenantKey, &TenantPlan> =
             now.tenants.iter().map(|tenant| (&tenant.tenant, tenant)).collect();
         for saved in self.tenants.iter().filter(|tenant| tenant.verb.is_work()) {
             let now = current.get(&saved.tenant).copied();
-            if let Some(what) = moved(saved, now, self.observed.get(&saved.tenant), &look) {
+            if let Some(what) = moved(saved, now, self.observed.get(&saved.tenant), &fleet) {
                 stale.push(Stale::Tenant { tenant: saved.tenant.clone(), what });
             }
         }

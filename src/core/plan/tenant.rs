@@ -12,13 +12,13 @@ use super::phases::{AfterCommit, Phases};
 use super::tenant_plan::{Blocked, EndState, TenantPlan, Verb, Work};
 use crate::core::model::{Access, Registered, State, Tenant};
 
-pub(super) fn plan(look: &Fleet<'_>, tenant: &Tenant) -> TenantPlan {
-    let registered = look.registered_tenant(&tenant.key).filter(|row| row.state != State::Removed);
+pub(super) fn plan(fleet: &Fleet<'_>, tenant: &Tenant) -> TenantPlan {
+    let registered = fleet.registered_tenant(&tenant.key).filter(|row| row.state != State::Removed);
     let mut plan = TenantPlan::of(tenant.subject());
     let mut findings = Findings::default();
-    if let Some(work) = converge(Facts::new(look, tenant, registered), &mut findings).transpose() {
+    if let Some(work) = converge(Facts::new(fleet, tenant, registered), &mut findings).transpose() {
         plan.take(if registered.is_some() { Verb::Update } else { Verb::Create }, work);
-        plan.seen = registered.and_then(|row| look.seen(&row.schema));
+        plan.seen = registered.and_then(|row| fleet.seen(&row.schema));
     }
     // Of a blocked tenant not everything was compared.
     if plan.verb != Verb::Blocked {
@@ -75,7 +75,7 @@ fn phases(findings: &mut Findings) -> Phases {
 
 fn warn_of_shared_owner(facts: &Facts<'_>, findings: &mut Findings) {
     let tenant = facts.tenant;
-    let shared = facts.look.is_shared_owner(tenant.owner(), &tenant.key);
+    let shared = facts.fleet.is_shared_owner(tenant.owner(), &tenant.key);
     let was_so = |row: &Registered| row.owner == tenant.owner_role && row.access == Access::Full;
     if shared && !facts.registered.is_some_and(was_so) && tenant.access == Access::Full {
         let owner = &tenant.owner_role;

@@ -12,14 +12,14 @@ use crate::core::model::{State, TenantKey};
 use differences::One;
 
 /// The changes, with a hazard for each.
-pub(super) fn plan(look: &Fleet<'_>, tenants: &[TenantPlan]) -> (Vec<FleetChange>, Vec<Hazard>) {
-    let of = look.registered().filter(|(_, row)| row.state == State::Active).count();
+pub(super) fn plan(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> (Vec<FleetChange>, Vec<Hazard>) {
+    let of = fleet.registered().filter(|(_, row)| row.state == State::Active).count();
     let planned: BTreeMap<&TenantKey, &TenantPlan> =
         tenants.iter().filter(|plan| plan.has_work()).map(|plan| (&plan.tenant, plan)).collect();
     let mut found: BTreeMap<FleetKey, BTreeMap<(String, String), usize>> = BTreeMap::new();
-    for (key, row) in look.registered().filter(|(_, row)| row.state == State::Active) {
-        let Some(tenant) = look.desired.tenants.get(key) else { continue };
-        let one = One { look, tenant, row, plan: planned.get(key).copied() };
+    for (key, row) in fleet.registered().filter(|(_, row)| row.state == State::Active) {
+        let Some(tenant) = fleet.desired.tenants.get(key) else { continue };
+        let one = One { fleet, tenant, row, plan: planned.get(key).copied() };
         for (key, before, after) in one.differences() {
             *found.entry(key).or_default().entry((before, after)).or_default() += 1;
         }

@@ -28,7 +28,7 @@ fn in_schema(facts: &Facts<'_>, findings: &mut Findings, schema: &Schema) {
         let want = object_privileges(tenant.access, kind, facts.major());
         let schema = Some(tenant.schema.clone());
         let on = Granted::Future { role: owner.to_owned(), schema, plural: kind.plural() };
-        for difference in differences(&acl, &expected_of(tenant, &facts.look.observed.server, want, "")) {
+        for difference in differences(&acl, &expected_of(tenant, &facts.fleet.observed.server, want, "")) {
             mend(facts, findings, &on, difference);
         }
     }
@@ -55,7 +55,7 @@ fn in_every_schema(facts: &Facts<'_>, findings: &mut Findings) {
 /// What somebody else makes in the tenant's schema gets the owner at the next apply, and its privileges with it. What the
 /// tenant sets for its own objects is its own affair. A shared owner that no longer owns for this tenant is somebody else.
 fn of_others(facts: &Facts<'_>, findings: &mut Findings, schema: &Schema) {
-    let admin = &facts.look.observed.server.admin;
+    let admin = &facts.fleet.observed.server.admin;
     let tenants = [facts.tenant.owner(), &facts.tenant.username];
     for default in schema.default_acls.iter().filter(|default| !tenants.contains(&default.role.as_str())) {
         let is_former = facts.current.former_owner.as_ref() == Some(&default.role);

@@ -5,7 +5,7 @@ use crate::core::plan::action::DropDeputy;
 use crate::core::plan::facts::{Facts, Findings};
 
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
-    let left_over = facts.registered.and_then(|row| drop(facts.look.observed, row));
+    let left_over = facts.registered.and_then(|row| drop(facts.fleet.observed, row));
     findings.changes.extend(left_over.map(Into::into));
 }
 

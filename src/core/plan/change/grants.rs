@@ -30,7 +30,7 @@ pub(super) fn mend(facts: &Facts<'_>, findings: &mut Findings, on: &Granted, dif
 
 fn on_schema(facts: &Facts<'_>, findings: &mut Findings, acl: &Acl) {
     let tenant = facts.tenant;
-    let mut expected = expected_of(tenant, &facts.look.observed.server, schema_privileges(tenant.access), "U");
+    let mut expected = expected_of(tenant, &facts.fleet.observed.server, schema_privileges(tenant.access), "U");
     if facts.current.schema.is_some() {
         expected.owners = OWNERS_ON_SCHEMA.to_owned();
     }
@@ -45,10 +45,10 @@ fn on_schema(facts: &Facts<'_>, findings: &mut Findings, acl: &Acl) {
 fn history(facts: &Facts<'_>, findings: &mut Findings, acl: &Acl, columns: &[Column]) {
     let on = |column: Option<&str>| Granted::History {
         schema: facts.tenant.schema.clone(),
-        table: facts.look.desired.migrations.table.clone(),
+        table: facts.fleet.desired.migrations.table.clone(),
         column: column.map(str::to_owned),
     };
-    let mut expected = expected_of(facts.tenant, &facts.look.observed.server, "r", "r");
+    let mut expected = expected_of(facts.tenant, &facts.fleet.observed.server, "r", "r");
     expected.owners = owners_privileges(ObjectKind::Table, facts.major()).to_owned();
     if facts.keeps_extras() {
         let is_known = |who: &Grantee| match who {
@@ -77,8 +77,8 @@ fn history(facts: &Facts<'_>, findings: &mut Findings, acl: &Acl, columns: &[Col
 pub(super) fn readers_of_new_history(facts: &Facts<'_>) -> HistoryReaders {
     let tenant = facts.tenant;
     HistoryReaders {
-        table: facts.look.desired.migrations.table.clone(),
+        table: facts.fleet.desired.migrations.table.clone(),
         tenant: (tenant.access != Access::Owner).then(|| tenant.username.clone()),
-        keeper: facts.look.observed.server.reads_by_grant(),
+        keeper: facts.fleet.observed.server.reads_by_grant(),
     }
 }

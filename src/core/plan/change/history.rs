@@ -12,7 +12,7 @@ use crate::core::plan::tenant_plan::Blocked;
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
     let (Some(schema), Some(row)) = (&facts.current.schema, facts.registered) else { return Ok(()) };
     let name = &facts.tenant.schema;
-    let want = &facts.look.desired.migrations.table;
+    let want = &facts.fleet.desired.migrations.table;
     let mut rename = |from: &String, was_renamed_by_hand| {
         findings.change(RenameHistory {
             schema: name.clone(),
@@ -49,7 +49,7 @@ fn both(schema: &str, have: &str, want: &str) -> Blocked {
 }
 
 fn elsewhere(facts: &Facts<'_>, like: &str) -> Blocked {
-    let (schema, want) = (&facts.tenant.schema, &facts.look.desired.migrations.table);
+    let (schema, want) = (&facts.tenant.schema, &facts.fleet.desired.migrations.table);
     Blocked::new(
         format!("there is no history {want}, but {like} looks like one: every migration would run again"),
         format!(

@@ -15,13 +15,13 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn one_role(facts: &Facts<'_>, findings: &mut Findings, name: &str, role: &Role) {
-    let look = facts.look;
+    let fleet = facts.fleet;
     let owns = name == facts.tenant.owner();
     // A shared owner joins once, with the database's changes.
-    if !look.is_shared_owner(name, &facts.tenant.key) {
-        findings.changes.extend(join(name, role, &look.group).map(Into::into));
-        if owns && look.owners_join {
-            findings.changes.extend(join(name, role, &look.owners_group).map(Into::into));
+    if !fleet.is_shared_owner(name, &facts.tenant.key) {
+        findings.changes.extend(join(name, role, &fleet.group).map(Into::into));
+        if owns && fleet.owners_join {
+            findings.changes.extend(join(name, role, &fleet.owners_group).map(Into::into));
         }
     }
     let leave = |member: &str, group: &str, membership: &Membership| Leave {
@@ -32,13 +32,13 @@ fn one_role(facts: &Facts<'_>, findings: &mut Findings, name: &str, role: &Role)
     };
     for membership in &role.member_of {
         let group = &membership.role;
-        let is_declared = *group == look.group || owns && *group == look.owners_group;
+        let is_declared = *group == fleet.group || owns && *group == fleet.owners_group;
         if !is_declared || membership.admin {
             findings.take(facts, Leave { admin_option_only: is_declared, ..leave(name, group, membership) });
         }
     }
     // The tenant's own role is reported as a member above.
-    let known = |member: &str| look.deputies.contains(member) || member == facts.tenant.username;
+    let known = |member: &str| fleet.deputies.contains(member) || member == facts.tenant.username;
     for membership in role.members.iter().filter(|member| !known(&member.role)) {
         findings.take(facts, leave(&membership.role, name, membership));
     }

@@ -12,7 +12,7 @@ use crate::core::plan::phases::AfterCommit;
 use crate::core::plan::tenant_plan::{Blocked, TenantPlan};
 
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
-    let set = &facts.look.desired.migrations;
+    let set = &facts.fleet.desired.migrations;
     let absent = History::default();
     let history = facts.current.schema.as_ref().map_or(&absent, |schema| &schema.history);
     if let History::Untrusted(why) = history {
@@ -54,7 +54,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
 
 fn warn_of_files(facts: &Facts<'_>, findings: &mut Findings, pending: &[i32]) {
     let files: Vec<&MigrationFile> =
-        pending.iter().filter_map(|version| facts.look.desired.migrations.get(*version)).collect();
+        pending.iter().filter_map(|version| facts.fleet.desired.migrations.get(*version)).collect();
     for warning in files.iter().flat_map(|file| &file.warnings) {
         findings.hazard(HazardKind::MigrationEscapes, place(&warning.file, warning.line) + &warning.message);
     }
@@ -78,7 +78,7 @@ fn lost_history(facts: &Facts<'_>, findings: &mut Findings, history: &History) {
     // With access "owner" the tenant may have made them itself, before there was any migration.
     let by_migrations = facts.tenant.access != Access::Owner && objects > 0;
     if facts.registered.is_some() && by_migrations && matches!(history, History::Absent) {
-        let table = &facts.look.desired.migrations.table;
+        let table = &facts.fleet.desired.migrations.table;
         findings.hazard(
             HazardKind::DataLost,
             format!("history {table} is gone while the schema holds {objects} objects: every migration runs again, from the first"),
@@ -89,7 +89,7 @@ fn lost_history(facts: &Facts<'_>, findings: &mut Findings, history: &History) {
 /// As it is called now.
 fn history_table<'a>(facts: &'a Facts<'_>) -> &'a str {
     let called = facts.current.schema.as_ref().and_then(|schema| schema.history_called.as_ref());
-    called.unwrap_or(&facts.look.desired.migrations.table)
+    called.unwrap_or(&facts.fleet.desired.migrations.table)
 }
 
 /// What brings the history back under the tenant's owner, when that is what it lacks.
@@ -99,7 +99,7 @@ fn hint_for_untrusted(facts: &Facts<'_>, why: &Distrust) -> String {
     if !why.is_only_anothers {
         return format!("{look}, put the history table back as it was, and plan again");
     }
-    let exists = facts.look.observed.roles.contains_key(owner);
+    let exists = facts.fleet.observed.roles.contains_key(owner);
     let create = if exists { String::new() } else { format!("CREATE ROLE {} NOLOGIN; ", ident(owner)) };
     let table = qualified(&facts.tenant.schema, history_table(facts));
     format!("{look}; if it is this tenant's history: {create}ALTER TABLE {table} OWNER TO {}", ident(owner))

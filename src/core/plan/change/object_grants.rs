@@ -16,7 +16,7 @@ fn one_kind(facts: &Facts<'_>, findings: &mut Findings, schema: &Schema, kind: O
     let (tenant, major) = (facts.tenant, facts.major());
     let want = object_privileges(tenant.access, kind, major);
     let owners = owners_privileges(kind, major);
-    let mut expected = expected_of(tenant, &facts.look.observed.server, want, "");
+    let mut expected = expected_of(tenant, &facts.fleet.observed.server, want, "");
     expected.owners = owners.to_owned();
     expected.at_most.insert(Grantee::Public, public_privileges(kind).to_owned());
     // What the tenant made itself is its own to grant.
@@ -40,7 +40,7 @@ fn one_kind(facts: &Facts<'_>, findings: &mut Findings, schema: &Schema, kind: O
         schema: tenant.schema.clone(),
         owner: tenant.owner().to_owned(),
         username: tenant.username.clone(),
-        history: facts.look.desired.migrations.table.clone(),
+        history: facts.fleet.desired.migrations.table.clone(),
         want: by_grant.then_some(want),
         owners,
         resets: by_grant && !facts.keeps(&Grantee::Role(tenant.username.clone())),

@@ -39,7 +39,7 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     {
         let found = wrong.entry(former.clone()).or_default();
         found.0 += 1;
-        found.1.push(facts.look.desired.migrations.table.clone());
+        found.1.push(facts.fleet.desired.migrations.table.clone());
         hand_over_history(&mut Cow::to_mut(&mut schema).history, former, owner);
     }
     let mut set_owner = |from: &str, names: Vec<String>, count: i64, only_the_named: bool, disarm: bool| {

@@ -37,15 +37,15 @@ pub(in crate::core::plan) fn locate(facts: &mut Facts<'_>, findings: &mut Findin
 }
 
 fn refuse_our_own(facts: &Facts<'_>) -> Result<(), Blocked> {
-    let (tenant, look) = (facts.tenant, facts.look);
+    let (tenant, fleet) = (facts.tenant, facts.fleet);
     for role in [&tenant.username, tenant.owner()] {
-        if *role == look.observed.server.admin.name {
+        if *role == fleet.observed.server.admin.name {
             return Err(Blocked::new(
                 format!("{role:?} is the role tenantry itself is connected as"),
                 "set another username or owner for the tenant",
             ));
         }
-        if *role == look.group || *role == look.owners_group {
+        if *role == fleet.group || *role == fleet.owners_group {
             return Err(Blocked::new(
                 format!("{role:?} is a group role of tenantry's own"),
                 "set another username or owner",
@@ -79,14 +79,14 @@ pub(in crate::core::plan) fn apply_names(schema: &mut Schema, new_name: &dyn Fn(
 }
 
 fn schema(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<bool, Blocked> {
-    let look = facts.look;
+    let fleet = facts.fleet;
     let want = &facts.tenant.schema;
     let have = facts.registered.map_or(want, |row| &row.schema);
     let found = match facts.registered {
-        Some(row) => identity::schema(look, &facts.tenant.key, row)?,
+        Some(row) => identity::schema(fleet, &facts.tenant.key, row)?,
         None => None,
     };
-    match (found, look.observed.schemas.get(want)) {
+    match (found, fleet.observed.schemas.get(want)) {
         (_, Some(_)) if facts.registered.is_none() || have != want => Err(taken(facts, "schema", want)),
         (Some(found), _) => {
             has_a_known_owner(facts, have, found)?;
@@ -127,20 +127,20 @@ fn username(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<Option<Ren
 }
 
 fn owner(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<Option<RenameRole>, Blocked> {
-    let (look, tenant) = (facts.look, facts.tenant);
+    let (fleet, tenant) = (facts.fleet, facts.tenant);
     let former = facts.registered.map(|row| row.owner.clone());
     facts.current.former_owner = former.filter(|former| former != tenant.owner());
     if tenant.access == Access::Owner {
         return Ok(None);
     }
     let want = &tenant.owner_role;
-    if look.is_shared_owner(want, &tenant.key) {
+    if fleet.is_shared_owner(want, &tenant.key) {
         facts.current.owner = Some(shared_owner(facts, want)?);
         return Ok(None);
     }
     let registered_owner = facts.registered.filter(|row| row.access != Access::Owner).map(|row| row.owner.as_str());
     // A role that owns for others too cannot be renamed for one of them: its objects change hands instead.
-    let have = registered_owner.filter(|have| !look.is_shared_owner(have, &tenant.key));
+    let have = registered_owner.filter(|have| !fleet.is_shared_owner(have, &tenant.key));
     let (found, renamed) = role(facts, Whose::Owner, have, want)?;
     facts.current.owner = found.map(Cow::Borrowed);
     findings.changes.extend(renamed.clone().map(Into::into));
@@ -149,11 +149,11 @@ fn owner(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<Option<Rename
 
 /// A shared owner is made before the tenants; it is used as it is, if it is ours and harmless.
 fn shared_owner<'a>(facts: &Facts<'a>, want: &str) -> Result<Cow<'a, Role>, Blocked> {
-    let look = facts.look;
-    let Some(role) = look.observed.roles.get(want) else {
+    let fleet = facts.fleet;
+    let Some(role) = fleet.observed.roles.get(want) else {
         return Ok(Cow::Owned(Role { inherit: true, connection_limit: -1, ..Role::default() }));
     };
-    if !look.registered_owners.contains(want) && !look.remembers_owner(want) {
+    if !fleet.registered_owners.contains(want) && !fleet.remembers_owner(want) {
         return Err(taken(facts, "role", want));
     }
     if role.can_login || !role.powers.is_empty() {
@@ -172,8 +172,8 @@ fn role<'a>(
     have: Option<&str>,
     want: &str,
 ) -> Result<(Option<&'a Role>, Option<RenameRole>), Blocked> {
-    let look = facts.look;
-    let roles = &look.observed.roles;
+    let fleet = facts.fleet;
+    let roles = &fleet.observed.roles;
     let ours = have.is_some_and(|have| have == want);
     match (have.and_then(|have| roles.get(have)), roles.get(want)) {
         (_, Some(_)) if !ours => Err(taken(facts, "role", want)),
@@ -181,7 +181,7 @@ fn role<'a>(
         (found, _) if ours => Ok((found, None)),
         (found, _) => {
             let from = have.unwrap_or(want).to_owned();
-            let is_remembered = look.is_remembered_owner(&from);
+            let is_remembered = fleet.is_remembered_owner(&from);
             Ok((found, Some(RenameRole { whose, from, to: want.to_owned(), is_remembered })))
         }
     }
@@ -192,11 +192,11 @@ pub const RECOVER: &str = "if that schema, or rows of it, were lost: tenantry re
 
 fn taken(facts: &Facts<'_>, what: &str, name: &str) -> Blocked {
     let key = &facts.tenant.key;
-    let holder = if what == "schema" { facts.look.schema_of.get(name) } else { facts.look.role_of.get(name) };
+    let holder = if what == "schema" { facts.fleet.schema_of.get(name) } else { facts.fleet.role_of.get(name) };
     match holder {
         Some(other) if *other != key => Blocked::new(
             format!("{what} {name:?} belongs to tenant {other}"),
-            if facts.look.desired.tenants.contains_key(*other) {
+            if facts.fleet.desired.tenants.contains_key(*other) {
                 format!("apply the change of {other} first, or set another {what} for {key}")
             } else {
                 format!("{}; if they are two tenants: set another {what} for {key}", identity::keep_the_key(other, key))
@@ -236,15 +236,15 @@ fn taken(facts: &Facts<'_>, what: &str, name: &str) -> Blocked {
 
 /// Nobody else puts roles into the group role of this database.
 fn was_made_here(facts: &Facts<'_>, what: &str, name: &str) -> bool {
-    let observed = facts.look.observed;
+    let observed = facts.fleet.observed;
     let role =
         if what == "schema" { observed.schemas.get(name).map(|schema| schema.owner.as_str()) } else { Some(name) };
-    role.and_then(|role| observed.roles.get(role)).is_some_and(|role| role.is_member_of(&facts.look.group))
+    role.and_then(|role| observed.roles.get(role)).is_some_and(|role| role.is_member_of(&facts.fleet.group))
 }
 
 /// The group role of another database that this role is in.
 fn other_fleet<'a>(facts: &Facts<'a>, role: &str) -> Option<&'a str> {
-    let role = facts.look.observed.roles.get(role)?;
+    let role = facts.fleet.observed.roles.get(role)?;
     let mut groups = role.member_of.iter().map(|membership| membership.role.as_str());
-    groups.find(|group| group.starts_with("tenantry_") && group.ends_with("_tenants") && **group != *facts.look.group)
+    groups.find(|group| group.starts_with("tenantry_") && group.ends_with("_tenants") && **group != *facts.fleet.group)
 }

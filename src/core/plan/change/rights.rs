@@ -22,11 +22,11 @@ pub(in crate::core::plan) fn borrow(facts: &Facts<'_>, findings: &mut Findings) 
         match name {
             name if name == tenant.owner() && tenant.owner() != tenant.username => current.owner.as_deref(),
             name if name == tenant.username => current.role,
-            name => facts.look.observed.roles.get(name),
+            name => facts.fleet.observed.roles.get(name),
         }
     };
     let lacking = roles.into_iter().filter(|name| !known(name).is_some_and(is_had)).collect();
-    let Some(rights) = Rights::of(facts.look.observed, lacking) else { return };
+    let Some(rights) = Rights::of(facts.fleet.observed, lacking) else { return };
     let dropped = current.former_owner.iter().filter(|_| facts.drops_former_owner()).cloned().collect();
     findings.change(BorrowRights(rights.clone()));
     findings.change(ReturnRights { rights, dropped });

@@ -21,12 +21,12 @@ fn former_owner(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocke
     let Some(former) = facts.current.former_owner.as_ref().filter(|_| facts.drops_former_owner()) else {
         return Ok(());
     };
-    let (look, owner) = (facts.look, facts.tenant.owner());
-    for released in holds::release(look, std::slice::from_ref(former), &[former, owner])? {
+    let (fleet, owner) = (facts.fleet, facts.tenant.owner());
+    for released in holds::release(fleet, std::slice::from_ref(former), &[former, owner])? {
         findings.change(released);
     }
     let hand_over = HandOver { to: owner.to_owned(), schema: facts.tenant.schema.clone() };
-    findings.change(holds::drop(look, Whose::Owner, former, Some(hand_over)));
+    findings.change(holds::drop(fleet, Whose::Owner, former, Some(hand_over)));
     Ok(())
 }
 

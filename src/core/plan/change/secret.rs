@@ -38,10 +38,11 @@ pub(in crate::core::plan) fn decide(
     findings: &mut Findings,
 ) -> Result<(PasswordOrigin, Option<String>), Blocked> {
     let tenant = facts.tenant;
-    let look = facts.look;
-    let store = look.desired.secrets.store.as_str();
+    let fleet = facts.fleet;
+    let store = fleet.desired.secrets.store.as_str();
     // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
-    if let (Some(SecretState::Unseen), Some(row)) = (look.observed.secrets.get(&tenant.secret_path), facts.registered) {
+    if let (Some(SecretState::Unseen), Some(row)) = (fleet.observed.secrets.get(&tenant.secret_path), facts.registered)
+    {
         return Ok((PasswordOrigin::Untouched, row.secret.version.clone()));
     }
     let found = ours_at(facts, &tenant.secret_path)?;
@@ -57,7 +58,7 @@ pub(in crate::core::plan) fn decide(
     let wanted = fields(facts);
     // A tenant we know nothing of, and a secret for it that leads elsewhere: another cluster's, of the same names.
     if let (None, Some(SecretContents { fields, .. })) = (facts.registered, found.as_ref().and_then(Secret::contents))
-        && !look.observed.moved
+        && !fleet.observed.moved
         && (&fields.host, fields.port) != (&wanted.host, wanted.port)
     {
         return Err(Blocked::new(
@@ -68,13 +69,13 @@ pub(in crate::core::plan) fn decide(
             "set another [secrets] path or [vault] mount for this cluster; tenantry overwrites nothing it did not write",
         ));
     }
-    let place = look.desired.secrets.place();
+    let place = fleet.desired.secrets.place();
     let here = Place { store, place: &place, path: &tenant.secret_path };
     // What the last apply wrote here, whether or not the role is still there.
     let remembered =
         facts.registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && here.is_of(secret));
     // A deep look tried it; without one it is taken to open the database.
-    let opens = !matches!(look.observed.delivered.get(&tenant.key), Some(Delivered::Refused));
+    let opens = !matches!(fleet.observed.delivered.get(&tenant.key), Some(Delivered::Refused));
     let stored = |secret: &Secret<'_>| PasswordOrigin::Stored {
         path: tenant.secret_path.clone(),
         version: secret.version.to_owned(),
@@ -95,7 +96,7 @@ pub(in crate::core::plan) fn decide(
         }
         (None, None) => match moved {
             // Taken along to the new path, if the old one is in the same store and still there.
-            Some(row) if row.secret.store == store => match look.own_secret(&row.secret.path) {
+            Some(row) if row.secret.store == store => match fleet.own_secret(&row.secret.path) {
                 Some(version) => {
                     let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
                     let which = (!in_step).then_some(WhichPassword::Stored);
@@ -147,9 +148,9 @@ pub(in crate::core::plan) fn decide(
         findings.secret = Some(writing(facts, found.as_ref(), remembered));
     }
     if let Some(row) = moved.filter(|row| row.secret.store == store) {
-        findings.after.extend(deletion(look, &row.secret.path));
+        findings.after.extend(deletion(fleet, &row.secret.path));
     }
-    findings.after.extend(facts.registered.into_iter().flat_map(|row| former(look, row)));
+    findings.after.extend(facts.registered.into_iter().flat_map(|row| former(fleet, row)));
     Ok((password, found.map(|secret| secret.version.to_owned())))
 }
 
@@ -190,12 +191,12 @@ pub(in crate::core::plan) fn renew(facts: &Facts<'_>, findings: &mut Findings) -
 
 /// The secret at the tenant's path, if there is one and it can be seen.
 fn ours_at<'a>(facts: &Facts<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
-    let look = facts.look;
+    let fleet = facts.fleet;
     // At a new path it is as foreign as to a new tenant.
     let is_named = facts.registered.is_some_and(|row| row.secret.path == path && row.secret.version.is_some());
-    match look.observed.secrets.get(path) {
-        Some(SecretState::Ours { belongs, .. }) if !look.may_take(belongs, is_named) => Err(Blocked::new(
-            anothers(look, path, belongs),
+    match fleet.observed.secrets.get(path) {
+        Some(SecretState::Ours { belongs, .. }) if !fleet.may_take(belongs, is_named) => Err(Blocked::new(
+            anothers(fleet, path, belongs),
             "if that database is in use: set another [secrets] path or [vault] mount for this one   if this one has taken its place: tenantry apply --moved",
         )),
         Some(SecretState::Foreign(why)) => Err(Blocked::new(
@@ -211,23 +212,23 @@ fn ours_at<'a>(facts: &Facts<'a>, path: &str) -> Result<Option<Secret<'a>>, Bloc
 ///
 /// # Errors
 /// When it is, unless a person has said that the database moved here.
-pub(in crate::core::plan) fn unclaimed(look: &Fleet<'_>, row: &Registered) -> Result<(), Blocked> {
-    let (path, is_here) = (&row.secret.path, row.secret.store == look.desired.secrets.store.as_str());
-    match look.observed.secrets.get(path).filter(|_| is_here) {
-        Some(SecretState::Ours { belongs, .. }) if !look.may_take(belongs, true) => Err(Blocked::new(
-            anothers(look, path, belongs),
+pub(in crate::core::plan) fn unclaimed(fleet: &Fleet<'_>, row: &Registered) -> Result<(), Blocked> {
+    let (path, is_here) = (&row.secret.path, row.secret.store == fleet.desired.secrets.store.as_str());
+    match fleet.observed.secrets.get(path).filter(|_| is_here) {
+        Some(SecretState::Ours { belongs, .. }) if !fleet.may_take(belongs, true) => Err(Blocked::new(
+            anothers(fleet, path, belongs),
             "if that database has taken this one's place, remove the tenant there, and apply here no more   if this one is the one that the secrets are for: tenantry apply --moved",
         )),
         _ => Ok(()),
     }
 }
 
-fn anothers(look: &Fleet<'_>, path: &str, belongs: &Belongs) -> String {
-    format!("the secret at {path} is another database's: it carries {}", fleet(look, belongs))
+fn anothers(fleet: &Fleet<'_>, path: &str, belongs: &Belongs) -> String {
+    format!("the secret at {path} is another database's: it carries {}", mark_of(fleet, belongs))
 }
 
-fn fleet(look: &Fleet<'_>, belongs: &Belongs) -> String {
-    let own = look.observed.registry.as_ref().and_then(|registry| registry.home.as_ref());
+fn mark_of(fleet: &Fleet<'_>, belongs: &Belongs) -> String {
+    let own = fleet.observed.registry.as_ref().and_then(|registry| registry.home.as_ref());
     let own = own.map(|home| format!(", and this registry is {}", home.fleet)).unwrap_or_default();
     match belongs {
         Belongs::AnotherFleet(mark) => format!("the fleet {}{own}", mark.fleet.as_deref().unwrap_or_default()),
@@ -246,19 +247,19 @@ fn writing(facts: &Facts<'_>, found: Option<&Secret<'_>>, remembered: Option<&Re
 }
 
 /// Deletes what earlier applies, interrupted after COMMIT, left at other paths: ours still, and nobody's again.
-pub(in crate::core::plan) fn former(look: &Fleet<'_>, row: &Registered) -> Vec<AfterCommit> {
-    let policy = &look.desired.secrets;
+pub(in crate::core::plan) fn former(fleet: &Fleet<'_>, row: &Registered) -> Vec<AfterCommit> {
+    let policy = &fleet.desired.secrets;
     let here = |former: &&FormerSecret| former.store == policy.store.as_str() && former.place == policy.place();
     let is_used = |path: &str| {
-        look.desired.tenants.values().any(|tenant| tenant.secret_path == path)
-            || look.registered().any(|(_, row)| row.secret.path == path)
+        fleet.desired.tenants.values().any(|tenant| tenant.secret_path == path)
+            || fleet.registered().any(|(_, row)| row.secret.path == path)
     };
     let formers = row.former_secrets.iter().filter(here).filter(|former| !is_used(&former.path));
     formers
-        .filter_map(|former| match look.observed.secrets.get(&former.path) {
+        .filter_map(|former| match fleet.observed.secrets.get(&former.path) {
             Some(_) => {
-                look.own_secret(&former.path).filter(|version| **version == former.version)?;
-                deletion(look, &former.path)
+                fleet.own_secret(&former.path).filter(|version| **version == former.version)?;
+                deletion(fleet, &former.path)
             }
             // Deleted, and the connection was cut before that was noted.
             None => Some(AfterCommit::ForgetSecret(ForgetSecret(former.clone()))),
@@ -267,14 +268,14 @@ pub(in crate::core::plan) fn former(look: &Fleet<'_>, row: &Registered) -> Vec<A
 }
 
 /// Of a secret that is no longer a tenant's; nothing when it is not there, or somebody else's.
-pub(in crate::core::plan) fn deletion(look: &Fleet<'_>, path: &str) -> Option<AfterCommit> {
-    let expected = look.own_secret(path)?.clone();
+pub(in crate::core::plan) fn deletion(fleet: &Fleet<'_>, path: &str) -> Option<AfterCommit> {
+    let expected = fleet.own_secret(path)?.clone();
     Some(AfterCommit::DeleteSecret(DeleteSecret { path: path.to_owned(), expected }))
 }
 
 /// What the tenant's secret has to say, but for the password.
 pub(in crate::core::plan) fn fields(facts: &Facts<'_>) -> SecretFields {
-    let (desired, observed) = (facts.look.desired, facts.look.observed);
+    let (desired, observed) = (facts.fleet.desired, facts.fleet.observed);
     let remembered = facts.registered.map(|row| &row.secret.fields);
     desired.secret_fields(facts.tenant, &observed.server, &observed.database.name, remembered)
 }

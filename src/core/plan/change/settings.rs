@@ -21,7 +21,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
         to,
     };
     let path: Vec<String> =
-        std::iter::once(&tenant.schema).chain(&facts.look.desired.shared_schemas).cloned().collect();
+        std::iter::once(&tenant.schema).chain(&facts.fleet.desired.shared_schemas).cloned().collect();
     let have = role.settings.get("search_path");
     if have.map(|text| split_identifiers(text)).as_ref() != Some(&path) {
         findings.change(set("search_path", have, Some(Value::Names(path))));
@@ -40,7 +40,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
     }
     let wanted: BTreeSet<&str> = tenant.settings.keys().map(String::as_str).chain(["search_path"]).collect();
     let is_wanted = |parameter: &String| wanted.contains(parameter.as_str());
-    let database = &facts.look.observed.database.name;
+    let database = &facts.fleet.observed.database.name;
     let here = |parameter: &String, value: &String| SetSetting {
         database: Some(database.clone()),
         ..set(parameter, Some(value), None)

@@ -15,7 +15,7 @@ pub(in crate::core::plan) fn warn(facts: &Facts<'_>, findings: &mut Findings) {
     if !findings.changes.iter().any(matters) {
         return;
     }
-    let database = &facts.look.observed.database;
+    let database = &facts.fleet.observed.database;
     let (tenant, user) = (facts.tenant, &facts.tenant.username);
     let makes_tables = matches!(tenant.access, Access::Full | Access::Owner);
     if let Some(name) = of_the_role(facts) {

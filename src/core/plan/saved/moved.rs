@@ -17,7 +17,7 @@ pub(super) fn moved(
     saved: &ShownTenant,
     now: Option<&TenantPlan>,
     observed: Option<&Parts>,
-    look: &Fleet<'_>,
+    fleet: &Fleet<'_>,
 ) -> Option<String> {
     let Some(now) = now else { return Some("it is no longer declared or registered".into()) };
     if let Some(reason) = &now.reason {
@@ -33,7 +33,7 @@ pub(super) fn moved(
     if before != after {
         return Some(difference(lines(&before), lines(&after)));
     }
-    let (before, after) = (observed.cloned().unwrap_or_default(), parts(look, now));
+    let (before, after) = (observed.cloned().unwrap_or_default(), parts(fleet, now));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let other: Vec<_> = names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect();
     (!other.is_empty()).then(|| format!("changed since: {}", other.join(", ")))
@@ -82,10 +82,10 @@ fn without_sizes(mut shown: ShownTenant) -> ShownTenant {
 }
 
 /// All that was observed of a tenant, part by part. Its size is left out.
-pub(super) fn parts(look: &Fleet<'_>, plan: &TenantPlan) -> Parts {
-    let observed = look.observed;
-    let row = look.registered_tenant(&plan.tenant);
-    let declared = look.desired.tenants.get(&plan.tenant).map(|tenant| tenant.secret_path.as_str());
+pub(super) fn parts(fleet: &Fleet<'_>, plan: &TenantPlan) -> Parts {
+    let observed = fleet.observed;
+    let row = fleet.registered_tenant(&plan.tenant);
+    let declared = fleet.desired.tenants.get(&plan.tenant).map(|tenant| tenant.secret_path.as_str());
     let mut parts = Parts::from([("its row in the registry".to_owned(), digest(&format!("{row:?}")))]);
     let roles =
         [Some(plan.username.as_str()), Some(plan.owner.as_str()), row.map(|r| &*r.username), row.map(|r| &*r.owner)];

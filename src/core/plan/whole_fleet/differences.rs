@@ -41,7 +41,7 @@ fn templated(text: &str, key: &str) -> String {
 
 /// A tenant as the registry remembers it, and as it is declared; and what is planned of it, if anything is.
 pub(super) struct One<'a> {
-    pub look: &'a Fleet<'a>,
+    pub fleet: &'a Fleet<'a>,
     pub tenant: &'a Tenant,
     pub row: &'a Registered,
     pub plan: Option<&'a TenantPlan>,
@@ -76,7 +76,7 @@ impl One<'_> {
     }
 
     fn secret(&self) -> Option<Difference> {
-        let (policy, secret) = (&self.look.desired.secrets, &self.row.secret);
+        let (policy, secret) = (&self.fleet.desired.secrets, &self.row.secret);
         secret.version.as_ref()?;
         let path = |path: &str| templated(path, self.tenant.key.as_str());
         if secret.store != policy.store.as_str() {
@@ -94,13 +94,13 @@ impl One<'_> {
 
     /// Where clients are sent. One who says that the database has moved has said that too.
     fn advertised(&self) -> Option<Difference> {
-        let observed = self.look.observed;
+        let observed = self.fleet.observed;
         if observed.moved || observed.registry.as_ref().is_some_and(|registry| registry.came_from.is_some()) {
             return None;
         }
         let before = &self.row.secret.fields;
         let after =
-            self.look.desired.secret_fields(self.tenant, &observed.server, &observed.database.name, Some(before));
+            self.fleet.desired.secret_fields(self.tenant, &observed.server, &observed.database.name, Some(before));
         let place = |host: &str, port: u16| format!("{host}:{port}");
         differs(FleetKey::Advertise, place(&before.host, before.port), place(&after.host, after.port))
     }
@@ -122,10 +122,10 @@ impl One<'_> {
 
     /// By the search_path that its role has. A schema that is shared no more is taken from every tenant, planned or not.
     fn shared_schemas(&self) -> Option<Difference> {
-        let role = self.look.observed.roles.get(&self.row.username)?;
+        let role = self.fleet.observed.roles.get(&self.row.username)?;
         let path = split_identifiers(role.settings.get("search_path")?);
         let (own, before) = path.split_first()?;
-        let after = &self.look.desired.shared_schemas;
+        let after = &self.fleet.desired.shared_schemas;
         let loses = before.iter().any(|schema| !after.contains(schema));
         if *own != self.row.schema || !(self.plan.is_some() || loses) {
             return None;
