@@ -6,6 +6,7 @@
 
 mod approved;
 mod archive;
+mod asked;
 mod carrying;
 mod consent;
 mod declared;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 pub use approved::Approved;
 pub use archive::Archived;
+pub use asked::Asked;
 pub use consent::{Consent, Need, NeedsConsent};
 pub use environment::Environment;
 pub use error::{Error, Guard, Refusal};

@@ -25,6 +25,17 @@ pub fn watch() {
     let _ = ctrlc::set_handler(pressed);
 }
 
+/// Of a command that changes nothing: what is running is cancelled at once.
+pub fn watch_reading() {
+    let _ = ctrlc::set_handler(|| {
+        HANDLE.stop();
+        match PRESSED.fetch_add(1, Ordering::Relaxed) {
+            0 => say("Interrupted: cancelling what is running."),
+            _ => std::process::exit(i32::from(Exit::Interrupted.code())),
+        }
+    });
+}
+
 /// In a thread of its own (ctrlc's documentation), so that it may print and wait.
 fn pressed() {
     HANDLE.stop();

@@ -39,6 +39,7 @@ mod lock;
 mod no_plaintext;
 mod pipes;
 mod pooler;
+mod query;
 mod reader;
 mod remove;
 mod retries;
