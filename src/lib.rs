@@ -35,6 +35,12 @@ pub mod unguarded {
     pub use crate::engine::secrets::WritableStore;
 }
 
+/// What became of programs that ran as tenants.
+#[cfg(feature = "engine")]
+pub mod programs {
+    pub use crate::engine::exec::{Ended, Lines, Ran};
+}
+
 /// Files that others read while they are written.
 #[cfg(feature = "engine")]
 pub mod files {
@@ -49,7 +55,7 @@ pub use engine::{database, error::Error as RunError, query::Question, registry::
 #[cfg(feature = "engine")]
 pub use tenantry::{
     Approved, Archived, Asked, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked,
-    Looked, MAX_FAILURES, Need, NeedsConsent, Options, Planned, Refusal, Tenantry, Which, read_plan,
+    Looked, MAX_FAILURES, Need, NeedsConsent, Options, Planned, Programs, Refusal, Tenantry, Which, read_plan,
 };
 
 /// The page about the library, whose example is compiled.

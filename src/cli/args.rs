@@ -27,6 +27,9 @@ impl Cli {
         let says = |kind, message: &str| Some(Self::command().error(kind, message));
         match &self.command {
             Command::Query(_) => None,
+            Command::Exec(args) if args.tenant.is_none() && !args.all && self.global.target.is_empty() => {
+                says(ErrorKind::MissingRequiredArgument, "as whom: a tenant's key, --all, or --target GLOB")
+            }
             _ if self.global.format == FormatName::Csv => {
                 says(ErrorKind::InvalidValue, "'--format csv' is for commands that print rows: query")
             }
@@ -142,6 +145,10 @@ pub enum Command {
     ///
     /// A column tenant stands first. Exits with 1 when any tenant failed; the rows of the others are printed.
     Query(QueryArgs),
+    /// Run a program as a tenant, with its PG* variables and DATABASE_URL; or as many, several at once
+    ///
+    /// As one tenant: it takes the place of tenantry, with its stdin, stdout and exit code. As many: its lines begin with the tenant's key, and the exit code is 1 when any failed.
+    Exec(ExecArgs),
     /// Dump one tenant's schema into a file, with a manifest and a checksum; the tenant stays online
     Archive(ArchiveArgs),
     /// Bring a tenant back from its archive, with a new password
@@ -311,6 +318,22 @@ pub struct QueryArgs {
     /// Take no more rows than these from a tenant
     #[arg(long, value_name = "N", default_value_t = Question::MAX_ROWS)]
     pub max_rows: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// The tenant's key; otherwise --all or --target
+    #[arg(conflicts_with = "all")]
+    pub tenant: Option<String>,
+    /// As every tenant
+    #[arg(long)]
+    pub all: bool,
+    /// Start no more once N have ended with the same exit code, other than 0; 0: go on whatever fails
+    #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
+    pub max_failures: usize,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -36,6 +36,25 @@ pub fn watch_reading() {
     });
 }
 
+/// Of a command that runs other programs: they are told each time.
+pub fn watch_programs() {
+    let _ = ctrlc::set_handler(|| {
+        HANDLE.stop();
+        match PRESSED.fetch_add(1, Ordering::Relaxed) {
+            0 => say(
+                "Interrupted: no more are started; those that run are interrupted. Press Ctrl-C again to terminate them.",
+            ),
+            1 => say("Interrupted again: terminating them. Press Ctrl-C once more to kill them."),
+            _ => say("Killing them."),
+        }
+    });
+}
+
+/// How often Ctrl-C was pressed.
+pub fn pressed_times() -> usize {
+    usize::from(PRESSED.load(Ordering::Relaxed))
+}
+
 /// In a thread of its own (ctrlc's documentation), so that it may print and wait.
 fn pressed() {
     HANDLE.stop();

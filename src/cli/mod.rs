@@ -7,6 +7,7 @@ mod archive;
 mod args;
 mod complete;
 mod drift;
+mod exec;
 mod exit;
 mod failure;
 mod flags;
@@ -87,6 +88,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Rotate(args) => rotate::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
         Command::Query(args) => query::run(&cli.global, args, &mut out),
+        Command::Exec(args) => exec::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),
         Command::Recover => recover::run(&cli.global, &mut out),

@@ -3,7 +3,8 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::core::model::secret::{Secret, fault_of_password};
-use crate::core::model::{Desired, Observed, Tenant};
+use crate::core::model::{Desired, Observed, Registered, State, Tenant};
+use crate::core::rows::Fault;
 use crate::engine::database::{ConnectError, DatabaseError, Target};
 use crate::engine::error::error_chain;
 use crate::engine::secrets::{Found, SecretError, SecretStore};
@@ -60,6 +61,25 @@ impl Logins<'_> {
         let target = self.target.of_secret(&secret, &wanted, desired.advertise.host.is_some());
         Ok(Login { target, secret })
     }
+
+    /// As [`Self::of`], for a tenant that is in use.
+    pub(crate) fn enter(&self, tenant: &Tenant) -> Result<Login, Closed> {
+        let registry = self.observed.registry.as_ref();
+        match registry.and_then(|registry| registry.tenants.get(&tenant.key)) {
+            None => return Err(Closed::Out("not applied yet".into())),
+            Some(Registered { state: State::Active, .. }) => {}
+            Some(row) => return Err(Closed::Out(format!("{} and not applied again yet", row.state.as_str()))),
+        }
+        let login = self
+            .of(tenant)
+            .map_err(|no| Closed::Failed(Fault { message: no.message, sqlstate: no.sqlstate, hint: None }))?;
+        match self.observed.roles.get(login.username()) {
+            Some(role) if !role.can_login => {
+                Err(Closed::Out(format!("suspended: role {} may not log in", login.username())))
+            }
+            _ => Ok(login),
+        }
+    }
 }
 
 impl Login {
@@ -78,6 +98,13 @@ impl Login {
         variables.push(("DATABASE_URL", self.secret.url.clone()));
         variables
     }
+}
+
+/// Why a tenant is not logged in as.
+pub(crate) enum Closed {
+    /// It is not meant to be.
+    Out(String),
+    Failed(Fault),
 }
 
 /// Why a tenant did not get in: a fault of what was delivered, or of the surroundings.

@@ -9,6 +9,7 @@ pub mod archive;
 pub mod database;
 pub mod deep;
 pub mod error;
+pub mod exec;
 pub mod inspect;
 pub(crate) mod installed;
 pub mod login;

@@ -28,6 +28,7 @@ mod connect;
 mod create;
 mod deep;
 mod drift;
+mod exec;
 mod guards;
 mod hostile;
 mod identity;

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use super::attend::attend;
 use super::question::Question;
-use crate::core::model::{Registered, State, Tenant, TenantKey};
-use crate::core::rows::{Answer, Fault, Said};
-use crate::engine::login::{Login, Logins};
+use crate::core::model::{Tenant, TenantKey};
+use crate::core::rows::{Answer, Said};
+use crate::engine::login::{Closed, Logins};
 use crate::engine::workers::each_of;
 
 /// What asking needs.
@@ -41,33 +41,5 @@ impl Query<'_> {
             (self.progress)(&answer);
             answer
         })
-    }
-}
-
-/// Why a tenant is not logged in as.
-pub(crate) enum Closed {
-    /// It is not meant to be.
-    Out(String),
-    Failed(Fault),
-}
-
-impl Logins<'_> {
-    /// As [`Self::of`], for a tenant that is in use.
-    pub(crate) fn enter(&self, tenant: &Tenant) -> Result<Login, Closed> {
-        let registry = self.observed.registry.as_ref();
-        match registry.and_then(|registry| registry.tenants.get(&tenant.key)) {
-            None => return Err(Closed::Out("not applied yet".into())),
-            Some(Registered { state: State::Active, .. }) => {}
-            Some(row) => return Err(Closed::Out(format!("{} and not applied again yet", row.state.as_str()))),
-        }
-        let login = self
-            .of(tenant)
-            .map_err(|no| Closed::Failed(Fault { message: no.message, sqlstate: no.sqlstate, hint: None }))?;
-        match self.observed.roles.get(login.username()) {
-            Some(role) if !role.can_login => {
-                Err(Closed::Out(format!("suspended: role {} may not log in", login.username())))
-            }
-            _ => Ok(login),
-        }
     }
 }
