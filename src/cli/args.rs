@@ -47,7 +47,7 @@ pub struct Global {
     /// The database; else TENANTRY_DATABASE_URL, then [database] url, then libpq's PG* variables
     #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
-    /// Output format
+    /// Output format; csv: of the commands that print rows
     #[arg(long, global = true, value_enum, default_value_t = FormatName::Text)]
     pub format: FormatName,
     /// When to use colour; NO_COLOR is respected
@@ -76,7 +76,6 @@ pub enum FormatName {
     Text,
     Json,
     Markdown,
-    /// Of the commands that print rows: query
     Csv,
 }
 

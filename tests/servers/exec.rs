@@ -49,7 +49,7 @@ fn one_tenants_program_has_its_login_and_nothing_of_the_administrators() {
                 assert!(!names.contains(&name), "{name}");
             }
             assert!(
-                names.contains(&"KEPT") && told.contains(&format!("TENANTRY_TENANT={key}\nTENANTRY_SCHEMA={schema}")),
+                names.contains(&"KEPT") && told.contains(&format!("TENANTRY_SCHEMA={schema}\nTENANTRY_TENANT={key}\n")),
                 "{names:?}"
             );
             assert!(!told.contains("the password of another") && !told.contains(fleet.database.server.password()));

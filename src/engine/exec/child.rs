@@ -9,7 +9,7 @@ use std::{io, thread};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::run::Ended;
+use super::ended::Ended;
 
 /// What is longer is printed in pieces.
 const LONGEST_LINE: u64 = 64 << 10;

@@ -3,8 +3,10 @@
 //! [`command`] is one tenant's; [`Exec`] runs those of many, several at once; [`child`] is one of them, from its start to its end.
 
 mod child;
+mod ended;
 mod environment;
 mod run;
 
+pub use ended::{Ended, Ran};
 pub use environment::command;
-pub use run::{Ended, Exec, Lines, Ran};
+pub use run::{Exec, Lines};

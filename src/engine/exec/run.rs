@@ -4,39 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::child;
+use super::ended::{Ended, Ran};
 use crate::core::model::{Tenant, TenantKey};
 use crate::core::rows::Fault;
 use crate::engine::login::Closed;
 use crate::engine::workers::{each_of, lock};
-
-/// How one ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Exit(i32),
-    Signal(i32),
-    /// It could not be started.
-    Failed(Fault),
-    /// It was not started, and why.
-    Skipped(String),
-}
-
-/// What became of one tenant's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ran {
-    pub tenant: TenantKey,
-    pub ended: Ended,
-    pub took: Duration,
-}
-
-impl Ran {
-    #[must_use]
-    pub fn failed(&self) -> bool {
-        !matches!(self.ended, Ended::Exit(0) | Ended::Skipped(_))
-    }
-}
 
 /// Who hears what the programs say: whose line it is, whether it was on stderr, and the line.
 pub type Lines<'a> = &'a (dyn Fn(&TenantKey, bool, &str) + Sync);
