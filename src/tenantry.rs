@@ -7,6 +7,7 @@
 mod approved;
 mod archive;
 mod asked;
+mod audited;
 mod carrying;
 mod consent;
 mod declared;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 pub use approved::Approved;
 pub use archive::Archived;
 pub use asked::Asked;
+pub use audited::Trail;
 pub use consent::{Consent, Need, NeedsConsent};
 pub use entered::Programs;
 pub use environment::Environment;

@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use tenantry::plan::FleetKey;
+use tenantry::render::list::{Column, STATES, Sort};
 use tenantry::{MAX_FAILURES, Question};
 
 /// Declarative reconciler for schema-per-tenant PostgreSQL
@@ -26,12 +27,12 @@ impl Cli {
     pub fn nonsense(&self) -> Option<clap::Error> {
         let says = |kind, message: &str| Some(Self::command().error(kind, message));
         match &self.command {
-            Command::Query(_) => None,
+            Command::List(_) | Command::Query(_) | Command::Audit(_) => None,
             Command::Exec(args) if args.tenant.is_none() && !args.all && self.global.target.is_empty() => {
                 says(ErrorKind::MissingRequiredArgument, "as whom: a tenant's key, --all, or --target GLOB")
             }
             _ if self.global.format == FormatName::Csv => {
-                says(ErrorKind::InvalidValue, "'--format csv' is for commands that print rows: query")
+                says(ErrorKind::InvalidValue, "'--format csv' is for commands that print rows: list, query, audit")
             }
             _ => None,
         }
@@ -131,7 +132,7 @@ pub enum Command {
     /// Exits with 0 when in sync, 2 when not, 1 on error.
     Drift(DriftArgs),
     /// Show the fleet: every tenant with its state, migration, size, connections and secret's age
-    List,
+    List(ListArgs),
     /// Show one tenant, desired state against observed, or a saved plan
     Show(ShowArgs),
     /// Give tenants a new password, in PostgreSQL and in the secret store
@@ -148,6 +149,8 @@ pub enum Command {
     ///
     /// As one tenant: it takes the place of tenantry, with its stdin, stdout and exit code. As many: its lines begin with the tenant's key, and the exit code is 1 when any failed.
     Exec(ExecArgs),
+    /// Show what was done to whom, when, by which admin and which version; the newest first
+    Audit(AuditArgs),
     /// Dump one tenant's schema into a file, with a manifest and a checksum; the tenant stays online
     Archive(ArchiveArgs),
     /// Bring a tenant back from its archive, with a new password
@@ -301,6 +304,25 @@ pub struct VerifyArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Show these columns: tenant, schema, username, state, migration, size, connections, secret_age, rows, last_migration
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub columns: Vec<Column>,
+    /// Sort by these columns; -COLUMN: the highest first
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub sort: Vec<Sort>,
+    /// Only tenants in this state; may be repeated
+    #[arg(long, value_name = "STATE", value_parser = clap::builder::PossibleValuesParser::new(STATES))]
+    pub state: Vec<String>,
+    /// Only tenants whose password is older, such as 30d
+    #[arg(long, value_name = "DURATION", value_parser = tenantry::config::duration)]
+    pub older_than: Option<std::time::Duration>,
+    /// Only tenants with a lower migration version, or with none
+    #[arg(long, value_name = "VERSION")]
+    pub version_below: Option<i64>,
+}
+
+#[derive(Debug, Args)]
 pub struct QueryArgs {
     /// One SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN
     #[arg(required_unless_present = "file", conflicts_with = "file")]
@@ -333,6 +355,18 @@ pub struct ExecArgs {
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Only this tenant, also one that is long gone
+    pub tenant: Option<String>,
+    /// Only the last so much time, such as 7d
+    #[arg(long, value_name = "DURATION", value_parser = tenantry::config::duration)]
+    pub since: Option<std::time::Duration>,
+    /// Show no more than these
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
 }
 
 #[derive(Debug, Args)]

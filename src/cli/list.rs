@@ -3,33 +3,43 @@
 use tenantry::Options;
 use tenantry::plan::RECOVER;
 use tenantry::render;
-use tenantry::render::escape::visible;
-use tenantry::render::list::{ListRow, age};
-use tenantry::words::size;
+use tenantry::render::list::{Column, ListRow, sort};
 
-use super::args::{Format, Global};
+use super::args::{Format, Global, ListArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{project, tables};
 
-pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(global: &Global, args: &ListArgs, out: &mut Output) -> Result<Exit, Failure> {
     let options = Options { sizes: true, ..project::options(global) };
     let mut looked = project::open(global, options)?.look()?;
     out.talks_to(&looked.place());
     let mut rows = looked.tenants()?;
+    let sorted_by = args.sort.iter().map(|sort| sort.column);
+    if args.columns.iter().copied().chain(sorted_by).any(|column| column == Column::LastMigration) {
+        looked.date_migrations(&mut rows)?;
+    }
     let many = looked.many_locks()?;
     for row in &mut rows {
         row.locks = many.iter().find(|found| found.role == row.username).map(|found| found.locks);
     }
+    rows.retain(|row| is_wanted(row, args));
+    sort(&mut rows, &args.sort);
     let part = looked.targeting().map(|part| format!("\n{}\n", render::text::targeting(&part)));
-    let table = || format!("{}{}", text(&rows), part.unwrap_or_default());
-    out.print(&match out.format {
-        Format::Json => render::list::json(&rows),
-        Format::Text => table(),
-        // The columns stand below one another.
-        Format::Markdown => render::markdown::fenced("", &table()),
-    })?;
+    let columns = if args.columns.is_empty() { &Column::USUAL } else { args.columns.as_slice() };
+    let table = || format!("{}{}", text(&rows, columns), part.unwrap_or_default());
+    if out.csv {
+        out.print_data(&render::rows::csv(&render::list::table(&rows, columns)))?;
+    } else {
+        out.print(&match out.format {
+            Format::Json if args.columns.is_empty() => render::list::json(&rows),
+            Format::Json => render::rows::json(&render::list::table(&rows, columns)),
+            Format::Text => table(),
+            // The columns stand below one another.
+            Format::Markdown => render::markdown::fenced("", &table()),
+        })?;
+    }
     for unseen in looked.unseen() {
         out.note(&format!("could not see {}", unseen.what));
         if let Some(hint) = &unseen.hint {
@@ -44,26 +54,25 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+fn is_wanted(row: &ListRow, args: &ListArgs) -> bool {
+    let older = |age: std::time::Duration| {
+        row.secret_age.is_some_and(|seconds| u64::try_from(seconds).unwrap_or_default() >= age.as_secs())
+    };
+    (args.state.is_empty() || args.state.contains(&row.state))
+        && args.older_than.is_none_or(older)
+        && args
+            .version_below
+            .is_none_or(|version| row.state != "removed" && row.migration.is_none_or(|migration| migration < version))
+}
+
 /// As a table, in units for people.
-fn text(rows: &[ListRow]) -> String {
-    let cells = rows.iter().map(|row| {
-        let [schema, username, state] = [&row.schema, &row.username, &row.state].map(|text| visible(text).into_owned());
-        vec![
-            row.tenant.clone(),
-            schema,
-            username,
-            state,
-            row.migration.map_or("-".into(), |version| version.to_string()),
-            size(row.size),
-            row.connections.to_string(),
-            row.secret_age.map_or("-".into(), age),
-        ]
-    });
+fn text(rows: &[ListRow], columns: &[Column]) -> String {
     if rows.is_empty() {
         return "No tenants.\n".into();
     }
-    let header = ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"];
-    tables::text(header.map(str::to_owned).to_vec(), cells, |column| column >= 4)
+    let header = columns.iter().map(|column| column.as_str().to_owned()).collect();
+    let cells = rows.iter().map(|row| columns.iter().map(|column| column.shown(row)).collect());
+    tables::text(header, cells, |column| columns[column].is_number())
 }
 
 #[cfg(test)]
@@ -80,6 +89,8 @@ mod tests {
             size,
             connections: 3,
             secret_age,
+            rows: None,
+            last_migration: None,
             locks: None,
         };
         vec![row("acme", Some(12), 52 << 20, Some(90_000)), row("globex\x1b", None, 0, None)]
@@ -87,8 +98,8 @@ mod tests {
 
     #[test]
     fn a_table_for_people() {
-        insta::assert_snapshot!(text(&rows()[..1]));
-        assert!(!text(&rows()).contains("globex\x1b_user"));
-        assert_eq!(text(&[]), "No tenants.\n");
+        insta::assert_snapshot!(text(&rows()[..1], &Column::USUAL));
+        assert!(!text(&rows(), &Column::USUAL).contains("globex\x1b_user"));
+        assert_eq!(text(&[], &Column::USUAL), "No tenants.\n");
     }
 }

@@ -5,6 +5,7 @@ mod apply;
 mod approve;
 mod archive;
 mod args;
+mod audit;
 mod complete;
 mod drift;
 mod exec;
@@ -83,12 +84,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Plan(args) => plan::run(&cli.global, args, &mut out),
         Command::Apply(args) => apply::run(&cli.global, args, &mut out),
         Command::Drift(args) => drift::run(&cli.global, args, &mut out),
-        Command::List => list::run(&cli.global, &mut out),
+        Command::List(args) => list::run(&cli.global, args, &mut out),
         Command::Show(args) => show::run(&cli.global, args, &mut out),
         Command::Rotate(args) => rotate::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
         Command::Query(args) => query::run(&cli.global, args, &mut out),
         Command::Exec(args) => exec::run(&cli.global, args, &mut out),
+        Command::Audit(args) => audit::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),
         Command::Recover => recover::run(&cli.global, &mut out),

@@ -113,7 +113,10 @@ impl Looked {
             selected.filter_map(|key| row(&self.observed, key, declared.get(key), now)).collect();
         let usernames: Vec<String> = rows.iter().map(|row| row.username.clone()).collect();
         let connections = inspect::connections(client, &usernames)?;
+        let schemas: Vec<&str> = rows.iter().map(|row| row.schema.as_str()).collect();
+        let estimates = inspect::row_estimates(client, &schemas)?;
         for row in &mut rows {
+            row.rows = estimates.get(&row.schema).copied().filter(|_| row.state != "absent");
             row.connections = connections.get(&row.username).copied().unwrap_or_default();
         }
         Ok(rows)
@@ -260,6 +263,8 @@ fn row(observed: &Observed, key: &TenantKey, declared: Option<&Tenant>, now: Tim
         size: found.map_or(0, |schema| schema.bytes),
         connections: 0,
         secret_age,
+        rows: None,
+        last_migration: None,
         locks: None,
     })
 }

@@ -24,6 +24,7 @@ mod snapshot;
 
 mod admin;
 mod archive;
+mod audit;
 mod commands;
 mod commit;
 mod connect;

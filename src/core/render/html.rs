@@ -222,6 +222,8 @@ mod tests {
             size: 1,
             connections: 0,
             secret_age: Some(60),
+            rows: None,
+            last_migration: None,
             locks: None,
         }
     }

@@ -1,7 +1,13 @@
 //! The fleet, a row a tenant.
 
+mod columns;
+
+pub use columns::{Column, Sort, sort, table};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What `state` may be.
+pub const STATES: [&str; 6] = ["active", "retained", "restoring", "removing", "removed", "absent"];
 
 /// One tenant, as `list` shows it. The names of the fields are those of the columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -18,6 +24,11 @@ pub struct ListRow {
     pub connections: i64,
     /// Seconds since the password was last changed; null: unknown.
     pub secret_age: Option<i64>,
+    /// About how many rows its tables hold, by what PostgreSQL last counted; null: nothing was counted yet.
+    pub rows: Option<i64>,
+    /// When tenantry last ran a migration in it, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_migration: Option<String>,
     /// Locks that its sessions hold, when they are so many that they crowd others out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locks: Option<i64>,
@@ -63,21 +74,27 @@ pub fn age(seconds: i64) -> String {
 }
 
 #[cfg(test)]
+fn row(tenant: &str, migration: Option<i64>, size: i64, secret_age: Option<i64>) -> ListRow {
+    ListRow {
+        tenant: tenant.into(),
+        schema: format!("tenant_{tenant}"),
+        username: format!("{tenant}_user"),
+        state: "active".into(),
+        migration,
+        size,
+        connections: 3,
+        secret_age,
+        rows: None,
+        last_migration: None,
+        locks: None,
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn rows() -> Vec<ListRow> {
-        let row = |tenant: &str, migration, size, secret_age| ListRow {
-            tenant: tenant.into(),
-            schema: format!("tenant_{tenant}"),
-            username: format!("{tenant}_user"),
-            state: "active".into(),
-            migration,
-            size,
-            connections: 3,
-            secret_age,
-            locks: None,
-        };
         vec![row("acme", Some(12), 52 << 20, Some(90_000)), row("globex\x1b", None, 0, None)]
     }
 
@@ -90,7 +107,10 @@ mod tests {
     fn json_has_the_columns_names() {
         let rows: serde_json::Value = serde_json::from_str(&json(&rows())).unwrap();
         let keys: Vec<_> = rows[0].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"]);
+        assert_eq!(
+            keys,
+            ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age", "rows"]
+        );
         assert_eq!(rows[0]["size"], 52 << 20);
     }
 }

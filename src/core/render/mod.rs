@@ -2,6 +2,7 @@
 //!
 //! Every name that comes from outside passes through [`escape::visible`] on its way to a terminal.
 
+pub mod audit;
 pub mod escape;
 pub mod fold;
 mod group;

@@ -21,4 +21,4 @@ pub(crate) use history::history_of;
 pub(crate) use holds::holds;
 pub use locks::many_locks;
 pub(crate) use made::made;
-pub use observe::{Sizes, connections, measure, observe};
+pub use observe::{Sizes, connections, measure, observe, row_estimates};

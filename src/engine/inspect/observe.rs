@@ -114,6 +114,15 @@ pub fn measure(client: &mut Client, observed: &mut Observed, subject: &Subject) 
     Ok(observed.schemas.get(&subject.schema).map_or(0, |schema| schema.bytes) + objects.sum::<i64>())
 }
 
+/// About how many rows each of these schemas holds, where PostgreSQL has counted any.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn row_estimates(client: &mut Client, schemas: &[&str]) -> Result<BTreeMap<String, i64>, Error> {
+    let rows = client.ask(include_str!("sql/row_estimates.sql"), &[&schemas]).doing("estimating numbers of rows")?;
+    Ok(rows.iter().filter_map(|row| Some((row.get("name"), row.get::<_, Option<i64>>("estimate")?))).collect())
+}
+
 /// How many sessions each of these roles has right now; those without any are left out.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ mod schema;
 mod sets;
 mod states;
 mod text;
+mod trail;
 mod upgrade;
 
 pub use audit::append_audit;
@@ -39,6 +40,7 @@ pub(crate) use states::{
     forget_restore, has_another_with_owner, history_table, hold_active, hold_to_remove, set_deputy, set_secret_version,
     set_state, unfinished_restore,
 };
+pub use trail::{Wanted, last_migrations, trail};
 pub use upgrade::migrate;
 
 /// What no tenant may read, as a statement to try.
