@@ -48,8 +48,8 @@ pub use engine::failpoint;
 pub use engine::{database, error::Error as RunError, registry::Recovery, sandbox};
 #[cfg(feature = "engine")]
 pub use tenantry::{
-    Approved, Archived, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked, Looked,
-    MAX_FAILURES, Need, NeedsConsent, Options, Planned, Refusal, Tenantry, Which, read_plan,
+    Adopting, Approved, Archived, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked,
+    Looked, MAX_FAILURES, Need, NeedsConsent, Options, Planned, Refusal, Tenantry, Which, read_plan,
 };
 
 /// The page about the library, whose example is compiled.

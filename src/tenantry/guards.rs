@@ -107,6 +107,7 @@ pub(super) fn all(
     its_secrets(plan)?;
     consent::check(plan, needs, given, About::Fleet)?;
     consent::check(plan, needs, given, About::Secrets)?;
+    consent::check(plan, needs, given, About::Shapes)?;
     may_write(ground.store.as_ref(), plan)?;
     known(&ground.project.desired, observed, plan)?;
     check_server(client, observed, plan).guarded(Guard::Server)?;

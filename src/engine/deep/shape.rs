@@ -24,6 +24,8 @@ struct Seen<'a> {
     names: Names,
     /// The username owns all, so that what it made is not told by its owner.
     owns: bool,
+    /// What its username made is not its own.
+    adopted: bool,
 }
 
 impl Seen<'_> {
@@ -32,7 +34,7 @@ impl Seen<'_> {
             schema: self.names.schema.clone(),
             username: self.names.username.clone(),
             owner: self.names.owner.clone(),
-            strict: self.tenant.strict_shape,
+            strict: self.tenant.strict_shape || self.adopted,
         }
     }
 
@@ -54,7 +56,7 @@ impl Seen<'_> {
         let given = |object| Difference::owner(object, &self.names.username, &self.names.owner);
         differences.extend(its.into_iter().map(given));
         own.extend(partitions.iter().map(ToString::to_string));
-        if self.owns && !self.tenant.strict_shape {
+        if (self.owns || self.adopted) && !self.tenant.strict_shape {
             let extra = differences.extract_if(.., |difference| difference.is_extra_object());
             own.extend(extra.map(|difference| difference.object));
         }
@@ -138,7 +140,8 @@ impl Deep<'_> {
             History::Locked(by) => return Err(format!("its history is locked by {}", by.who)),
             _ => {}
         }
-        let mut versions = BTreeSet::new();
+        let adoption = self.observed.adoptions.get(&tenant.key);
+        let mut versions = adoption.map(|adoption| adoption.versions(&self.desired.migrations)).unwrap_or_default();
         for applied in schema.history.applied() {
             let version = i32::try_from(applied.version).ok();
             let version = version.filter(|version| self.desired.migrations.get(*version).is_some());
@@ -147,7 +150,7 @@ impl Deep<'_> {
             );
         }
         let names = Names { schema: row.schema.clone(), username: row.username.clone(), owner: row.owner.clone() };
-        Ok(Some((versions, Seen { tenant, names, owns: row.access == Access::Owner })))
+        Ok(Some((versions, Seen { tenant, names, owns: row.access == Access::Owner, adopted: adoption.is_some() })))
     }
 
     fn hold_against(

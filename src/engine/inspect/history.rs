@@ -64,6 +64,33 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
     Ok(())
 }
 
+/// Of schemas that are to be adopted, each under the owner that its history has.
+pub(super) fn read_unregistered(
+    client: &mut Client,
+    desired: &Desired,
+    observed: &mut Observed,
+    (schemas, owners): (&[&str], &BTreeMap<String, String>),
+) -> Result<(), Error> {
+    let owned: Vec<Owned<'_>> = owners.iter().map(|(schema, owner)| (schema.as_str(), owner.as_str())).collect();
+    let histories = locked::read_all(client, desired, &desired.migrations.table, &owned)?;
+    let without = schemas.iter().filter(|schema| !histories.contains_key(**schema));
+    let without = without.filter_map(|schema| observed.schemas.get_key_value(*schema));
+    let without: Vec<Owned<'_>> = without.map(|(name, schema)| (name.as_str(), schema.owner.as_str())).collect();
+    let like = like_histories(client, desired, &without)?;
+    observed.unseen.extend(unseen(&histories, &observed.server));
+    for (schema, history) in histories {
+        if let Some(found) = observed.schemas.get_mut(&schema) {
+            found.history = history;
+        }
+    }
+    for (schema, table) in like {
+        if let Some(found) = observed.schemas.get_mut(&schema) {
+            found.like_history.push(table);
+        }
+    }
+    Ok(())
+}
+
 /// Where there is no history: what may be one under another name.
 fn like_histories(
     client: &mut Client,
