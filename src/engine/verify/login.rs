@@ -1,5 +1,6 @@
 //! Why a tenant did not get in: a fault of what was delivered, or of the surroundings.
 
+use crate::core::model::TenantKey;
 use crate::engine::database::{ConnectError, DatabaseError};
 use crate::engine::error::error_chain;
 use crate::engine::secrets::SecretError;
@@ -10,6 +11,16 @@ pub(super) struct NoLogin {
     pub faulty: bool,
     pub sqlstate: Option<String>,
     pub message: String,
+}
+
+impl NoLogin {
+    /// Of a tenant that was adopted with its own password.
+    pub fn unknown(tenant: &TenantKey) -> Self {
+        let message = format!(
+            "it was adopted with its own password, which tenantry does not know; a new one, in a secret: tenantry rotate {tenant}"
+        );
+        Self { faulty: false, sqlstate: None, message }
+    }
 }
 
 /// What was delivered makes no sense.

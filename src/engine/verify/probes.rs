@@ -14,7 +14,7 @@ use super::login::NoLogin;
 use super::neighbours::neighbours;
 use super::probe::{self, Picked, Probe};
 use crate::core::model::secret::fault_of_password;
-use crate::core::model::{Access, Tenant, qualified};
+use crate::core::model::{Access, PasswordSource, Tenant, qualified};
 use crate::core::verdict::{Answer, Check, Ruling, Verdict};
 use crate::engine::database::{Ask, DatabaseError, HARDLY_WAIT, giving_way};
 use crate::engine::secrets::Found;
@@ -80,13 +80,15 @@ impl Probes<'_> {
 
     fn connect(&self) -> Result<Client, NoLogin> {
         let path = &self.tenant.secret_path;
+        let (desired, observed) = (self.verify.desired, self.verify.observed);
+        let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&self.tenant.key));
+        let is_kept = remembered.is_some_and(|row| row.password_source == PasswordSource::Kept);
         let secret = match self.verify.store.read(path)? {
             Found::Readable(_, secret) => secret,
+            Found::Absent if is_kept => return Err(NoLogin::unknown(&self.tenant.key)),
             Found::Absent => return Err(format!("there is no secret at {}", self.verify.store.locate(path)).into()),
             Found::Foreign { reason, .. } => return Err(format!("the secret at {path} is not ours: {reason}").into()),
         };
-        let (desired, observed) = (self.verify.desired, self.verify.observed);
-        let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&self.tenant.key));
         let remembered = remembered.map(|row| &row.secret.fields);
         let wanted = desired.secret_fields(self.tenant, &observed.server, &observed.database.name, remembered);
         // Before anybody is asked: a server elsewhere may let in whoever comes without one.
