@@ -2,8 +2,8 @@
 
 use super::action::Change;
 use super::change::{
-    adoption, defaults, deputy, grants, history, membership, migrations, objects, outside, policy, rename, rights,
-    role, schema, secret, settings, tablespace,
+    adoption, baseline, defaults, deputy, grants, history, membership, migrations, objects, outside, policy, rename,
+    rights, role, schema, secret, settings, tablespace,
 };
 use super::facts::{Facts, Findings};
 use super::fleet::Fleet;
@@ -39,7 +39,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     schema::diff(&mut facts, findings);
     history::diff(&facts, findings)?;
     objects::diff(&mut facts, findings);
-    adoption::baseline(&mut facts, findings)?;
+    baseline::diff(&mut facts, findings);
     let facts = facts;
     grants::diff(&facts, findings);
     defaults::diff(&facts, findings);

@@ -1,9 +1,8 @@
-//! A tenant that is there and that the registry does not know: what may be taken over, and what comes of its history.
+//! A tenant that is there and that the registry does not know: what may be taken over.
 
-use super::{grants, rename};
-use crate::core::migrations::MigrationFile;
-use crate::core::model::{AdoptedPassword, Adoption, Applied, History, Holding, Role, ident};
-use crate::core::plan::action::{Adopt, Baseline};
+use super::{baseline, rename};
+use crate::core::model::{AdoptedPassword, Adoption, Holding, Role, ident};
+use crate::core::plan::action::Adopt;
 use crate::core::plan::facts::{Facts, Findings};
 use crate::core::plan::hazard::HazardKind;
 use crate::core::plan::tenant_plan::Blocked;
@@ -44,6 +43,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
         roles.push(owner.clone());
     }
     may_be_handed_over(facts, adoption)?;
+    baseline::is_known(facts, adoption)?;
     warn_of_lost_access(facts, findings);
     findings.change(Adopt {
         schema: has_schema.then(|| tenant.schema.clone()),
@@ -168,61 +168,4 @@ fn warn_of_lost_access(facts: &Facts<'_>, findings: &mut Findings) {
             tenant.username
         ),
     );
-}
-
-/// A history for a schema that has none, if somebody says how far its migrations are.
-///
-/// # Errors
-/// When nobody says so, and it is not empty.
-pub(in crate::core::plan) fn baseline(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
-    let (Some(adoption), Some(schema)) = (facts.adoption, &facts.current.schema) else { return Ok(()) };
-    let set = &facts.fleet.desired.migrations;
-    let (name, table) = (&facts.tenant.schema, &set.table);
-    let is_empty = schema.objects.iter().map(|group| group.count).sum::<i64>() == 0;
-    match &schema.history {
-        History::Read { applied, .. } if applied.is_empty() && !is_empty && !set.is_empty() => {
-            return Err(Blocked::new(
-                format!("schema {name:?} is not empty and its history {table} is: every migration would run again"),
-                format!(
-                    "drop the empty history: DROP TABLE {}.{}; then say how far it is: tenantry adopt {} --baseline VERSION",
-                    ident(name),
-                    ident(table),
-                    facts.tenant.key
-                ),
-            ));
-        }
-        History::Absent if set.is_empty() || is_empty => return Ok(()),
-        History::Absent => {}
-        _ => {
-            if let Some(version) = adoption.baseline {
-                findings.note(
-                    format!("schema {name}"),
-                    format!("has a history, so that the baseline V{version} is not needed"),
-                );
-            }
-            return Ok(());
-        }
-    }
-    if adoption.baseline.is_none() {
-        return Err(Blocked::new(
-            format!(
-                "schema {name:?} is not empty and has no history {table}: which of the migrations it has is not known"
-            ),
-            format!(
-                "say up to which version, which is then recorded and not run: tenantry adopt {} --baseline VERSION",
-                facts.tenant.key
-            ),
-        ));
-    }
-    let versions = adoption.versions(set);
-    let files: Vec<&MigrationFile> = versions.iter().filter_map(|version| set.get(*version)).collect();
-    findings.change(Baseline {
-        schema: name.clone(),
-        owner: facts.tenant.owner().to_owned(),
-        files: files.iter().map(|file| file.file.clone()).collect(),
-        versions: versions.into_iter().collect(),
-        readers: grants::readers_of_new_history(facts),
-    });
-    facts.current.baseline = files.into_iter().map(Applied::of).collect();
-    Ok(())
 }

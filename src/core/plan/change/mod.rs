@@ -2,6 +2,7 @@
 
 mod adopted_password;
 pub(super) mod adoption;
+pub(super) mod baseline;
 pub(super) mod defaults;
 pub(super) mod deputy;
 pub(super) mod grants;
