@@ -10,6 +10,7 @@ use super::session::Ground;
 use crate::core::model::{AdoptedPassword, Observed, TenantKey};
 use crate::core::plan::{self, Plan};
 use crate::core::words::few;
+use crate::engine::error::Error as RunError;
 use crate::engine::inspect;
 
 /// Which tenants are adopted, and what is to be known of them.
@@ -86,7 +87,7 @@ fn nothing_of(observed: &Observed, name: &str) -> Refusal {
 }
 
 /// The plan of those alone, with what tenants share and is not there yet; the rest is for apply.
-pub(super) fn plan(ground: &Ground, observed: &Observed, client: &mut Client) -> Result<Plan, Error> {
+pub(super) fn plan(ground: &Ground, observed: &Observed) -> Result<Plan, Error> {
     let chosen: BTreeSet<&TenantKey> = observed.adoptions.keys().collect();
     let selects = |key: &TenantKey| chosen.contains(key);
     let mut plan = plan::diff(&ground.project.desired, observed, &selects);
@@ -94,7 +95,9 @@ pub(super) fn plan(ground: &Ground, observed: &Observed, client: &mut Client) ->
     plan.database_changes.retain(|change| change.action.makes());
     let baselined: BTreeSet<TenantKey> = plan::baselined(&plan);
     if !baselined.is_empty() {
-        let shapes = ground.deep(observed, &|key| baselined.contains(key)).shapes(client)?;
+        // On a session of its own: a scratch run ends with DISCARD ALL, and the lock of apply would go with it.
+        let mut other = ground.target.connect_admin().map_err(RunError::from)?;
+        let shapes = ground.deep(observed, &|key| baselined.contains(key)).shapes(&mut other)?;
         plan::note_shapes(&mut plan, shapes);
     }
     Ok(plan)

@@ -107,9 +107,10 @@ pub(super) fn all(
     its_secrets(plan)?;
     consent::check(plan, needs, given, About::Fleet)?;
     consent::check(plan, needs, given, About::Secrets)?;
-    consent::check(plan, needs, given, About::Shapes)?;
     may_write(ground.store.as_ref(), plan)?;
     known(&ground.project.desired, observed, plan)?;
+    // Whoever lacks a right has not seen the shapes.
+    consent::check(plan, needs, given, About::Shapes)?;
     check_server(client, observed, plan).guarded(Guard::Server)?;
     let env = |name: &str| ground.environment.raw(name);
     check_archives(observed, plan, &ground.project.archive_dir(), &env).guarded(Guard::Archives)

@@ -134,7 +134,7 @@ impl Locked {
         }
         adoption::look(ground, client, &mut observed, adopting)?;
         guards::sees_everything(&observed)?;
-        let plan = adoption::plan(ground, &observed, client)?;
+        let plan = adoption::plan(ground, &observed)?;
         let needs = consent::of_adopting(&plan, &|path| ground.store.locate(path));
         Ok(self.planned(observed, plan, needs, Way::Adopt))
     }

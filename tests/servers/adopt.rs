@@ -108,7 +108,9 @@ fn a_fleet_of_one_role_for_all_gets_roles_of_its_own() {
         fleet.declare("dj-one = { schema = \"dj_one\" }\ndj-two = { schema = \"dj_two\" }");
         // What the migrations would not make is shown, and somebody says that it is meant.
         let refused_first = adopt(&fleet, &["--baseline", "2"]).ends(1).says("django_migrations");
-        let said = refused_first.says("--allow-different-shapes 2").says("loses_access").says("django_app");
+        let said = refused_first
+            .says("--allow-different-shapes 2")
+            .says("loses_access: django_app, report can use schema dj_one now");
         assert!(said.stdout.contains("dj_one_user"), "{}", said.stdout);
         adopt(&fleet, &["--baseline", "2", "--allow-different-shapes", "2"]).ends(0).says("2 applied");
         fleet.settled();
@@ -263,12 +265,25 @@ fn an_admin_that_may_not_act_for_the_old_owner_is_told_which_grant_it_lacks() {
         adopt(&fleet, &args).ends(0);
         assert_eq!(fleet.memberships(Admin::Createrole), "");
         fleet.settled();
+        // A history that it may not read.
+        fleet.execute(
+            "CREATE ROLE la_more LOGIN; CREATE SCHEMA tenant_la_more AUTHORIZATION la_more; \
+             CREATE TABLE tenant_la_more.refinery_schema_history AS TABLE tenant_la_one.refinery_schema_history; \
+             ALTER TABLE tenant_la_more.refinery_schema_history ADD PRIMARY KEY (version), OWNER TO la_more",
+        );
+        fleet.declare("la-one = {}\nla-more = {}");
+        let grant = format!("GRANT \"la_more\" TO \"{}\";", fleet.admin_name(Admin::Createrole));
+        adopt(&fleet, &[]).ends(1).says("the history in schema tenant_la_more").says(&grant);
+        fleet.execute(&grant);
+        adopt(&fleet, &[]).ends(0).says("1 applied");
+        fleet.execute(&grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "));
+        fleet.settled();
         // Nobody but a superuser takes anything from one.
         fleet.execute("CREATE SCHEMA tenant_la_two");
-        fleet.declare("la-one = {}\nla-two = {}");
+        fleet.declare("la-one = {}\nla-more = {}\nla-two = {}");
         adopt(&fleet, &[])
             .ends(1)
             .says("belongs to the superuser postgres")
-            .says("ALTER SCHEMA tenant_la_two OWNER TO");
+            .says("ALTER SCHEMA \"tenant_la_two\" OWNER TO");
     }
 }

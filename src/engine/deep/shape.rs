@@ -10,6 +10,7 @@ use postgres::{Client, Transaction};
 use super::Deep;
 use super::reference::Reference;
 use crate::core::model::{Access, History, Registered, Tenant, TenantKey};
+use crate::core::plan::action::Rights;
 use crate::core::shape::{Difference, Names, Report, Shape, compare};
 use crate::engine::error::{Error, error_chain};
 use crate::engine::inspect;
@@ -56,7 +57,7 @@ impl Seen<'_> {
         let given = |object| Difference::owner(object, &self.names.username, &self.names.owner);
         differences.extend(its.into_iter().map(given));
         own.extend(partitions.iter().map(ToString::to_string));
-        if (self.owns || self.adopted) && !self.tenant.strict_shape {
+        if self.owns && !self.tenant.strict_shape {
             let extra = differences.extract_if(.., |difference| difference.is_extra_object());
             own.extend(extra.map(|difference| difference.object));
         }
@@ -115,7 +116,7 @@ impl Deep<'_> {
         let seen = self.seen(tenant, row).map_err(refused)?;
         let (versions, seen) = seen.ok_or_else(|| refused("its schema does not exist".into()))?;
         let reference = self.reference(client, &versions).map_err(|error| refused(error.to_string()))?;
-        let shape = self.apart(client, |transaction| {
+        let shape = self.apart(client, std::slice::from_ref(&seen), |transaction| {
             let subject = seen.subject();
             let own = digests(transaction, std::slice::from_ref(&subject), self.table(), &[])?;
             let own = own.into_values().next().unwrap_or_default().own;
@@ -150,7 +151,10 @@ impl Deep<'_> {
             );
         }
         let names = Names { schema: row.schema.clone(), username: row.username.clone(), owner: row.owner.clone() };
-        Ok(Some((versions, Seen { tenant, names, owns: row.access == Access::Owner, adopted: adoption.is_some() })))
+        let adopted = adoption.is_some();
+        // Whoever owns it before it is adopted, what is there is its owner's afterwards.
+        let owns = if adopted { tenant.access } else { row.access } == Access::Owner;
+        Ok(Some((versions, Seen { tenant, names, owns, adopted })))
     }
 
     fn hold_against(
@@ -186,7 +190,7 @@ impl Deep<'_> {
         chunk: &[Seen<'_>],
     ) -> Result<Vec<(TenantKey, Found)>, Error> {
         let subjects: Vec<Subject> = chunk.iter().map(Seen::subject).collect();
-        self.apart(client, |transaction| {
+        self.apart(client, chunk, |transaction| {
             let mut digests = digests(transaction, &subjects, self.table(), &reference.named)?;
             let mut named = if reference.named.is_empty() {
                 BTreeMap::new()
@@ -220,8 +224,16 @@ impl Deep<'_> {
     fn apart<T>(
         &self,
         client: &mut Client,
+        of: &[Seen<'_>],
         look: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        inspect::apart(client, self.desired, "reading the shapes of the schemas", look)
+        let doing = "reading the shapes of the schemas";
+        // In a schema that is not ours to USE yet every name would be spelled with the schema.
+        let owners: BTreeSet<&String> = of.iter().filter(|seen| seen.adopted).map(|seen| &seen.names.owner).collect();
+        let owners: Vec<String> = owners.into_iter().cloned().collect();
+        match Rights::lacking(self.observed, &owners) {
+            Some(rights) => inspect::apart_with_rights(client, self.desired, doing, &rights.take(), look),
+            None => inspect::apart(client, self.desired, doing, look),
+        }
     }
 }

@@ -7,7 +7,8 @@ use postgres::Client;
 use super::apart::apart;
 use super::{catalog, history};
 use crate::core::model::{
-    Access, AdoptedPassword, Adoption, Desired, Observed, Registered, RegisteredSecret, State, Tenant, TenantKey,
+    Access, AdoptedPassword, Adoption, Desired, Grantee, Observed, Registered, RegisteredSecret, State, Tenant,
+    TenantKey,
 };
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
@@ -26,8 +27,8 @@ pub fn adoptions(
     let tenants: Vec<&Tenant> = tenants.iter().filter_map(|key| desired.tenants.get(key)).collect();
     let schemas: Vec<&str> = tenants.iter().map(|tenant| tenant.schema.as_str()).collect();
     let history_owners = history_owners(client, desired, &schemas)?;
-    history::read_unregistered(client, desired, observed, (&schemas, &history_owners))?;
     roles(client, desired, observed, (&schemas, &history_owners))?;
+    history::read_unregistered(client, desired, observed, (&schemas, &history_owners))?;
     for tenant in tenants {
         let row = as_registered(desired, observed, tenant);
         let history_owner = history_owners.get(&tenant.schema).cloned();
@@ -45,17 +46,22 @@ fn history_owners(client: &mut Client, desired: &Desired, schemas: &[&str]) -> R
     Ok(rows.iter().map(|row| (row.get("schema"), row.get("owner"))).collect())
 }
 
-/// The roles that own them, or something in them, and that no tenant is declared with.
+/// The roles that own them, or something in them, or may use them, and that no tenant is declared with.
 fn roles(
     client: &mut Client,
     desired: &Desired,
     observed: &mut Observed,
     (schemas, history_owners): (&[&str], &BTreeMap<String, String>),
 ) -> Result<(), Error> {
-    let found = schemas.iter().filter_map(|schema| observed.schemas.get(*schema));
-    let owners = found.flat_map(|schema| schema.objects.iter().map(|group| &group.owner).chain([&schema.owner]));
+    let found = || schemas.iter().filter_map(|schema| observed.schemas.get(*schema));
+    let owners = found().flat_map(|schema| schema.objects.iter().map(|group| &group.owner).chain([&schema.owner]));
+    let granted = found().flat_map(|schema| schema.acl.entries()).filter_map(|entry| match entry.grantee {
+        Grantee::Role(role) => Some(role),
+        Grantee::Public => None,
+    });
     let unknown = |role: &&String| !observed.roles.contains_key(*role);
-    let names: BTreeSet<String> = owners.chain(history_owners.values()).filter(unknown).cloned().collect();
+    let names: BTreeSet<String> =
+        owners.chain(granted).chain(history_owners.values()).filter(unknown).cloned().collect();
     let names: Vec<String> = names.into_iter().collect();
     let admin = observed.server.admin.name.clone();
     let roles =

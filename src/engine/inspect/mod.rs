@@ -17,7 +17,7 @@ mod secrets;
 pub(crate) mod shape;
 
 pub use adoption::adoptions;
-pub(crate) use apart::apart;
+pub(crate) use apart::{apart, apart_with_rights};
 pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;
 pub(crate) use holds::holds;

@@ -1,7 +1,9 @@
 //! A tenant that is there and that the registry does not know: what may be taken over.
 
+use std::collections::BTreeSet;
+
 use super::{baseline, rename};
-use crate::core::model::{AdoptedPassword, Adoption, Holding, Role, ident};
+use crate::core::model::{AdoptedPassword, Adoption, Grantee, Holding, Role, ident};
 use crate::core::plan::action::Adopt;
 use crate::core::plan::facts::{Facts, Findings};
 use crate::core::plan::hazard::HazardKind;
@@ -141,7 +143,8 @@ fn may_be_handed_over(facts: &Facts<'_>, adoption: &Adoption) -> Result<(), Bloc
     ))
 }
 
-/// A program that logs in as one role for all tenants reaches this one no more.
+/// A program that logs in as one role for all tenants reaches this one no more; nor does one that was granted it, unless what
+/// was added by hand stays.
 fn warn_of_lost_access(facts: &Facts<'_>, findings: &mut Findings) {
     let (tenant, fleet) = (facts.tenant, facts.fleet);
     let Some(schema) = fleet.observed.schemas.get(&tenant.schema) else { return };
@@ -150,19 +153,22 @@ fn warn_of_lost_access(facts: &Facts<'_>, findings: &mut Findings) {
         role == tenant.username
             || role == tenant.owner()
             || role == fleet.observed.server.admin.name
-            || found.is_none_or(|role| role.powers.contains("SUPERUSER"))
+            || found.is_some_and(|role| role.powers.contains("SUPERUSER"))
     };
     let owners = schema.objects.iter().map(|group| group.owner.as_str()).chain([schema.owner.as_str()]);
-    let mut lose: Vec<&str> = owners.filter(|owner| !stays(owner)).collect();
-    lose.sort_unstable();
-    lose.dedup();
+    let granted = schema.acl.entries().filter(|_| !facts.keeps_extras()).filter_map(|entry| match entry.grantee {
+        Grantee::Role(role) => Some(role.as_str()),
+        Grantee::Public => None,
+    });
+    let lose: BTreeSet<&str> = owners.chain(granted).filter(|role| !stays(role)).collect();
+    let lose: Vec<&str> = lose.into_iter().collect();
     if lose.is_empty() {
         return;
     }
     findings.hazard(
         HazardKind::LosesAccess,
         format!(
-            "{} owns schema {} or objects in it, and can use them no more: programs that log in as that role must log in as {} from then on",
+            "{} can use schema {} now, and no more afterwards: programs that log in as such a role must log in as {}",
             few(&lose),
             tenant.schema,
             tenant.username
