@@ -2,8 +2,8 @@
 
 use super::action::Change;
 use super::change::{
-    adoption, baseline, defaults, deputy, grants, history, membership, migrations, objects, outside, policy, rename,
-    rights, role, schema, secret, settings, tablespace,
+    adopted_password, adoption, baseline, defaults, deputy, grants, history, membership, migrations, objects, outside,
+    policy, rename, rights, role, schema, secret, settings, tablespace,
 };
 use super::facts::{Facts, Findings};
 use super::fleet::Fleet;
@@ -31,7 +31,10 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     refuse_half_way(&facts)?;
     adoption::diff(&facts, findings)?;
     rename::locate(&mut facts, findings)?;
-    let (password, secret_version) = secret::decide(&facts, findings)?;
+    let (password, secret_version) = match facts.adoption {
+        Some(adoption) => adopted_password::decide(&facts, adoption, findings)?,
+        None => secret::decide(&facts, findings)?,
+    };
     deputy::diff(&facts, findings);
     role::diff(&facts, findings)?;
     membership::diff(&facts, findings);

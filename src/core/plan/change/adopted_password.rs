@@ -11,7 +11,7 @@ use crate::core::plan::tenant_plan::{Blocked, PasswordOrigin};
 ///
 /// # Errors
 /// When it is not known which password is right, or whether anybody wants to keep it.
-pub(super) fn decide(
+pub(in crate::core::plan) fn decide(
     facts: &Facts<'_>,
     adoption: &Adoption,
     findings: &mut Findings,

@@ -1,6 +1,6 @@
 //! One file per kind of change: how it is seen, and its hazards. What it does and says is an action.
 
-mod adopted_password;
+pub(super) mod adopted_password;
 pub(super) mod adoption;
 pub(super) mod baseline;
 pub(super) mod defaults;

@@ -2,7 +2,7 @@
 //!
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
-use super::{adopted_password, adoption, role};
+use super::{adoption, role};
 use crate::core::model::{
     Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields,
     SecretState, SslMode, State,
@@ -37,9 +37,6 @@ pub(in crate::core::plan) fn decide(
     facts: &Facts<'_>,
     findings: &mut Findings,
 ) -> Result<(PasswordOrigin, Option<String>), Blocked> {
-    if let Some(adoption) = facts.adoption {
-        return adopted_password::decide(facts, adoption, findings);
-    }
     let tenant = facts.tenant;
     let fleet = facts.fleet;
     if is_kept(facts) {
