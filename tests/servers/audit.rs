@@ -50,7 +50,7 @@ fn who_did_what_to_whom_is_told_also_of_tenants_that_are_gone() {
                 .says("\n  drop_schema  ")
                 .says(&format!("{gone}  create  by {}", fleet.admin_name(admin)));
             fleet.run(&["audit", "nobody"]).ends(0).says("No lines.").says("\"nobody\" is neither in tenants.toml");
-            fleet.run(&["audit", &gone, "--target", &kept]).ends(1).says("leave out tenant");
+            fleet.run(&["audit", &gone, "--target", &kept]).ends(1).says("--target leaves out tenant");
         }
     }
 }
