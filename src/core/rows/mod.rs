@@ -1,10 +1,8 @@
 //! Rows that tenants were asked for, and what they are together: one table with a column `tenant`.
 
-mod copy_text;
 mod reading;
 mod union;
 
-pub(crate) use copy_text::fields;
 pub use reading::{NotReading, Reading};
 pub use union::union;
 

@@ -1,9 +1,9 @@
 //! The text format of COPY: <https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2>.
 
-use super::Row;
+use crate::core::rows::Row;
 
 /// The fields of one line, without its line end. What is no UTF-8 has U+FFFD in its place.
-pub(crate) fn fields(line: &[u8]) -> Row {
+pub(super) fn fields(line: &[u8]) -> Row {
     line.split(|byte| *byte == b'\t').map(field).collect()
 }
 
