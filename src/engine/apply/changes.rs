@@ -8,7 +8,7 @@ use super::failure::{Ended, Retry, database_error, of_database, retried, rolled_
 use super::job::Job;
 use super::progress::Progress;
 use super::secret::Delivery;
-use super::{archive, confine, migrate, recheck};
+use super::{archive, confine, migrate, recheck, rows};
 use crate::core::plan::action::{MakeArchive, Migrate};
 use crate::core::plan::{Action, Change};
 use crate::core::report::TenantError;
@@ -63,6 +63,10 @@ impl Job<'_> {
         if let Change::Migrate(migrate) = change {
             self.doing(&migrate.in_progress())?;
             return self.migrate(transaction, migrate);
+        }
+        if let Change::CopyRows(copy) = change {
+            self.doing(&self.plan.what(copy))?;
+            return rows::copy(self, transaction, copy).map_err(retried);
         }
         let action = change.view();
         self.doing(&self.plan.what(action))?;

@@ -165,6 +165,7 @@ fn scratch() -> Result<Tenant, TenantError> {
         password: None,
         secret_path: String::new(),
         strict_shape: false,
+        template: None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The actions of a tenant's transaction.
 
+use super::copy_rows::CopyRows;
 use super::membership::{Join, Leave};
 use super::migrate::Migrate;
 use super::names::{RenameHistory, RenameRole, RenameSchema};
@@ -41,6 +42,7 @@ pub enum Change {
     DropSchema(DropSchema),
     DropRole(DropRole),
     Migrate(Migrate),
+    CopyRows(CopyRows),
     ReturnRights(ReturnRights),
     SetPolicy(SetPolicy),
 }
@@ -73,6 +75,7 @@ impl Change {
             Self::DropSchema(action) => action,
             Self::DropRole(action) => action,
             Self::Migrate(action) => action,
+            Self::CopyRows(action) => action,
             Self::ReturnRights(action) => action,
             Self::SetPolicy(action) => action,
         }
@@ -95,7 +98,8 @@ impl Change {
             | Self::Grant(_)
             | Self::RevokeDefaults(_)
             | Self::GrantObjects(_)
-            | Self::Migrate(_) => true,
+            | Self::Migrate(_)
+            | Self::CopyRows(_) => true,
             _ => false,
         }
     }
@@ -129,6 +133,7 @@ changes!(
     DropSchema,
     DropRole,
     Migrate,
+    CopyRows,
     ReturnRights,
     SetPolicy
 );

@@ -2,6 +2,7 @@
 //! them; nothing is ever read back from either.
 
 mod change;
+mod copy_rows;
 mod membership;
 mod migrate;
 mod names;
@@ -19,6 +20,7 @@ mod setting;
 mod view;
 
 pub use change::Change;
+pub use copy_rows::{ArchivedRows, CopiedTenant, CopyRows, RowsOf};
 pub(super) use membership::revocation;
 pub use membership::{Join, Leave, in_words as membership_in_words};
 pub use migrate::{HistoryReaders, LateMigrations, Migrate, PendingFile};

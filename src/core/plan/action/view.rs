@@ -59,6 +59,7 @@ pub enum Kind {
     DropRole,
     DropOwner,
     Migrate,
+    CopyRows,
     ReturnRights,
     SetPolicy,
     WriteSecret,
