@@ -48,7 +48,7 @@ pub use engine::failpoint;
 pub use engine::{database, error::Error as RunError, registry::Recovery, sandbox};
 #[cfg(feature = "engine")]
 pub use tenantry::{
-    Approved, Archived, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked, Looked,
+    Approved, Archived, Consent, Copying, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked, Looked,
     MAX_FAILURES, Need, NeedsConsent, Options, Planned, Refusal, Tenantry, Which, read_plan,
 };
 

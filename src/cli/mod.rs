@@ -6,6 +6,7 @@ mod approve;
 mod archive;
 mod args;
 mod complete;
+mod copy;
 mod drift;
 mod exit;
 mod failure;
@@ -82,6 +83,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),
+        Command::Copy(args) => copy::run(&cli.global, args, &mut out),
         Command::Recover => recover::run(&cli.global, &mut out),
         Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
         Command::Completions(args) => complete::completions(args, &mut out),

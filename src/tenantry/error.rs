@@ -100,6 +100,8 @@ pub enum Guard {
     Store,
     /// A tenant is restored only where there is none, and from an archive that fits.
     Restorable,
+    /// A tenant becomes a copy only where there is none, and only of one that is there.
+    Copyable,
 }
 
 impl Refusal {

@@ -2,6 +2,7 @@
 
 use super::approved::Way;
 use super::consent::{self, Need};
+use super::copying::{self, Copying};
 use super::error::{Error, Guard, Guarded, Refusal};
 use super::guards;
 use super::lost::lost;
@@ -15,7 +16,7 @@ use crate::core::words::count;
 use crate::engine::apply::Lock;
 use crate::engine::archive::Opened;
 use crate::engine::error::Context;
-use crate::engine::inspect::Sizes;
+use crate::engine::inspect::{self, Sizes};
 
 /// What the caller is about.
 #[non_exhaustive]
@@ -28,6 +29,8 @@ pub enum Intent {
     Rotate(Which),
     /// A tenant from its archive, and the rest of it as tenants.toml says.
     Restore(Box<Opened>),
+    /// A new tenant, as another one is.
+    Copy(Copying),
 }
 
 /// The lock of apply, held until this ends, or what comes of it.
@@ -54,6 +57,7 @@ impl Locked {
             Intent::Saved(saved) => self.saved(&saved),
             Intent::Rotate(which) => self.rotate(&which),
             Intent::Restore(opened) => self.restore(opened),
+            Intent::Copy(copying) => self.copy(&copying),
         }
     }
 
@@ -116,6 +120,21 @@ impl Locked {
         let sent = Restoration::new(&ground.project.desired, &observed, &tenant);
         let way = Way::Restore { opened, tenant: Box::new(tenant), restoration: Box::new(sent) };
         Ok(self.planned(observed, plan, needs.into_iter().collect(), way))
+    }
+
+    fn copy(mut self, copying: &Copying) -> Result<Planned, Error> {
+        self.session.ground.options.moved = false;
+        let keys = copying.keys(&self.session.ground)?;
+        let mut observed = self.session.observe(Sizes::Removed)?;
+        guards::sees_everything(&observed)?;
+        let Session { ground, client } = &mut self.session;
+        if copying.data
+            && let Some(from) = ground.project.desired.tenants.get(&keys[0])
+        {
+            inspect::measure(client, &mut observed, &from.subject())?;
+        }
+        let plan = copying::plan(ground, &observed, &keys, copying.data)?;
+        Ok(self.converging(observed, plan))
     }
 
     fn planned(self, observed: Observed, plan: Plan, needs: Vec<Need>, way: Way) -> Planned {
