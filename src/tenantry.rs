@@ -9,6 +9,7 @@ mod archive;
 mod carrying;
 mod consent;
 mod copying;
+mod creation;
 mod declared;
 mod environment;
 mod error;

@@ -267,6 +267,9 @@ pub struct ArchiveArgs {
 pub struct RestoreArgs {
     /// The archive's manifest (.json), or the dump beside it
     pub file: PathBuf,
+    /// Fill this tenant instead, which is declared and not there yet: its migrations create the tables, the archive has the rows
+    #[arg(long = "as", value_name = "KEY")]
+    pub as_tenant: Option<String>,
     #[command(flatten)]
     pub approve: ApproveArgs,
     /// End sessions of tenants that keep it waiting for a lock; never those of other roles

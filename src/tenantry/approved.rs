@@ -26,6 +26,8 @@ pub(super) enum Way {
     Converge,
     Rotate,
     Restore { opened: Box<Opened>, tenant: Box<Tenant>, restoration: Box<Restoration> },
+    /// A new tenant with the rows of this archive.
+    RestoreAs { opened: Box<Opened> },
 }
 
 /// A plan that passed every guard. The lock is held.
@@ -81,7 +83,7 @@ impl Approved {
                 }
                 Ok(report)
             }
-            Way::Rotate => self.carry_out(events),
+            Way::Rotate | Way::RestoreAs { .. } => self.carry_out(events),
             Way::Restore { .. } => {
                 self.fill(events)?;
                 // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
@@ -132,6 +134,10 @@ impl Approved {
             lock: &self.lock,
             observed: &self.observed,
             programs: self.programs.as_ref(),
+            opened: match &self.way {
+                Way::RestoreAs { opened } => Some(opened),
+                _ => None,
+            },
             archive_dir,
             limits,
             recorded: recorded.unwrap_or_default(),
@@ -159,6 +165,7 @@ impl Approved {
             lock: &self.lock,
             observed,
             programs: Some(programs),
+            opened: None,
             archive_dir,
             limits,
             recorded: BTreeSet::new(),

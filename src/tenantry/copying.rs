@@ -1,10 +1,11 @@
 //! A declared tenant that begins as another one is: what must be so before, and what is planned.
 
+use super::creation::Filling;
 use super::declared;
-use super::error::{Error, Guard, Refusal};
+use super::error::{Error, Guard};
 use super::session::Ground;
-use crate::core::model::{Observed, Registered, State, Template, TenantKey};
-use crate::core::plan::{self, EndState, Plan, Verb};
+use crate::core::model::{Observed, State, Template, TenantKey};
+use crate::core::plan::Plan;
 
 /// Which tenant is made, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Copying {
         let key = |named: &str| declared::key(&ground.project.desired, named, &file).cloned();
         let (from, to) = (key(&self.from)?, key(&self.to)?);
         if from == to {
-            return Err(refused(format!("{to} would be a copy of itself"), "name two tenants of tenants.toml"));
+            return Err(COPYING.refused(format!("{to} would be a copy of itself"), "name two tenants of tenants.toml"));
         }
         ground.filter.must_select(&to)?;
         Ok([from, to])
@@ -38,61 +39,23 @@ pub(super) fn plan(
     [from, to]: &[TenantKey; 2],
     data: bool,
 ) -> Result<Plan, Error> {
-    let row = |key: &TenantKey| observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
-    is_there(from, row(from))?;
-    is_not_there(to, row(to))?;
-    let mut desired = ground.project.desired.clone();
-    if let Some(tenant) = desired.tenants.get_mut(to) {
-        tenant.template = Some(Template { tenant: from.clone(), data });
-    }
-    let mut plan = plan::diff(&desired, observed, &|key| key == to);
-    plan.targeting = ground.targeting(observed);
-    // Nobody was asked about the rest, which is for apply to show.
-    plan.database_changes.retain(|change| change.action.makes());
-    match plan.tenants.iter().find(|planned| planned.tenant == *to) {
-        Some(planned) if planned.verb == Verb::Create && matches!(planned.target, EndState::Declared { .. }) => {
-            Ok(plan)
-        }
-        Some(planned) => Err(Refusal {
-            guard: Guard::Copyable,
-            message: format!("{to}: {}; nothing was changed", planned.reason.clone().unwrap_or_default()),
-            hint: planned.hint.clone(),
-        }
-        .into()),
-        None => Err(refused(format!("tenant {to} is not declared"), "add it to tenants.toml")),
-    }
-}
-
-fn is_there(from: &TenantKey, row: Option<&Registered>) -> Result<(), Error> {
+    let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(from));
     match row.map(|row| row.state) {
-        Some(State::Active) => Ok(()),
-        Some(state) => Err(refused(
-            format!("tenant {from} is {}; nothing was changed", state.as_str()),
-            format!("tenantry plan --target {from} says what is wrong"),
-        )),
-        None => Err(refused(
-            format!("tenant {from} has not been created in this database; nothing was changed"),
-            format!("tenantry apply --target {from}, and copy then"),
-        )),
+        Some(State::Active) => {}
+        Some(state) => {
+            return Err(COPYING.refused(
+                format!("tenant {from} is {}; nothing was changed", state.as_str()),
+                format!("tenantry plan --target {from} says what is wrong"),
+            ));
+        }
+        None => {
+            return Err(COPYING.refused(
+                format!("tenant {from} has not been created in this database; nothing was changed"),
+                format!("tenantry apply --target {from}, and copy then"),
+            ));
+        }
     }
+    COPYING.plan(ground, observed, to, Some(Template { tenant: from.clone(), data }))
 }
 
-fn is_not_there(to: &TenantKey, row: Option<&Registered>) -> Result<(), Error> {
-    match row.map(|row| row.state) {
-        None => Ok(()),
-        Some(State::Removed) => Err(refused(
-            format!("the former secret of {to} has not been deleted yet"),
-            format!("take {to} out of tenants.toml and apply; declare it again, and copy"),
-        )),
-        Some(state) => Err(refused(
-            format!("tenant {to} already exists ({}); nothing was changed", state.as_str()),
-            format!(
-                "a copy fills a tenant that is not there yet; to replace this one: take {to} out of tenants.toml and apply; declare it again, and copy"
-            ),
-        )),
-    }
-}
-
-fn refused(message: String, hint: impl Into<String>) -> Error {
-    Refusal::new(Guard::Copyable, message, hint).into()
-}
+const COPYING: Filling = Filling { guard: Guard::Copyable, word: "copy" };

@@ -57,7 +57,7 @@ pub struct Refusal {
 }
 
 /// What is asked before anything is changed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Guard {
     /// A target is no glob. `why`: what is wrong with it.

@@ -29,6 +29,8 @@ pub enum Intent {
     Rotate(Which),
     /// A tenant from its archive, and the rest of it as tenants.toml says.
     Restore(Box<Opened>),
+    /// A new tenant of this key, with the rows of another one's archive.
+    RestoreAs(Box<Opened>, String),
     /// A new tenant, as another one is.
     Copy(Copying),
 }
@@ -57,6 +59,7 @@ impl Locked {
             Intent::Saved(saved) => self.saved(&saved),
             Intent::Rotate(which) => self.rotate(&which),
             Intent::Restore(opened) => self.restore(opened),
+            Intent::RestoreAs(opened, tenant) => self.restore_as(opened, &tenant),
             Intent::Copy(copying) => self.copy(&copying),
         }
     }
@@ -120,6 +123,17 @@ impl Locked {
         let sent = Restoration::new(&ground.project.desired, &observed, &tenant);
         let way = Way::Restore { opened, tenant: Box::new(tenant), restoration: Box::new(sent) };
         Ok(self.planned(observed, plan, needs.into_iter().collect(), way))
+    }
+
+    fn restore_as(mut self, opened: Box<Opened>, tenant: &str) -> Result<Planned, Error> {
+        self.session.ground.options.moved = false;
+        let key = restoration::key(&self.session.ground, tenant)?;
+        let observed = self.session.observe(Sizes::Removed)?;
+        guards::sees_everything(&observed)?;
+        let ground = &self.session.ground;
+        let plan = restoration::plan_as(ground, &observed, &key, &opened.manifest)?;
+        let needs = consent::new_secrets(&plan, &|path| ground.store.locate(path));
+        Ok(self.planned(observed, plan, needs.into_iter().collect(), Way::RestoreAs { opened }))
     }
 
     fn copy(mut self, copying: &Copying) -> Result<Planned, Error> {

@@ -1,6 +1,7 @@
 //! A new tenant that begins with another one's rows.
 
 use crate::fleet::{Admin, BOTH, Fleet};
+use crate::postgres_server::pg_dump_dir;
 
 /// Something of everything that is in the way of rows: cycles of foreign keys, triggers, generated columns, partitions, types of the
 /// schema's own, rows that the migrations bring.
@@ -88,7 +89,8 @@ fn contents(fleet: &Fleet, tenant: &str) -> String {
 }
 
 fn full(admin: Admin, version: crate::postgres_server::Version, prefix: &str, access: &str) -> Fleet {
-    let fleet = Fleet::under(admin, version, prefix);
+    let mut fleet = Fleet::under(admin, version, prefix);
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), pg_dump_dir(version));
     std::fs::remove_dir_all(fleet.path("migrations")).unwrap();
     std::fs::create_dir(fleet.path("migrations")).unwrap();
     fleet.migration("V1__all.sql", STRUCTURE);
@@ -227,5 +229,75 @@ fn new_tenants_begin_as_their_template_and_go_their_own_way() {
         ));
         fleet.applies_and_settles();
         assert_eq!(fleet.ask(&format!("SELECT kind FROM \"tenant_{prefix}_aa\".kinds")), "of the migrations");
+    }
+}
+
+/// Files that run outside of a transaction, or whose COMMIT matters, fill new tables all the same.
+#[test]
+fn files_of_their_own_transactions_run_before_the_rows_are_copied() {
+    for version in BOTH {
+        let fleet = full(Admin::Superuser, version, "ci", "full");
+        fleet.migration(
+            "V2__index.sql",
+            "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS by_mail ON people (mail);",
+        );
+        fleet.migration("V3__label.sql", "ALTER TYPE mood ADD VALUE 'glad';");
+        fleet.migration(
+            "V4__use.sql",
+            "ALTER TABLE people ALTER COLUMN mood SET DEFAULT 'glad'; UPDATE people SET odd = odd || '!';",
+        );
+        fleet.migration("V5__vacuum.sql", "-- tenantry: no-transaction\nVACUUM people;");
+        fleet.applies_and_settles();
+        let before = contents(&fleet, "ci_from");
+        fleet.declare("ci_from = {}\nci_to = {}");
+        fleet.run(&["copy", "ci_from", "ci_to", "--data", "-y"]).ends(0);
+        assert_eq!(contents(&fleet, "ci_to"), before);
+        fleet.settled();
+        fleet.run(&["drift", "--deep"]).ends(0);
+    }
+}
+
+#[test]
+fn an_archive_is_restored_as_another_tenant() {
+    for version in BOTH {
+        for (admin, prefix) in [(Admin::Superuser, "as"), (Admin::Createrole, "ac")] {
+            let fleet = full(admin, version, prefix, "full");
+            let (from, to) = (format!("{prefix}_from"), format!("{prefix}_to"));
+            let before = contents(&fleet, &from);
+            let made = fleet.run(&["archive", &from, "--format", "json"]).ends(0).json();
+            let dump = made["dump"].as_str().unwrap().to_owned();
+            // What became of it since is no matter.
+            fleet.log_in(&from).batch_execute("DELETE FROM kinds; DELETE FROM nothing").unwrap();
+            let restore = |args: &[&str]| fleet.run(&[&["restore", &dump, "-y"], args].concat());
+            restore(&["--as", &to]).ends(1).says("is not in tenants.toml");
+            fleet.declare(&format!("{from} = {{}}\n{to} = {{ username = \"{prefix} else\" }}"));
+            restore(&["--as", &from]).ends(1).says("already exists (active)");
+            restore(&["--as", &to]).ends(0).says(&format!("as tenant {to}"));
+            assert_eq!(contents(&fleet, &to), before);
+            fleet.settled();
+            fleet.run(&["drift", "--deep"]).ends(0);
+            fleet
+                .log_in(&to)
+                .batch_execute("INSERT INTO people (team) VALUES (2); INSERT INTO kinds VALUES ('x')")
+                .unwrap();
+            restore(&["--as", &to]).ends(1).says("already exists (active)");
+
+            fleet.migration("V2__more.sql", "CREATE TABLE more (id int);");
+            fleet.declare(&format!("{from} = {{}}\n{to} = {{ username = \"{prefix} else\" }}\n{prefix}_new = {{}}"));
+            let new = format!("{prefix}_new");
+            restore(&["--as", &new])
+                .ends(1)
+                .says("its rows are as of V1, and the migrations create the tables as of V2");
+            fleet.apply();
+            fleet.declare(&format!(
+                "{from} = {{}}\n{to} = {{ username = \"{prefix} else\" }}\n{prefix}_new = {{}}\n{prefix}_own = {{}}"
+            ));
+            fleet.execute(&format!("SET ROLE \"{from}_owner\"; CREATE TABLE \"tenant_{from}\".mine AS SELECT 1 AS a"));
+            let made = fleet.run(&["archive", &from, "--format", "json"]).ends(0).json();
+            let own = format!("{prefix}_own");
+            let run = fleet.run(&["restore", made["dump"].as_str().unwrap(), "-y", "--as", &own]).ends(1);
+            run.says("rows in tables that the migrations do not create (mine)");
+            fleet.assert_no_trace_of(&own);
+        }
     }
 }

@@ -84,7 +84,8 @@ impl Job<'_> {
 
     fn migrate(&self, transaction: &mut Transaction<'_>, migrate: &Migrate) -> Result<(), Ended> {
         let (versions, history_sql) = (migrate.now(), &migrate.history_sql());
-        let batch = Call { schema: &migrate.schema, owner: &migrate.owner, versions, history_sql, mode: Mode::Run };
+        let mode = if migrate.at_once { Mode::RunAtOnce } else { Mode::Run };
+        let batch = Call { schema: &migrate.schema, owner: &migrate.owner, versions, history_sql, mode };
         migrate::run(self, transaction, &batch)
             .and_then(|()| confine::nothing_is_deferred(transaction))
             .and_then(|()| self.record_what_was_made(transaction, versions))

@@ -1,9 +1,12 @@
 //! The rows that a new tenant begins with. What it has afterwards is its own: no later plan compares them.
 
-use crate::core::model::{Registered, State, Tenant};
-use crate::core::plan::action::{Change, CopiedTenant, CopyRows, Rights, RowsOf};
+use super::migrations;
+use crate::core::migrations::MigrationSet;
+use crate::core::model::{Applied, Registered, State, Tenant};
+use crate::core::plan::action::{ArchivedRows, Change, CopiedTenant, CopyRows, Rights, RowsOf};
 use crate::core::plan::facts::{Facts, Findings};
-use crate::core::plan::tenant_plan::Blocked;
+use crate::core::plan::phases::AfterCommit;
+use crate::core::plan::tenant_plan::{Blocked, TenantPlan};
 
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
     let tenant = facts.tenant;
@@ -18,22 +21,57 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
         return Ok(());
     }
     is_as_declared(from, facts.fleet.registered_tenant(key))?;
-    // Rows that the later ones have changed already would be changed again.
-    if let Some(late) = late(findings) {
-        return Err(Blocked::new(
-            format!("it begins with the rows of {key}, but {late} does not run in the transaction that copies them"),
-            format!("create {} without template, and copy then: tenantry copy {key} {} --data", tenant.key, tenant.key),
-        ));
-    }
+    at_once(&mut findings.changes);
     let bytes = facts.fleet.observed.schemas.get(&from.schema).map(|schema| schema.bytes).filter(|bytes| *bytes > 0);
     let subject = from.subject();
     let rights = Rights::lacking(facts.fleet.observed, &subject.roles());
-    findings.change(CopyRows {
-        schema: tenant.schema.clone(),
-        username: tenant.username.clone(),
-        owner: tenant.owner().to_owned(),
-        from: RowsOf::Tenant(Box::new(CopiedTenant { subject, rights, bytes })),
-    });
+    findings.change(into(tenant, RowsOf::Tenant(Box::new(CopiedTenant { subject, rights, bytes }))));
+    Ok(())
+}
+
+fn into(tenant: &Tenant, from: RowsOf) -> CopyRows {
+    let (schema, username) = (tenant.schema.clone(), tenant.username.clone());
+    CopyRows { schema, username, owner: tenant.owner().to_owned(), from }
+}
+
+/// Of rows that are copied a migration would change again what it has changed already, so all run before.
+fn at_once(changes: &mut [Change]) {
+    for change in changes {
+        if let Change::Migrate(migrate) = change {
+            migrate.set_at_once();
+        }
+    }
+}
+
+/// The plan of a new tenant that begins with the rows of another one's archive. `applied`: the migrations that these rows went
+/// through; `None`: that is not known.
+///
+/// # Errors
+/// Why the rows do not fit what these migrations create, with a hint.
+pub fn from_archive(
+    plan: &mut TenantPlan,
+    tenant: &Tenant,
+    set: &MigrationSet,
+    applied: Option<&[Applied]>,
+    rows: ArchivedRows,
+) -> Result<(), Blocked> {
+    let applied = applied.ok_or_else(|| {
+        Blocked::new("which migrations its rows went through is not known", "restore it as the tenant that it is of")
+    })?;
+    if !migrations::pending(set, applied)?.is_empty() || set.is_empty() {
+        let version = |last: Option<i64>| last.map_or("no migration".to_owned(), |last| format!("V{last}"));
+        let [its, latest] = [applied.last().map(|last| last.version), set.latest().map(i64::from)].map(version);
+        return Err(Blocked::new(
+            format!("its rows are as of {its}, and the migrations create the tables as of {latest}"),
+            "restore it with the migrations directory of that time, and then apply with this one",
+        ));
+    }
+    let phases = &mut plan.phases;
+    at_once(&mut phases.transaction);
+    phases.after.retain(|after| !matches!(after, AfterCommit::Migrate(_)));
+    let migrated = phases.transaction.iter().rposition(|change| matches!(change, Change::Migrate(_)));
+    let at = migrated.map_or(phases.transaction.len(), |at| at + 1);
+    phases.transaction.insert(at, into(tenant, RowsOf::Archive(rows)).into());
     Ok(())
 }
 
@@ -56,15 +94,4 @@ fn is_as_declared(from: &Tenant, row: Option<&Registered>) -> Result<(), Blocked
         format!("its template {key} is to have other names or another owner first"),
         format!("tenantry apply --target {key}, and then: tenantry apply"),
     ))
-}
-
-/// The first file that does not run with the first ones.
-fn late(findings: &Findings) -> Option<String> {
-    findings.changes.iter().find_map(|change| match change {
-        Change::Migrate(migrate) => {
-            let late = migrate.files.iter().find(|file| !migrate.now().contains(&file.version));
-            late.map(|late| late.file.clone())
-        }
-        _ => None,
-    })
 }

@@ -58,6 +58,11 @@ impl<'a> Load<'a> {
         self.tables.iter().filter(|(name, table)| **name == table.root).map(|(name, _)| name.as_str())
     }
 
+    /// Those of them that hold their rows themselves.
+    pub fn plain(&self) -> impl Iterator<Item = &str> {
+        self.roots().filter(|name| self.tables.get(*name).is_some_and(|table| !table.is_partitioned))
+    }
+
     /// Rows of these columns of one table, as lines of COPY's text format up to the end of the reader. How many they were.
     ///
     /// # Errors
