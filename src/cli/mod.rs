@@ -1,5 +1,6 @@
 //! The command line: one file per command. Output is on stdout, progress and logs on stderr.
 
+mod adopt;
 mod again;
 mod apply;
 mod approve;
@@ -8,6 +9,7 @@ mod args;
 mod complete;
 mod copy;
 mod drift;
+mod exec;
 mod exit;
 mod failure;
 mod flags;
@@ -18,12 +20,14 @@ mod output;
 mod plan;
 mod progress;
 mod project;
+mod query;
 mod recover;
 mod restore;
 mod rotate;
 mod sandbox;
 mod show;
 mod shown;
+mod tables;
 mod telling;
 mod validate;
 mod verify;
@@ -65,6 +69,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
         }
     };
+    if let Some(error) = cli.nonsense() {
+        let _ = error.print();
+        return Exit::Usage;
+    }
     #[cfg(feature = "failpoints")]
     let _failpoints = tenantry::failpoint::set_up();
     output::start_logging(&cli.global);
@@ -80,7 +88,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::List => list::run(&cli.global, &mut out),
         Command::Show(args) => show::run(&cli.global, args, &mut out),
         Command::Rotate(args) => rotate::run(&cli.global, args, &mut out),
+        Command::Adopt(args) => adopt::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
+        Command::Query(args) => query::run(&cli.global, args, &mut out),
+        Command::Exec(args) => exec::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),
         Command::Copy(args) => copy::run(&cli.global, args, &mut out),

@@ -25,9 +25,16 @@ use crate::engine::registry::{self, Arrival};
 pub(super) enum Way {
     Converge,
     Rotate,
-    Restore { opened: Box<Opened>, tenant: Box<Tenant>, restoration: Box<Restoration> },
+    Restore {
+        opened: Box<Opened>,
+        tenant: Box<Tenant>,
+        restoration: Box<Restoration>,
+    },
     /// A new tenant with the rows of this archive.
-    RestoreAs { opened: Box<Opened> },
+    RestoreAs {
+        opened: Box<Opened>,
+    },
+    Adopt,
 }
 
 /// A plan that passed every guard. The lock is held.
@@ -71,7 +78,7 @@ impl Approved {
         }
         fail_point!("before_apply");
         match &self.way {
-            Way::Converge => {
+            Way::Converge | Way::Adopt => {
                 let report = self.carry_out(events)?;
                 if !report.interrupted {
                     // Nothing of the tenants' is amiss without it.

@@ -2,7 +2,7 @@
 
 use super::error::{Error, Guard, Refusal};
 use super::session::Ground;
-use crate::core::model::{Observed, State, TenantKey, Template};
+use crate::core::model::{Observed, State, Template, TenantKey};
 use crate::core::plan::{self, EndState, Plan, Verb};
 
 /// Whose guard it is, and the word for what is typed.
@@ -56,9 +56,7 @@ impl Filling {
 
     pub fn creates(&self, plan: &Plan, key: &TenantKey) -> Result<(), Error> {
         match plan.tenants.iter().find(|planned| planned.tenant == *key) {
-            Some(planned)
-                if planned.verb == Verb::Create && matches!(planned.target, EndState::Declared { .. }) =>
-            {
+            Some(planned) if planned.verb == Verb::Create && matches!(planned.target, EndState::Declared { .. }) => {
                 Ok(())
             }
             Some(planned) => Err(Refusal {

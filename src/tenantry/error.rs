@@ -102,6 +102,8 @@ pub enum Guard {
     Restorable,
     /// A tenant becomes a copy only where there is none, and only of one that is there.
     Copyable,
+    /// Only what is there, and not registered, is adopted.
+    Adoptable,
 }
 
 impl Refusal {

@@ -1,5 +1,6 @@
 //! Under the lock of apply: the only place where a plan that can be applied is made.
 
+use super::adoption::{self, Adopting};
 use super::approved::Way;
 use super::consent::{self, Need};
 use super::copying::{self, Copying};
@@ -33,6 +34,8 @@ pub enum Intent {
     RestoreAs(Box<Opened>, String),
     /// A new tenant, as another one is.
     Copy(Copying),
+    /// Schemas and roles that exist, taken under management, and the rest of those tenants as tenants.toml says.
+    Adopt(Adopting),
 }
 
 /// The lock of apply, held until this ends, or what comes of it.
@@ -61,6 +64,7 @@ impl Locked {
             Intent::Restore(opened) => self.restore(opened),
             Intent::RestoreAs(opened, tenant) => self.restore_as(opened, &tenant),
             Intent::Copy(copying) => self.copy(&copying),
+            Intent::Adopt(adopting) => self.adopt(&adopting),
         }
     }
 
@@ -149,6 +153,23 @@ impl Locked {
         }
         let plan = copying::plan(ground, &observed, &keys, copying.data)?;
         Ok(self.converging(observed, plan))
+    }
+
+    fn adopt(mut self, adopting: &Adopting) -> Result<Planned, Error> {
+        self.session.ground.options.moved = false;
+        adoption::check(&self.session.ground, adopting)?;
+        let mut observed = self.session.observe(Sizes::Removed)?;
+        let Session { ground, client } = &mut self.session;
+        ground.selects_something(&observed)?;
+        if let Some(lost) = lost(ground, &observed, &|key| adoption::names(adopting, key)) {
+            let message = format!("{lost}; nothing was changed");
+            return Err(Refusal::new(Guard::NoneLost, message, RECOVER).into());
+        }
+        adoption::look(ground, client, &mut observed, adopting)?;
+        guards::sees_everything(&observed)?;
+        let plan = adoption::plan(ground, &observed)?;
+        let needs = consent::of_adopting(&plan, &|path| ground.store.locate(path));
+        Ok(self.planned(observed, plan, needs, Way::Adopt))
     }
 
     fn planned(self, observed: Observed, plan: Plan, needs: Vec<Need>, way: Way) -> Planned {

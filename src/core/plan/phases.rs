@@ -107,6 +107,12 @@ impl Phases {
         })
     }
 
+    /// In the transaction a function of the owner's is called.
+    #[must_use]
+    pub fn runs_a_tenants_code(&self) -> bool {
+        self.migrate().is_some() || self.transaction.iter().any(|change| matches!(change, Change::Baseline(_)))
+    }
+
     /// Something of it is logged in for: pg_dump, or what runs outside a transaction.
     #[must_use]
     pub fn needs_a_deputy(&self) -> bool {
@@ -181,7 +187,15 @@ mod tests {
     fn migrate(logs_in: bool) -> Migrate {
         let file = PendingFile { version: 1, file: "V1__a.sql".into(), logs_in };
         let (schema, owner) = ("s".into(), "o".into());
-        Migrate { schema, owner, files: vec![file], last: None, transactions: Vec::new(), at_once: false, new_history: None }
+        Migrate {
+            schema,
+            owner,
+            files: vec![file],
+            last: None,
+            transactions: Vec::new(),
+            at_once: false,
+            new_history: None,
+        }
     }
 
     #[test]

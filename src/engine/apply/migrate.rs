@@ -44,7 +44,8 @@ impl Migrate for Recorder {}
 /// Runs, or records, these versions in the open transaction.
 pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Call<'_>) -> Result<(), TenantError> {
     let all = &job.apply.desired.migrations;
-    let at_once = (batch.mode == Mode::RunAtOnce).then(|| all.in_one_transaction(&batch.versions.iter().copied().collect()));
+    let at_once =
+        (batch.mode == Mode::RunAtOnce).then(|| all.in_one_transaction(&batch.versions.iter().copied().collect()));
     let set = at_once.as_ref().unwrap_or(all);
     let table = qualified(batch.schema, &set.table);
     let applied = applied(job, transaction, batch, set)?;

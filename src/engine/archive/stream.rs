@@ -257,7 +257,10 @@ x [] "\n\n""#,
 
     #[test]
     fn rows_that_nobody_wanted_are_passed_over_and_a_cut_is_an_error() {
-        let mut script = Script::new(&b"COPY s.t (a) FROM stdin;\nSELECT pg_catalog.setval('no', 1, true);\n\\.\nCOPY s.u (a) FROM stdin;\n1\n"[..]);
+        let mut script = Script::new(
+            &b"COPY s.t (a) FROM stdin;\nSELECT pg_catalog.setval('no', 1, true);\n\\.\nCOPY s.u (a) FROM stdin;\n1\n"
+                [..],
+        );
         let table = |name: &str| Part::Rows { table: name.into(), columns: vec!["a".into()] };
         assert_eq!(script.next().unwrap(), Some(table("t")));
         assert_eq!(script.next().unwrap(), Some(table("u")));

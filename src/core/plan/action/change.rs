@@ -1,5 +1,6 @@
 //! The actions of a tenant's transaction.
 
+use super::adopt::{Adopt, Baseline};
 use super::copy_rows::CopyRows;
 use super::membership::{Join, Leave};
 use super::migrate::Migrate;
@@ -19,6 +20,7 @@ use super::view::{Action, Kind};
 /// One action of a tenant's transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
+    Adopt(Adopt),
     RenameRole(RenameRole),
     CreateOwner(CreateOwner),
     CreateRole(CreateRole),
@@ -41,6 +43,7 @@ pub enum Change {
     DropLargeObjects(DropLargeObjects),
     DropSchema(DropSchema),
     DropRole(DropRole),
+    Baseline(Baseline),
     Migrate(Migrate),
     CopyRows(CopyRows),
     ReturnRights(ReturnRights),
@@ -52,6 +55,7 @@ impl Change {
     #[must_use]
     pub fn view(&self) -> &dyn Action {
         match self {
+            Self::Adopt(action) => action,
             Self::RenameRole(action) => action,
             Self::CreateOwner(action) => action,
             Self::CreateRole(action) => action,
@@ -74,6 +78,7 @@ impl Change {
             Self::DropLargeObjects(action) => action,
             Self::DropSchema(action) => action,
             Self::DropRole(action) => action,
+            Self::Baseline(action) => action,
             Self::Migrate(action) => action,
             Self::CopyRows(action) => action,
             Self::ReturnRights(action) => action,
@@ -98,6 +103,7 @@ impl Change {
             | Self::Grant(_)
             | Self::RevokeDefaults(_)
             | Self::GrantObjects(_)
+            | Self::Baseline(_)
             | Self::Migrate(_)
             | Self::CopyRows(_) => true,
             _ => false,
@@ -110,6 +116,8 @@ macro_rules! changes {
     ($($action:ident),+) => { $(impl From<$action> for Change { fn from(action: $action) -> Self { Self::$action(action) } })+ };
 }
 changes!(
+    Adopt,
+    Baseline,
     RenameRole,
     CreateOwner,
     CreateRole,

@@ -1,6 +1,7 @@
 //! What a plan does to one tenant, as values. Their words and their SQL are views of them, made when somebody reads or runs
 //! them; nothing is ever read back from either.
 
+mod adopt;
 mod change;
 mod copy_rows;
 mod membership;
@@ -19,6 +20,7 @@ mod secret;
 mod setting;
 mod view;
 
+pub use adopt::{Adopt, Baseline};
 pub use change::Change;
 pub use copy_rows::{ArchivedRows, CopiedTenant, CopyRows, RowsOf};
 pub(super) use membership::revocation;

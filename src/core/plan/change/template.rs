@@ -10,7 +10,9 @@ use crate::core::plan::tenant_plan::{Blocked, TenantPlan};
 
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
     let tenant = facts.tenant;
-    let Some(template) = tenant.template.as_ref().filter(|_| facts.registered.is_none()) else { return Ok(()) };
+    // What is adopted has rows of its own.
+    let is_new = facts.registered.is_none() && facts.current.schema.is_none();
+    let Some(template) = tenant.template.as_ref().filter(|_| is_new) else { return Ok(()) };
     let key = &template.tenant;
     let Some(from) = facts.fleet.desired.tenants.get(key) else { return Ok(()) };
     if !template.data {

@@ -44,9 +44,8 @@ impl Fence<'_> {
         let Self { job, schema, owner } = self;
         let tag = format!("t{:032x}", rand::rng().random::<u128>());
         let lines: String = steps.iter().map(|step| step.line(&tag)).collect();
-        let block = format!(
-            "DO $d{tag}$DECLARE n pg_catalog.int8; BEGIN\n{lines}SET CONSTRAINTS ALL IMMEDIATE;\nEND $d{tag}$"
-        );
+        let block =
+            format!("DO $d{tag}$DECLARE n pg_catalog.int8; BEGIN\n{lines}SET CONSTRAINTS ALL IMMEDIATE;\nEND $d{tag}$");
         let name = format!("tenantry_{tag}");
         let function = qualified(schema, &name);
         let create = format!(

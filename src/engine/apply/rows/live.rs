@@ -5,7 +5,7 @@
 
 use std::sync::Mutex;
 
-use postgres::{IsolationLevel, Transaction};
+use postgres::{Client, IsolationLevel, Transaction};
 
 use super::load::{Load, Stand};
 use super::tables::{self, Table, Tables};
@@ -14,7 +14,6 @@ use crate::core::plan::action::{CopiedTenant, Rights};
 use crate::core::report::TenantError;
 use crate::core::words::{count, few};
 use crate::engine::apply::failure::database_error;
-use crate::engine::apply::session::connect;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
 use crate::engine::workers::lock;
@@ -28,13 +27,12 @@ static GRANTED: Mutex<()> = Mutex::new(());
 pub(super) fn feed(
     load: &mut Load<'_>,
     transaction: &mut Transaction<'_>,
-    from: &CopiedTenant,
+    (from, session): (&CopiedTenant, &mut Client),
 ) -> Result<(), TenantError> {
     let subject = &from.subject;
     let doing = format!("reading tenant {}", subject.tenant);
     let failed = |error: postgres::Error| database_error(&doing, &error.into());
     let _alone = from.rights.as_ref().map(|_| lock(&GRANTED));
-    let mut session = connect(load.job().apply)?;
     let isolation = IsolationLevel::RepeatableRead;
     let mut source = session.build_transaction().isolation_level(isolation).start().map_err(failed)?;
     source.batch_execute(&preamble(load, from.rights.as_ref())).map_err(failed)?;
@@ -75,7 +73,8 @@ fn told(table: &str, subject: &Subject, error: postgres::Error) -> TenantError {
     let doing = format!("reading table {table} of tenant {}", subject.tenant);
     let error = database_error(&doing, &error.into());
     if error.sqlstate.as_deref() == Some("42501") {
-        return error.hint("its policies may keep rows from its own owner (FORCE ROW LEVEL SECURITY): copy as a superuser");
+        return error
+            .hint("its policies may keep rows from its own owner (FORCE ROW LEVEL SECURITY): copy as a superuser");
     }
     error
 }
@@ -181,7 +180,8 @@ fn stand(source: &mut Transaction<'_>, oid: u32, name: &str) -> Result<Stand, po
     let same: bool =
         source.ask_one("SELECT coalesce(pg_catalog.to_regclass($1)::oid = $2, false)", &[&name, &oid])?.get(0);
     // Whoever renames it meanwhile has it looked for under its old name, where nothing is found.
-    let query = format!("SELECT last_value, is_called FROM {}", if same { name } else { "pg_catalog.\"renamed meanwhile\"" });
+    let query =
+        format!("SELECT last_value, is_called FROM {}", if same { name } else { "pg_catalog.\"renamed meanwhile\"" });
     let row = source.ask_one(&query, &[])?;
     Ok(Stand { value: row.get("last_value"), is_called: row.get("is_called") })
 }

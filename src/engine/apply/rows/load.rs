@@ -105,8 +105,10 @@ impl<'a> Load<'a> {
     /// The table that rows of these columns go into, and the columns in that order.
     fn columns(&self, table: &str, names: &[String]) -> Result<(&str, Vec<&Column>), TenantError> {
         let differs = |what: String| {
-            TenantError::new(format!("table {table} differs from what the migrations create: {what}; nothing was changed"))
-                .hint("tenantry drift --deep shows how; bring it in line, and try again")
+            TenantError::new(format!(
+                "table {table} differs from what the migrations create: {what}; nothing was changed"
+            ))
+            .hint("tenantry drift --deep shows how; bring it in line, and try again")
         };
         let (target, found) = self.target(table).ok_or_else(|| differs("they create none".into()))?;
         let is_there = |name: &str| found.columns.iter().find(|column| column.name == name);
@@ -155,7 +157,8 @@ impl<'a> Load<'a> {
     /// When it is not known where one stands.
     pub fn sequences(&self) -> Result<Vec<Step>, TenantError> {
         let one = |(name, stand): (&String, &Option<Stand>)| {
-            let unknown = || TenantError::new(format!("where sequence {name} stands is not known; nothing was changed"));
+            let unknown =
+                || TenantError::new(format!("where sequence {name} stands is not known; nothing was changed"));
             let Stand { value, is_called } = stand.ok_or_else(unknown)?;
             let sequence = literal(&qualified(self.schema(), name));
             let sql = format!("SELECT pg_catalog.setval({sequence}::pg_catalog.regclass, {value}, {is_called})");

@@ -10,13 +10,14 @@ mod live;
 mod load;
 mod tables;
 
-use postgres::Transaction;
+use postgres::{Client, Transaction};
 
 use self::fence::{Fence, Step};
 use self::load::Load;
 use super::confine;
 use super::failure::database_error;
 use super::job::Job;
+use super::session::connect;
 use crate::core::model::{ident, qualified};
 use crate::core::plan::action::{CopyRows, RowsOf};
 use crate::core::report::TenantError;
@@ -34,6 +35,8 @@ struct Aside {
 /// What stood in the way; the transaction is to be rolled back.
 pub(super) fn copy(job: &Job<'_>, transaction: &mut Transaction<'_>, copy: &CopyRows) -> Result<(), TenantError> {
     let fence = Fence { job, schema: &copy.schema, owner: &copy.owner };
+    let mut other = connect(job.apply)?;
+    is_new(&mut other, &copy.schema)?;
     let before = structure(job, transaction, copy)?;
     let failed = |error: postgres::Error| database_error("preparing the tables", &error.into());
     let tables = tables::read(transaction, &copy.schema, table(job)).map_err(failed)?;
@@ -47,7 +50,7 @@ pub(super) fn copy(job: &Job<'_>, transaction: &mut Transaction<'_>, copy: &Copy
     }
     let mut load = Load::new(fence, tables, sequences.into_iter().map(|(_, name)| name).collect());
     match &copy.from {
-        RowsOf::Tenant(from) => live::feed(&mut load, transaction, from)?,
+        RowsOf::Tenant(from) => live::feed(&mut load, transaction, (from, &mut other))?,
         RowsOf::Archive(from) => archived::feed(&mut load, transaction, from)?,
     }
     fail_point!("after_rows_are_loaded");
@@ -58,6 +61,19 @@ pub(super) fn copy(job: &Job<'_>, transaction: &mut Transaction<'_>, copy: &Copy
             "the structure of the tables is not what it was before their rows were copied; nothing was changed",
         )
         .hint("please report this with the migrations"));
+    }
+    Ok(())
+}
+
+/// The tables are emptied first: whatever else is wrong, they are to be this transaction's own, which nobody else sees.
+fn is_new(other: &mut Client, schema: &str) -> Result<(), TenantError> {
+    let failed = |error: postgres::Error| database_error("asking another session for the schema", &error.into());
+    let query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text::name)";
+    let exists: bool = other.ask_one(query, &[&schema]).map_err(failed)?.get(0);
+    if exists {
+        return Err(TenantError::new(format!(
+            "schema {schema:?} exists already, with what is in it; nothing was changed"
+        )));
     }
     Ok(())
 }
@@ -101,7 +117,8 @@ fn finish(
     steps.extend(load.counts());
     steps.extend(load.sequences()?);
     let views = transaction.ask(VIEWS, &[&copy.schema]).map_err(failed)?;
-    let refresh = |name: String| Step::Execute(format!("REFRESH MATERIALIZED VIEW {}.{}", ident(&copy.schema), ident(&name)));
+    let refresh =
+        |name: String| Step::Execute(format!("REFRESH MATERIALIZED VIEW {}.{}", ident(&copy.schema), ident(&name)));
     steps.extend(views.iter().map(|row| refresh(row.get("name"))));
     let fence = Fence { job: load.job(), schema: &copy.schema, owner: &copy.owner };
     fence.run(transaction, &steps, "checking the rows")?;
