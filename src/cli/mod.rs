@@ -8,6 +8,7 @@ mod archive;
 mod args;
 mod audit;
 mod complete;
+mod copy;
 mod drift;
 mod exec;
 mod exit;
@@ -95,6 +96,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Audit(args) => audit::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),
+        Command::Copy(args) => copy::run(&cli.global, args, &mut out),
         Command::Recover => recover::run(&cli.global, &mut out),
         Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
         Command::Completions(args) => complete::completions(args, &mut out),

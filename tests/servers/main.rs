@@ -29,6 +29,7 @@ mod audit;
 mod commands;
 mod commit;
 mod connect;
+mod copy;
 mod create;
 mod deep;
 mod drift;
