@@ -45,6 +45,8 @@ mod whole_fleet;
 pub(crate) use acl::{Letters, held, is_as_declared};
 pub use action::{Action, Change, Kind, borrowed, drop_role, membership_in_words};
 pub use change::migrations::after_restore;
+#[cfg(feature = "engine")]
+pub(crate) use change::migrations::pending;
 pub use change::rename::RECOVER;
 pub use diff::diff;
 pub use document::{Document, ShownChange, ShownTenant, Summary};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::grants;
-use crate::core::migrations::{MigrationFile, MigrationSet, place};
+use crate::core::migrations::{MigrationFile, MigrationSet, Version, place};
 use crate::core::model::{Access, Applied, Distrust, History, ident, qualified};
 use crate::core::plan::action::{Change, Migrate};
 use crate::core::plan::facts::{Facts, Findings};
@@ -43,6 +43,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
         owner: tenant.owner().to_owned(),
         files: Vec::new(),
         last: None,
+        format: set.format,
         transactions: Vec::new(),
         new_history: matches!(history, History::Absent).then(|| grants::readers_of_new_history(facts)),
     };
@@ -52,7 +53,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
     Ok(())
 }
 
-fn warn_of_files(facts: &Facts<'_>, findings: &mut Findings, pending: &[i32]) {
+fn warn_of_files(facts: &Facts<'_>, findings: &mut Findings, pending: &[Version]) {
     let files: Vec<&MigrationFile> =
         pending.iter().filter_map(|version| facts.fleet.desired.migrations.get(*version)).collect();
     for warning in files.iter().flat_map(|file| &file.warnings) {
@@ -139,14 +140,16 @@ pub fn after_restore(
 }
 
 /// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.
-fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32>, Blocked> {
+///
+/// # Errors
+/// Why the files cannot go on from this history.
+pub(crate) fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<Version>, Blocked> {
     let applied: BTreeMap<i64, &Applied> = applied.iter().map(|row| (row.version, row)).collect();
     for (version, row) in &applied {
-        let file = i32::try_from(*version).ok().and_then(|version| set.get(version));
-        match file {
+        match set.get(*version) {
             None => {
                 return Err(Blocked::new(
-                    format!("migration V{version}__{} was applied but its file is missing", row.name),
+                    format!("migration {} was applied but its file is missing", set.format.title(*version, &row.name)),
                     "restore the file: the files must include every migration that was applied",
                 ));
             }
@@ -161,11 +164,11 @@ fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32>, Blocked>
     }
     let current = applied.keys().next_back().copied().unwrap_or(-1);
     let mut pending = Vec::new();
-    for file in set.iter().filter(|file| !applied.contains_key(&i64::from(file.version()))) {
-        if file.is_versioned() && current >= i64::from(file.version()) {
+    for file in set.iter().filter(|file| !applied.contains_key(&file.version())) {
+        if file.is_versioned() && current >= file.version() {
             return Err(Blocked::new(
-                format!("migration {} is out of order: V{current} was applied before it", file.file),
-                "give the file a number above the last one, or begin its name with U if the order does not matter",
+                format!("migration {} is out of order: {} was applied before it", file.file, set.format.label(current)),
+                set.format.hint_for_order(),
             ));
         }
         pending.push(file.version());
@@ -183,15 +186,15 @@ mod tests {
         MigrationSet::new("h", files).unwrap()
     }
 
-    fn applied(set: &MigrationSet, versions: &[i32]) -> Vec<Applied> {
+    fn applied(set: &MigrationSet, versions: &[Version]) -> Vec<Applied> {
         versions
             .iter()
             .map(|v| set.get(*v).unwrap())
-            .map(|f| Applied { version: f.version().into(), name: f.name().into(), checksum: f.checksum() })
+            .map(|f| Applied { version: f.version(), name: f.name().into(), checksum: f.checksum() })
             .collect()
     }
 
-    fn reason(result: Result<Vec<i32>, Blocked>) -> String {
+    fn reason(result: Result<Vec<Version>, Blocked>) -> String {
         result.err().map(|blocked| blocked.reason).unwrap_or_default()
     }
 

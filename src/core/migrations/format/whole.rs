@@ -1,0 +1,89 @@
+//! What all the paths together say: an order that is not that of the versions, and a format that does not fit.
+
+use super::{DOWN, Format, MigrationFault, Role, is_sql};
+
+pub(super) fn faults(format: Format, paths: &[&str]) -> Vec<MigrationFault> {
+    out_of_order(format, paths).into_iter().chain(misfit(format, paths)).collect()
+}
+
+/// Two migrations that the tool orders by their names as text, and their versions the other way round. All that follow may be
+/// too; one is enough to see what is wrong.
+fn out_of_order(format: Format, paths: &[&str]) -> Option<MigrationFault> {
+    let migration = |path: &&str| match format.role(path) {
+        Role::Migration(named) => Some((format.text_order(path)?.to_owned(), named.version, (*path).to_owned())),
+        _ => None,
+    };
+    let mut migrations: Vec<(String, i64, String)> = paths.iter().filter_map(migration).collect();
+    migrations.sort();
+    let pair = migrations.windows(2).find(|pair| pair[0].1 > pair[1].1)?;
+    let [(_, _, before), (_, _, after)] = pair else { return None };
+    Some(MigrationFault {
+        file: after.clone(),
+        line: None,
+        message: format!(
+            "comes after {before} in {}, which goes by the text, and before it by its number",
+            format.as_str()
+        ),
+        hint: Some("write all versions with the same number of digits".into()),
+    })
+}
+
+/// Where no file fits, or the files fit another format and not this one.
+fn misfit(format: Format, paths: &[&str]) -> Option<MigrationFault> {
+    let sql: Vec<&str> = paths.iter().copied().filter(|path| is_sql(path)).collect();
+    let is_migration = |path: &&str| matches!(format.role(path), Role::Migration(_));
+    let known =
+        |format: Format, path: &str| matches!(format.role(path), Role::Migration(_)) || format.role(path) == DOWN;
+    let fits = |format: Format| sql.iter().filter(|path| known(format, path)).count();
+    if sql.is_empty() || sql.iter().any(is_migration) {
+        return None;
+    }
+    // The most particular first: what is named for golang-migrate is named for sqlx too.
+    let others = [
+        Format::Refinery,
+        Format::GolangMigrate,
+        Format::Prisma,
+        Format::Diesel,
+        Format::Flyway,
+        Format::Sqlx,
+        Format::Dbmate,
+    ];
+    let likely = others.into_iter().filter(|other| *other != format && fits(*other) > 0);
+    let likely = likely.rev().max_by_key(|other| fits(*other));
+    if likely.is_none() && format == Format::Refinery {
+        // Its names are each refused with what is wrong with them.
+        return None;
+    }
+    Some(MigrationFault {
+        file: "[migrations] format".into(),
+        line: None,
+        message: format!("= {:?} fits none of these files", format.as_str()),
+        hint: Some(match likely {
+            Some(other) => format!("if they are named as for {0}, set format = {0:?}", other.as_str()),
+            None => "set format to the tool that the files were written for, or look at [migrations] dir".into(),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(format: Format, paths: &[&str]) -> String {
+        misfit(format, paths).map(|fault| fault.hint.unwrap_or_default()).unwrap_or_default()
+    }
+
+    #[test]
+    fn files_of_another_tool_say_whose_they_look_like() {
+        let of = |paths: &[&str]| hint(Format::Sqlx, paths);
+        assert!(of(&["V1__a.sql", "V2__b.sql"]).contains("\"refinery\""));
+        assert!(of(&["V1.1__a.sql", "V2__b.sql"]).contains("\"flyway\""));
+        assert!(of(&["20240101120000_a/migration.sql", "migration_lock.toml"]).contains("\"prisma\""));
+        assert!(of(&["2024-01-01-120000_a/up.sql", "2024-01-01-120000_a/down.sql"]).contains("\"diesel\""));
+        assert!(hint(Format::Refinery, &["1_a.up.sql", "1_a.down.sql"]).contains("\"golang-migrate\""));
+        assert!(hint(Format::Flyway, &["1_a.sql"]).contains("\"sqlx\""));
+        assert!(of(&["x.sql"]).contains("look at [migrations] dir"));
+        assert_eq!(of(&["1_a.sql", "V1__b.sql"]), "", "one fits: the other has a fault of its own");
+        assert_eq!(of(&[]), "");
+    }
+}
