@@ -33,6 +33,7 @@ mod public_schema;
 mod registry;
 mod removal;
 mod rename_cycle;
+mod restoration;
 mod rotation;
 mod saved;
 mod shared_change;
@@ -43,7 +44,7 @@ mod whole;
 mod whole_fleet;
 
 pub(crate) use acl::{Letters, held, is_as_declared};
-pub use action::{Action, Change, Kind, borrowed, drop_role, membership_in_words};
+pub use action::{Action, Change, Kind, borrowed, membership_in_words};
 pub use change::migrations::after_restore;
 #[cfg(feature = "engine")]
 pub(crate) use change::migrations::pending;
@@ -52,7 +53,6 @@ pub use diff::diff;
 pub use document::{Document, ShownChange, ShownTenant, Summary};
 pub use doubt::{Doubt, Missing};
 pub use extensions::unreachable as unreachable_extension;
-pub use fleet::is_shared_owner;
 pub use fleet_change::{FleetChange, FleetKey};
 pub use groups::{group_role, owners_role};
 pub use hazard::{Hazard, HazardKind};
@@ -64,6 +64,7 @@ pub use public_schema::{owners_want_temp, public_schema_policy};
 pub use registry::foreign_code;
 #[cfg(feature = "engine")]
 pub(crate) use removal::disk_short;
+pub use restoration::Restoration;
 pub use rotation::rotation;
 pub use saved::{ReadError, Saved, Stale};
 pub use shared_change::{About, Claim, DatabaseAction, DatabaseChange, Stage};
