@@ -9,16 +9,14 @@ use super::Version;
 use super::at_commit::at_commit;
 use super::blocking::Blocking;
 use super::enums::{self, EnumChange};
-use super::format::{Format, Named, Outside, Role};
+use super::format::Format;
+use super::format::parts::{NO_TRANSACTION, Named, Outside, Role};
 use super::lint::{self, MigrationFault, MigrationWarning};
 use super::look::Extension;
 use super::place::Place;
 use super::psql;
 use super::statements::{Cut, Statement, cut};
 use super::sum::checksum;
-
-/// The comment that takes a file out of the tenant's transaction (for CREATE INDEX CONCURRENTLY, VACUUM and the like).
-pub const NO_TRANSACTION: &str = "-- tenantry: no-transaction";
 
 /// One file of the migrations directory.
 #[derive(Clone, Debug)]

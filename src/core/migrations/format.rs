@@ -8,15 +8,14 @@ mod diesel;
 mod directories;
 mod flyway;
 mod golang_migrate;
+pub(super) mod parts;
 mod prisma;
 mod refinery;
 mod sqlx;
-mod whole;
 mod wrapped;
 
 pub(super) use flyway::version::number as flyway_version;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -24,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Version;
 use super::lint::MigrationFault;
-use super::names::Misnamed;
+use parts::{Content, Outside, Role};
 
 /// Whose files the migrations are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,58 +44,6 @@ pub enum Format {
     Flyway,
     /// 20240101120000_create_users/migration.sql
     Prisma,
-}
-
-/// What a file of the migrations directory is, by its path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    Migration(Named),
-    /// It says how another file is run, or for which database the files are.
-    Settings,
-    /// Not run, and said so: perhaps with the reason.
-    NotRun(Option<&'static str>),
-    /// By its name nobody's content, such as `.gitkeep`.
-    Hidden,
-    /// The tool would run it, or was meant to.
-    Fault(Misnamed),
-}
-
-/// What a migration's path says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    pub version: Version,
-    /// As the history has it, such as `create_users`.
-    pub name: String,
-    /// It may be applied after a migration of a higher version.
-    pub may_come_late: bool,
-    /// The path of the file that may say how it is run.
-    pub settings: Option<String>,
-}
-
-/// What of a migration's text runs, and how.
-pub(super) struct Content<'a> {
-    /// With as many lines as the file has, so that errors have the file's.
-    pub text: Cow<'a, str>,
-    /// What the checksum covers.
-    pub summed: Cow<'a, str>,
-    pub outside: Outside,
-}
-
-/// What takes a file out of the tenant's transaction, besides tenantry's own comment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outside {
-    Nothing,
-    /// The tool was told to run it without a transaction, which it is where something in it needs that.
-    Told,
-    /// The tool opens no transaction of its own: a file is one that runs without where it holds nothing else.
-    Contents,
-}
-
-impl<'a> Content<'a> {
-    /// The whole file.
-    fn whole(sql: &'a str, outside: Outside) -> Self {
-        Self { text: Cow::Borrowed(sql), summed: Cow::Borrowed(sql), outside }
-    }
 }
 
 impl Format {
@@ -151,11 +98,9 @@ impl Format {
         }
     }
 
-    /// What only all of the paths together say, and the settings that were read (path → text).
-    #[must_use]
-    pub fn check(self, paths: &[&str], settings: &BTreeMap<String, String>) -> Vec<MigrationFault> {
-        let mut faults = whole::faults(self, paths);
-        faults.extend(match self {
+    /// What the tool says of all of the paths together, and of the settings that were read (path → text).
+    pub(super) fn check(self, paths: &[&str], settings: &BTreeMap<String, String>) -> Vec<MigrationFault> {
+        match self {
             Self::Diesel => directories::without(paths, "up.sql", "diesel"),
             Self::Prisma => {
                 let mut faults = directories::without(paths, "migration.sql", "Prisma");
@@ -164,8 +109,7 @@ impl Format {
             }
             Self::Flyway => flyway::check_baselines(paths),
             _ => Vec::new(),
-        });
-        faults
+        }
     }
 
     /// Settings that are of all migrations.
@@ -181,7 +125,7 @@ impl Format {
     }
 
     /// What the tool orders migrations by where that is a text, which should come to the same as their versions.
-    fn text_order(self, path: &str) -> Option<&str> {
+    pub(super) fn text_order(self, path: &str) -> Option<&str> {
         match self {
             Self::Diesel | Self::Prisma => path.split('/').next(),
             Self::Dbmate => Some(path),
@@ -228,38 +172,6 @@ impl Format {
         }
     }
 }
-
-/// A number without sign, as the names of all these tools have it.
-fn number(digits: &str) -> Result<Version, Misnamed> {
-    digits.parse().map_err(|_| Misnamed {
-        message: format!("has a version above {}", Version::MAX),
-        hint: "give it a smaller number".into(),
-    })
-}
-
-/// The file's name, where it lies in the directory itself.
-fn at_the_top(path: &str) -> Option<&str> {
-    (!path.contains('/')).then_some(path)
-}
-
-fn is_sql(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with(".sql")
-}
-
-/// What the tool passes over without a word: a fault where it looks as if it was meant to run.
-fn passed_over(name: &str, tool: &'static str, hint: &str) -> Role {
-    let meant = is_sql(name) && name.starts_with(|c: char| c.is_ascii_digit());
-    if meant {
-        return Role::Fault(Misnamed {
-            message: format!("is not named as {tool} names migrations, and {tool} would skip it"),
-            hint: hint.to_owned(),
-        });
-    }
-    Role::NotRun(is_sql(name).then_some("not named as a migration"))
-}
-
-const DOWN: Role = Role::NotRun(Some("a down migration"));
-const BELOW: &str = "in a subdirectory, where the tool does not look";
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 mod at_commit;
 mod blocking;
+mod directory;
 mod enums;
 mod file;
 pub mod foreign;
@@ -23,8 +24,10 @@ pub use blocking::Blocking;
 /// As histories have it: refinery's own are 32 bits wide, those of other formats are dates with times.
 pub type Version = i64;
 
-pub use file::{MigrationFile, NO_TRANSACTION};
-pub use format::{Format, Named, Role};
+pub use directory::faults_of_directory;
+pub use file::MigrationFile;
+pub use format::Format;
+pub use format::parts::{NO_TRANSACTION, Named, Role};
 pub use lines::{place, place_of};
 pub use lint::{MigrationFault, MigrationWarning};
 pub use look::Extension;

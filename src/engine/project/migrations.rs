@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::text;
 use crate::core::config::Configuration;
-use crate::core::migrations::{Format, MigrationFault, MigrationFile, MigrationSet, Role};
+use crate::core::migrations::{Format, MigrationFault, MigrationFile, MigrationSet, Role, faults_of_directory};
 use crate::engine::error::{Context, Error};
 
 /// The parser's tree takes some hundred times a file's size.
@@ -66,7 +66,7 @@ pub(super) fn read(dir: &Path, configuration: &Configuration) -> Result<Found, E
             Err(found) => reader.faults.extend(found),
         }
     }
-    reader.faults.extend(format.check(&shown, &reader.settings));
+    reader.faults.extend(faults_of_directory(format, &shown, &reader.settings));
     let Reader { settings, not_run, mut faults, .. } = reader;
     match MigrationSet::of(format, &configuration.migrations_table, files).map_err(|found| faults.extend(found)) {
         Ok(set) if faults.is_empty() => Ok(Found { set, not_run, settings }),

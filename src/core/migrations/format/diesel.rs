@@ -5,7 +5,8 @@
 use serde::Deserialize;
 
 use super::directories::{named, role_of};
-use super::{BELOW, Content, DOWN, MigrationFault, Named, Outside, Role, is_sql};
+use super::parts::{BELOW, Content, DOWN, Named, Outside, Role, is_sql};
+use crate::core::migrations::lint::MigrationFault;
 
 pub(super) fn role(path: &str) -> Role {
     let Some((directory, file)) = path.split_once('/') else {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{MigrationFault, Misnamed, Named, Role, number};
+use super::parts::{Named, Role, number};
+use crate::core::migrations::lint::MigrationFault;
+use crate::core::migrations::names::Misnamed;
 
 /// The migration of `DIRECTORY/file`, whose version the directory's name begins with.
 /// `version`: its part before the first underscore, as the tool reads it.

@@ -11,7 +11,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Content, MigrationFault, Misnamed, Named, Outside, Role, is_sql};
+use super::parts::{Content, Named, Outside, Role, is_sql};
+use crate::core::migrations::lint::MigrationFault;
+use crate::core::migrations::names::Misnamed;
 
 const NAME: &str = "name it V<version>__<description>.sql, such as V1.1__create_users.sql, with two underscores";
 const ELSEWHERE: &str = "write it as a versioned migration; or move it into a directory of its own, beside [migrations] dir in flyway.locations";

@@ -2,7 +2,8 @@
 //! the last version only, so what was merged late is never applied: here that is refused. A file is sent as it is, often with BEGIN
 //! and COMMIT around it (golang-migrate, `source/parse.go`, `MIGRATIONS.md`).
 
-use super::{BELOW, DOWN, Misnamed, Named, Role, at_the_top, number, passed_over};
+use super::parts::{BELOW, DOWN, Named, Role, at_the_top, number, passed_over};
+use crate::core::migrations::names::Misnamed;
 
 const NAME: &str = "name it <version>_<title>.up.sql, such as 000001_create_users.up.sql";
 

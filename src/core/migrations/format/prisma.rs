@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::directories::{named, role_of};
-use super::{BELOW, MigrationFault, Role, is_sql};
+use super::parts::{BELOW, DOWN, Role, is_sql};
+use crate::core::migrations::lint::MigrationFault;
 
 pub(super) const LOCK: &str = "migration_lock.toml";
 
@@ -25,7 +26,7 @@ pub(super) fn role(path: &str) -> Role {
             role_of(named(directory, version, "20240101120000_create_users/migration.sql"))
         }
         // Written by hand, for `prisma db execute`.
-        "down.sql" => super::DOWN,
+        "down.sql" => DOWN,
         _ => Role::NotRun(is_sql(file).then_some(if file.contains('/') { BELOW } else { "not named migration.sql" })),
     }
 }

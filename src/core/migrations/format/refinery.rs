@@ -1,8 +1,8 @@
 //! refinery's own files: `V1__create_users.sql`, `U2__add_index.sql`, in any directory.
 
-use super::{Misnamed, Named, Role, is_sql};
+use super::parts::{Named, Role, is_sql};
 use crate::core::migrations::Version;
-use crate::core::migrations::names::{self, Beside};
+use crate::core::migrations::names::{self, Beside, Misnamed};
 
 pub(super) fn role(path: &str) -> Role {
     let name = path.rsplit('/').next().unwrap_or(path);

@@ -2,7 +2,8 @@
 //! versions; what was merged late is applied late. A file that begins with `-- no-transaction` runs outside of one. Other names
 //! are skipped without a word, and a version that is no number is an error (sqlx-core, `migrate/source.rs`).
 
-use super::{BELOW, Content, DOWN, Misnamed, Named, Outside, Role, at_the_top, number, passed_over};
+use super::parts::{BELOW, Content, DOWN, Named, Outside, Role, at_the_top, number, passed_over};
+use crate::core::migrations::names::Misnamed;
 
 const NAME: &str = "name it <version>_<description>.sql, such as 20240101120000_create_users.sql";
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use squawk_lexer::TokenKind;
 
-use super::{Content, Outside};
+use super::parts::{Content, Outside};
 
 pub(super) fn content(sql: &str) -> Content<'_> {
     Content { text: without_wrapping(sql), summed: Cow::Borrowed(sql), outside: Outside::Contents }

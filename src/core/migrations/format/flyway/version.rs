@@ -3,8 +3,8 @@
 //! Each part is written as the count of its digits and the digits themselves, and zeros fill the number up to 18 digits: 1.2.10 is
 //! 11 12 210, then zeros. From 9 digits on the count is 9 and the count less 9: 20240101120000, which has 14, is 95 20240101120000.
 
-use super::super::Misnamed;
 use crate::core::migrations::Version;
+use crate::core::migrations::names::Misnamed;
 
 const DIGITS: usize = 18;
 /// From here on a count takes two digits.

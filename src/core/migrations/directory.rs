@@ -1,9 +1,18 @@
 //! What all the paths together say: an order that is not that of the versions, and a format that does not fit.
 
-use super::{DOWN, Format, MigrationFault, Role, is_sql};
+use std::collections::BTreeMap;
 
-pub(super) fn faults(format: Format, paths: &[&str]) -> Vec<MigrationFault> {
-    out_of_order(format, paths).into_iter().chain(misfit(format, paths)).collect()
+use super::format::Format;
+use super::format::parts::{DOWN, Role, is_sql};
+use super::lint::MigrationFault;
+
+/// The faults that no file has by itself. `settings`: those that were read, path → text.
+#[must_use]
+pub fn faults_of_directory(format: Format, paths: &[&str], settings: &BTreeMap<String, String>) -> Vec<MigrationFault> {
+    let mut faults: Vec<MigrationFault> = out_of_order(format, paths).into_iter().collect();
+    faults.extend(misfit(format, paths));
+    faults.extend(format.check(paths, settings));
+    faults
 }
 
 /// Two migrations that the tool orders by their names as text, and their versions the other way round. All that follow may be
@@ -71,6 +80,16 @@ mod tests {
 
     fn hint(format: Format, paths: &[&str]) -> String {
         misfit(format, paths).map(|fault| fault.hint.unwrap_or_default()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_order_of_texts_that_is_not_that_of_the_numbers_is_a_fault() {
+        let said = |format, paths: &[&str]| out_of_order(format, paths).map(|fault| fault.to_string());
+        let dbmate = said(Format::Dbmate, &["10_b.sql", "9_a.sql"]).unwrap();
+        assert!(dbmate.starts_with("9_a.sql comes after 10_b.sql in dbmate"), "{dbmate}");
+        assert!(said(Format::Prisma, &["0_init/migration.sql", "20240101_a/migration.sql"]).is_none());
+        assert!(said(Format::Prisma, &["2_a/migration.sql", "10_b/migration.sql"]).is_some());
+        assert!(said(Format::Sqlx, &["2_a.sql", "10_b.sql"]).is_none(), "sqlx goes by the number");
     }
 
     #[test]
