@@ -30,6 +30,7 @@ mod connect;
 mod create;
 mod deep;
 mod drift;
+mod formats;
 mod guards;
 mod hostile;
 mod identity;

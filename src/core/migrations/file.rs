@@ -16,7 +16,7 @@ use super::look::Extension;
 use super::place::Place;
 use super::psql;
 use super::statements::{Cut, Statement, cut};
-use super::sum::checksum;
+use super::sum::{checksum, short_checksum};
 
 /// One file of the migrations directory.
 #[derive(Clone, Debug)]
@@ -124,6 +124,20 @@ impl MigrationFile {
     #[must_use]
     pub fn checksum(&self) -> String {
         self.checksum.to_string()
+    }
+
+    /// The format that a row of a history is of, where it is this file's by its name and text, and of another format by its version
+    /// or its checksum. `Some(None)`: one of those that are not refinery's.
+    #[must_use]
+    pub fn format_of_row(&self, version: Version, name: &str, sum: &str) -> Option<Option<Format>> {
+        if name != self.name() {
+            return None;
+        }
+        if short_checksum(name, version, &self.sql).is_some_and(|short| short.to_string() == sum) {
+            return self.migration.is_none().then_some(Some(Format::Refinery));
+        }
+        let is_long = checksum(name, version, &self.sql).to_string() == sum;
+        (is_long && (version, sum) != (self.version(), &self.checksum())).then_some(None)
     }
 
     /// It may not be applied after one of a higher version, as refinery's `U` files may.

@@ -6,6 +6,11 @@ use siphasher::sip::SipHasher13;
 
 use super::Version;
 
+/// Of the version as refinery has it without that feature: of 32 bits.
+pub(super) fn short_checksum(name: &str, version: Version, sql: &str) -> Option<u64> {
+    Some(sum(name, i32::try_from(version).ok()?, sql))
+}
+
 /// SipHash of name, version and text.
 pub(super) fn checksum(name: &str, version: Version, sql: &str) -> u64 {
     sum(name, version, sql)

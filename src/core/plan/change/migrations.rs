@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::grants;
-use crate::core::migrations::{MigrationFile, MigrationSet, Version, place};
+use crate::core::migrations::{Format, MigrationFile, MigrationSet, Version, place};
 use crate::core::model::{Access, Applied, Distrust, History, ident, qualified};
 use crate::core::plan::action::{Change, Migrate};
 use crate::core::plan::facts::{Facts, Findings};
@@ -146,7 +146,13 @@ pub fn after_restore(
 pub(crate) fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<Version>, Blocked> {
     let applied: BTreeMap<i64, &Applied> = applied.iter().map(|row| (row.version, row)).collect();
     for (version, row) in &applied {
-        match set.get(*version) {
+        let file = set.get(*version);
+        if file.is_none_or(|file| file.checksum() != row.checksum)
+            && let Some(format) = set.iter().find_map(|file| file.format_of_row(*version, &row.name, &row.checksum))
+        {
+            return Err(of_another_format(set.format, format));
+        }
+        match file {
             None => {
                 return Err(Blocked::new(
                     format!("migration {} was applied but its file is missing", set.format.title(*version, &row.name)),
@@ -174,6 +180,18 @@ pub(crate) fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<Ver
         pending.push(file.version());
     }
     Ok(pending)
+}
+
+/// `was`: where it can be told which.
+fn of_another_format(is: Format, was: Option<Format>) -> Blocked {
+    let (was, back) = match was {
+        Some(was) => (format!("{:?}", was.as_str()), format!("set format = {:?} again", was.as_str())),
+        None => ("another one".to_owned(), "set format back to what it was".to_owned()),
+    };
+    Blocked::new(
+        format!("[migrations] format is {:?}, and its history was written when that was {was}", is.as_str()),
+        format!("{back}: a fleet keeps the format that its migrations were first applied in"),
+    )
 }
 
 #[cfg(test)]
@@ -208,5 +226,27 @@ mod tests {
         assert!(reason(pending(&changed, &applied(&full, &[1]))).contains("was changed"));
         let fewer = set(&[("V1__a.sql", "SELECT 1")]);
         assert!(reason(pending(&fewer, &applied(&full, &[1, 3]))).contains("missing"));
+    }
+
+    #[test]
+    fn a_history_of_another_format_says_so() {
+        let of = |format, name: &str| {
+            let file = MigrationFile::read(format, name, "CREATE TABLE t ();", None).unwrap();
+            MigrationSet::of(format, "h", vec![file]).unwrap()
+        };
+        let (refinery, sqlx) = (of(Format::Refinery, "V7__a.sql"), of(Format::Sqlx, "7_a.sql"));
+        let flyway = of(Format::Flyway, "V7__a.sql");
+        let rows = |set: &MigrationSet| set.iter().map(Applied::of).collect::<Vec<_>>();
+        let said = |set: &MigrationSet, rows: &[Applied]| reason(pending(set, rows));
+        assert!(
+            said(&sqlx, &rows(&refinery))
+                .ends_with("is \"sqlx\", and its history was written when that was \"refinery\"")
+        );
+        assert!(said(&flyway, &rows(&refinery)).ends_with("written when that was \"refinery\""));
+        for (set, rows) in [(&refinery, rows(&sqlx)), (&sqlx, rows(&flyway)), (&flyway, rows(&sqlx))] {
+            assert!(said(set, &rows).ends_with("written when that was another one"), "{}", said(set, &rows));
+        }
+        let golang = of(Format::GolangMigrate, "7_a.up.sql");
+        assert_eq!(pending(&golang, &rows(&sqlx)).unwrap(), [] as [Version; 0], "they come to the same");
     }
 }
