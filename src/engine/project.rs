@@ -56,6 +56,10 @@ impl Project {
         let mut read = source;
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
+            // What says so may stand outside of what runs.
+            if migrations.format.has_long_versions() && file.no_transaction {
+                read.push("\0outside");
+            }
         }
         for (file, text) in &found.settings {
             read.extend(["\0", file, "\0", text]);

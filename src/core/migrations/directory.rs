@@ -19,7 +19,7 @@ pub fn faults_of_directory(format: Format, paths: &[&str], settings: &BTreeMap<S
 /// too; one is enough to see what is wrong.
 fn out_of_order(format: Format, paths: &[&str]) -> Option<MigrationFault> {
     let migration = |path: &&str| match format.role(path) {
-        Role::Migration(named) => Some((format.text_order(path)?.to_owned(), named.version, (*path).to_owned())),
+        Role::Migration(named) => Some((format.text_order(path)?, named.version, (*path).to_owned())),
         _ => None,
     };
     let mut migrations: Vec<(String, i64, String)> = paths.iter().filter_map(migration).collect();
@@ -89,6 +89,12 @@ mod tests {
         assert!(dbmate.starts_with("9_a.sql comes after 10_b.sql in dbmate"), "{dbmate}");
         assert!(said(Format::Prisma, &["0_init/migration.sql", "20240101_a/migration.sql"]).is_none());
         assert!(said(Format::Prisma, &["2_a/migration.sql", "10_b/migration.sql"]).is_some());
+        let diesel = ["30_a/up.sql", "2024-01-01-120000_b/up.sql"];
+        assert!(said(Format::Diesel, &diesel).is_some(), "30 is a smaller number and a larger text");
+        assert!(
+            said(Format::Diesel, &["2024-01-01-120000_a/up.sql", "20240101110000_b/up.sql"]).is_none(),
+            "without dashes"
+        );
         assert!(said(Format::Sqlx, &["2_a.sql", "10_b.sql"]).is_none(), "sqlx goes by the number");
     }
 

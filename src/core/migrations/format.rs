@@ -125,10 +125,11 @@ impl Format {
     }
 
     /// What the tool orders migrations by where that is a text, which should come to the same as their versions.
-    pub(super) fn text_order(self, path: &str) -> Option<&str> {
+    pub(super) fn text_order(self, path: &str) -> Option<String> {
         match self {
-            Self::Diesel | Self::Prisma => path.split('/').next(),
-            Self::Dbmate => Some(path),
+            Self::Diesel => path.split('/').next().map(diesel::version),
+            Self::Prisma => path.split('/').next().map(str::to_owned),
+            Self::Dbmate => Some(path.to_owned()),
             _ => None,
         }
     }

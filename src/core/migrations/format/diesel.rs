@@ -14,14 +14,17 @@ pub(super) fn role(path: &str) -> Role {
     };
     match file {
         "up.sql" => {
-            let version = directory.split('_').next().unwrap_or_default().replace('-', "");
-            let named = named(directory, &version, "2024-01-01-120000_create_users/up.sql");
+            let named = named(directory, &version(directory), "2024-01-01-120000_create_users/up.sql");
             role_of(named.map(|named| Named { settings: Some(format!("{directory}/metadata.toml")), ..named }))
         }
         "down.sql" => DOWN,
         "metadata.toml" => Role::Settings,
         _ => Role::NotRun(is_sql(file).then_some(if file.contains('/') { BELOW } else { "not named up.sql" })),
     }
+}
+
+pub(super) fn version(directory: &str) -> String {
+    directory.split('_').next().unwrap_or_default().replace('-', "")
 }
 
 /// diesel keeps other keys for whoever asks.
