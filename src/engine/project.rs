@@ -3,6 +3,8 @@
 mod migrations;
 mod text;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
@@ -28,6 +30,8 @@ pub struct Project {
     pub digest: String,
     /// What lies in the migrations directory and is not run.
     pub not_run: Vec<String>,
+    /// The environment variables that `${…}` in the file stands for.
+    variables: BTreeSet<String>,
 }
 
 impl Project {
@@ -36,6 +40,11 @@ impl Project {
     /// # Errors
     /// All the faults of the file, or of the migrations, at once.
     pub fn load(path: &Path, env: config::Lookup<'_>) -> Result<Self, Error> {
+        let asked = RefCell::new(BTreeSet::new());
+        let env: config::Lookup<'_> = &|name| {
+            asked.borrow_mut().insert(name.to_owned());
+            env(name)
+        };
         let shown = path.display().to_string();
         let whole = |message: String, hint: Option<&str>| {
             Error::Config(ConfigError::whole(&shown, message, hint.map(str::to_owned)))
@@ -58,13 +67,20 @@ impl Project {
             read.extend(["\0", &file.file, "\0", &file.sql]);
             // What says so may stand outside of what runs.
             if migrations.format.has_long_versions() && file.no_transaction {
-                read.push("\0outside");
+                read.push_str("\0outside");
             }
         }
         for (file, text) in &found.settings {
             read.extend(["\0", file, "\0", text]);
         }
-        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: digest(&read), not_run })
+        let variables = asked.take();
+        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: digest(&read), not_run, variables })
+    }
+
+    /// Whether `${…}` in tenants.toml stands for this environment variable: it may be a password.
+    #[must_use]
+    pub fn names_variable(&self, name: &str) -> bool {
+        self.variables.contains(name)
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.
