@@ -176,7 +176,11 @@ impl Format {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::parts::Named;
     use super::*;
+    use crate::core::migrations::MigrationFile;
 
     #[test]
     fn formats_are_named_as_in_the_file() {
@@ -191,6 +195,51 @@ mod tests {
         assert_eq!(Format::Sqlx.title(20_240_101_120_000, "a"), "20240101120000_a");
         let version = flyway::version::number("1.2.3").unwrap();
         assert_eq!(Format::Flyway.title(version, "a"), "V1.2.3__a");
+    }
+
+    /// A path that is a migration's in the format.
+    fn example(format: Format) -> &'static str {
+        match format {
+            Format::Refinery | Format::Flyway => "V1__a.sql",
+            Format::Sqlx | Format::Dbmate => "1_a.sql",
+            Format::GolangMigrate => "1_a.up.sql",
+            Format::Diesel => "1_a/up.sql",
+            Format::Prisma => "1_a/migration.sql",
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_is_too_odd(path in "([VUBR]?[0-9٣._-]{0,20}[_.-]{0,2}[a-zé./-]{0,4}(/up|/migration|.up|.down)?(.sql|.SQL|.rs|.conf|)|.{0,20})") {
+            for format in Format::ALL {
+                let Role::Migration(Named { version, name, .. }) = format.role(&path) else { continue };
+                prop_assert!(version >= 0 && !name.is_empty(), "{format:?} {path:?}");
+                prop_assert!(!format.title(version, &name).is_empty());
+            }
+        }
+
+        #[test]
+        fn what_runs_has_the_lines_of_the_file(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "BEGIN;", "begin work ;", "COMMIT;", "COMMIT", "-- migrate:up", "-- migrate:up transaction:false", "--migrate:down",
+                    "-- no-transaction", "-- tenantry: no-transaction", "\n", "\r\n", "\u{feff}", "CREATE TABLE \"ü\" ();",
+                    "CREATE INDEX CONCURRENTLY i ON t (a);", "VACUUM;", "SELECT '${x}';", "/* ü", "*/", "$$", "SELECT 1", ";", "ü",
+                ]),
+                0..12,
+            )
+        ) {
+            let sql = parts.concat();
+            for format in Format::ALL {
+                let Ok(file) = MigrationFile::read(format, example(format), &sql, None) else { continue };
+                prop_assert_eq!(file.sql.matches('\n').count(), sql.matches('\n').count(), "{:?} {:?}", format, sql);
+                for statement in &file.statements {
+                    let line = sql.lines().nth(statement.line - 1).unwrap_or_default();
+                    let begins: String = statement.sql.chars().take_while(|c| *c != '\n' && *c != '\r').collect();
+                    prop_assert!(file.no_transaction || line.contains(begins.trim_end()), "{:?} {:?}: {:?}", format, sql, statement);
+                }
+            }
+        }
     }
 
     #[test]
