@@ -234,7 +234,7 @@ mod tests {
                 let Ok(file) = MigrationFile::read(format, example(format), &sql, None) else { continue };
                 prop_assert_eq!(file.sql.matches('\n').count(), sql.matches('\n').count(), "{:?} {:?}", format, sql);
                 for statement in &file.statements {
-                    let line = sql.lines().nth(statement.line - 1).unwrap_or_default();
+                    let line = file.sql.lines().nth(statement.line - 1).unwrap_or_default();
                     let begins: String = statement.sql.chars().take_while(|c| *c != '\n' && *c != '\r').collect();
                     prop_assert!(file.no_transaction || line.contains(begins.trim_end()), "{:?} {:?}: {:?}", format, sql, statement);
                 }
