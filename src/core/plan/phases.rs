@@ -194,6 +194,7 @@ mod tests {
             last: None,
             format: crate::core::migrations::Format::Refinery,
             transactions: Vec::new(),
+            at_once: false,
             new_history: None,
         }
     }

@@ -6,6 +6,8 @@ use crate::core::migrations::Version;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Run,
+    /// The same, in a form that one transaction can hold.
+    RunAtOnce,
     Record,
 }
 

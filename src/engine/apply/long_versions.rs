@@ -24,7 +24,7 @@ pub(super) fn queries(
     let last = batch.versions.last().copied().unwrap_or_default();
     let now: Vec<_> = pending.into_iter().filter(|version| *version <= last).collect();
     let fits = match batch.mode {
-        Mode::Run => now == batch.versions,
+        Mode::Run | Mode::RunAtOnce => now == batch.versions,
         // What ran elsewhere may have left out some, which run late.
         Mode::Record => batch.versions.iter().all(|version| now.contains(version)),
     };
@@ -37,7 +37,7 @@ pub(super) fn queries(
          checksum VARCHAR(255));"
     )];
     for file in batch.versions.iter().filter_map(|version| set.get(*version)) {
-        if batch.mode == Mode::Run {
+        if batch.mode != Mode::Record {
             queries.push(file.sql.clone());
         }
         queries.push(format!(

@@ -43,7 +43,10 @@ impl Migrate for Recorder {}
 
 /// Runs, or records, these versions in the open transaction.
 pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Call<'_>) -> Result<(), TenantError> {
-    let set = &job.apply.desired.migrations;
+    let all = &job.apply.desired.migrations;
+    let at_once =
+        (batch.mode == Mode::RunAtOnce).then(|| all.in_one_transaction(&batch.versions.iter().copied().collect()));
+    let set = at_once.as_ref().unwrap_or(all);
     let table = qualified(batch.schema, &set.table);
     let applied = applied(job, transaction, batch, set)?;
     let is_new = applied.is_none();
@@ -71,7 +74,7 @@ fn by_refinery(
     });
     let mut recorder = Recorder { applied: applied.collect(), batch: Vec::new() };
     let last = narrow(batch.versions.last().copied().unwrap_or_default());
-    let target = if batch.mode == Mode::Run { Target::Version(last) } else { Target::FakeVersion(last) };
+    let target = if batch.mode == Mode::Record { Target::FakeVersion(last) } else { Target::Version(last) };
     let migrations: Vec<Migration> = set.iter().filter_map(MigrationFile::to_refinery).collect();
     Runner::new(&migrations)
         .set_grouped(true)

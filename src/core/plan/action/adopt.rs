@@ -60,6 +60,7 @@ impl Baseline {
             last: None,
             format: self.format,
             transactions: Vec::new(),
+            at_once: false,
             new_history: Some(self.readers.clone()),
         };
         migrate.history_sql()

@@ -47,6 +47,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
         last: None,
         format: set.format,
         transactions: Vec::new(),
+        at_once: false,
         new_history: (matches!(history, History::Absent) && baseline.is_empty())
             .then(|| grants::readers_of_new_history(facts)),
     };
