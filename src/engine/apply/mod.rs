@@ -36,6 +36,7 @@ mod secret;
 mod session;
 mod sessions;
 mod shared;
+mod switch;
 mod tenant;
 mod underway;
 mod watch;

@@ -10,7 +10,7 @@ use postgres::{Client, Transaction};
 
 use super::context::Apply;
 use super::{batches, secret, shared, watch};
-use crate::core::model::{Access, Observed, State, Tenant, ident, qualified};
+use crate::core::model::{Access, Observed, Rotation, State, Tenant, ident, qualified};
 use crate::core::plan::{self, Plan};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};
 use crate::engine::database::Ask;
@@ -114,6 +114,8 @@ impl Restore<'_> {
             on_remove: tenant.on_remove,
             protected: tenant.protected,
             password_source: tenant.password_source(),
+            // The plan that follows makes the two users.
+            rotation: Rotation::Single,
             secret: &secret::registered(self.apply, tenant, &fields, None),
             password_changed: false,
             history_table: &self.apply.desired.migrations.table,

@@ -77,7 +77,16 @@ pub(super) fn write(
     plan: &TenantPlan,
     delivery: Option<&Delivery>,
 ) -> Result<Option<Written>, TenantError> {
-    let Some(write) = &plan.phases.secret else { return Ok(None) };
+    plan.phases.secret.as_ref().map(|write| write_as(apply, plan, write, delivery)).transpose()
+}
+
+/// Writes this secret of the tenant's.
+pub(super) fn write_as(
+    apply: &Apply<'_>,
+    plan: &TenantPlan,
+    write: &WriteSecret,
+    delivery: Option<&Delivery>,
+) -> Result<Written, TenantError> {
     // For whoever waits for the store.
     apply.underway.doing(plan.tenant.as_str(), &plan.what(write))?;
     let WriteSecret { path, expected, fields, .. } = write;
@@ -97,7 +106,7 @@ pub(super) fn write(
     let secret = Secret::new(plan.tenant.as_str(), fields.clone(), password).with_others(others).with_mark(mark(apply));
     let head =
         apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
-    Ok(Some(Written { path: path.clone(), version: head.version, before }))
+    Ok(Written { path: path.clone(), version: head.version, before })
 }
 
 impl Written {

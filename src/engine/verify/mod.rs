@@ -15,5 +15,6 @@ mod neighbours;
 mod probe;
 mod probes;
 mod run;
+mod users;
 
 pub use context::Verify;
