@@ -121,7 +121,8 @@ impl Looked {
             selected.filter_map(|key| row(&self.observed, key, declared.get(key), now)).collect();
         let users = |key: &str| {
             let of = |username: &str, users: Vec<String>| std::iter::once(username.to_owned()).chain(users).collect();
-            let row = self.observed.registry.iter().flat_map(|registry| &registry.tenants).find(|(k, _)| k.as_str() == key);
+            let row =
+                self.observed.registry.iter().flat_map(|registry| &registry.tenants).find(|(k, _)| k.as_str() == key);
             row.map(|(_, row)| of(&row.username, row.login_users())).unwrap_or_default()
         };
         let users: Vec<Vec<String>> = rows.iter().map(|row| users(&row.tenant)).collect();

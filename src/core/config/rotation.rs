@@ -24,8 +24,13 @@ pub(super) fn resolve(
         if username.len() > LONGEST_USERNAME_OF_TWO {
             faults.push(
                 places.value(&["tenants", key.as_str()]),
-                format!("the username {username:?} has {} bytes, which leaves no room for \"_a\" and \"_b\"", username.len()),
-                Some(format!("with rotation = \"two-user\" it may have {LONGEST_USERNAME_OF_TWO} bytes: set username = …")),
+                format!(
+                    "the username {username:?} has {} bytes, which leaves no room for \"_a\" and \"_b\"",
+                    username.len()
+                ),
+                Some(format!(
+                    "with rotation = \"two-user\" it may have {LONGEST_USERNAME_OF_TWO} bytes: set username = …"
+                )),
             );
         }
         if own.password_from.is_some() || defaults.password_from.is_some() {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::action::{
-    AlterRole, Attribute, BorrowRights, Change, DropSchema, EndSessions, HandOver, MakeArchive, ReturnRights, RevokeGifts,
-    Rights, Whose,
+    AlterRole, Attribute, BorrowRights, Change, DropSchema, EndSessions, HandOver, MakeArchive, ReturnRights,
+    RevokeGifts, Rights, Whose,
 };
 use super::batches::Batches;
 use super::change::{deputy, secret};
@@ -219,8 +219,7 @@ fn drop_all(
     }
     for user in users.iter().filter(|user| **user != row.username) {
         // What it owns by SET ROLE NONE is not unlinked with it.
-        let hand_over =
-            has_user.then(|| HandOver { to: row.username.clone(), schema: row.schema.clone() });
+        let hand_over = has_user.then(|| HandOver { to: row.username.clone(), schema: row.schema.clone() });
         changes.push(holds::drop(fleet, Whose::Login, user, hand_over).into());
     }
     if has_user {

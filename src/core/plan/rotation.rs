@@ -19,12 +19,7 @@ use crate::core::model::{Desired, Observed, Registered, Registry, Rotation, Stat
 ///
 /// Pure. A tenant that is not there to get one, or whose password is `password_from`'s, is blocked.
 #[must_use]
-pub fn rotation(
-    desired: &Desired,
-    observed: &Observed,
-    selects: &dyn Fn(&TenantKey) -> bool,
-    end_old: bool,
-) -> Plan {
+pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey) -> bool, end_old: bool) -> Plan {
     let fleet = Fleet::new(desired, observed);
     let tenants = desired.tenants.values().filter(|tenant| selects(&tenant.key));
     let tenants: Vec<_> = tenants.map(|tenant| plan(&fleet, tenant, end_old)).collect();
@@ -138,12 +133,8 @@ fn and_end(fleet: &Fleet<'_>, tenant: &Tenant, mut work: Work) -> Result<Work, B
         let said = [(HazardKind::ChangesCredentials, must_read), (HazardKind::EndsSessions, ended)];
         work.hazards.extend(said.map(|(kind, detail)| Hazard { kind, detail }));
         let rights = Rights::lacking(fleet.observed, std::slice::from_ref(&old));
-        let sessions = EndSessions {
-            roles: vec![old.clone()],
-            username: tenant.username.clone(),
-            login: old,
-            is_dropped: false,
-        };
+        let sessions =
+            EndSessions { roles: vec![old.clone()], username: tenant.username.clone(), login: old, is_dropped: false };
         switch.end = Some(EndOld { sessions, rights });
     }
     Ok(work)

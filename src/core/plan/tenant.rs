@@ -2,8 +2,8 @@
 
 use super::action::Change;
 use super::change::{
-    defaults, deputy, grants, history, login, membership, migrations, objects, outside, policy, rename, rights, role, schema,
-    secret, settings, tablespace,
+    defaults, deputy, grants, history, login, membership, migrations, objects, outside, policy, rename, rights, role,
+    schema, secret, settings, tablespace,
 };
 use super::facts::{Facts, Findings};
 use super::fleet::Fleet;

@@ -64,7 +64,12 @@ mod tests {
 
     #[test]
     fn every_metric_is_there_and_an_unknown_age_has_no_sample() {
-        let run = Run { ended_at: 1_795_262_400.5, duration_seconds: 0.25, oldest_password_age_seconds: None, passwords_due: 0 };
+        let run = Run {
+            ended_at: 1_795_262_400.5,
+            duration_seconds: 0.25,
+            oldest_password_age_seconds: None,
+            passwords_due: 0,
+        };
         let text = text(&Plan::default(), &run);
         assert!(text.contains("tenantry_tenants{verb=\"unchanged\"} 0\n"), "{text}");
         assert!(

@@ -43,7 +43,8 @@ pub(super) fn lock_out<'a>(client: &mut Client, job: &Job<'a>) -> Result<Option<
     let found = |role: &&String| there.iter().find(|row| row.get::<_, &str>("name") == role.as_str());
     let can_login = |role: &&String| found(role).is_some_and(|row| row.get("rolcanlogin"));
     let open: BTreeSet<&str> = roles.iter().filter(can_login).map(String::as_str).collect();
-    let was_before = Some(login.as_str()).filter(|login| !open.contains(login) && found(&&(*login).to_owned()).is_some());
+    let was_before =
+        Some(login.as_str()).filter(|login| !open.contains(login) && found(&&(*login).to_owned()).is_some());
     let disabled = DisabledLogin { username, roles: open.iter().copied().chain(was_before).collect(), was_before };
     if !open.is_empty() {
         match no_login(client, job, &open) {

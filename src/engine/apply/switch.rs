@@ -16,12 +16,7 @@ impl Job<'_> {
     ///
     /// # Errors
     /// What is left to do; the next apply, or the next rotation, does it.
-    pub fn switch(
-        &self,
-        client: &mut Client,
-        switch: &Switch,
-        delivery: Option<&Delivery>,
-    ) -> Result<(), TenantError> {
+    pub fn switch(&self, client: &mut Client, switch: &Switch, delivery: Option<&Delivery>) -> Result<(), TenantError> {
         let of_database = |error: postgres::Error| database_error("", &error.into());
         // Whoever has the lock now may have switched it to the other one.
         self.still_holds_the_lock(client).map_err(of_database)?;
@@ -29,8 +24,7 @@ impl Job<'_> {
         fail_point!("after_secret_is_switched");
         let mut transaction = self.begin(client).map_err(of_database)?;
         if let EndState::Declared { tenant, .. } | EndState::Rotated { tenant, .. } = &self.plan.target {
-            let secret =
-                secret::registered(self.apply, tenant, &switch.secret.fields, Some(written.version.clone()));
+            let secret = secret::registered(self.apply, tenant, &switch.secret.fields, Some(written.version.clone()));
             self.note(&mut transaction, &secret, switch).map_err(of_database)?;
         }
         for change in &switch.then {

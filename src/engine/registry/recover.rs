@@ -12,7 +12,8 @@ use super::embedded::{self, HISTORY};
 use super::guard;
 use super::upgrade::closing;
 use crate::core::model::{
-    Belongs, Desired, Observed, RegisteredSecret, Registry, Rotation, SecretState, SslMode, State, Tenant, TenantKey, literal,
+    Belongs, Desired, Observed, RegisteredSecret, Registry, Rotation, SecretState, SslMode, State, Tenant, TenantKey,
+    literal,
 };
 use crate::core::plan::group_role;
 use crate::core::words::few;
@@ -218,8 +219,7 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
 /// Two users are its own if they are members of its username: only tenantry makes them that.
 fn rotation(observed: &Observed, tenant: &Tenant) -> Rotation {
     let users = tenant.login_users();
-    let is_its =
-        |user: &String| observed.roles.get(user).is_some_and(|found| found.is_member_of(&tenant.username));
+    let is_its = |user: &String| observed.roles.get(user).is_some_and(|found| found.is_member_of(&tenant.username));
     if !users.is_empty() && users.iter().all(is_its) { Rotation::TwoUser } else { Rotation::Single }
 }
 

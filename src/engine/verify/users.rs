@@ -63,7 +63,9 @@ fn the_other(verify: &Verify<'_>, tenant: &Tenant, users: &[String]) -> Option<C
     };
     // A wrong password, or a role that may not log in.
     match NoLogin::from(error) {
-        NoLogin { sqlstate: Some(sqlstate), .. } if sqlstate.starts_with("28") => Some(Check::new(what, Ruling::Right, None)),
+        NoLogin { sqlstate: Some(sqlstate), .. } if sqlstate.starts_with("28") => {
+            Some(Check::new(what, Ruling::Right, None))
+        }
         NoLogin { sqlstate, message, .. } => {
             let check = Check::new(what, Ruling::Open, Some(message));
             Some(Check { answer: Some(Answer::NotTried), sqlstate, ..check })

@@ -34,7 +34,8 @@ fn two_users_take_turns_and_what_they_make_is_the_tenants() {
         for (admin, prefix) in ADMINS {
             let fleet = Fleet::under(admin, version, &format!("{prefix}_turns"));
             let key = format!("{prefix}-one");
-            let (own, user, schema) = (format!("{prefix}-own"), format!("{prefix}_one_user"), format!("tenant_{prefix}_one"));
+            let (own, user, schema) =
+                (format!("{prefix}-own"), format!("{prefix}_one_user"), format!("tenant_{prefix}_one"));
             fleet.declare(&format!(
                 "{key} = {{ rotation = \"two-user\", settings = {{ work_mem = \"7MB\" }}, connection_limit = 3 }}\n\
                  {own} = {{ rotation = \"two-user\", access = \"owner\" }}"
@@ -58,7 +59,10 @@ fn two_users_take_turns_and_what_they_make_is_the_tenants() {
             assert_eq!(who(&first), format!("{user}_a, {user}, {schema}"));
             old.batch_execute("INSERT INTO its_own VALUES (2)").unwrap();
             let mut new = opens(&second).unwrap();
-            new.batch_execute("INSERT INTO its_own VALUES (3); ALTER TABLE its_own ADD COLUMN note text; SELECT FROM users").unwrap();
+            new.batch_execute(
+                "INSERT INTO its_own VALUES (3); ALTER TABLE its_own ADD COLUMN note text; SELECT FROM users",
+            )
+            .unwrap();
             assert_eq!(fleet.secret(&own)["username"], format!("{prefix}_own_user_b"));
             fleet.log_in(&own).batch_execute("ALTER TABLE users ADD COLUMN note text").unwrap();
             fleet.settled();

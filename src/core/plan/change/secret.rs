@@ -4,8 +4,8 @@
 
 use super::role;
 use crate::core::model::{
-    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, Rotation, SecretContents, SecretFields,
-    SecretState, SslMode, State,
+    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, Rotation, SecretContents,
+    SecretFields, SecretState, SslMode, State,
 };
 use crate::core::plan::action::{DeleteSecret, ForgetSecret, SecretBefore, WhichPassword, WriteSecret};
 use crate::core::plan::facts::{Facts, Findings};
@@ -131,7 +131,10 @@ pub(in crate::core::plan) fn decide(
     };
     if let Some(which) = which.filter(|_| facts.login_role().is_some()) {
         role::set_password(facts, findings, which);
-        if registered.is_some() && !facts.logins.switches && matches!(password, PasswordOrigin::Given | PasswordOrigin::Generated) {
+        if registered.is_some()
+            && !facts.logins.switches
+            && matches!(password, PasswordOrigin::Given | PasswordOrigin::Generated)
+        {
             role::warn_of_new_password(findings);
         }
     }
@@ -205,7 +208,10 @@ fn deliver(facts: &Facts<'_>, findings: &mut Findings, write: WriteSecret) {
             };
             findings.hazard(
                 HazardKind::ChangesCredentials,
-                format!("clients must read the secret again: it will name {} and no longer {named}{still}", facts.logins.login),
+                format!(
+                    "clients must read the secret again: it will name {} and no longer {named}{still}",
+                    facts.logins.login
+                ),
             );
             findings.switch = Some(write);
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::core::model::{
-    Access, Acl, Column, Desired, Grantee, History, Holding, Membership, ObjectKind, Observed, Registered, Role, Rotation,
-    SecretState, Server, Tenant,
+    Access, Acl, Column, Desired, Grantee, History, Holding, Membership, ObjectKind, Observed, Registered, Role,
+    Rotation, SecretState, Server, Tenant,
 };
 use crate::core::plan::{
     Letters, OWNERS_ON_SCHEMA, group_role, held, in_words, is_as_declared, membership_in_words, object_privileges,
