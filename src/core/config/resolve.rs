@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
@@ -144,17 +145,6 @@ fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &
         faults.push(places.value(key), message, Some(hint.into()));
         AtMost::Usual
     })
-}
-
-/// Such as "5s", "10m", "30d"; a day is 24 hours.
-///
-/// # Errors
-/// When it is not a duration, or not above zero.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is not a duration"))?;
-    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok();
-    let length = length.and_then(|length| Duration::try_from(length).ok());
-    length.filter(|length| !length.is_zero()).ok_or_else(|| format!("{text:?} is not a positive duration"))
 }
 
 fn name(

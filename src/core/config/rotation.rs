@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::RawTenant;
-use super::resolve::duration;
 use crate::core::model::{LONGEST_USERNAME_OF_TWO, Rotation, TenantKey};
 
 pub(super) fn resolve(

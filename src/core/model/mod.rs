@@ -7,6 +7,7 @@ mod at_most;
 mod desired;
 mod hold;
 mod locks;
+mod logins;
 mod name;
 mod observed;
 mod role;

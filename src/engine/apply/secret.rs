@@ -32,6 +32,7 @@ impl Delivery {
 
 /// The password a plan needs, before the transaction begins.
 pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Delivery>, TenantError> {
+    still_there(apply, plan)?;
     let Some((tenant, password)) = plan.target.delivers() else { return Ok(None) };
     match password {
         PasswordOrigin::Untouched => Ok(None),
@@ -46,11 +47,26 @@ pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Del
                     }
                     Ok(Some(Delivery { password: secret.password, others: secret.others }))
                 }
-                _ => Err(TenantError::new(format!("the secret at {path} changed since the plan was made"))
-                    .hint("plan again")),
+                _ => Err(changed_since(path)),
             }
         }
     }
+}
+
+/// A secret that is switched after COMMIT names the user that the plan saw in it: had somebody made it name the other one meanwhile, a new
+/// password of that one's would lock its clients out.
+fn still_there(apply: &Apply<'_>, plan: &TenantPlan) -> Result<(), TenantError> {
+    let Some(WriteSecret { path, expected, .. }) = plan.phases.switch.as_ref().map(|switch| &switch.secret) else {
+        return Ok(());
+    };
+    match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
+        Found::Readable(head, _) if Some(&head.version) == expected.as_ref() => Ok(()),
+        _ => Err(changed_since(path)),
+    }
+}
+
+fn changed_since(path: &str) -> TenantError {
+    TenantError::new(format!("the secret at {path} changed since the plan was made")).hint("plan again")
 }
 
 pub(super) fn failed(doing: &str, path: &str, error: &SecretError) -> TenantError {

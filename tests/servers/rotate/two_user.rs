@@ -45,7 +45,7 @@ fn two_users_take_turns_and_what_they_make_is_the_tenants() {
             assert_eq!(first["username"], format!("{user}_a"));
             assert_eq!(who(&first), format!("{user}_a, {user}, {schema}"));
             let logins = format!("SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname ~ '^{user}' ORDER BY 1");
-            assert_eq!(fleet.ask(&logins), format!("{user}, false; {user}_a, true; {user}_b, false"));
+            assert_eq!(fleet.ask(&logins), format!("{user}, f; {user}_a, t; {user}_b, f"));
             let mut old = opens(&first).unwrap();
             assert_eq!(ask(&mut old, "SELECT current_setting('work_mem')"), "7MB");
             old.batch_execute("CREATE TABLE its_own (id int); INSERT INTO its_own VALUES (1)").unwrap();

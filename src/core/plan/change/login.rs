@@ -2,10 +2,8 @@
 //! itself has the privileges, and logs in no more.
 
 use super::{membership, outside, rename, role, settings};
-use crate::core::model::{Role, Rotation};
-use crate::core::plan::action::{
-    AlterRole, Attribute, BorrowRights, Change, CreateRole, HandOver, ReturnRights, Rights, Whose,
-};
+use crate::core::model::{Role, Rotation, SecretState, State};
+use crate::core::plan::action::{BorrowRights, Change, CreateRole, HandOver, ReturnRights, Rights, Whose};
 use crate::core::plan::facts::{Facts, Findings};
 use crate::core::plan::hazard::HazardKind;
 use crate::core::plan::holds;
@@ -15,6 +13,7 @@ use crate::core::plan::tenant_plan::Blocked;
 /// When one of their names is taken, or something keeps one that is to go.
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
     stays_called(facts)?;
+    stays_where_it_is(facts)?;
     for user in facts.tenant.login_users() {
         one(facts, findings, &user)?;
     }
@@ -44,6 +43,31 @@ fn stays_called(facts: &Facts<'_>) -> Result<(), Blocked> {
     }
 }
 
+/// The secret that names another user from now on is the one that clients read, and we saw whom it names.
+fn stays_where_it_is(facts: &Facts<'_>) -> Result<(), Blocked> {
+    let (tenant, logins) = (facts.tenant, &facts.logins);
+    let secrets = &facts.fleet.desired.secrets;
+    let is_another = logins.named.as_ref().is_some_and(|named| *named != logins.login);
+    let Some(row) = facts.registered.filter(|row| is_another && row.state == State::Active) else { return Ok(()) };
+    let stays = row.secret.path == tenant.secret_path && row.secret.store == secrets.store.as_str();
+    if !stays {
+        return Err(Blocked::new(
+            "its secret cannot move to another place and name another user at once",
+            format!(
+                "set rotation = \"{}\", apply the new place of the secret, and change the rotation then",
+                row.rotation.as_str()
+            ),
+        ));
+    }
+    if matches!(facts.fleet.observed.secrets.get(&tenant.secret_path), Some(SecretState::Unseen)) {
+        return Err(Blocked::new(
+            format!("its secret is to name {} and no longer another user, and it may not be read", logins.login),
+            "plan with a token that may read the secrets",
+        ));
+    }
+    Ok(())
+}
+
 /// One of the two, as it is to be.
 ///
 /// # Errors
@@ -67,17 +91,6 @@ pub(in crate::core::plan) fn one(facts: &Facts<'_>, findings: &mut Findings, use
     settings::of_login(facts, findings, user, role);
     outside::one_role(facts, findings, user, found);
     Ok(())
-}
-
-/// The username logs in no more: at once, or when its secret names it no longer.
-pub(super) fn close(facts: &Facts<'_>, findings: &mut Findings, name: &str, attributes: &mut Vec<Attribute>) {
-    let no_login = Attribute::Without("LOGIN");
-    if facts.logins.switches {
-        let alter = AlterRole { whose: Whose::Username, role: name.to_owned(), attributes: vec![no_login] };
-        findings.then.push(alter.into());
-    } else {
-        attributes.push(no_login);
-    }
 }
 
 /// The two go, when no secret names them any more. What they own by SET ROLE NONE becomes the username's.

@@ -1,6 +1,5 @@
 //! The tenant's login role and its NOLOGIN owner role: their existence, attributes and password.
 
-use super::login;
 use crate::core::model::{Access, Role, Rotation};
 use crate::core::plan::action::{
     AlterRole, Attribute, CreateOwner, CreateRole, HandOver, SetPassword, WhichPassword, Whose,
@@ -65,6 +64,17 @@ pub(in crate::core::plan) fn warn_of_new_password(findings: &mut Findings) {
     findings.hazard(HazardKind::ChangesCredentials, "clients must read the secret again: the password changes");
 }
 
+/// The username logs in no more: at once, or when its secret names it no longer.
+fn close(facts: &Facts<'_>, findings: &mut Findings, name: &str, attributes: &mut Vec<Attribute>) {
+    let no_login = Attribute::Without("LOGIN");
+    if facts.logins.switches {
+        let alter = AlterRole { whose: Whose::Username, role: name.to_owned(), attributes: vec![no_login] };
+        findings.then.push(alter.into());
+    } else {
+        attributes.push(no_login);
+    }
+}
+
 /// `ALTER ROLE` back to what a tenant's role is: no power, INHERIT, no VALID UNTIL. Where extras are kept, powers are, and
 /// an owner's LOGIN.
 pub(super) fn attributes(facts: &Facts<'_>, findings: &mut Findings, whose: Whose, name: &str, role: &Role) {
@@ -74,7 +84,7 @@ pub(super) fn attributes(facts: &Facts<'_>, findings: &mut Findings, whose: Whos
         attributes.push(Attribute::Login);
     }
     if whose == Whose::Username && name != facts.logins.login && role.can_login {
-        login::close(facts, findings, name, &mut attributes);
+        close(facts, findings, name, &mut attributes);
     }
     let owners_login = (role.can_login && whose == Whose::Owner).then_some("LOGIN");
     let extras: Vec<&str> = owners_login.into_iter().chain(role.powers.iter().copied()).collect();
