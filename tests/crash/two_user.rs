@@ -52,7 +52,7 @@ fn play(name: &str, admin: Admin, (before, after): (&str, &str), args: &[&str], 
             works("at once");
             one_more_apply_ends_in_sync(&fleet, &at);
             works("after an apply");
-            no_orphans(&fleet, &prefix, &secret_files(&fleet), &at);
+            no_orphans(&fleet, &format!("{prefix}_one"), &secret_files(&fleet), &at);
             // And whatever comes next instead.
             cut_off(&fleet, &ROTATE, point);
             cut_off(&fleet, &ROTATE, point);
