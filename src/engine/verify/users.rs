@@ -3,10 +3,10 @@
 use secrecy::ExposeSecret;
 
 use super::context::Verify;
-use super::login::NoLogin;
 use crate::core::model::secret::{Secret, fault_of_password};
 use crate::core::model::{SecretFields, Tenant};
 use crate::core::verdict::{Answer, Check, Ruling};
+use crate::engine::login::NoLogin;
 use crate::engine::secrets::Found;
 
 /// None for a tenant whose username logs in.
