@@ -67,7 +67,7 @@ fn two_users_take_turns_and_what_they_make_is_the_tenants() {
             fleet.log_in(&own).batch_execute("ALTER TABLE users ADD COLUMN note text").unwrap();
             fleet.settled();
             fleet.run(&["verify"]).ends(0);
-            fleet.run(&["drift", "--deep"]).ends(2).says("its own").says("note");
+            fleet.run(&["drift", "--deep"]).ends(2).says("its_own").says("note");
 
             fleet.run(&["rotate", "-y", &key]).ends(0);
             is_refused(&first);
