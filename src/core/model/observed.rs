@@ -1,5 +1,6 @@
 //! The observed state: what PostgreSQL, the registry and the secret store hold. Plain data, read by `inspect`.
 
+mod adoption;
 mod column;
 mod database;
 mod history;
@@ -8,6 +9,7 @@ mod schema;
 mod secret;
 mod server;
 
+pub use adoption::*;
 pub use column::*;
 pub use database::*;
 pub use history::*;
@@ -52,6 +54,8 @@ pub struct Observed {
     pub moved: bool,
     /// When this was looked at: how old a password is by then.
     pub looked_at: Option<jiff::Timestamp>,
+    /// Tenants to take over, as if the registry knew them. Looked for only where that is asked for.
+    pub adoptions: BTreeMap<TenantKey, Adoption>,
 }
 
 impl Observed {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::core::model::{Observed, Registered, Subject, ident, literal};
+use crate::core::plan::action::BorrowRights;
 use crate::core::plan::{About, Change, DatabaseAction, Kind, Plan, TenantPlan, foreign_code, group_role, owners_role};
 use crate::engine::archive::{Programs, Variables, check_dir};
 use crate::engine::error::Error;
@@ -188,6 +189,11 @@ impl Lacks<'_> {
             let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.tenant));
             names.extend(row.into_iter().flat_map(|row| [row.username.clone(), row.owner.clone()]));
             names.extend(row.into_iter().flat_map(Registered::login_users));
+            // Such as the one that owned what is adopted.
+            names.extend(tenant.phases.transaction.iter().flat_map(|change| match change {
+                Change::BorrowRights(BorrowRights(rights)) => rights.roles.clone(),
+                _ => Vec::new(),
+            }));
         }
         // A deputy joins the group too.
         let joins = self.does(&[Kind::GrantMembership, Kind::Archive]);

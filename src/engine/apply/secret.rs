@@ -35,7 +35,7 @@ pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Del
     still_there(apply, plan)?;
     let Some((tenant, password)) = plan.target.delivers() else { return Ok(None) };
     match password {
-        PasswordOrigin::Untouched => Ok(None),
+        PasswordOrigin::Untouched | PasswordOrigin::Kept => Ok(None),
         PasswordOrigin::Given => Ok(tenant.password.clone().map(Delivery::alone)),
         PasswordOrigin::Generated => Ok(Some(Delivery::generated(apply))),
         PasswordOrigin::Stored { path, version } => {

@@ -2,7 +2,7 @@
 //! itself has the privileges, and logs in no more.
 
 use super::{membership, outside, rename, role, settings};
-use crate::core::model::{Role, Rotation, SecretState, State};
+use crate::core::model::{PasswordSource, Role, Rotation, SecretState, State};
 use crate::core::plan::action::{BorrowRights, Change, CreateRole, HandOver, ReturnRights, Rights, Whose};
 use crate::core::plan::facts::{Facts, Findings};
 use crate::core::plan::hazard::HazardKind;
@@ -12,6 +12,7 @@ use crate::core::plan::tenant_plan::Blocked;
 /// # Errors
 /// When one of their names is taken, or something keeps one that is to go.
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
+    is_ours(facts)?;
     stays_called(facts)?;
     stays_where_it_is(facts)?;
     for user in facts.tenant.login_users() {
@@ -21,6 +22,28 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
         leave(facts, findings)?;
     }
     Ok(())
+}
+
+/// Whoever logs in with a password that nobody told us is not to be locked out.
+fn is_ours(facts: &Facts<'_>) -> Result<(), Blocked> {
+    let key = &facts.tenant.key;
+    let is_kept = facts.registered.is_some_and(|row| row.password_source == PasswordSource::Kept);
+    match facts.tenant.rotation {
+        Rotation::TwoUser if facts.adoption.is_some() => Err(Blocked::new(
+            "it cannot be adopted and get two users at once",
+            "set rotation = \"single\", adopt it, and set \"two-user\" then",
+        )),
+        Rotation::TwoUser if is_kept => Err(Blocked::new(
+            format!(
+                "role {:?} keeps a password that tenantry does not know, and there is no secret to switch",
+                facts.tenant.username
+            ),
+            format!(
+                "set rotation = \"single\"; replace the password and write a secret, which clients must read then: tenantry rotate {key}; and set \"two-user\" then"
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A user that is renamed is one that the secret names and that nobody can log in as.
