@@ -13,6 +13,7 @@ mod read;
 mod redact;
 mod resolve;
 mod rotation;
+mod template;
 mod vault;
 
 pub use duration::duration;

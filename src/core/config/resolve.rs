@@ -10,7 +10,7 @@ use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
-use super::{advertise, rotation, vault};
+use super::{advertise, rotation, template, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
@@ -110,6 +110,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
         }
     }
     collisions(&tenants, &raw.tenants, &raw.defaults, &raw.database.shared_schemas, places, faults);
+    template::check(&tenants, (&raw.tenants, &raw.defaults), places, faults);
     Configuration {
         database_url: raw.database.url.map(SecretString::from),
         public_schema: raw.database.public_schema,
@@ -242,6 +243,7 @@ fn resolve_tenant(
         rotation,
         rotate_after,
         strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
+        template: template::of(key, own, defaults),
     }
 }
 
