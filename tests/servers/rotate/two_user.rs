@@ -78,8 +78,12 @@ fn two_users_take_turns_and_what_they_make_is_the_tenants() {
 
             fleet.declare("");
             fleet.run(&["apply", "-y", "--allow-removals", "2"]).ends(0);
-            fleet.assert_no_trace_of(&key);
-            assert_eq!(fleet.ask(&format!("SELECT count(*) FROM pg_roles WHERE rolname ~ '^{prefix}_'")), "0");
+            assert!(!fleet.secret_file(&key).exists());
+            assert_eq!(fleet.ask("SELECT count(*) FROM tenantry.tenants"), "0");
+            assert_eq!(
+                fleet.ask(&format!("SELECT count(*) FROM pg_roles WHERE rolname ~ '^{prefix}_(one|own)_'")),
+                "0"
+            );
         }
     }
 }
