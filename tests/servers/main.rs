@@ -34,6 +34,7 @@ mod create;
 mod deep;
 mod drift;
 mod exec;
+mod formats;
 mod guards;
 mod hostile;
 mod identity;
