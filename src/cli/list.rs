@@ -49,23 +49,25 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
 fn text(rows: &[ListRow]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"]);
+    // A fleet without classes needs no column for them.
+    let has_classes = rows.iter().any(|row| row.class.is_some());
+    let class = |row: &ListRow| has_classes.then(|| visible(row.class.as_deref().unwrap_or("-")).into_owned());
+    let header = ["tenant", "schema", "username", "state"].into_iter().chain(has_classes.then_some("class"));
+    table.set_header(header.chain(["migration", "size", "connections", "secret_age"]));
     for row in rows {
         let [schema, username, state] = [&row.schema, &row.username, &row.state].map(|text| visible(text).into_owned());
-        table.add_row([
-            row.tenant.clone(),
-            schema,
-            username,
-            state,
+        let words = [row.tenant.clone(), schema, username, state].into_iter().chain(class(row));
+        table.add_row(words.chain([
             row.migration.map_or("-".into(), |version| version.to_string()),
             size(row.size),
             row.connections.to_string(),
             row.secret_age.map_or("-".into(), age),
-        ]);
+        ]));
     }
+    let numbers = if has_classes { 5..=8 } else { 4..=7 };
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
-        if matches!(column.index, 4..=7) {
+        if numbers.contains(&column.index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -86,6 +88,8 @@ mod tests {
             schema: format!("tenant_{tenant}"),
             username: format!("{tenant}_user"),
             state: "active".into(),
+            class: None,
+            declared: Some("file".into()),
             migration,
             size,
             connections: 3,

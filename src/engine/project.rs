@@ -1,5 +1,6 @@
 //! A project on disk: `tenants.toml`, its migrations, and the store it names.
 
+mod include;
 mod text;
 
 use std::collections::BTreeSet;
@@ -7,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
-use crate::core::config::{self, ConfigError};
+use crate::core::config::{self, ConfigError, Text};
 use crate::core::digest::digest;
 use crate::core::migrations::{self, Beside, MigrationFault, MigrationFile, MigrationSet};
 use crate::core::model::{Desired, StoreKind};
 use crate::engine::database::Target;
 use crate::engine::error::{Context, Error};
 use crate::engine::secrets::{self, WritableStore};
+use include::Included;
 use text::ReadError;
 
 /// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
@@ -27,7 +29,11 @@ pub struct Project {
     pub desired: Desired,
     /// The directory of `tenants.toml`; what the file names is relative to it.
     pub root: PathBuf,
-    /// SHA-256 of `tenants.toml` and the migrations as they were read: what a saved plan is bound to.
+    /// `tenants.toml`, then the files that it includes.
+    pub texts: Vec<Text>,
+    /// Of these globs of `include` no file is matched.
+    pub idle_includes: Vec<String>,
+    /// SHA-256 of these and the migrations as they were read: what a saved plan is bound to.
     pub digest: String,
     /// What lies in the migrations directory and is not run.
     pub not_run: Vec<String>,
@@ -50,16 +56,27 @@ impl Project {
             }
             error => whole(error.to_string(), error.hint()),
         })?;
-        let configuration = config::parse(&shown, &source, env)?;
-        let root =
-            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("")).to_path_buf();
+        let main = Text::file(shown, source);
+        let names = config::includes(&main, env);
+        let Included { texts: more, unread, idle } = Included::read(path, &root, &names);
+        for glob in &idle {
+            tracing::warn!("{}: include {glob:?} matches no file", path.display());
+        }
+        let texts: Vec<Text> = std::iter::once(main).chain(more).collect();
+        let configuration = config::parse_all(&texts, &unread, env)?;
+        let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
         let dir = root.join(&configuration.migrations_dir);
         let (migrations, not_run) = read_migrations(&dir, &configuration.migrations_table, &configuration.extensions)?;
-        let mut read = source;
+        let mut read = texts[0].source.clone();
+        for text in &texts[1..] {
+            read.extend(["\0", &text.path, "\0", &text.source]);
+        }
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
         }
-        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: digest(&read), not_run })
+        let desired = configuration.with_migrations(migrations);
+        Ok(Self { desired, root, texts, idle_includes: idle, digest: digest(&read), not_run })
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::guards;
 use super::lost::lost;
 use super::session::Session;
-use crate::core::model::{ManyLocks, Observed, SecretState, State, Tenant, TenantKey, Unseen};
+use crate::core::model::{ManyLocks, Observed, Registered, SecretState, State, Tenant, TenantKey, Unseen};
 use crate::core::plan::{self, Plan, Saved, Targeting};
 use crate::core::render::Style;
 use crate::core::render::list::ListRow;
@@ -255,11 +255,21 @@ fn row(observed: &Observed, key: &TenantKey, declared: Option<&Tenant>, now: Tim
         tenant: key.to_string(),
         schema: schema.clone(),
         username: username.clone(),
-        state: registered.map_or("absent", |row| row.state.as_str()).to_owned(),
+        state: state(registered).to_owned(),
+        class: declared.and_then(|tenant| tenant.class.clone()),
+        declared: declared.map(|tenant| tenant.origin.as_str().to_owned()),
         migration: found.and_then(|schema| schema.history.applied().last()).map(|applied| applied.version),
         size: found.map_or(0, |schema| schema.bytes),
         connections: 0,
         secret_age,
         locks: None,
     })
+}
+
+fn state(registered: Option<&Registered>) -> &'static str {
+    match registered {
+        None => "absent",
+        Some(row) if row.state == State::Active && row.suspended => "suspended",
+        Some(row) => row.state.as_str(),
+    }
 }

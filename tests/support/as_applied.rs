@@ -156,6 +156,7 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
         state: State::Active,
         on_remove: tenant.on_remove,
         protected: tenant.protected,
+        suspended: tenant.suspended,
         secret: RegisteredSecret {
             store: desired.secrets.store.as_str().into(),
             place: Some(desired.secrets.place()),
@@ -187,7 +188,7 @@ fn roles(desired: &Desired, observed: &Observed, tenant: &Tenant) -> (Role, Role
         plain_owner.member_of.insert(Membership::plain(owners_role(&observed.database.name)));
     }
     let user = if tenant.access == Access::Owner { plain_owner.clone() } else { plain };
-    let mut user = Role { can_login: true, connection_limit: tenant.connection_limit, ..user };
+    let mut user = Role { can_login: !tenant.suspended, connection_limit: tenant.connection_limit, ..user };
     user.settings = tenant.settings.clone();
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|name| ident(name)).collect();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::action::{Action, Change, WriteSecret};
+use super::action::{Action, Change, EndSessions, Rights, WriteSecret};
 use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
 use super::phases::AfterCommit;
@@ -63,9 +63,17 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Sessions that end before the transaction, with the rights that this takes, and those that the transaction gives back.
+pub(super) struct LockOut {
+    pub sessions: EndSessions,
+    pub rights: Option<Rights>,
+    pub give_back: Option<Rights>,
+}
+
 /// What is to be done for one tenant, and what to know of it.
 #[derive(Default)]
 pub(super) struct Findings {
+    pub lock_out: Option<LockOut>,
     pub changes: Vec<Change>,
     pub secret: Option<WriteSecret>,
     pub after: Vec<AfterCommit>,
@@ -75,7 +83,7 @@ pub(super) struct Findings {
 
 impl Findings {
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.secret.is_none() && self.after.is_empty()
+        self.changes.is_empty() && self.secret.is_none() && self.after.is_empty() && self.lock_out.is_none()
     }
 
     pub fn change(&mut self, change: impl Into<Change>) {

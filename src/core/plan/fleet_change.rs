@@ -27,11 +27,12 @@ pub enum FleetKey {
     Access,
     OnRemove,
     Protected,
+    Suspended,
     PasswordFrom,
 }
 
 impl FleetKey {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SharedSchemas,
         Self::Advertise,
         Self::HistoryTable,
@@ -45,6 +46,7 @@ impl FleetKey {
         Self::Access,
         Self::OnRemove,
         Self::Protected,
+        Self::Suspended,
         Self::PasswordFrom,
     ];
 
@@ -65,6 +67,7 @@ impl FleetKey {
             Self::Access => "defaults.access",
             Self::OnRemove => "defaults.on_remove",
             Self::Protected => "defaults.protected",
+            Self::Suspended => "defaults.suspended",
             Self::PasswordFrom => "defaults.password_from",
         }
     }

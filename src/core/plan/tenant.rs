@@ -1,11 +1,11 @@
 //! One declared tenant: from what is there to what is declared.
 
-use super::action::Change;
+use super::action::{BorrowRights, Change, ReturnRights};
 use super::change::{
     defaults, deputy, grants, history, membership, migrations, objects, outside, policy, rename, rights, role, schema,
-    secret, settings, tablespace,
+    secret, settings, suspended, tablespace,
 };
-use super::facts::{Facts, Findings};
+use super::facts::{Facts, Findings, LockOut};
 use super::fleet::Fleet;
 use super::hazard::HazardKind;
 use super::phases::{AfterCommit, Phases};
@@ -33,6 +33,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     let (password, secret_version) = secret::decide(&facts, findings)?;
     deputy::diff(&facts, findings);
     role::diff(&facts, findings)?;
+    suspended::diff(&facts, findings);
     membership::diff(&facts, findings);
     // From here on the schema and what is in it belong to whom they are to belong to.
     schema::diff(&mut facts, findings);
@@ -70,7 +71,13 @@ fn phases(findings: &mut Findings) -> Phases {
         _ => None,
     });
     after.extend(late.map(AfterCommit::Migrate));
-    Phases { transaction, secret, after, ..Phases::default() }
+    let mut phases = Phases { transaction, secret, after, ..Phases::default() };
+    if let Some(LockOut { sessions, rights, give_back }) = findings.lock_out.take() {
+        phases.lock_out = Some(sessions);
+        phases.rights = rights.map(BorrowRights);
+        phases.give_back = give_back.map(|rights| ReturnRights { rights, dropped: Vec::new() });
+    }
+    phases
 }
 
 fn warn_of_shared_owner(facts: &Facts<'_>, findings: &mut Findings) {

@@ -70,6 +70,7 @@ impl Job<'_> {
                 state: State::Active,
                 on_remove: tenant.on_remove,
                 protected: tenant.protected,
+                suspended: tenant.suspended,
                 password_source: tenant.password_source(),
                 secret,
                 password_changed: phases.has(&[Kind::CreateRole, Kind::SetPassword]),

@@ -113,6 +113,8 @@ impl Restore<'_> {
             state: State::Restoring,
             on_remove: tenant.on_remove,
             protected: tenant.protected,
+            // Nobody logs in before it is restored anyway.
+            suspended: false,
             password_source: tenant.password_source(),
             secret: &secret::registered(self.apply, tenant, &fields, None),
             password_changed: false,

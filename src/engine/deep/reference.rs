@@ -9,7 +9,9 @@ use postgres::{Client, Transaction};
 use rand::RngExt;
 
 use super::Deep;
-use crate::core::model::{Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
+use crate::core::model::{
+    Access, Desired, MadeObject, Mode, Observed, OnRemove, Origin, Registry, Tenant, TenantKey, ident,
+};
 use crate::core::plan::{self, DatabaseAction};
 use crate::core::shape::{Names, Shape, compare};
 use crate::engine::apply::{Apply, Lock, Recorded, TenantError, Underway, Usernames, scratch_run};
@@ -165,6 +167,9 @@ fn scratch() -> Result<Tenant, TenantError> {
         password: None,
         secret_path: String::new(),
         strict_shape: false,
+        class: None,
+        suspended: false,
+        origin: Origin::File,
     })
 }
 

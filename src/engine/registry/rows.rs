@@ -24,6 +24,7 @@ pub struct Row<'a> {
     pub state: State,
     pub on_remove: OnRemove,
     pub protected: bool,
+    pub suspended: bool,
     pub password_source: PasswordSource,
     pub secret: &'a RegisteredSecret,
     pub password_changed: bool,
@@ -71,6 +72,7 @@ pub(super) fn read(
             state,
             on_remove,
             protected: row.get("protected"),
+            suspended: row.get("suspended"),
             secret: RegisteredSecret {
                 store: row.get("secret_store"),
                 place: row.get("secret_place"),
@@ -129,6 +131,7 @@ pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), po
             &secret.fields.sslmode.map(SslMode::as_str),
             &row.password_changed,
             &row.history_table,
+            &row.suspended,
         ],
     )?;
     Ok(())

@@ -15,5 +15,6 @@ mod neighbours;
 mod probe;
 mod probes;
 mod run;
+mod suspended;
 
 pub use context::Verify;

@@ -13,6 +13,7 @@ use super::held;
 use super::login::NoLogin;
 use super::neighbours::neighbours;
 use super::probe::{self, Picked, Probe};
+use super::suspended;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{Access, Tenant, qualified};
 use crate::core::verdict::{Answer, Check, Ruling, Verdict};
@@ -39,7 +40,10 @@ const WHATEVER_IT_HOLDS: &str = "SET LOCAL exit_on_error = off; SELECT pg_catalo
 
 pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -> Verdict {
     let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
-    if let Some(mut client) = probes.log_in()
+    if tenant.suspended {
+        let login = probes.connect().map(drop);
+        probes.checks.extend(suspended::checks(verify.observed.roles.get(&tenant.username), login));
+    } else if let Some(mut client) = probes.log_in()
         && let Err(error) = probes.in_a_transaction(&mut client, schemas)
     {
         let detail = format!("the session ended early: {error}");

@@ -137,6 +137,8 @@ pub struct Registered {
     pub state: State,
     pub on_remove: OnRemove,
     pub protected: bool,
+    /// The last apply suspended it.
+    pub suspended: bool,
     pub secret: RegisteredSecret,
     pub password_source: PasswordSource,
     pub created_at: jiff::Timestamp,

@@ -44,6 +44,14 @@ pub struct CreateRole {
     pub role: String,
     /// -1: none.
     pub connection_limit: i32,
+    /// Nobody may log in as it yet.
+    pub suspended: bool,
+}
+
+impl CreateRole {
+    fn login(&self) -> &'static str {
+        if self.suspended { "NOLOGIN" } else { "LOGIN" }
+    }
 }
 
 impl Action for CreateRole {
@@ -56,14 +64,15 @@ impl Action for CreateRole {
     }
 
     fn after(&self) -> Option<String> {
-        let limit = self.connection_limit;
-        Some(if limit < 0 { "LOGIN".to_owned() } else { format!("LOGIN, connection limit {limit}") })
+        let (login, limit) = (self.login(), self.connection_limit);
+        Some(if limit < 0 { login.to_owned() } else { format!("{login}, connection limit {limit}") })
     }
 
     fn sql(&self) -> Vec<Sql> {
         vec![Sql::with_verifier(format!(
-            "CREATE ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {ELIDED_VERIFIER}",
+            "CREATE ROLE {} {} CONNECTION LIMIT {} PASSWORD {ELIDED_VERIFIER}",
             ident(&self.role),
+            self.login(),
             self.connection_limit
         ))]
     }

@@ -47,7 +47,8 @@ fn user(facts: &Facts<'_>, findings: &mut Findings) {
     let role = &tenant.username;
     match facts.current.role {
         None => {
-            findings.change(CreateRole { role: role.clone(), connection_limit: tenant.connection_limit });
+            let (connection_limit, suspended) = (tenant.connection_limit, tenant.suspended);
+            findings.change(CreateRole { role: role.clone(), connection_limit, suspended });
         }
         Some(found) => attributes(facts, findings, Whose::Username, role, found),
     }
@@ -69,8 +70,13 @@ fn attributes(facts: &Facts<'_>, findings: &mut Findings, whose: Whose, name: &s
     let login = whose == Whose::Username;
     let limit = if login { facts.tenant.connection_limit } else { -1 };
     let mut attributes = Vec::new();
-    if login && !role.can_login {
+    let logs_in = login && !facts.tenant.suspended;
+    if logs_in && !role.can_login {
         attributes.push(Attribute::Login);
+    }
+    // Whatever else is kept.
+    if login && !logs_in && role.can_login {
+        attributes.push(Attribute::Without("LOGIN"));
     }
     let owners_login = (role.can_login && !login).then_some("LOGIN");
     let extras: Vec<&str> = owners_login.into_iter().chain(role.powers.iter().copied()).collect();

@@ -50,6 +50,9 @@ pub(super) fn text(
         page.line(2, format!("access {}", row.access.as_str()));
         page.line(2, format!("on_remove {}", row.on_remove.as_str()));
         page.line(2, format!("protected {}", row.protected));
+        if row.suspended {
+            page.line(2, "suspended true");
+        }
     }
     page.into_string()
 }
