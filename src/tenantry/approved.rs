@@ -13,7 +13,7 @@ use super::options::Limits;
 use super::restoration;
 use super::session::Session;
 use crate::core::model::{Observed, Tenant};
-use crate::core::plan::{Plan, Verb};
+use crate::core::plan::{Plan, Restoration, Verb};
 use crate::core::report::{Report, TenantOutcome};
 use crate::engine::apply::{Apply, Lock, Restore};
 use crate::engine::archive::{Opened, Programs};
@@ -25,7 +25,7 @@ use crate::engine::registry::{self, Arrival};
 pub(super) enum Way {
     Converge,
     Rotate,
-    Restore { opened: Box<Opened>, tenant: Box<Tenant> },
+    Restore { opened: Box<Opened>, tenant: Box<Tenant>, restoration: Box<Restoration> },
 }
 
 /// A plan that passed every guard. The lock is held.
@@ -148,7 +148,9 @@ impl Approved {
     }
 
     fn fill(&mut self, events: &dyn Events) -> Result<(), Error> {
-        let (Way::Restore { opened, tenant }, Some(programs)) = (&self.way, &self.programs) else { return Ok(()) };
+        let (Way::Restore { opened, tenant, restoration }, Some(programs)) = (&self.way, &self.programs) else {
+            return Ok(());
+        };
         let (plan, observed) = (&self.plan, &self.observed);
         let archive_dir = self.session.ground.project.archive_dir();
         let limits = Limits { max_failures: 0, ..self.limits() };
@@ -162,7 +164,7 @@ impl Approved {
             recorded: BTreeSet::new(),
         };
         let restore = |apply: &Apply<'_>, client: &mut Client| {
-            Restore { apply, observed, programs, opened, tenant }.run(client, plan)
+            Restore { apply, restoration, programs, opened, tenant }.run(client, plan)
         };
         carrying.run(events, restore)
     }

@@ -10,7 +10,7 @@ use super::restoration;
 use super::rotation::{self, Which};
 use super::session::Session;
 use crate::core::model::{Observed, Registry};
-use crate::core::plan::{Plan, RECOVER, Saved};
+use crate::core::plan::{Plan, RECOVER, Restoration, Saved};
 use crate::core::words::count;
 use crate::engine::apply::Lock;
 use crate::engine::archive::Opened;
@@ -113,7 +113,8 @@ impl Locked {
         ground.filter.must_select(&tenant.key)?;
         let plan = restoration::plan(ground, &observed, &tenant, &opened.manifest)?;
         let needs = consent::new_secrets(&plan, &|path| ground.store.locate(path));
-        let way = Way::Restore { opened, tenant: Box::new(tenant) };
+        let sent = Restoration::new(&ground.project.desired, &observed, &tenant);
+        let way = Way::Restore { opened, tenant: Box::new(tenant), restoration: Box::new(sent) };
         Ok(self.planned(observed, plan, needs.into_iter().collect(), way))
     }
 

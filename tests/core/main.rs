@@ -1,9 +1,12 @@
 //! The pure core: plans without a database, a secret store or the command.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../support/compatibility_table.rs"]
+mod compatibility_table;
 #[path = "../support/as_applied.rs"]
 mod support_as_applied;
 
+mod compatibility;
 mod facade;
 mod layout;
 mod plan_cases;

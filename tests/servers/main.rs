@@ -5,6 +5,8 @@
 
 #[path = "../support/certificates.rs"]
 mod certificates;
+#[path = "../support/compatibility_table.rs"]
+mod compatibility_table;
 #[path = "../support/fleet.rs"]
 mod fleet;
 #[path = "../support/hand_made.rs"]

@@ -212,6 +212,34 @@ mod tests {
     }
 
     #[test]
+    fn what_reaches_beyond_the_schema_is_warned_of() {
+        let escapes = |sql: &str| cut(sql).unwrap().looks.iter().find_map(|look| look.escapes);
+        let [privileges, path, moves] = ["changes privileges", "sets search_path", "moves something"];
+        for (sql, warned) in [
+            ("GRANT SELECT ON t TO PUBLIC", Some(privileges)),
+            ("REVOKE ALL ON t FROM PUBLIC", Some(privileges)),
+            ("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC", Some(privileges)),
+            ("SET search_path = other", Some(path)),
+            ("SET LOCAL \"search_path\" TO other", Some(path)),
+            ("SET SCHEMA 'other'", Some(path)),
+            ("RESET search_path", Some(path)),
+            ("SELECT set_config('search_path', 'other', true)", Some(path)),
+            ("SELECT set_config('work_mem', '1MB', true)", None),
+            ("SELECT 'search_path'", None),
+            ("SET work_mem = '1MB'", None),
+            ("ALTER TABLE t SET SCHEMA other", Some(moves)),
+            ("ALTER FUNCTION f() SET SCHEMA other", Some(moves)),
+            ("ALTER TABLE t RENAME TO other", None),
+        ] {
+            let found = escapes(sql);
+            assert!(
+                found.map(|found| warned.is_some_and(|warned| found.starts_with(warned))).unwrap_or(warned.is_none()),
+                "{sql}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
     fn public_is_seen_as_a_word() {
         for (sql, seen) in [
             ("SELECT * FROM public.t", true),

@@ -109,6 +109,14 @@ mod tests {
     }
 
     #[test]
+    fn anything_deferrable_in_any_file_may_be_put_off_to_commit() {
+        let late = "ALTER TABLE t ADD CONSTRAINT c UNIQUE (a) Deferrable INITIALLY IMMEDIATE";
+        assert!(set(&["SELECT 1", late]).may_defer());
+        assert!(set(&["SET CONSTRAINTS ALL deferred"]).may_defer());
+        assert!(!set(&["SELECT 1", "ALTER TABLE t ADD CONSTRAINT c UNIQUE (a)"]).may_defer());
+    }
+
+    #[test]
     fn temporary_tables_end_with_the_file_that_says_so() {
         let at_commit = |sql: &str| MigrationFile::parse("V1__x.sql", sql).unwrap().at_commit;
         let sql = "CREATE TEMP TABLE \"D\" ON COMMIT DROP AS SELECT 1;\nCREATE TEMPORARY TABLE e (a int) ON COMMIT DELETE ROWS;\n\

@@ -10,8 +10,8 @@ use postgres::{Client, Transaction};
 
 use super::context::Apply;
 use super::{batches, secret, shared, watch};
-use crate::core::model::{Access, Observed, State, Tenant, ident, qualified};
-use crate::core::plan::{self, Plan};
+use crate::core::model::{State, Tenant};
+use crate::core::plan::{Plan, Restoration};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
@@ -20,7 +20,7 @@ use crate::engine::registry;
 /// What putting one archive back takes.
 pub struct Restore<'a> {
     pub apply: &'a Apply<'a>,
-    pub observed: &'a Observed,
+    pub restoration: &'a Restoration,
     pub programs: &'a Programs,
     pub opened: &'a Opened,
     pub tenant: &'a Tenant,
@@ -39,7 +39,7 @@ impl Restore<'_> {
     /// Its roles, its schema and what is in it.
     fn data(&self, client: &mut Client) -> Result<(), Error> {
         self.clear(client)?;
-        archive::refuse_large_objects(client, self.opened, &plan::group_role(self.apply.target.database()))?;
+        archive::refuse_large_objects(client, self.opened, &self.restoration.group)?;
         self.make(client)?;
         self.fill(client).map_err(|error| match self.clear(client) {
             Ok(()) => error,
@@ -58,11 +58,6 @@ impl Restore<'_> {
         self.tenant.key.as_str()
     }
 
-    /// The roles that own, as the tenant's plan will have them.
-    fn roles(&self) -> Vec<String> {
-        self.tenant.subject().roles()
-    }
-
     fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, postgres::Error> {
         let mut transaction = client.transaction()?;
         transaction.batch_execute(&self.preamble())?;
@@ -74,35 +69,12 @@ impl Restore<'_> {
         begin.into_iter().chain(self.apply.lock.check_that_nobody_took_it()).collect::<Vec<_>>().join("; ")
     }
 
-    /// The SQL that takes the rights of the tenant's roles, and that gives them back; empty for a superuser.
-    fn rights(&self) -> [String; 2] {
-        plan::borrowed(self.observed, &self.roles())
-    }
-
     /// Roles that nobody can log in as, an empty schema, and the registry's row that says how far it got.
     fn make(&self, client: &mut Client) -> Result<(), Error> {
         let doing = "creating the roles and the schema";
         let tenant = self.tenant;
-        let group = ident(&plan::group_role(self.apply.target.database()));
-        let [take, give] = self.rights();
         let mut transaction = self.begin(client).doing(doing)?;
-        for role in self.roles() {
-            let exists = "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::text::name";
-            // An owner that several tenants share was made with what they share.
-            if transaction.ask_opt(exists, &[&role]).doing(doing)?.is_none() {
-                let sql = format!("CREATE ROLE {0} NOLOGIN; GRANT {group} TO {0}", ident(&role));
-                transaction.batch_execute(&sql).doing(doing)?;
-            }
-        }
-        transaction.batch_execute(&take).doing(doing)?;
-        let (schema, owner) = (ident(&tenant.schema), ident(tenant.owner()));
-        transaction.batch_execute(&format!("CREATE SCHEMA {schema} AUTHORIZATION {owner}")).doing(doing)?;
-        if tenant.access != Access::Owner {
-            // What it made itself it gets back, whatever it may make from now on.
-            let sql = format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {}", ident(&tenant.username));
-            transaction.batch_execute(&sql).doing(doing)?;
-        }
-        transaction.batch_execute(&give).doing(doing)?;
+        run(&mut transaction, &self.restoration.make()).doing(doing)?;
         let fields = self.apply.desired.secret_fields(tenant, self.apply.server, self.apply.target.database(), None);
         let row = registry::Row {
             tenant: &tenant.key,
@@ -133,7 +105,7 @@ impl Restore<'_> {
             target,
             server,
             &self.tenant.key,
-            &self.roles(),
+            &self.restoration.roles,
             Errand::Restore,
             &self.preamble(),
         )?;
@@ -148,15 +120,15 @@ impl Restore<'_> {
         }
         self.close_to_each_other(client)?;
         let doing = "handing over what was restored";
-        let [take, give] = self.rights();
+        let [take, give] = self.restoration.rights();
         let mut transaction = self.begin(client).doing(doing)?;
-        transaction.batch_execute(&take).doing(doing)?;
-        // Every object of a dump has an owner; code that ran on the way may have left some without.
-        let (from, to) = (ident(&deputy.name), ident(self.tenant.owner()));
-        transaction.batch_execute(&format!("REASSIGN OWNED BY {from} TO {to}")).doing(doing)?;
+        run(&mut transaction, &take).doing(doing)?;
+        run(&mut transaction, &[self.restoration.take_over(&deputy.name)]).doing(doing)?;
         deputy.drop_in(&mut transaction).doing(doing)?;
-        self.open_history(&mut transaction).doing(doing)?;
-        transaction.batch_execute(&give).doing(doing)?;
+        let exists = "SELECT pg_catalog.to_regclass($1) IS NOT NULL";
+        let exists: bool = transaction.ask_one(exists, &[&self.restoration.history()]).doing(doing)?.get(0);
+        run(&mut transaction, &self.restoration.open_history(exists)).doing(doing)?;
+        run(&mut transaction, &give).doing(doing)?;
         registry::set_state(&mut transaction, &self.tenant.key, State::Active).doing(doing)?;
         let dump = &self.opened.manifest.dump;
         let changes = serde_json::json!([{
@@ -169,18 +141,10 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// A materialized view is filled as its owner, who reads tables that may be the other role's. The deputy makes all of
-    /// them, and [`Self::close_to_each_other`] takes back what it grants by default.
     fn open_to_each_other(&self, client: &mut Client, deputy: &Deputy) -> Result<(), Error> {
         let doing = "letting the tenant's roles read what the deputy creates";
-        let to = self.roles().iter().map(|role| ident(role)).collect::<Vec<_>>().join(", ");
-        let (role, schema) = (ident(&deputy.name), ident(&self.tenant.schema));
-        let default =
-            |what: &str| format!("ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA {schema} GRANT {what} TO {to}");
-        let [take, give] = self.rights();
-        let sql = [take, default("SELECT ON TABLES"), default("SELECT ON SEQUENCES"), give];
         let mut transaction = self.begin(client).doing(doing)?;
-        transaction.batch_execute(&sql.join(";")).doing(doing)?;
+        run(&mut transaction, &self.restoration.open_to_each_other(&deputy.name)).doing(doing)?;
         transaction.commit().doing(doing)
     }
 
@@ -188,13 +152,14 @@ impl Restore<'_> {
     /// that follows grants what is declared. In pieces, since from 18 on each may take a lock.
     fn close_to_each_other(&self, client: &mut Client) -> Result<(), Error> {
         let doing = "revoking what the tenant's roles could read in the meantime";
-        let [take, give] = self.rights();
+        let [take, give] = self.restoration.rights();
         let locks = self.apply.server.locks_of_a_batch();
         let mut last = 0_u32;
         loop {
             let mut transaction = self.begin(client).doing(doing)?;
-            transaction.batch_execute(&take).doing(doing)?;
-            let opened = transaction.ask(OPENED, &[&self.tenant.schema, &self.roles(), &last, &locks]).doing(doing)?;
+            run(&mut transaction, &take).doing(doing)?;
+            let roles = &self.restoration.roles;
+            let opened = transaction.ask(OPENED, &[&self.tenant.schema, roles, &last, &locks]).doing(doing)?;
             let mut by_grantees: BTreeMap<String, Vec<u32>> = BTreeMap::new();
             for row in &opened {
                 by_grantees.entry(row.get("grantees")).or_default().push(row.get("oid"));
@@ -203,26 +168,13 @@ impl Restore<'_> {
                 let revoke = format!("REVOKE SELECT ON % FROM {grantees}");
                 relations::at_once(&mut transaction, &oids, &revoke, "").doing(doing)?;
             }
-            transaction.batch_execute(&give).doing(doing)?;
+            run(&mut transaction, &give).doing(doing)?;
             transaction.commit().doing(doing)?;
             match opened.last() {
                 Some(row) => last = row.get("oid"),
                 None => return Ok(()),
             }
         }
-    }
-
-    /// The plan that follows reads the history, and an admin who is not a superuser does so by a grant.
-    fn open_history(&self, transaction: &mut Transaction<'_>) -> Result<(), postgres::Error> {
-        let admin = &self.apply.server.admin;
-        if admin.superuser {
-            return Ok(());
-        }
-        let (schema, admin) = (&self.tenant.schema, ident(&admin.name));
-        transaction.batch_execute(&format!("GRANT USAGE ON SCHEMA {} TO {admin}", ident(schema)))?;
-        let history = qualified(schema, &self.apply.desired.migrations.table);
-        let exists: bool = transaction.ask_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&history])?.get(0);
-        if exists { transaction.batch_execute(&format!("GRANT SELECT ON {history} TO {admin}")) } else { Ok(()) }
     }
 
     /// Drops what a restore of this tenant left, by the registry's word: nothing when there was none.
@@ -241,30 +193,20 @@ impl Restore<'_> {
         if let Some(deputy) = unfinished.deputy {
             archive::dismiss(client, self.apply.server, &tenant.key, &deputy, &self.preamble())?;
         }
-        let mut roles = self.roles();
-        if plan::is_shared_owner(self.apply.desired, self.observed, &tenant.owner_role, &tenant.key) {
-            roles.retain(|role| *role != tenant.owner_role);
-        }
-        while self.drop_piece(client, &roles).doing(doing)? {}
-        let [take, _] = self.rights();
+        while self.drop_piece(client).doing(doing)? {}
         let mut transaction = self.begin(client).doing(doing)?;
-        transaction.batch_execute(&take).doing(doing)?;
-        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", ident(&tenant.schema));
-        transaction.batch_execute(&drop).doing(doing)?;
-        for sql in roles.iter().flat_map(|role| plan::drop_role(role)) {
-            transaction.batch_execute(&sql).doing(doing)?;
-        }
+        run(&mut transaction, &self.restoration.clear()).doing(doing)?;
         registry::forget_restore(&mut transaction, &tenant.key).doing(doing)?;
         transaction.commit().doing(doing)
     }
 
     /// What would not fit the lock table goes before the rest; nothing of it is not in the archive. Whether there is more.
-    fn drop_piece(&self, client: &mut Client, roles: &[String]) -> Result<bool, postgres::Error> {
-        let [take, give] = self.rights();
+    fn drop_piece(&self, client: &mut Client) -> Result<bool, postgres::Error> {
+        let [take, give] = self.restoration.rights();
         let locks = self.apply.server.locks_of_a_batch();
         let mut transaction = self.begin(client)?;
-        transaction.batch_execute(&take)?;
-        let more = batches::unlink(&mut transaction, roles, locks)? || {
+        run(&mut transaction, &take)?;
+        let more = batches::unlink(&mut transaction, self.restoration.drops(), locks)? || {
             let at_once = (locks / LOCKS_OF_A_TABLE).max(1);
             let some = batches::some_tables(&mut transaction, &self.tenant.schema, at_once, None)?;
             if some.is_empty() {
@@ -274,10 +216,14 @@ impl Restore<'_> {
                 true
             }
         };
-        transaction.batch_execute(&give)?;
+        run(&mut transaction, &give)?;
         transaction.commit()?;
         Ok(more)
     }
+}
+
+fn run(transaction: &mut Transaction<'_>, sql: &[String]) -> Result<(), postgres::Error> {
+    transaction.batch_execute(&sql.join("; "))
 }
 
 /// What of the schema ($1) one of these roles ($2) may read that does not own it, from this OID on ($3).

@@ -94,6 +94,16 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         }
         ["free", "for", "archives", bytes] => observed.archive_space = bytes.parse().ok(),
         ["lock", "table", "holds", locks] => observed.server.lock_slots = locks.parse().ok()?,
+        ["max", "connections", connections] => observed.server.connection_slots = connections.parse().ok()?,
+        ["reached", "at", host, port] => {
+            (observed.server.host, observed.server.port) = ((*host).into(), port.parse().ok()?);
+            observed.server.reached = vec![format!("{host}:{port}")];
+        }
+        ["registry", "was", "reached", "at", address, since @ ..] => {
+            let home = observed.registry.as_mut()?.home.get_or_insert_default();
+            home.reached.insert((*address).into());
+            home.is_same_start = since == ["before", "this", "start"];
+        }
         ["role", name, "owns", objects, "large", "objects"] => {
             observed.roles.get_mut(*name)?.large_objects = objects.parse().ok()?;
         }
@@ -421,6 +431,11 @@ fn registry(schema: &mut RegistrySchema, words: &[&str]) -> Option<()> {
                 hides: false,
                 ours: true,
             });
+        }
+        ["future", kind, "of", role, "to", grantee] => {
+            let kind = ObjectKind::ALL.into_iter().find(|one| one.plural().eq_ignore_ascii_case(kind))?;
+            let acl = Acl::default().with(Grantee::Role((*grantee).into()), "r");
+            schema.default_acls.push(DefaultAcl { role: (*role).into(), kind, acl });
         }
         ["holds", what @ .., "of", owner] => schema.strangers.push((what.join(" "), (*owner).into())),
         _ => return None,

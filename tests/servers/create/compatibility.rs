@@ -1,51 +1,12 @@
 //! docs/compatibility.md says what a migration may hold; here every row of its table is tried.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-
 use postgres::error::SqlState;
-use tenantry::migrations::MigrationFile;
 
+use crate::compatibility_table::{NO_TRANSACTION, file, rows, those};
 use crate::fleet::{BOTH, Fleet, ask};
-
-const NO_TRANSACTION: &str = "-- tenantry: no-transaction\n";
 
 /// Refused although PostgreSQL would take them: a tenant's owner owns its schema, and may rebuild other tables' indexes.
 const TAKEN_BY_POSTGRESQL: [&str; 2] = ["DROP SCHEMA", "ALTER SCHEMA"];
-
-struct Row {
-    sql: String,
-    verdict: String,
-    since: u32,
-}
-
-fn rows() -> Vec<Row> {
-    let doc = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compatibility.md")).unwrap();
-    let rows: Vec<_> = doc
-        .lines()
-        .skip_while(|line| *line != "| statement | in a migration | why |")
-        .skip(2)
-        .take_while(|line| line.starts_with('|'))
-        .map(|line| {
-            let (sql, rest) = line.strip_prefix("| `").unwrap().split_once("` | ").unwrap();
-            let (verdict, why) = rest.split_once(" | ").unwrap_or_else(|| panic!("{line}"));
-            let since = why.strip_prefix("from ").map_or(0, |rest| rest.split(' ').next().unwrap().parse().unwrap());
-            Row { sql: sql.to_owned(), verdict: verdict.trim().to_owned(), since }
-        })
-        .collect();
-    assert!(rows.len() > 100, "{}", rows.len());
-    rows
-}
-
-fn those<'a>(rows: &'a [Row], verdict: &'a str, major: u32) -> impl Iterator<Item = &'a str> {
-    let rows = rows.iter().filter(move |row| row.verdict == verdict && row.since <= major);
-    rows.map(|row| row.sql.as_str())
-}
-
-fn file<'a>(statements: impl Iterator<Item = &'a str>) -> String {
-    statements.map(|sql| format!("{sql};\n")).collect()
-}
 
 #[test]
 fn what_the_table_says_runs_does_and_in_the_file_it_says() {
@@ -105,21 +66,6 @@ fn what_belongs_into_a_file_without_a_transaction_is_refused_in_another_and_the_
         "{}",
         run.stderr
     );
-}
-
-#[test]
-fn what_the_table_says_is_refused_is_refused_offline_with_its_line() {
-    for sql in those(&rows(), "refused", u32::MAX) {
-        for (line, head) in [(3, ""), (4, NO_TRANSACTION)] {
-            let text = format!("{head}\n/* a\ncomment */ {sql};\n");
-            let faults = match MigrationFile::parse("V2__next.sql", &text) {
-                Ok(file) => file.misplaced_extensions(&BTreeSet::new()),
-                Err(faults) => faults,
-            };
-            assert_eq!(faults.len(), 1, "{sql}: {faults:#?}");
-            assert!(faults[0].line == Some(line) && faults[0].hint.is_some(), "{sql}: {faults:#?}");
-        }
-    }
 }
 
 #[test]
