@@ -112,6 +112,11 @@ impl Tenantry {
         &self.project.desired
     }
 
+    /// The names of tenants.toml and of the files that it includes.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.project.texts.iter().map(|text| text.path.as_str())
+    }
+
     /// What lies in the migrations directory and is not run.
     #[must_use]
     pub fn not_run(&self) -> &[String] {

@@ -31,8 +31,6 @@ pub struct Project {
     pub root: PathBuf,
     /// `tenants.toml`, then the files that it includes.
     pub texts: Vec<Text>,
-    /// Of these globs of `include` no file is matched.
-    pub idle_includes: Vec<String>,
     /// SHA-256 of these and the migrations as they were read: what a saved plan is bound to.
     pub digest: String,
     /// What lies in the migrations directory and is not run.
@@ -76,7 +74,7 @@ impl Project {
             read.extend(["\0", &file.file, "\0", &file.sql]);
         }
         let desired = configuration.with_migrations(migrations);
-        Ok(Self { desired, root, texts, idle_includes: idle, digest: digest(&read), not_run })
+        Ok(Self { desired, root, texts, digest: digest(&read), not_run })
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.

@@ -54,7 +54,8 @@ impl<'r> Classes<'r> {
             return;
         }
         let known: Vec<&str> = self.classes.keys().copied().collect();
-        let hint = if known.is_empty() { format!("declare it: [classes.{class}]") } else { did_you_mean(class, &known) };
+        let hint =
+            if known.is_empty() { format!("declare it: [classes.{class}]") } else { did_you_mean(class, &known) };
         faults.push(places.value(path), format!("there is no class {class:?}"), Some(hint));
     }
 

@@ -66,9 +66,10 @@ impl<'a> Places<'a> {
     /// Only tenants and classes may be in other files than the first.
     fn file(&self, path: &[&str]) -> usize {
         let found = match path {
-            [section @ ("tenants" | "classes"), name, ..] => {
-                self.documents.iter().position(|document| table_at(document, &[section]).is_some_and(|t| t.contains_key(*name)))
-            }
+            [section @ ("tenants" | "classes"), name, ..] => self
+                .documents
+                .iter()
+                .position(|document| table_at(document, &[section]).is_some_and(|t| t.contains_key(*name))),
             _ => None,
         };
         found.unwrap_or(0)

@@ -64,7 +64,6 @@ pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawC
             "defaults" => config.defaults = section(value, faults),
             "archive" => config.archive = section(value, faults),
             "include" => config.include = section(value, faults),
-            "source" => config.source = section(value, faults),
             "classes" => each(("classes", Origin::File), value, &mut config.classes, faults),
             "tenants" => each(("tenants", Origin::File), value, &mut config.tenants, faults),
             other => {
@@ -77,7 +76,6 @@ pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawC
                     "passwords",
                     "defaults",
                     "archive",
-                    "source",
                     "classes",
                     "tenants",
                 ];
@@ -151,7 +149,11 @@ pub(super) fn declared_twice(
                 let span = begin + key.span().start..begin + key.span().end;
                 let shown = if name.contains('@') { "…" } else { name };
                 let message = format!("{one} {shown:?} is declared twice, also in {}", other.place(*at));
-                faults.push(Some(span), message, Some(format!("keep one of the two; here it is {}", texts[file].place(key.span().start))));
+                faults.push(
+                    Some(span),
+                    message,
+                    Some(format!("keep one of the two; here it is {}", texts[file].place(key.span().start))),
+                );
             }
         }
     }

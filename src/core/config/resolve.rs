@@ -13,7 +13,7 @@ use super::{advertise, classes::Classes, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Source, Tenant, TenantKey,
+    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Tenant, TenantKey,
     check_role_name, check_schema_name,
 };
 
@@ -34,8 +34,6 @@ pub struct Configuration {
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
     pub tenants: BTreeMap<TenantKey, Tenant>,
-    /// `[source] query`: more tenants, known once it is asked.
-    pub source: Option<Source>,
 }
 
 impl Configuration {
@@ -55,7 +53,6 @@ impl Configuration {
             passwords: self.passwords,
             archive_dir: self.archive_dir,
             tenants: self.tenants,
-            source: self.source,
         }
     }
 }
@@ -123,14 +120,19 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
         migrations_table: raw.migrations.table,
         lock_timeout,
         end_blockers: raw.migrations.end_blockers,
-        secrets: SecretsPolicy { store: raw.secrets.store, path: raw.secrets.path, dir: raw.secrets.dir, max_missing, vault },
+        secrets: SecretsPolicy {
+            store: raw.secrets.store,
+            path: raw.secrets.path,
+            dir: raw.secrets.dir,
+            max_missing,
+            vault,
+        },
         passwords: PasswordPolicy {
             length: raw.passwords.length.clamp(16, 128).unsigned_abs() as usize,
             charset: raw.passwords.charset,
         },
         archive_dir: raw.archive.dir,
         tenants,
-        source: raw.source.query.map(|query| Source { query, rows: None }),
     }
 }
 
@@ -186,8 +188,7 @@ fn resolve_tenant(
     let k = key.as_str();
     let defaults = classes.defaults_of(own);
     // A key of [defaults] or of a class is at fault where it is written, not at each tenant that takes it over.
-    let path =
-        |set: bool, field: &'static str| if set { vec!["tenants", k, field] } else { classes.path(own, field) };
+    let path = |set: bool, field: &'static str| if set { vec!["tenants", k, field] } else { classes.path(own, field) };
     let fill = |own: &Option<String>, default: &Option<String>, builtin: &str| {
         key.fill(own.as_deref().or(default.as_deref()).unwrap_or(builtin))
     };

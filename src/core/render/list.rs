@@ -96,7 +96,21 @@ mod tests {
     fn json_has_the_columns_names() {
         let rows: serde_json::Value = serde_json::from_str(&json(&rows())).unwrap();
         let keys: Vec<_> = rows[0].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["tenant", "schema", "username", "state", "class", "declared", "migration", "size", "connections", "secret_age"]);
+        assert_eq!(
+            keys,
+            [
+                "tenant",
+                "schema",
+                "username",
+                "state",
+                "class",
+                "declared",
+                "migration",
+                "size",
+                "connections",
+                "secret_age"
+            ]
+        );
         assert_eq!(rows[0]["size"], 52 << 20);
     }
 }

@@ -1,11 +1,12 @@
 //! The files that `include` names.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use globset::GlobBuilder;
 
-use super::text::{self, ReadError};
 use super::MAX_CONFIG_BYTES;
+use super::text::{self, ReadError};
 use crate::core::config::{Text, Unread};
 
 /// More than any team keeps by hand.
@@ -24,7 +25,7 @@ impl Included {
     /// Reads the files of these names and globs, those of each sorted, none twice. `main`: tenants.toml, which is none of them.
     pub fn read(main: &Path, root: &Path, names: &[String]) -> Self {
         let mut included = Self::default();
-        let mut seen: Vec<PathBuf> = main.canonicalize().into_iter().collect();
+        let mut seen: BTreeSet<PathBuf> = main.canonicalize().into_iter().collect();
         let mut left = MAX_CONFIG_BYTES;
         for name in names {
             let paths = match files(root, name) {
@@ -40,8 +41,7 @@ impl Included {
             for path in paths {
                 // The same file by another name, say over a link, is the same file.
                 let place = path.canonicalize().unwrap_or_else(|_| path.clone());
-                if !seen.contains(&place) {
-                    seen.push(place);
+                if seen.insert(place) {
                     included.add(&path, &mut left);
                 }
             }

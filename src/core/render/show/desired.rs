@@ -16,7 +16,13 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
         groups.insert(0, owners_role(&observed.database.name));
     }
     let owns = tenant.access == Access::Owner;
-    role(&mut page, &tenant.username, !tenant.suspended, tenant.connection_limit, if owns { &groups } else { &of_user });
+    role(
+        &mut page,
+        &tenant.username,
+        !tenant.suspended,
+        tenant.connection_limit,
+        if owns { &groups } else { &of_user },
+    );
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|n| one_line(n)).collect();
     let mut settings = tenant.settings.clone();
