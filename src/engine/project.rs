@@ -18,8 +18,6 @@ use crate::engine::secrets::{self, WritableStore};
 use include::Included;
 use text::ReadError;
 
-/// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
-const MAX_CONFIG_BYTES: u64 = 64 * 1024 * 1024;
 /// The parser's tree takes some hundred times a file's size.
 const MAX_MIGRATION_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -47,7 +45,7 @@ impl Project {
         let whole = |message: String, hint: Option<&str>| {
             Error::Config(ConfigError::whole(&shown, message, hint.map(str::to_owned)))
         };
-        let source = text::read(path, MAX_CONFIG_BYTES).map_err(|error| match error {
+        let source = text::read(path, text::MAX_CONFIG_BYTES).map_err(|error| match error {
             ReadError::NotFound => {
                 let hint = "create one with: tenantry init   or specify one with: --config FILE";
                 whole("there is no such file".into(), Some(hint))

@@ -98,6 +98,8 @@ pub struct FleetChange {
     pub tenants: usize,
     /// All that are registered.
     pub of: usize,
+    /// The one class that all of them are of.
+    pub class: Option<String>,
 }
 
 impl FleetChange {
@@ -124,8 +126,9 @@ impl FleetChange {
 
 impl fmt::Display for FleetChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, before, after, tenants, of } = self;
-        write!(f, "{key} {before} \u{2192} {after}: {tenants} of {of} tenants")
+        let Self { key, before, after, tenants, of, class } = self;
+        write!(f, "{key} {before} \u{2192} {after}: {tenants} of {of} tenants")?;
+        class.iter().try_for_each(|class| write!(f, ", all of class {class}"))
     }
 }
 
@@ -134,7 +137,7 @@ mod tests {
     use super::*;
 
     fn change(key: FleetKey, tenants: usize, of: usize) -> FleetChange {
-        FleetChange { key, before: "a".into(), after: "b".into(), tenants, of }
+        FleetChange { key, before: "a".into(), after: "b".into(), tenants, of, class: None }
     }
 
     #[test]

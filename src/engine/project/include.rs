@@ -5,8 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::GlobBuilder;
 
-use super::MAX_CONFIG_BYTES;
-use super::text::{self, ReadError};
+use super::text::{self, MAX_CONFIG_BYTES, ReadError};
 use crate::core::config::{Text, Unread};
 
 /// More than any team keeps by hand.
