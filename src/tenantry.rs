@@ -6,9 +6,11 @@
 
 mod approved;
 mod archive;
+mod asked;
 mod carrying;
 mod consent;
 mod declared;
+mod entered;
 mod environment;
 mod error;
 mod events;
@@ -30,7 +32,9 @@ use std::sync::Arc;
 
 pub use approved::Approved;
 pub use archive::Archived;
+pub use asked::Asked;
 pub use consent::{Consent, Need, NeedsConsent};
+pub use entered::Programs;
 pub use environment::Environment;
 pub use error::{Error, Guard, Refusal};
 pub use events::Events;

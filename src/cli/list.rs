@@ -1,6 +1,5 @@
 //! `list`: the fleet.
 
-use comfy_table::{CellAlignment, Table, presets};
 use tenantry::Options;
 use tenantry::plan::RECOVER;
 use tenantry::render;
@@ -12,7 +11,7 @@ use super::args::{Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::project;
+use super::{project, tables};
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let options = Options { sizes: true, ..project::options(global) };
@@ -47,35 +46,28 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
 
 /// As a table, in units for people.
 fn text(rows: &[ListRow]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
     // A fleet without classes needs no column for them.
     let has_classes = rows.iter().any(|row| row.class.is_some());
-    let class = |row: &ListRow| has_classes.then(|| visible(row.class.as_deref().unwrap_or("-")).into_owned());
-    let header = ["tenant", "schema", "username", "state"].into_iter().chain(has_classes.then_some("class"));
-    table.set_header(header.chain(["migration", "size", "connections", "secret_age"]));
-    for row in rows {
+    let cells = rows.iter().map(|row| {
         let [schema, username, state] = [&row.schema, &row.username, &row.state].map(|text| visible(text).into_owned());
-        let words = [row.tenant.clone(), schema, username, state].into_iter().chain(class(row));
-        table.add_row(words.chain([
+        let mut cells = vec![row.tenant.clone(), schema, username, state];
+        cells.extend(has_classes.then(|| visible(row.class.as_deref().unwrap_or("-")).into_owned()));
+        cells.extend([
             row.migration.map_or("-".into(), |version| version.to_string()),
             size(row.size),
             row.connections.to_string(),
             row.secret_age.map_or("-".into(), age),
-        ]));
-    }
-    let numbers = if has_classes { 5..=8 } else { 4..=7 };
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-        if numbers.contains(&column.index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut out: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        ]);
+        cells
+    });
     if rows.is_empty() {
-        out = "No tenants.\n".into();
+        return "No tenants.\n".into();
     }
-    out
+    let mut header = vec!["tenant", "schema", "username", "state"];
+    header.extend(has_classes.then_some("class"));
+    let words = header.len();
+    header.extend(["migration", "size", "connections", "secret_age"]);
+    tables::text(header.into_iter().map(str::to_owned).collect(), cells, |column| column >= words)
 }
 
 #[cfg(test)]

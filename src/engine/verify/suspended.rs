@@ -1,8 +1,8 @@
 //! A suspended tenant: its secret is kept, and lets nobody in.
 
-use super::login::NoLogin;
 use crate::core::model::Role;
 use crate::core::verdict::{Answer, Check, Ruling};
+use crate::engine::login::NoLogin;
 
 /// What its role is, and what logging in with its secret came to.
 pub(super) fn checks(role: Option<&Role>, login: Result<(), NoLogin>) -> [Check; 2] {
