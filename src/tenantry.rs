@@ -10,6 +10,7 @@ mod asked;
 mod carrying;
 mod consent;
 mod declared;
+mod edited;
 mod entered;
 mod environment;
 mod error;
@@ -34,6 +35,7 @@ pub use approved::Approved;
 pub use archive::Archived;
 pub use asked::Asked;
 pub use consent::{Consent, Need, NeedsConsent};
+pub use edited::Edit;
 pub use entered::Programs;
 pub use environment::Environment;
 pub use error::{Error, Guard, Refusal};
@@ -142,6 +144,22 @@ impl Tenantry {
     pub fn declares(&self, named: &[String]) -> Result<(), Error> {
         let file = self.file.display().to_string();
         Ok(declared::must_be_declared(self.desired(), &self.filter, named, &file)?)
+    }
+
+    /// One more tenant for tenants.toml, with these of its keys. A value that is no TOML is a string.
+    ///
+    /// # Errors
+    /// When it is there already, or what comes of it is no valid configuration.
+    pub fn add(&self, key: &str, set: &[(String, String)]) -> Result<Edit, Error> {
+        edited::add(&self.project, &self.environment, key, set)
+    }
+
+    /// A tenant less for the file that declares it. What becomes of the tenant is the next plan's to say.
+    ///
+    /// # Errors
+    /// When no file declares it, or it is protected.
+    pub fn forget(&self, key: &str) -> Result<Edit, Error> {
+        edited::forget(&self.project, &self.environment, key)
     }
 
     /// The targets take this tenant.

@@ -1,5 +1,6 @@
 //! A tenant's life in tenants.toml: classes, files that are included, and tenants that are suspended for a while.
 
+mod edit;
 mod include;
 mod suspended;
 

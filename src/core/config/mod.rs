@@ -5,6 +5,7 @@
 
 mod advertise;
 mod classes;
+mod edit;
 mod fault;
 mod interpolate;
 mod places;
@@ -15,6 +16,7 @@ mod resolve;
 mod text;
 mod vault;
 
+pub use edit::{with_tenant, without_tenant};
 pub use fault::{ConfigError, Fault};
 pub use interpolate::Lookup;
 use places::Places;
@@ -79,6 +81,24 @@ pub fn parse_all(texts: &[Text], unread: &[Unread], env: Lookup<'_>) -> Result<C
 pub fn includes(text: &Text, env: Lookup<'_>) -> Vec<String> {
     let mut faults = fault::Faults::default();
     read::config(&read::document(text, env, &mut faults), &mut faults).include
+}
+
+/// A text with everything masked that may be a credential.
+#[must_use]
+pub fn redacted(text: &Text) -> String {
+    let mut faults = fault::Faults::default();
+    let documents = [read::document(text, &|_| None, &mut faults)];
+    Places::new(&documents, vec![0]).redact(0, &text.source, &[])
+}
+
+/// Where one of the texts declares the tenant: "tenants.toml, line 7".
+#[must_use]
+pub fn declared_in(texts: &[Text], key: &str) -> Option<String> {
+    texts.iter().find_map(|text| {
+        let documents = [read::document(text, &|_| None, &mut fault::Faults::default())];
+        let span = Places::new(&documents, vec![0]).key(&["tenants", key])?;
+        Some(text.place(span.start))
+    })
 }
 
 /// The keys of a tenant.
