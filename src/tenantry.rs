@@ -4,6 +4,7 @@
 //! apply ([`Tenantry::lock`], [`Locked::plan`]), of everything there is, and every guard has said yes
 //! ([`Planned::approve`]).
 
+mod adoption;
 mod approved;
 mod archive;
 mod asked;
@@ -31,6 +32,7 @@ mod session;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use adoption::Adopting;
 pub use approved::Approved;
 pub use archive::Archived;
 pub use asked::Asked;

@@ -146,6 +146,10 @@ pub enum Command {
     ///
     /// Nothing else about them changes. Open sessions continue; new logins need the new secret.
     Rotate(RotateArgs),
+    /// Take existing schemas and roles under management
+    ///
+    /// Of declared tenants whose schema or role exists and that tenantry does not manage yet. The plan shows what adopting one changes: owners, privileges, settings. No password changes unless --rotate says so.
+    Adopt(AdoptArgs),
     /// Log in as each tenant with its delivered secret; prove that it reaches its own schema and no other
     Verify(VerifyArgs),
     /// Run one read-only query in every tenant, logged in as that tenant; print the rows as one table
@@ -325,6 +329,31 @@ pub struct WhichArgs {
     /// Of those, the tenants whose password is at least this old, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = tenantry::config::duration)]
     pub older_than: Option<std::time::Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// The tenants' keys; every declared tenant that exists and is not managed yet if omitted
+    pub tenants: Vec<String>,
+    /// Record the migrations up to this version as applied, without running them, where a schema has no history
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i32).range(0..))]
+    pub baseline: Option<i32>,
+    /// Give each role that exists a new password, and write its secret
+    #[arg(long, conflicts_with = "keep_password")]
+    pub rotate: bool,
+    /// Leave each password as it is where there is no secret, and write none until rotate
+    #[arg(long)]
+    pub keep_password: bool,
+    /// Allow up to N tenants whose schema differs from what the migrations up to the baseline create
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub allow_different_shapes: usize,
+    #[command(flatten)]
+    pub approve: ApproveArgs,
+    /// Start no more tenants once N have failed with the same error; 0: continue whatever fails
+    #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
+    pub max_failures: usize,
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Output is on stdout, progress and logs on stderr.
 
 mod add;
+mod adopt;
 mod again;
 mod apply;
 mod approve;
@@ -89,6 +90,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::List => list::run(&cli.global, &mut out),
         Command::Show(args) => show::run(&cli.global, args, &mut out),
         Command::Rotate(args) => rotate::run(&cli.global, args, &mut out),
+        Command::Adopt(args) => adopt::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
         Command::Query(args) => query::run(&cli.global, args, &mut out),
         Command::Exec(args) => exec::run(&cli.global, args, &mut out),

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::core::model::secret::{Secret, fault_of_password};
-use crate::core::model::{Desired, Observed, Registered, State, Tenant};
+use crate::core::model::{Desired, Observed, PasswordSource, Registered, State, Tenant, TenantKey};
 use crate::core::rows::Fault;
 use crate::engine::database::{ConnectError, DatabaseError, Target};
 use crate::engine::error::error_chain;
@@ -39,13 +39,15 @@ impl Logins<'_> {
     /// When there is no secret, or one that no login is tried with.
     pub fn of(&self, tenant: &Tenant) -> Result<Login, NoLogin> {
         let path = &tenant.secret_path;
+        let remembered = self.observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
+        let is_kept = remembered.is_some_and(|row| row.password_source == PasswordSource::Kept);
         let secret = match self.store.read(path)? {
             Found::Readable(_, secret) => secret,
+            Found::Absent if is_kept => return Err(NoLogin::unknown(&tenant.key)),
             Found::Absent => return Err(format!("there is no secret at {}", self.store.locate(path)).into()),
             Found::Foreign { reason, .. } => return Err(format!("the secret at {path} is not ours: {reason}").into()),
         };
         let (desired, observed) = (self.desired, self.observed);
-        let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
         let remembered = remembered.map(|row| &row.secret.fields);
         let wanted = desired.secret_fields(tenant, &observed.server, &observed.database.name, remembered);
         // Before anybody is asked: a server elsewhere may let in whoever comes without one.
@@ -115,6 +117,16 @@ pub struct NoLogin {
     pub faulty: bool,
     pub sqlstate: Option<String>,
     pub message: String,
+}
+
+impl NoLogin {
+    /// Of a tenant that was adopted with its own password.
+    fn unknown(tenant: &TenantKey) -> Self {
+        let message = format!(
+            "it was adopted with its own password, which tenantry does not know; a new one, in a secret: tenantry rotate {tenant}"
+        );
+        Self { faulty: false, sqlstate: None, message }
+    }
 }
 
 /// What was delivered makes no sense.

@@ -23,6 +23,7 @@ mod proxy;
 mod snapshot;
 
 mod admin;
+mod adopt;
 mod archive;
 mod commands;
 mod commit;

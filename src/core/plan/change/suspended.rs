@@ -3,14 +3,23 @@
 use crate::core::plan::action::{EndSessions, Rights};
 use crate::core::plan::facts::{Facts, Findings, LockOut};
 use crate::core::plan::hazard::HazardKind;
+use crate::core::plan::tenant_plan::Blocked;
 
 /// Until the registry says that its sessions are ended, they may not be: an apply may have been killed after NOLOGIN.
-pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
+///
+/// # Errors
+/// When its role is not registered yet, and is in use.
+pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
     let tenant = facts.tenant;
-    let Some(role) = facts.current.role.filter(|_| tenant.suspended) else { return };
+    let Some(role) = facts.current.role.filter(|_| tenant.suspended) else { return Ok(()) };
     let is_done = !role.can_login && facts.registered.is_some_and(|row| row.suspended);
     if is_done {
-        return;
+        return Ok(());
+    }
+    // Whom the registry does not name yet, nobody lets in again when the rest comes to nothing.
+    if facts.adoption.is_some() && role.can_login {
+        let hint = "adopt it without suspended = true, and suspend it with the next apply";
+        return Err(Blocked::new("it is to be adopted and suspended by the same plan", hint));
     }
     // Before the transaction that renames it.
     let name = facts.registered.map_or(&tenant.username, |row| &row.username).clone();
@@ -18,4 +27,5 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
     findings.hazard(HazardKind::EndsSessions, format!("it is suspended: sessions of {name} are ended"));
     let give_back = rights.clone().map(|rights| rights.of_role(tenant.username.clone()));
     findings.lock_out = Some(LockOut { sessions: EndSessions { role: name, is_dropped: false }, rights, give_back });
+    Ok(())
 }
