@@ -260,7 +260,10 @@ fn every_key_of_the_schema_is_documented_and_tried() {
     for (section, value) in schema["properties"].as_object().unwrap() {
         let Some(definition) = value["$ref"].as_str().or(value["additionalProperties"]["$ref"].as_str()) else {
             // A key outside all sections.
-            assert!(documentation.contains(&format!("{section} = ")), "docs/configuration.md does not mention {section}");
+            assert!(
+                documentation.contains(&format!("{section} = ")),
+                "docs/configuration.md does not mention {section}"
+            );
             assert!(every.get(section).is_some(), "tests/every_key.toml lacks {section}");
             continue;
         };
@@ -275,7 +278,9 @@ fn every_key_of_the_schema_is_documented_and_tried() {
         );
         let tried = match section {
             // Classes have a tenant's keys.
-            "tenants" | "classes" => every["tenants"].as_object().unwrap().values().any(|tenant| tenant.get(key).is_some()),
+            "tenants" | "classes" => {
+                every["tenants"].as_object().unwrap().values().any(|tenant| tenant.get(key).is_some())
+            }
             section => every[section].get(key).is_some(),
         };
         assert!(tried, "tests/every_key.toml lacks {key} of [{section}]");

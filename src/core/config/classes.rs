@@ -113,6 +113,8 @@ fn over(own: &RawTenant, defaults: &RawTenant) -> RawTenant {
         password_from: text(&own.password_from, &defaults.password_from),
         protected: own.protected.or(defaults.protected),
         suspended: own.suspended.or(defaults.suspended),
+        template: text(&own.template, &defaults.template),
+        template_data: own.template_data.or(defaults.template_data),
         strict_shape: own.strict_shape.or(defaults.strict_shape),
     }
 }

@@ -13,6 +13,7 @@ pub mod raw;
 mod read;
 mod redact;
 mod resolve;
+mod template;
 mod text;
 mod vault;
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
-use super::{advertise, classes::Classes, vault};
+use super::{advertise, classes::Classes, template, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
@@ -110,6 +110,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
         }
     }
     collisions(&tenants, &raw.tenants, &classes, &raw.database.shared_schemas, places, faults);
+    template::check(&tenants, &raw, places, faults);
     Configuration {
         database_url: raw.database.url.map(SecretString::from),
         public_schema: raw.database.public_schema,
@@ -262,6 +263,7 @@ fn resolve_tenant(
         suspended: own.suspended.or(defaults.suspended).unwrap_or(false),
         origin: own.origin,
         strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
+        template: template::of(key, own, defaults),
     }
 }
 

@@ -182,6 +182,16 @@ pub struct Tenant {
     pub suspended: bool,
     /// Where it is declared.
     pub origin: Origin,
+    /// Whom it begins as a copy of.
+    pub template: Option<Template>,
+}
+
+/// Another tenant, as which a new one begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    pub tenant: TenantKey,
+    /// Its rows too.
+    pub data: bool,
 }
 
 impl Tenant {

@@ -3,7 +3,7 @@
 use super::action::{BorrowRights, Change, ReturnRights};
 use super::change::{
     adopted_password, adoption, baseline, defaults, deputy, grants, history, membership, migrations, objects, outside,
-    policy, rename, rights, role, schema, secret, settings, suspended, tablespace,
+    policy, rename, rights, role, schema, secret, settings, suspended, tablespace, template,
 };
 use super::facts::{Facts, Findings, LockOut};
 use super::fleet::Fleet;
@@ -50,6 +50,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     outside::diff(&facts, findings);
     settings::diff(&facts, findings);
     migrations::diff(&facts, findings)?;
+    template::diff(&facts, findings)?;
     policy::diff(&facts, findings);
     tablespace::warn(&facts, findings);
     if findings.is_empty() {

@@ -21,3 +21,4 @@ pub(super) mod secret;
 pub(super) mod settings;
 pub(super) mod suspended;
 pub(super) mod tablespace;
+pub(super) mod template;
