@@ -101,6 +101,8 @@ impl Tenantry {
             project = project.with_secrets_in(Some(server.dir().join("secrets")));
         }
         project.desired.advertise = Advertise::default();
+        // Its table is not there.
+        project.desired.source = None;
         let options = Options { database_url: Some(server.admin_url()), ..self.options.clone() };
         Self { project: Arc::new(project), options, ..self.clone() }
     }
@@ -134,19 +136,26 @@ impl Tenantry {
         &self.project.not_run
     }
 
-    /// Each target matches a declared tenant. Of those that are only registered nothing is known offline.
+    /// Each target matches a declared tenant. Of those that are only registered, or named by
+    /// `[source] query`, nothing is known offline.
     ///
     /// # Errors
     /// The first that matches none.
     pub fn targets_match(&self) -> Result<(), Error> {
+        if self.desired().source.is_some() {
+            return Ok(());
+        }
         Ok(self.filter.matches_some(self.desired().tenants.keys())?)
     }
 
-    /// These tenants are declared, and within the targets.
+    /// These tenants are declared, and within the targets; with a `[source] query` that is known only to whoever looks.
     ///
     /// # Errors
     /// The first that is not.
     pub fn declares(&self, named: &[String]) -> Result<(), Error> {
+        if self.desired().source.is_some() {
+            return Ok(());
+        }
         let file = self.file.display().to_string();
         Ok(declared::must_be_declared(self.desired(), &self.filter, named, &file)?)
     }

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use crate::core::config::{self, ConfigError, Text};
 use crate::core::digest::digest;
 use crate::core::migrations::{self, Beside, MigrationFault, MigrationFile, MigrationSet};
-use crate::core::model::{Desired, StoreKind};
+use crate::core::model::{Desired, Source, StoreKind};
 use crate::engine::database::Target;
 use crate::engine::error::{Context, Error};
 use crate::engine::secrets::{self, WritableStore};
@@ -87,6 +87,19 @@ impl Project {
     #[must_use]
     pub fn names_variable(&self, name: &str) -> bool {
         self.variables.contains(name)
+    }
+
+    /// The same with the tenants that `[source] query` named: each is checked as one of the file's is.
+    ///
+    /// # Errors
+    /// The faults of its rows; one is a tenant that a file declares too.
+    pub fn with_source(&self, rows: Text, env: config::Lookup<'_>) -> Result<Self, Error> {
+        let number = rows.source.lines().count();
+        let digest = digest(&["source", &self.digest, &rows.source].join("\0"));
+        let texts: Vec<Text> = self.texts.iter().cloned().chain([rows]).collect();
+        let tenants = config::parse_all(&texts, &[], env)?.tenants;
+        let source = self.desired.source.clone().map(|source| Source { rows: Some(number), ..source });
+        Ok(Self { desired: Desired { tenants, source, ..self.desired.clone() }, digest, ..self.clone() })
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.

@@ -1,6 +1,6 @@
 //! One look: everything that changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
@@ -48,6 +48,12 @@ impl Looked {
     #[must_use]
     pub fn place(&self) -> String {
         self.session.ground.place(&self.observed)
+    }
+
+    /// The tenants that are declared, those of `[source] query` among them.
+    #[must_use]
+    pub fn declared(&self) -> &BTreeMap<TenantKey, Tenant> {
+        &self.session.ground.project.desired.tenants
     }
 
     /// What apply would do; with [`Options::deep`](super::Options::deep), how the shapes differ too.

@@ -2,6 +2,7 @@
 
 mod edit;
 mod include;
+mod source;
 mod suspended;
 
 use std::fs;

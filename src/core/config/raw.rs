@@ -24,6 +24,7 @@ pub struct RawConfig {
     /// Any key of a tenant; "{tenant}" stands for the tenant's key, "-" becomes "_".
     pub defaults: RawTenant,
     pub archive: RawArchive,
+    pub source: RawSource,
     /// Named sets of a tenant's keys, for `class`: a tenant's own keys win over its class's, which win over [defaults].
     pub classes: BTreeMap<String, RawTenant>,
     /// The tenants, by key: [a-z][a-z0-9_-]{0,62}.
@@ -175,6 +176,14 @@ impl Default for RawArchive {
     fn default() -> Self {
         Self { dir: "archives".into() }
     }
+}
+
+/// Tenants that a table of the database names, besides [tenants].
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSource {
+    /// A SELECT whose column "tenant" is the key; its other columns are keys of a tenant, such as class. It reads tables that no tenant may write to.
+    pub query: Option<String>,
 }
 
 /// One tenant. Every key has a default.

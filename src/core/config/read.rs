@@ -63,6 +63,7 @@ pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawC
             "passwords" => config.passwords = section(value, faults),
             "defaults" => config.defaults = section(value, faults),
             "archive" => config.archive = section(value, faults),
+            "source" => config.source = section(value, faults),
             "include" => config.include = section(value, faults),
             "classes" => each(("classes", Origin::File), value, &mut config.classes, faults),
             "tenants" => each(("tenants", Origin::File), value, &mut config.tenants, faults),
@@ -76,6 +77,7 @@ pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawC
                     "passwords",
                     "defaults",
                     "archive",
+                    "source",
                     "classes",
                     "tenants",
                 ];

@@ -65,6 +65,7 @@ const FILE: Form = Table(&[
     ("defaults", TENANT),
     ("archive", Table(&[("dir", Shown)])),
     ("include", Shown),
+    ("source", Table(&[("query", Shown)])),
     ("classes", Each(&TENANT)),
     ("tenants", Each(&TENANT)),
 ]);

@@ -13,8 +13,8 @@ use super::{advertise, classes::Classes, template, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Tenant, TenantKey,
-    check_role_name, check_schema_name,
+    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Source, Tenant,
+    TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -34,6 +34,8 @@ pub struct Configuration {
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
     pub tenants: BTreeMap<TenantKey, Tenant>,
+    /// `[source] query`: more tenants, known once it is asked.
+    pub source: Option<Source>,
 }
 
 impl Configuration {
@@ -53,6 +55,7 @@ impl Configuration {
             passwords: self.passwords,
             archive_dir: self.archive_dir,
             tenants: self.tenants,
+            source: self.source,
         }
     }
 }
@@ -134,6 +137,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
         },
         archive_dir: raw.archive.dir,
         tenants,
+        source: raw.source.query.map(|query| Source { query, rows: None }),
     }
 }
 

@@ -31,6 +31,16 @@ pub struct Desired {
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
     pub tenants: BTreeMap<TenantKey, Tenant>,
+    /// `[source] query`.
+    pub source: Option<Source>,
+}
+
+/// Tenants that a table of the database names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub query: String,
+    /// So many it named; `None`: it was not asked, and `tenants` lacks them.
+    pub rows: Option<usize>,
 }
 
 /// What PUBLIC keeps on schema `public` and on the database.
