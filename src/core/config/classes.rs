@@ -115,6 +115,8 @@ fn over(own: &RawTenant, defaults: &RawTenant) -> RawTenant {
         suspended: own.suspended.or(defaults.suspended),
         template: text(&own.template, &defaults.template),
         template_data: own.template_data.or(defaults.template_data),
+        rotation: own.rotation.or(defaults.rotation),
+        rotate_after: text(&own.rotate_after, &defaults.rotate_after),
         strict_shape: own.strict_shape.or(defaults.strict_shape),
     }
 }

@@ -5,6 +5,7 @@
 
 mod advertise;
 mod classes;
+mod duration;
 mod edit;
 mod fault;
 mod interpolate;
@@ -13,16 +14,18 @@ pub mod raw;
 mod read;
 mod redact;
 mod resolve;
+mod rotation;
 mod template;
 mod text;
 mod vault;
 
+pub use duration::duration;
 pub use edit::{with_tenant, without_tenant};
 pub use fault::{ConfigError, Fault};
 pub use interpolate::Lookup;
 use places::Places;
+pub use resolve::Configuration;
 use resolve::resolve;
-pub use resolve::{Configuration, duration};
 pub use text::{Text, Unread};
 
 use raw::RawConfig;

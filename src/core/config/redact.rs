@@ -84,6 +84,8 @@ const TENANT: Form = Table(&[
     ("password_from", Secret),
     ("protected", Shown),
     ("suspended", Shown),
+    ("rotation", Shown),
+    ("rotate_after", Shown),
     ("strict_shape", Shown),
     ("template", Shown),
     ("template_data", Shown),

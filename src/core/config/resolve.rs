@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
-use super::{advertise, classes::Classes, template, vault};
+use super::{advertise, classes::Classes, rotation, template, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Source, Tenant,
-    TenantKey, check_role_name, check_schema_name,
+    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, Rotation, SecretsPolicy, Source,
+    Tenant, TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -158,17 +159,6 @@ fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &
     })
 }
 
-/// Such as "5s", "10m", "30d"; a day is 24 hours.
-///
-/// # Errors
-/// When it is not a duration, or not above zero.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is not a duration"))?;
-    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok();
-    let length = length.and_then(|length| Duration::try_from(length).ok());
-    length.filter(|length| !length.is_zero()).ok_or_else(|| format!("{text:?} is not a positive duration"))
-}
-
 fn name(
     path: &[&str],
     value: &str,
@@ -250,6 +240,17 @@ fn resolve_tenant(
         let at = places.value(&path(own.password_from.is_some(), "password_from"));
         faults.push(at, format!("the password {problem}"), Some("omit password_from to have one generated".into()));
     }
+    let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), places, faults);
+    let suspended = own.suspended.or(defaults.suspended).unwrap_or(false);
+    if suspended && rotation == Rotation::TwoUser {
+        let hint = "set rotation = \"single\" for it, apply, and suspend it then".to_owned();
+        let at = places.value(&path(own.suspended.is_some(), "suspended"));
+        faults.push(
+            at,
+            format!("tenant {key} has two users (rotation = \"two-user\") and cannot be suspended"),
+            Some(hint),
+        );
+    }
     Tenant {
         key: key.clone(),
         schema,
@@ -264,8 +265,10 @@ fn resolve_tenant(
         password: password.map(SecretString::from),
         secret_path: secret_path.replace("{tenant}", key.as_str()),
         class: classes.of(own).map(str::to_owned),
-        suspended: own.suspended.or(defaults.suspended).unwrap_or(false),
+        suspended: suspended,
         origin: own.origin,
+        rotation,
+        rotate_after,
         strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
         template: template::of(key, own, defaults),
     }
@@ -304,7 +307,7 @@ fn collisions(
     faults: &mut Faults,
 ) {
     let mut schemas: BTreeMap<&str, &TenantKey> = BTreeMap::new();
-    let mut roles: BTreeMap<&str, (&TenantKey, &str, bool)> = BTreeMap::new();
+    let mut roles: BTreeMap<String, (&TenantKey, &str, bool)> = BTreeMap::new();
     for (key, tenant) in tenants {
         let own = raw.get(key.as_str());
         let at = |field: &str| places.value(&["tenants", key.as_str(), field]);
@@ -323,7 +326,7 @@ fn collisions(
         // One fixed name shares the owner among tenants; a template that folds two keys into one name does not.
         let template = own.and_then(|own| own.owner.as_ref().or(classes.defaults_of(own).owner.as_ref()));
         let fixed = template.is_some_and(|owner| !owner.contains("{tenant}"));
-        let mut claim = |role, field: &'static str, shareable: bool| match roles.get(role) {
+        let mut claim = |role: String, field: &'static str, shareable: bool| match roles.get(&role) {
             Some((_, _, true)) if shareable => {}
             Some((other, of, _)) => faults.push(
                 at(field),
@@ -332,9 +335,12 @@ fn collisions(
             ),
             None => drop(roles.insert(role, (key, field, shareable))),
         };
-        claim(tenant.username.as_str(), "username", false);
+        claim(tenant.username.clone(), "username", false);
         if tenant.access != Access::Owner && tenant.owner_role != tenant.username {
-            claim(tenant.owner_role.as_str(), "owner", fixed);
+            claim(tenant.owner_role.clone(), "owner", fixed);
+        }
+        for user in tenant.login_users() {
+            claim(user, "username", false);
         }
     }
 }

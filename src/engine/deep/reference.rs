@@ -10,7 +10,7 @@ use rand::RngExt;
 
 use super::Deep;
 use crate::core::model::{
-    Access, Desired, MadeObject, Mode, Observed, OnRemove, Origin, Registry, Tenant, TenantKey, ident,
+    Access, Desired, MadeObject, Mode, Observed, OnRemove, Origin, Registry, Rotation, Tenant, TenantKey, ident,
 };
 use crate::core::plan::{self, DatabaseAction, DatabaseChange, Plan};
 use crate::core::shape::{Names, Shape, compare};
@@ -179,6 +179,8 @@ fn scratch() -> Result<Tenant, TenantError> {
         mode: Mode::default(),
         password: None,
         secret_path: String::new(),
+        rotation: Rotation::Single,
+        rotate_after: None,
         strict_shape: false,
         class: None,
         suspended: false,

@@ -15,5 +15,6 @@ mod probe;
 mod probes;
 mod run;
 mod suspended;
+mod users;
 
 pub use context::Verify;
