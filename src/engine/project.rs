@@ -1,6 +1,7 @@
 //! A project on disk: `tenants.toml`, its migrations, and the store it names.
 
 mod include;
+mod migrations;
 mod text;
 
 use std::cell::RefCell;
@@ -11,16 +12,12 @@ use secrecy::ExposeSecret;
 
 use crate::core::config::{self, ConfigError, Text};
 use crate::core::digest::digest;
-use crate::core::migrations::{self, Beside, MigrationFault, MigrationFile, MigrationSet};
 use crate::core::model::{Desired, Source, StoreKind};
 use crate::engine::database::Target;
 use crate::engine::error::{Context, Error};
 use crate::engine::secrets::{self, WritableStore};
 use include::Included;
 use text::ReadError;
-
-/// The parser's tree takes some hundred times a file's size.
-const MAX_MIGRATION_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A valid project.
 #[derive(Clone, Debug)]
@@ -71,13 +68,21 @@ impl Project {
         let configuration = config::parse_all(&texts, &unread, env)?;
         let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
         let dir = root.join(&configuration.migrations_dir);
-        let (migrations, not_run) = read_migrations(&dir, &configuration.migrations_table, &configuration.extensions)?;
+        let found = migrations::read(&dir, &configuration)?;
+        let (migrations, not_run) = (found.set, found.not_run);
         let mut read = texts[0].source.clone();
         for text in &texts[1..] {
             read.extend(["\0", &text.path, "\0", &text.source]);
         }
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
+            // What says so may stand outside of what runs.
+            if migrations.format.has_long_versions() && file.no_transaction {
+                read.push_str("\0outside");
+            }
+        }
+        for (file, text) in &found.settings {
+            read.extend(["\0", file, "\0", text]);
         }
         let (desired, variables) = (configuration.with_migrations(migrations), asked.take());
         Ok(Self { desired, root, texts, digest: digest(&read), not_run, variables })
@@ -146,82 +151,4 @@ impl Project {
             }
         }
     }
-}
-
-/// Every `.sql` file of the directory and below, as refinery finds them, but for hidden directories; a `.sql` file refinery
-/// would skip, or would run under half its name, is a fault. And what else lies there, and is not run.
-fn read_migrations(
-    dir: &Path,
-    table: &str,
-    extensions: &BTreeSet<String>,
-) -> Result<(MigrationSet, Vec<String>), Error> {
-    let mut paths = Vec::new();
-    if !dir.exists() {
-        return Err(Error::refused(
-            format!("the migrations directory {} does not exist", dir.display()),
-            format!("mkdir {}   (it may be empty), or set [migrations] dir", dir.display()),
-        ));
-    }
-    find_files(dir, &mut paths)?;
-    paths.sort();
-    let mut files = Vec::new();
-    let mut not_run = Vec::new();
-    let mut faults = Vec::new();
-    for path in paths {
-        let below = path.strip_prefix(dir).unwrap_or(&path);
-        let shown = below.to_string_lossy().into_owned();
-        let fault = |message: String, hint: Option<&str>| MigrationFault {
-            file: shown.clone(),
-            line: None,
-            message,
-            hint: hint.map(str::to_owned),
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
-            match migrations::beside(&name) {
-                Beside::Fault(misnamed) => faults.push(fault(misnamed.message, Some(&misnamed.hint))),
-                // The walk above follows no link to a directory, and neither does refinery's.
-                Beside::NotRun if path.is_dir() => not_run.push(format!("{shown} (a link to a directory)")),
-                Beside::NotRun => not_run.push(shown),
-                Beside::Hidden => {}
-            }
-            continue;
-        }
-        if below.to_str().is_none() {
-            faults.push(fault("has a name that is not UTF-8".into(), Some("rename the file")));
-            continue;
-        }
-        match text::read(&path, MAX_MIGRATION_BYTES) {
-            Ok(sql) => match MigrationFile::parse(&shown, &sql) {
-                Ok(file) => {
-                    faults.extend(file.misplaced_extensions(extensions));
-                    files.push(file);
-                }
-                Err(found) => faults.extend(found),
-            },
-            Err(error) => faults.push(fault(error.to_string(), error.hint())),
-        }
-    }
-    let set = MigrationSet::new(table, files).map_err(|found| faults.extend(found));
-    match set {
-        Ok(set) if faults.is_empty() => Ok((set, not_run)),
-        _ => Err(Error::Migrations(faults)),
-    }
-}
-
-fn find_files(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
-    for entry in std::fs::read_dir(dir).doing(format!("reading {}", dir.display()))? {
-        let entry = entry.doing(format!("reading {}", dir.display()))?;
-        let path = entry.path();
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if entry.file_type().doing(format!("reading {}", path.display()))?.is_dir() {
-            // A mounted ConfigMap has its files twice: as links, and in a hidden directory with a date for a name.
-            if !hidden {
-                find_files(&path, paths)?;
-            }
-        } else {
-            paths.push(path);
-        }
-    }
-    Ok(())
 }
