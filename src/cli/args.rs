@@ -123,6 +123,14 @@ pub enum Command {
     Init(InitArgs),
     /// Check tenants.toml and the migrations, offline
     Validate,
+    /// Write a tenant into tenants.toml, which keeps its comments and its order
+    ///
+    /// Nothing is written unless the file is valid with it. PostgreSQL is not asked: tenantry plan shows what apply would do.
+    Add(AddArgs),
+    /// Take a tenant out of tenants.toml, or out of the file that it includes
+    ///
+    /// PostgreSQL is not asked: what becomes of the tenant's data is for the next apply, which needs --allow-removals.
+    Forget(ForgetArgs),
     /// Show what apply would do; change nothing
     Plan(PlanArgs),
     /// Plan, ask for confirmation, and apply
@@ -269,6 +277,31 @@ pub struct DriftArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The class that it is of
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// One of its keys, such as connection_limit=50 or settings.work_mem=16MB; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// The new tenant's key
+    #[arg(value_name = "KEY")]
+    pub tenant: String,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[derive(Debug, Args)]
+pub struct ForgetArgs {
+    /// The tenant's key
+    #[arg(value_name = "KEY")]
+    pub tenant: String,
+}
+
+#[derive(Debug, Args)]
 pub struct ShowArgs {
     /// Compare the shape of the tenant's schema with what the migrations create
     #[arg(long)]
@@ -344,7 +377,7 @@ pub struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Show these columns: tenant, schema, username, state, migration, size, connections, secret_age, rows, last_migration
+    /// Show these columns: tenant, schema, username, state, class, migration, size, connections, secret_age, rows, last_migration
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub columns: Vec<Column>,
     /// Sort by these columns; -COLUMN: the highest first

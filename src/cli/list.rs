@@ -27,7 +27,8 @@ pub fn run(global: &Global, args: &ListArgs, out: &mut Output) -> Result<Exit, F
     rows.retain(|row| is_wanted(row, args));
     sort(&mut rows, &args.sort);
     let part = looked.targeting().map(|part| format!("\n{}\n", render::text::targeting(&part)));
-    let columns = if args.columns.is_empty() { &Column::USUAL } else { args.columns.as_slice() };
+    let columns = if args.columns.is_empty() { Column::usual(&rows) } else { args.columns.clone() };
+    let columns = columns.as_slice();
     let table = || format!("{}{}", text(&rows, columns), part.unwrap_or_default());
     if out.csv {
         out.print_data(&render::rows::csv(&render::list::table(&rows, columns)))?;
@@ -85,6 +86,8 @@ mod tests {
             schema: format!("tenant_{tenant}"),
             username: format!("{tenant}_user"),
             state: "active".into(),
+            class: None,
+            declared: Some("file".into()),
             migration,
             size,
             connections: 3,
@@ -98,8 +101,8 @@ mod tests {
 
     #[test]
     fn a_table_for_people() {
-        insta::assert_snapshot!(text(&rows()[..1], &Column::USUAL));
-        assert!(!text(&rows(), &Column::USUAL).contains("globex\x1b_user"));
-        assert_eq!(text(&[], &Column::USUAL), "No tenants.\n");
+        insta::assert_snapshot!(text(&rows()[..1], &Column::usual(&rows())));
+        assert!(!text(&rows(), &Column::usual(&rows())).contains("globex\x1b_user"));
+        assert_eq!(text(&[], &[]), "No tenants.\n");
     }
 }

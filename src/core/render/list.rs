@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What `state` may be.
-pub const STATES: [&str; 6] = ["active", "retained", "restoring", "removing", "removed", "absent"];
+pub const STATES: [&str; 7] = ["active", "suspended", "retained", "restoring", "removing", "removed", "absent"];
 
 /// One tenant, as `list` shows it. The names of the fields are those of the columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -15,8 +15,12 @@ pub struct ListRow {
     pub tenant: String,
     pub schema: String,
     pub username: String,
-    /// "active", "retained", "removed", or "absent": declared and not applied yet.
+    /// "active", "suspended", "retained", "removed", or "absent": declared and not applied yet.
     pub state: String,
+    /// As it is declared now; null: of none.
+    pub class: Option<String>,
+    /// Where it is declared: "file" or "source"; null: nowhere any more.
+    pub declared: Option<String>,
     /// The highest version applied; null: none yet.
     pub migration: Option<i64>,
     /// Bytes on disk.
@@ -80,6 +84,8 @@ fn row(tenant: &str, migration: Option<i64>, size: i64, secret_age: Option<i64>)
         schema: format!("tenant_{tenant}"),
         username: format!("{tenant}_user"),
         state: "active".into(),
+        class: None,
+        declared: Some("file".into()),
         migration,
         size,
         connections: 3,
@@ -109,7 +115,19 @@ mod tests {
         let keys: Vec<_> = rows[0].as_object().unwrap().keys().cloned().collect();
         assert_eq!(
             keys,
-            ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age", "rows"]
+            [
+                "tenant",
+                "schema",
+                "username",
+                "state",
+                "class",
+                "declared",
+                "migration",
+                "size",
+                "connections",
+                "secret_age",
+                "rows"
+            ]
         );
         assert_eq!(rows[0]["size"], 52 << 20);
     }

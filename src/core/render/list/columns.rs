@@ -15,6 +15,7 @@ pub enum Column {
     Schema,
     Username,
     State,
+    Class,
     Migration,
     Size,
     Connections,
@@ -31,11 +32,12 @@ enum Value<'a> {
 }
 
 impl Column {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Tenant,
         Self::Schema,
         Self::Username,
         Self::State,
+        Self::Class,
         Self::Migration,
         Self::Size,
         Self::Connections,
@@ -44,17 +46,17 @@ impl Column {
         Self::LastMigration,
     ];
 
-    /// Those that are shown when none are named.
-    pub const USUAL: [Self; 8] = [
-        Self::Tenant,
-        Self::Schema,
-        Self::Username,
-        Self::State,
-        Self::Migration,
-        Self::Size,
-        Self::Connections,
-        Self::SecretAge,
-    ];
+    /// Those that are shown when none are named. A fleet without classes needs no column for them.
+    #[must_use]
+    pub fn usual(fleet: &[ListRow]) -> Vec<Self> {
+        let has_classes = fleet.iter().any(|row| row.class.is_some());
+        let unusual = |column: &Self| match column {
+            Self::Rows | Self::LastMigration => true,
+            Self::Class => !has_classes,
+            _ => false,
+        };
+        Self::ALL.into_iter().filter(|column| !unusual(column)).collect()
+    }
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -63,6 +65,7 @@ impl Column {
             Self::Schema => "schema",
             Self::Username => "username",
             Self::State => "state",
+            Self::Class => "class",
             Self::Migration => "migration",
             Self::Size => "size",
             Self::Connections => "connections",
@@ -83,6 +86,7 @@ impl Column {
             Self::Schema => Value::Text(&row.schema),
             Self::Username => Value::Text(&row.username),
             Self::State => Value::Text(&row.state),
+            Self::Class => Value::Text(row.class.as_deref()?),
             Self::Migration => Value::Number(row.migration?),
             Self::Size => Value::Number(row.size),
             Self::Connections => Value::Number(row.connections),
