@@ -178,3 +178,38 @@ fn an_archive_of_such_a_tenant_comes_back() {
     assert_eq!(fleet.ask("SELECT body FROM tenant_back_a.notes"), "kept");
     assert_eq!(history(&fleet, "tenant_back_a"), SQLX.history_of_all);
 }
+
+/// A schema that the tool itself migrated: what is recorded as applied does not run, and the rest does.
+#[test]
+fn a_schema_that_the_tool_migrated_is_adopted_at_a_version() {
+    let fleet = fleet_of(&SQLX, Admin::Superuser, BOTH[0], "taken");
+    fleet.execute("CREATE SCHEMA tenant_taken_a");
+    let up = SQLX.first.iter().filter(|(file, _)| !file.contains(".down.")).map(|(_, sql)| *sql).collect::<String>();
+    fleet.execute(&format!("SET search_path = tenant_taken_a; {up}"));
+    fleet.declare("taken-a = {}");
+    fleet.run(&["adopt", "-y", "--baseline", "20240103080000"]).ends(0).says("1 applied");
+    assert_eq!(history(&fleet, "tenant_taken_a"), SQLX.history_of_first);
+    fleet.settled();
+    write(&fleet, SQLX.more);
+    fleet.applies_and_settles();
+    assert_eq!(history(&fleet, "tenant_taken_a"), SQLX.history_of_all);
+}
+
+/// In one transaction, with what would run outside of one.
+#[test]
+fn a_copy_has_the_same_history() {
+    for (n, project) in ALL.iter().enumerate() {
+        let fleet = fleet_of(project, Admin::Superuser, BOTH[0], &format!("copied{n}"));
+        write(&fleet, project.more);
+        fleet.applies_and_settles();
+        let [from, to] = ["from", "to"].map(|name| format!("copied{n}-{name}"));
+        fleet.declare(&format!("copied{n}-a = {{}}\ncopied{n}-b = {{}}\n{from} = {{}}"));
+        fleet.applies_and_settles();
+        fleet.execute(&format!("INSERT INTO tenant_copied{n}_from.notes (body) VALUES ('kept')"));
+        fleet.declare(&format!("copied{n}-a = {{}}\ncopied{n}-b = {{}}\n{from} = {{}}\n{to} = {{}}"));
+        fleet.run(&["copy", &from, &to, "--data", "-y"]).ends(0);
+        fleet.settled();
+        assert_eq!(fleet.ask(&format!("SELECT body FROM tenant_copied{n}_to.notes")), "kept", "{}", project.format);
+        assert_eq!(history(&fleet, &format!("tenant_copied{n}_to")), project.history_of_all);
+    }
+}

@@ -112,7 +112,7 @@ fn into_sqlite(kind: Kind, value: Option<&str>) -> Value {
 fn run(db: &Connection, sql: &str, max_rows: usize) -> rusqlite::Result<Rows> {
     let mut statement = db.prepare(sql)?;
     let width = statement.column_count();
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut kinds: Vec<Option<Kind>> = vec![None; width];
     let (mut out, of_all) = (Rows::default(), std::sync::atomic::AtomicUsize::new(0));
     let mut budget = Budget::new(max_rows, &of_all);

@@ -1,7 +1,7 @@
 //! The rows that a new tenant begins with. What it has afterwards is its own: no later plan compares them.
 
 use super::migrations;
-use crate::core::migrations::MigrationSet;
+use crate::core::migrations::{MigrationSet, Version};
 use crate::core::model::{Applied, Registered, State, Tenant};
 use crate::core::plan::action::{ArchivedRows, Change, CopiedTenant, CopyRows, Rights, RowsOf};
 use crate::core::plan::facts::{Facts, Findings};
@@ -61,8 +61,8 @@ pub fn from_archive(
         Blocked::new("which migrations its rows went through is not known", "restore it as the tenant that it is of")
     })?;
     if !migrations::pending(set, applied)?.is_empty() || set.is_empty() {
-        let version = |last: Option<i64>| last.map_or("no migration".to_owned(), |last| format!("V{last}"));
-        let [its, latest] = [applied.last().map(|last| last.version), set.latest().map(i64::from)].map(version);
+        let version = |last: Option<Version>| last.map_or("no migration".to_owned(), |last| set.format.label(last));
+        let [its, latest] = [applied.last().map(|last| last.version), set.latest()].map(version);
         return Err(Blocked::new(
             format!("its rows are as of {its}, and the migrations create the tables as of {latest}"),
             "restore it with the migrations directory of that time, and then apply with this one",

@@ -98,7 +98,7 @@ fn same_versions(
         return Ok(());
     }
     let version = |applied: &Option<Vec<Applied>>| match applied.as_ref().map(|applied| applied.last()) {
-        Some(Some(last)) => format!("V{}", last.version),
+        Some(Some(last)) => job.apply.desired.migrations.format.label(last.version),
         Some(None) => "no migration".to_owned(),
         None => "a history that cannot be read".to_owned(),
     };
