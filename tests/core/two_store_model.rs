@@ -3,6 +3,7 @@
 //! What is decided in it is not a model: the planner of the library plans in each state. Modelled are the stores, and a run that
 //! carries the plan out (two_store_model/steps.rs).
 
+mod life;
 mod steps;
 mod world;
 
@@ -11,45 +12,14 @@ use tenantry::migrations::MigrationSet;
 use tenantry::model::Desired;
 use tenantry::plan::{TenantPlan, Verb};
 
+use life::{Life, Run, Wanted, abort, step};
 use steps::{Step, steps};
-use world::{Password, Standing, Stored, World};
-
-/// What tenants.toml says of the tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Wanted {
-    Absent,
-    Single,
-    TwoUser,
-}
+use world::World;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Command {
     Apply,
     Rotate { end_old: bool },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Life {
-    wanted: Wanted,
-    world: World,
-    run: Option<Run>,
-    /// Whoever logged in as this user with this password can until the next rotation.
-    former: Option<(usize, Password)>,
-    /// A secret that worked does not work any more, though two users log in for the tenant, or did, or are to.
-    broke: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Run {
-    left: Vec<Step>,
-    /// What the transaction that is open would commit; the store's part of it is nobody's.
-    open: Option<World>,
-    /// Before it was written for a transaction that is to be committed yet.
-    before: Option<Option<Stored>>,
-    locked_out: Vec<usize>,
-    switches: bool,
-    removes: bool,
-    leaves_the_old_one: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,112 +111,6 @@ impl TwoStores {
             Wanted::TwoUser => there == [true; 3] && world.opens() && !world.roles[0].unwrap().can_login,
         };
         as_wanted && self.plan(world, life.wanted, Command::Apply).is_none()
-    }
-}
-
-impl Life {
-    /// Between runs, which password it is matters only where the secret has the same one, or a former user's client; and which version,
-    /// only whether it is the registered one.
-    fn forget_names(&mut self) {
-        let secret = self.world.secret.as_ref().map(|secret| secret.password);
-        let former = self.former.map(|(_, password)| password);
-        let name = |password: Password| match Some(password) {
-            password if password == secret => 0,
-            password if password == former => 1,
-            _ => NOBODYS,
-        };
-        for password in self.world.roles.iter_mut().flatten().filter_map(|role| role.password.as_mut()) {
-            *password = name(*password);
-        }
-        let version = self.world.secret.as_ref().map(|secret| secret.version);
-        if let Some(version_of_row) = self.world.row.as_mut().and_then(|row| row.version.as_mut()) {
-            *version_of_row = u8::from(Some(*version_of_row) != version);
-        }
-        if let Some((_, password)) = &mut self.former {
-            *password = name(*password);
-        }
-        if let Some(secret) = &mut self.world.secret {
-            (secret.version, secret.password) = (0, 0);
-        }
-    }
-}
-
-/// A password that nobody has.
-const NOBODYS: Password = 9;
-
-/// The next step of the run, and what it breaks.
-fn step(life: &mut Life) {
-    let mut run = life.run.take().unwrap();
-    let worked = life.world.opens();
-    let had_two = life.world.row.as_ref().is_some_and(|row| row.two);
-    let next = run.left.remove(0);
-    carry_out(life, &mut run, &next);
-    if worked && !life.world.opens() && !run.removes && (run.switches || had_two) {
-        life.broke = true;
-    }
-    life.run = (!run.left.is_empty()).then_some(run);
-}
-
-fn carry_out(life: &mut Life, run: &mut Run, step: &Step) {
-    let world = &mut life.world;
-    match step {
-        Step::LockOut(roles) => {
-            for role in roles {
-                if let Some(login) = &mut world.roles[*role] {
-                    login.can_login = false;
-                    run.locked_out.push(*role);
-                }
-            }
-        }
-        Step::Changes(effects) => {
-            let mut open = world.clone();
-            effects.iter().for_each(|effect| effect.on(&mut open));
-            run.open = Some(open);
-        }
-        Step::WriteSecret { expected, named, password } => {
-            assert_eq!(*expected, world.secret.as_ref().map(|secret| secret.version), "check-and-set");
-            let secret = Stored { version: world.new_version(), named: *named, password: *password };
-            let before = world.secret.replace(secret);
-            if run.open.is_some() {
-                run.before = Some(before);
-            } else if run.leaves_the_old_one {
-                let former = before.map(|before| (before.named, before.password));
-                // Nothing is promised of one that an interrupted removal locked out, nor of the username, which is to log in no more.
-                life.former = former.filter(|former| former.0 != 0 && world.lets_in(*former));
-            }
-        }
-        Step::NoteVersion => {
-            let row = run.open.as_mut().unwrap().row.as_mut().unwrap();
-            row.version = world.secret.as_ref().map(|secret| secret.version);
-        }
-        Step::Commit => {
-            let secret = world.secret.take();
-            *world = World { secret, ..run.open.take().unwrap() };
-            run.before = None;
-        }
-        Step::DeleteSecret(expected) => {
-            assert_eq!(Some(*expected), world.secret.as_ref().map(|secret| secret.version));
-            world.secret = None;
-        }
-        Step::Forget => match world.row.as_mut().unwrap() {
-            row if row.standing == Standing::Removed => world.row = None,
-            row => row.version = None,
-        },
-    }
-}
-
-/// What a run that is still there does when its COMMIT has failed.
-fn abort(life: &mut Life) {
-    let run = life.run.take().unwrap();
-    let world = &mut life.world;
-    if let Some(before) = run.before {
-        let version = world.new_version();
-        world.secret = before.map(|before| Stored { version, ..before });
-    }
-    if world.row.as_ref().is_some_and(|row| row.standing == Standing::Active) {
-        for role in run.locked_out {
-            world.roles[role].as_mut().unwrap().can_login = true;
-        }
     }
 }
 
