@@ -28,7 +28,9 @@ fn an_md5_verifier_becomes_a_scram_one_of_the_same_password() {
         assert_eq!(fleet.ask(left), "0");
         let after: Vec<_> = ["mv-one", "mv-two"].map(|tenant| fleet.secret(tenant)).into();
         assert_eq!(before, after);
-        ["mv-one", "mv-two"].map(|tenant| drop(fleet.log_in(tenant)));
+        for tenant in ["mv-one", "mv-two"] {
+            fleet.log_in(tenant);
+        }
         fleet.run(&["plan", "--deep", "--detailed-exitcode"]).ends(0);
         std::fs::write(&hba, rules).unwrap();
         fleet.execute("SELECT pg_reload_conf()");
