@@ -1,5 +1,6 @@
 //! `--deep`: passwords that do not open the database, and schemas that are not as the migrations create them.
 mod attributes;
+mod md5;
 
 use crate::fleet;
 use crate::fleet::{BOTH, Fleet};

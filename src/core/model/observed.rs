@@ -76,6 +76,8 @@ impl Observed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
     Opens,
+    /// It does, by an md5 verifier, which is to be a SCRAM-SHA-256 one of the same password.
+    OpensByMd5,
     Refused,
 }
 

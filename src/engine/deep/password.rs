@@ -57,7 +57,14 @@ impl Deep<'_> {
             Ok(_) => return Err("its secret changed while it was being checked".into()),
             Err(error) => return Err(format!("reading its secret: {error}")),
         };
-        self.opens(tenant, password, verifiers)
+        let is_md5 = match verifiers.and_then(|verifiers| verifiers.get(&self.login(tenant))) {
+            Some(Some(verifier)) => verifier.expose_secret().starts_with("md5"),
+            _ => false,
+        };
+        match self.opens(tenant, password, verifiers)? {
+            Delivered::Opens if is_md5 => Ok(Delivered::OpensByMd5),
+            other => Ok(other),
+        }
     }
 
     /// Whether this password opens the database for the tenant.

@@ -81,7 +81,11 @@ pub(in crate::core::plan) fn decide(
     let remembered =
         facts.registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && here.is_of(secret));
     // A deep look tried it; without one it is taken to open the database.
-    let opens = !matches!(fleet.observed.delivered.get(&tenant.key), Some(Delivered::Refused));
+    let delivered = fleet.observed.delivered.get(&tenant.key);
+    let opens = !matches!(delivered, Some(Delivered::Refused | Delivered::OpensByMd5));
+    if delivered == Some(&Delivered::OpensByMd5) {
+        findings.note("password", "its verifier is md5: the same password gets a SCRAM-SHA-256 one");
+    }
     let stored = |secret: &Secret<'_>| PasswordOrigin::Stored {
         path: tenant.secret_path.clone(),
         version: secret.version.to_owned(),
