@@ -4,6 +4,7 @@
 //! Every fault is collected with its place, so that one run shows them all.
 
 mod advertise;
+mod defaults;
 mod fault;
 mod interpolate;
 mod places;

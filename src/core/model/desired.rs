@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{AtMost, SecretFields, Server, SslMode, Subject, TenantKey, ident};
+use super::{AtMost, Defaults, SecretFields, Server, SslMode, Subject, TenantKey, ident};
 use crate::core::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -30,6 +30,7 @@ pub struct Desired {
     pub secrets: SecretsPolicy,
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
+    pub defaults: Defaults,
     pub tenants: BTreeMap<TenantKey, Tenant>,
 }
 
