@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{AtMost, Defaults, SecretFields, Server, SslMode, Subject, TenantKey, ident};
+use super::{AtMost, SecretFields, Server, SslMode, Subject, TenantKey, ident};
 use crate::core::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -153,6 +153,18 @@ pub enum Charset {
     Printable,
     /// The 62 letters and digits.
     Alphanumeric,
+}
+
+/// `[defaults]`, filled in. In names `{tenant}` stands for the tenant's key.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    pub schema: String,
+    pub username: String,
+    pub owner: String,
+    pub access: Access,
+    pub connection_limit: i64,
+    /// By lower-case parameter name.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// One tenant, every default filled in.

@@ -4,7 +4,6 @@
 
 mod acl;
 mod at_most;
-mod defaults;
 mod desired;
 mod hold;
 mod locks;
@@ -18,7 +17,6 @@ pub mod vault;
 
 pub use acl::{Acl, AclItem, Entry, Grantee, ParseAclError};
 pub use at_most::AtMost;
-pub use defaults::Defaults;
 pub use desired::*;
 pub use hold::{Gift, Given, Hold};
 pub use locks::{MANY_LOCKS, ManyLocks};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Declaration, Undeclared, users};
+use super::found::{Declaration, Undeclared, users};
 use crate::core::model::{
     Access, Desired, ObjectKind, Observed, Role, Schema, TenantKey, check_role_name, check_schema_name,
 };

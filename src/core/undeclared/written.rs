@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Declaration;
+use super::found::Declaration;
 
 /// Parsed together with the file they are derived from, they are valid.
 #[must_use]
