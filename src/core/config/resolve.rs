@@ -10,7 +10,7 @@ use super::defaults::{self, OWNER, SCHEMA, USERNAME};
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawTenant};
-use super::{advertise, vault};
+use super::{advertise, template, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
@@ -112,6 +112,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
         }
     }
     collisions(&tenants, &raw.tenants, &raw.defaults, &raw.database.shared_schemas, places, faults);
+    template::check(&tenants, (&raw.tenants, &raw.defaults), places, faults);
     Configuration {
         database_url: raw.database.url.map(SecretString::from),
         public_schema: raw.database.public_schema,
@@ -253,6 +254,7 @@ fn resolve_tenant(
         password: password.map(SecretString::from),
         secret_path: secret_path.replace("{tenant}", key.as_str()),
         strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
+        template: template::of(key, own, defaults),
     }
 }
 
