@@ -279,6 +279,9 @@ pub struct ShowArgs {
 pub struct RotateArgs {
     #[command(flatten)]
     pub which: WhichArgs,
+    /// With rotation "two-user": disable the user that the secret named until then, and end its sessions
+    #[arg(long)]
+    pub end_old: bool,
     #[command(flatten)]
     pub approve: ApproveArgs,
     /// Start no more tenants once N have failed with the same error; 0: continue whatever fails
@@ -300,6 +303,9 @@ pub struct WhichArgs {
     /// Of those, the tenants whose password is at least this old, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = tenantry::config::duration)]
     pub older_than: Option<std::time::Duration>,
+    /// Of those, the tenants whose password is older than their rotate_after
+    #[arg(long)]
+    pub due: bool,
 }
 
 #[derive(Debug, Args)]
@@ -310,8 +316,8 @@ pub struct AdoptArgs {
     #[arg(long, value_name = "GLOB", conflicts_with_all = ["tenants", "baseline", "rotate", "keep_password"])]
     pub print: Option<String>,
     /// Record the migrations up to this version as applied, without running them, where a schema has no history
-    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i32).range(0..))]
-    pub baseline: Option<i32>,
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(0..))]
+    pub baseline: Option<i64>,
     /// Give each role that exists a new password, and write its secret
     #[arg(long, conflicts_with = "keep_password")]
     pub rotate: bool,

@@ -5,6 +5,7 @@
 
 mod advertise;
 mod defaults;
+mod duration;
 mod fault;
 mod interpolate;
 mod places;
@@ -12,14 +13,16 @@ pub mod raw;
 mod read;
 mod redact;
 mod resolve;
+mod rotation;
 mod template;
 mod vault;
 
+pub use duration::duration;
 pub use fault::{ConfigError, Fault};
 pub use interpolate::Lookup;
 use places::Places;
+pub use resolve::Configuration;
 use resolve::resolve;
-pub use resolve::{Configuration, duration};
 
 use raw::RawConfig;
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::core::model::{Access, Advertise, Charset, Mode, OnRemove, PublicSchema, StoreKind};
+use crate::core::migrations::Format;
+use crate::core::model::{Access, Advertise, Charset, Mode, OnRemove, PublicSchema, Rotation, StoreKind};
 
 /// The tenants of one PostgreSQL database, each with a schema, a role, its migrations and its secret.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -42,12 +43,14 @@ pub struct RawDatabase {
     pub advertise: Advertise,
 }
 
-/// The refinery migrations every tenant gets.
+/// The migrations every tenant gets.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawMigrations {
-    /// The directory of refinery files, V1__create_users.sql; relative to tenants.toml.
+    /// The directory of the files, such as V1__create_users.sql; relative to tenants.toml.
     pub dir: PathBuf,
+    /// Whose files they are; the history in every tenant schema is refinery's in any case.
+    pub format: Format,
     /// The name of the history table in every tenant schema.
     pub table: String,
     /// How long a migration waits for a lock before it is retried, such as "5s".
@@ -60,6 +63,7 @@ impl Default for RawMigrations {
     fn default() -> Self {
         Self {
             dir: "migrations".into(),
+            format: Format::default(),
             table: "refinery_schema_history".into(),
             lock_timeout: "5s".into(),
             end_blockers: false,
@@ -197,6 +201,10 @@ pub struct RawTenant {
     pub password_from: Option<String>,
     /// Refuses any plan that would remove this tenant or its data.
     pub protected: Option<bool>,
+    /// "single": a rotation replaces the username's password (default); "two-user": two users that log in for it take turns.
+    pub rotation: Option<Rotation>,
+    /// A password that is older than this is shown as due, such as "30d".
+    pub rotate_after: Option<String>,
     /// drift --deep also counts what the tenant created itself as drift; default: false.
     pub strict_shape: Option<bool>,
     /// A new tenant begins as a copy of this one; what it has afterwards is its own.

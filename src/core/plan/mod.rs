@@ -25,6 +25,7 @@ mod home;
 mod identifiers;
 mod identity;
 mod limits;
+mod logins;
 mod missing;
 mod order;
 mod phases;
@@ -49,6 +50,8 @@ pub use action::{Action, ArchivedRows, Change, Kind, borrowed, membership_in_wor
 pub use adoption::{adoptable, baselined, differently_shaped, note_shapes};
 pub(crate) use change::adoption::TOO_POWERFUL;
 pub use change::migrations::after_restore;
+#[cfg(feature = "engine")]
+pub(crate) use change::migrations::pending;
 pub use change::rename::RECOVER;
 pub use change::template::from_archive;
 pub use diff::diff;
@@ -59,7 +62,8 @@ pub use fleet_change::{FleetChange, FleetKey};
 pub use groups::{group_role, owners_role};
 pub use hazard::{Hazard, HazardKind};
 pub(crate) use identifiers::split_identifiers;
-pub use phases::{AfterCommit, Batch, Phases};
+pub use logins::secrets_user;
+pub use phases::{AfterCommit, Batch, EndOld, Phases, Switch};
 pub(crate) use privileges::in_words;
 pub use privileges::{OWNERS_ON_SCHEMA, object_privileges, owners_privileges, public_privileges, schema_privileges};
 pub use public_schema::{owners_want_temp, public_schema_policy};

@@ -9,7 +9,10 @@ use postgres::{Client, Transaction};
 use rand::RngExt;
 
 use super::Deep;
-use crate::core::model::{Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
+use crate::core::migrations::Version;
+use crate::core::model::{
+    Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Rotation, Tenant, TenantKey, ident,
+};
 use crate::core::plan::{self, DatabaseAction, DatabaseChange, Plan};
 use crate::core::shape::{Names, Shape, compare};
 use crate::engine::apply::{Apply, Lock, Recorded, TenantError, Underway, Usernames, scratch_run};
@@ -41,7 +44,11 @@ impl Deep<'_> {
     ///
     /// # Errors
     /// What stood in the way: a right we lack, or a migration that fails.
-    pub(super) fn reference(&self, client: &mut Client, versions: &BTreeSet<i32>) -> Result<Reference, TenantError> {
+    pub(super) fn reference(
+        &self,
+        client: &mut Client,
+        versions: &BTreeSet<Version>,
+    ) -> Result<Reference, TenantError> {
         let table = &self.desired.migrations.table;
         self.rehearsed(client, versions, |transaction, names| {
             let subject = [Subject {
@@ -61,7 +68,7 @@ impl Deep<'_> {
     ///
     /// # Errors
     /// As [`Self::reference`].
-    pub fn made(&self, client: &mut Client, versions: &BTreeSet<i32>) -> Result<BTreeSet<MadeObject>, TenantError> {
+    pub fn made(&self, client: &mut Client, versions: &BTreeSet<Version>) -> Result<BTreeSet<MadeObject>, TenantError> {
         let table = &self.desired.migrations.table;
         self.rehearsed(client, versions, |transaction, names| {
             inspect::made(transaction, &names.schema, &names.owner, table)
@@ -71,7 +78,7 @@ impl Deep<'_> {
     fn rehearsed<T>(
         &self,
         client: &mut Client,
-        versions: &BTreeSet<i32>,
+        versions: &BTreeSet<Version>,
         look: impl FnOnce(&mut Transaction<'_>, Names) -> Result<T, Error>,
     ) -> Result<T, TenantError> {
         self.may_make_one()?;
@@ -177,6 +184,8 @@ fn scratch() -> Result<Tenant, TenantError> {
         mode: Mode::default(),
         password: None,
         secret_path: String::new(),
+        rotation: Rotation::Single,
+        rotate_after: None,
         strict_shape: false,
         template: None,
     })

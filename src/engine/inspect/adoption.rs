@@ -6,9 +6,10 @@ use postgres::Client;
 
 use super::apart::apart;
 use super::{catalog, history};
+use crate::core::migrations::Version;
 use crate::core::model::{
-    Access, AdoptedPassword, Adoption, Desired, Grantee, Observed, Registered, RegisteredSecret, State, Tenant,
-    TenantKey,
+    Access, AdoptedPassword, Adoption, Desired, Grantee, Observed, Registered, RegisteredSecret, Rotation, State,
+    Tenant, TenantKey,
 };
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
@@ -22,7 +23,7 @@ pub fn adoptions(
     desired: &Desired,
     observed: &mut Observed,
     tenants: &[TenantKey],
-    (baseline, password): (Option<i32>, AdoptedPassword),
+    (baseline, password): (Option<Version>, AdoptedPassword),
 ) -> Result<(), Error> {
     let tenants: Vec<&Tenant> = tenants.iter().filter_map(|key| desired.tenants.get(key)).collect();
     let schemas: Vec<&str> = tenants.iter().map(|tenant| tenant.schema.as_str()).collect();
@@ -93,6 +94,7 @@ fn as_registered(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Reg
             fields,
         },
         password_source: tenant.password_source(),
+        rotation: Rotation::Single,
         created_at: jiff::Timestamp::UNIX_EPOCH,
         password_changed_at: None,
         deputy: None,
