@@ -47,7 +47,7 @@ pub mod files {
     pub use crate::engine::private::publish;
 }
 
-pub use crate::core::{config, migrations, model, plan, render, report, rows, shape, verdict, words};
+pub use crate::core::{config, migrations, model, plan, render, report, rows, shape, undeclared, verdict, words};
 #[cfg(feature = "failpoints")]
 pub use engine::failpoint;
 #[cfg(feature = "engine")]

@@ -31,6 +31,7 @@ mod planned;
 mod restoration;
 mod rotation;
 mod session;
+mod undeclared;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

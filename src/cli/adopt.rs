@@ -1,6 +1,10 @@
 //! `adopt`: takes existing schemas and roles under management.
 
+use std::io::Write;
+
 use tenantry::model::AdoptedPassword;
+use tenantry::undeclared;
+use tenantry::words::count;
 use tenantry::{Adopting, Consent, Error, Intent, Limits, Options};
 
 use super::approve::{self, Question};
@@ -11,6 +15,9 @@ use super::output::Output;
 use super::{flags, interrupt, project, shown, telling};
 
 pub fn run(global: &Global, args: &AdoptArgs, out: &mut Output) -> Result<Exit, Failure> {
+    if let Some(glob) = &args.print {
+        return print(global, glob, out);
+    }
     let lock_timeout = args.lock.lock_timeout.unwrap_or_default();
     let tenantry = project::open(global, Options { lock_timeout, ..project::options(global) })?;
     // Before anybody waits for the lock.
@@ -45,6 +52,28 @@ pub fn run(global: &Global, args: &AdoptArgs, out: &mut Output) -> Result<Exit, 
     interrupt::watch();
     let limits = Limits { max_failures: args.max_failures, ..Limits::default() };
     interrupt::or_interrupted(telling::carry_out(approved.limited(limits), &shown::report, out), global)
+}
+
+/// As it is, like every script: it is to be added to a file.
+fn print(global: &Global, glob: &str, out: &mut Output) -> Result<Exit, Failure> {
+    let mut looked = project::open(global, project::options(global))?.look()?;
+    let found = looked.undeclared_schemas(glob)?;
+    if found.is_empty() {
+        out.note(&format!("no schema that matches {glob:?} is undeclared"));
+        return Ok(Exit::Ok);
+    }
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(format!("\n{}", undeclared::text(&found)).as_bytes());
+    written.and_then(|()| stdout.flush()).map_err(Failure::of_stdout)?;
+    let without = found.iter().filter(|declaration| declaration.needs_a_baseline).count();
+    let baseline = if without > 0 { " --baseline VERSION" } else { "" };
+    out.note(&format!(
+        "{} of {}; nothing was changed; read it, add it to {}, and then: tenantry adopt{baseline}",
+        count(found.len(), "tenant"),
+        looked.place(),
+        global.config.display()
+    ));
+    Ok(Exit::Ok)
 }
 
 fn adopting(args: &AdoptArgs) -> Adopting {

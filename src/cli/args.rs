@@ -348,6 +348,9 @@ pub struct WhichArgs {
 pub struct AdoptArgs {
     /// The tenants' keys; every declared tenant that exists and is not managed yet if omitted
     pub tenants: Vec<String>,
+    /// Print what tenants.toml would say of schemas that match and that nobody declared, and change nothing
+    #[arg(long, value_name = "GLOB", conflicts_with_all = ["tenants", "baseline", "rotate", "keep_password"])]
+    pub print: Option<String>,
     /// Record the migrations up to this version as applied, without running them, where a schema has no history
     #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(0..))]
     pub baseline: Option<i64>,

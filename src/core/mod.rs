@@ -10,5 +10,6 @@ pub mod render;
 pub mod report;
 pub mod rows;
 pub mod shape;
+pub mod undeclared;
 pub mod verdict;
 pub mod words;

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::guards;
 use super::lost::lost;
 use super::session::Session;
+use super::undeclared;
 use crate::core::migrations::Format;
 use crate::core::model::{ManyLocks, Observed, Registered, SecretState, State, Tenant, TenantKey, Unseen};
 use crate::core::plan::{self, Plan, Saved, Targeting};
@@ -17,6 +18,7 @@ use crate::core::render::Style;
 use crate::core::render::list::ListRow;
 use crate::core::render::show;
 use crate::core::shape::Shape;
+use crate::core::undeclared::Declaration;
 use crate::core::verdict::Verdict;
 use crate::engine::inspect::{self, Sizes};
 use crate::engine::registry::{self, Recovery};
@@ -243,6 +245,16 @@ impl Looked {
     pub fn recover(&self) -> Result<Recovery, Error> {
         let ground = &self.session.ground;
         Ok(registry::recover(&ground.project.desired, &self.observed, &|key| ground.filter.selects(key))?)
+    }
+
+    /// Schemas whose name matches and that nobody declared, as tenants.toml would declare them: a guess, from who owns them and
+    /// who may use them.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered; or that the glob is none.
+    pub fn undeclared_schemas(&mut self, glob: &str) -> Result<Vec<Declaration>, Error> {
+        let Session { ground, client } = &mut self.session;
+        undeclared::declared(ground, client, &self.observed, glob)
     }
 
     /// The role that the registry belongs to, or that it would belong to.

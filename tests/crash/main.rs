@@ -10,6 +10,7 @@ mod openbao;
 #[path = "../support/postgres.rs"]
 mod postgres_server;
 
+mod adopt;
 mod again;
 mod archives;
 mod changes;

@@ -71,7 +71,7 @@ fn a_schema_with_its_user_is_adopted_with_its_password_and_its_rows() {
             );
             let audited = "SELECT verb, changes -> 0 ->> 'kind' FROM tenantry.audit_log WHERE tenant <> '' ORDER BY id DESC LIMIT 1";
             assert_eq!(fleet.ask(audited), "adopt, adopt");
-            fleet.run(&["plan", "--detailed-exitcode", "-v"]).ends(0);
+            fleet.run(&["plan", "--deep", "--detailed-exitcode", "-v"]).ends(0);
             adopt(&fleet, &[]).ends(0).says("Nothing to adopt");
             adopt(&fleet, &[&key]).ends(1).says("is managed by tenantry already");
             // A job that renews all passwords leaves alone what programs do not read from a secret.
@@ -289,5 +289,58 @@ fn an_admin_that_may_not_act_for_the_old_owner_is_told_which_grant_it_lacks() {
             .ends(1)
             .says("belongs to the superuser postgres")
             .says("ALTER SCHEMA \"tenant_la_two\" OWNER TO");
+    }
+}
+
+#[test]
+fn what_nobody_declared_is_printed_as_tenants_toml_has_it_and_adopted_so() {
+    for version in BOTH {
+        let mut fleet = Fleet::usual(version, "print");
+        fleet.head.insert_str(0, "[database]\npublic_schema = \"keep\"\n");
+        let history = "version int4 PRIMARY KEY, name varchar(255), applied_on varchar(255), checksum varchar(255)";
+        make_as_cloacina_does(&fleet, "tenant_pr_cloa", "pr_cloa_user");
+        fleet.execute(&format!(
+            "ALTER ROLE pr_cloa_user CONNECTION LIMIT 7 CREATEDB; ALTER ROLE pr_cloa_user SET work_mem = '16MB'; \
+             ALTER ROLE pr_cloa_user SET \"app.note\" = 'a \"b\" ${{HOME}}'; \
+             CREATE ROLE pr_app LOGIN PASSWORD 'old'; CREATE ROLE pr_holds NOLOGIN; CREATE ROLE pr_reads LOGIN PASSWORD 'old'; \
+             CREATE ROLE pr_all LOGIN PASSWORD 'old'; CREATE ROLE pr_boss LOGIN SUPERUSER; \
+             CREATE SCHEMA \"PR Odd\" AUTHORIZATION pr_app; SET ROLE pr_app; SET search_path = \"PR Odd\"; {tables}; RESET ROLE; \
+             CREATE SCHEMA pr_held AUTHORIZATION pr_holds; SET ROLE pr_holds; SET search_path = pr_held; {tables}; \
+             CREATE TABLE refinery_schema_history ({history}); RESET ROLE; \
+             GRANT USAGE ON SCHEMA pr_held TO pr_reads; GRANT SELECT ON ALL TABLES IN SCHEMA pr_held TO pr_reads; \
+             CREATE SCHEMA pr_d1 AUTHORIZATION pr_all; CREATE SCHEMA pr_d2 AUTHORIZATION pr_all; \
+             CREATE SCHEMA tenant_pr_boss AUTHORIZATION pr_boss; CREATE SCHEMA elsewhere; \
+             CREATE SCHEMA tenant_pr_declared",
+            tables = tables()
+        ));
+        fleet.declare("pr-declared = {}");
+        let printed = fleet.run(&["adopt", "--print", "*[pP][rR][_ ]*"]).ends(0);
+        let has = |text: &str| assert!(printed.stdout.contains(text), "{text}\n{}", printed.stdout);
+        has("# adopting it takes from \"pr_cloa_user\": CREATEDB\n[tenants.pr_cloa]\nconnection_limit = 7\n");
+        has("\"work_mem\" = \"16MB\"");
+        has("[tenants.pr_odd]\nschema = \"PR Odd\"\nusername = \"pr_app\"\naccess = \"owner\"\n");
+        has(
+            "[tenants.pr_held]\nschema = \"pr_held\"\nusername = \"pr_reads\"\nowner = \"pr_holds\"\naccess = \"readonly\"\n",
+        );
+        has("# \"pr_all\" is used in 2 schemas, and loses this one when it is adopted");
+        has("# no login role is this schema's alone: \"pr_d1_user\" is created\n[tenants.pr_d1]\nschema = \"pr_d1\"\n");
+        has("# \"pr_boss\" has SUPERUSER, and is never a tenant's");
+        for none in ["elsewhere", "declared", "tenantry", "information_schema"] {
+            assert!(!printed.stdout.contains(none), "{none}\n{}", printed.stdout);
+        }
+        let printed =
+            printed.says("6 tenants of print").says("nothing was changed").says("tenantry adopt --baseline VERSION");
+        assert_eq!(fleet.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'tenantry'"), "0");
+
+        // It parses together with the file, and the plan of those that are adopted so is empty afterwards.
+        let file = fleet.path("tenants.toml");
+        fs::write(&file, fs::read_to_string(&file).unwrap() + &printed.stdout).unwrap();
+        fleet.run(&["validate"]).ends(0);
+        fleet.run(&["adopt", "--print", "*[pP][rR][_ ]*"]).ends(0).says("no schema that matches");
+        fleet.execute("DROP TABLE pr_held.refinery_schema_history");
+        adopt(&fleet, &["--baseline", "2", "--keep-password"]).ends(0).says("7 applied");
+        fleet.run(&["plan", "--detailed-exitcode", "-v"]).ends(0);
+        let settings = fleet.ask("SELECT rolconfig::text FROM pg_roles WHERE rolname = 'pr_cloa_user'");
+        assert!(settings.contains("${HOME}"), "{settings}");
     }
 }

@@ -5,6 +5,7 @@
 
 mod advertise;
 mod classes;
+mod defaults;
 mod duration;
 mod edit;
 mod fault;

@@ -250,3 +250,16 @@ pub enum RawSetting {
     Float(f64),
     Boolean(bool),
 }
+
+impl RawSetting {
+    /// As ALTER ROLE … SET takes it.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Integer(number) => number.to_string(),
+            Self::Float(number) => number.to_string(),
+            Self::Boolean(true) => "on".into(),
+            Self::Boolean(false) => "off".into(),
+        }
+    }
+}

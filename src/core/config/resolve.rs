@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::defaults::{self, OWNER, SCHEMA, USERNAME};
 use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
-use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
+use super::raw::{RawAtMost, RawConfig, RawTenant};
 use super::{advertise, classes::Classes, rotation, template, vault};
 use crate::core::migrations::{Format, MigrationSet};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, Rotation, SecretsPolicy, Source,
-    Tenant, TenantKey, check_role_name, check_schema_name,
+    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, Rotation, SecretsPolicy,
+    Source, Tenant, TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -35,6 +36,7 @@ pub struct Configuration {
     pub secrets: SecretsPolicy,
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
+    pub defaults: Defaults,
     pub tenants: BTreeMap<TenantKey, Tenant>,
     /// `[source] query`: more tenants, known once it is asked.
     pub source: Option<Source>,
@@ -56,6 +58,7 @@ impl Configuration {
             secrets: self.secrets,
             passwords: self.passwords,
             archive_dir: self.archive_dir,
+            defaults: self.defaults,
             tenants: self.tenants,
             source: self.source,
         }
@@ -139,6 +142,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
             charset: raw.passwords.charset,
         },
         archive_dir: raw.archive.dir,
+        defaults: defaults::of(&raw.defaults),
         tenants,
         source: raw.source.query.map(|query| Source { query, rows: None }),
     }
@@ -189,9 +193,9 @@ fn resolve_tenant(
     let fill = |own: &Option<String>, default: &Option<String>, builtin: &str| {
         key.fill(own.as_deref().or(default.as_deref()).unwrap_or(builtin))
     };
-    let schema = fill(&own.schema, &defaults.schema, "tenant_{tenant}");
-    let username = fill(&own.username, &defaults.username, "{tenant}_user");
-    let owner_role = fill(&own.owner, &defaults.owner, "{tenant}_owner");
+    let schema = fill(&own.schema, &defaults.schema, SCHEMA);
+    let username = fill(&own.username, &defaults.username, USERNAME);
+    let owner_role = fill(&own.owner, &defaults.owner, OWNER);
     let access = own.access.or(defaults.access).unwrap_or_default();
     // A name too long for its key alone: the place is the tenant's key when nothing was written.
     for (set, field, what, value, check) in [
@@ -229,7 +233,7 @@ fn resolve_tenant(
             } else if !is_parameter(&lower) {
                 faults.push(places.value(&at), format!("{parameter:?} is not a valid parameter name"), None);
             } else {
-                let value = setting(value);
+                let value = value.text();
                 if value.contains('\0') {
                     faults.push(places.value(&at), format!("the value of {parameter} holds a NUL character"), None);
                 }
@@ -287,16 +291,6 @@ fn defaults_has(defaults: &RawTenant, field: &str) -> bool {
 fn is_parameter(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$'))
-}
-
-fn setting(value: &RawSetting) -> String {
-    match value {
-        RawSetting::Text(text) => text.clone(),
-        RawSetting::Integer(number) => number.to_string(),
-        RawSetting::Float(number) => number.to_string(),
-        RawSetting::Boolean(true) => "on".into(),
-        RawSetting::Boolean(false) => "off".into(),
-    }
 }
 
 /// Two tenants on one schema or one role would be one tenant.

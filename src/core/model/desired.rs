@@ -30,6 +30,7 @@ pub struct Desired {
     pub secrets: SecretsPolicy,
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
+    pub defaults: Defaults,
     pub tenants: BTreeMap<TenantKey, Tenant>,
     /// `[source] query`.
     pub source: Option<Source>,
@@ -162,6 +163,18 @@ pub enum Charset {
     Printable,
     /// The 62 letters and digits.
     Alphanumeric,
+}
+
+/// `[defaults]`, filled in. In names `{tenant}` stands for the tenant's key.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    pub schema: String,
+    pub username: String,
+    pub owner: String,
+    pub access: Access,
+    pub connection_limit: i64,
+    /// By lower-case parameter name.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// One tenant, every default filled in.

@@ -48,6 +48,7 @@ mod whole_fleet;
 pub(crate) use acl::{Letters, held, is_as_declared};
 pub use action::{Action, ArchivedRows, Change, Kind, borrowed, membership_in_words};
 pub use adoption::{adoptable, baselined, differently_shaped, note_shapes};
+pub(crate) use change::adoption::TOO_POWERFUL;
 pub use change::migrations::after_restore;
 #[cfg(feature = "engine")]
 pub(crate) use change::migrations::pending;

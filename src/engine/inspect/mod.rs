@@ -16,6 +16,7 @@ mod observe;
 mod secrets;
 pub(crate) mod shape;
 mod source;
+mod undeclared;
 
 pub use adoption::adoptions;
 pub(crate) use apart::{apart, apart_with_rights};
@@ -26,3 +27,4 @@ pub use locks::many_locks;
 pub(crate) use made::made;
 pub use observe::{Sizes, connections, measure, observe, row_estimates};
 pub use source::source_rows;
+pub use undeclared::undeclared;

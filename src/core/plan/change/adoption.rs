@@ -11,7 +11,7 @@ use crate::core::plan::tenant_plan::Blocked;
 use crate::core::words::few;
 
 /// What makes a role a tenant's no matter who says so: CREATEDB alone is taken away.
-const TOO_POWERFUL: [&str; 4] = ["SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS"];
+pub(crate) const TOO_POWERFUL: [&str; 4] = ["SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS"];
 
 /// Plans that the registry knows it.
 ///

@@ -1,0 +1,12 @@
+//! Schemas of a live database that nobody declared, as tenants.toml would declare them.
+//!
+//! A guess, for a person to read: whose schema it is can be told only by who owns it and who may use it.
+
+mod declare;
+mod found;
+mod guess;
+mod keys;
+mod written;
+
+pub use found::{Declaration, Undeclared};
+pub use written::text;
