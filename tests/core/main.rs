@@ -10,3 +10,4 @@ mod compatibility;
 mod facade;
 mod layout;
 mod plan_cases;
+mod situations;
