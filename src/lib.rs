@@ -35,21 +35,27 @@ pub mod unguarded {
     pub use crate::engine::secrets::WritableStore;
 }
 
+/// What became of programs that ran as tenants.
+#[cfg(feature = "engine")]
+pub mod programs {
+    pub use crate::engine::exec::{Ended, Lines, Ran};
+}
+
 /// Files that others read while they are written.
 #[cfg(feature = "engine")]
 pub mod files {
     pub use crate::engine::private::publish;
 }
 
-pub use crate::core::{config, migrations, model, plan, render, report, shape, verdict, words};
+pub use crate::core::{config, migrations, model, plan, render, report, rows, shape, verdict, words};
 #[cfg(feature = "failpoints")]
 pub use engine::failpoint;
 #[cfg(feature = "engine")]
-pub use engine::{database, error::Error as RunError, registry::Recovery, sandbox};
+pub use engine::{database, error::Error as RunError, query::Question, registry::Recovery, sandbox};
 #[cfg(feature = "engine")]
 pub use tenantry::{
-    Approved, Archived, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits, Locked, Looked,
-    MAX_FAILURES, Need, NeedsConsent, Options, Planned, Refusal, Tenantry, Which, read_plan,
+    Adopting, Approved, Archived, Asked, Consent, Drift, Environment, Error, Events, Guard, Intent, Interrupt, Limits,
+    Locked, Looked, MAX_FAILURES, Need, NeedsConsent, Options, Planned, Programs, Refusal, Tenantry, Which, read_plan,
 };
 
 /// The page about the library, whose example is compiled.

@@ -4,11 +4,14 @@
 //! apply ([`Tenantry::lock`], [`Locked::plan`]), of everything there is, and every guard has said yes
 //! ([`Planned::approve`]).
 
+mod adoption;
 mod approved;
 mod archive;
+mod asked;
 mod carrying;
 mod consent;
 mod declared;
+mod entered;
 mod environment;
 mod error;
 mod events;
@@ -28,9 +31,12 @@ mod session;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use adoption::Adopting;
 pub use approved::Approved;
 pub use archive::Archived;
+pub use asked::Asked;
 pub use consent::{Consent, Need, NeedsConsent};
+pub use entered::Programs;
 pub use environment::Environment;
 pub use error::{Error, Guard, Refusal};
 pub use events::Events;

@@ -21,7 +21,7 @@ pub struct Again {
 }
 
 /// Those that take `--target`, and are repeated with it when nothing else says which tenants are meant.
-const OVER_TENANTS: [&str; 5] = ["apply", "drift", "plan", "rotate", "verify"];
+const OVER_TENANTS: [&str; 6] = ["adopt", "apply", "drift", "plan", "rotate", "verify"];
 
 impl Again {
     pub fn new(global: &Global) -> Self {
@@ -41,7 +41,7 @@ impl Again {
         let mut commands = Vec::new();
         if !always.is_empty() || !targets.is_empty() {
             let all = Cli::command();
-            let names = all.get_subcommands().map(clap::Command::get_name).chain(["adopt"]);
+            let names = all.get_subcommands().map(clap::Command::get_name);
             commands.extend(names.filter(|name| !WITHOUT_A_PROJECT.contains(name)).map(str::to_owned));
         }
         Self { always, targets, commands }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use tenantry::MAX_FAILURES;
 use tenantry::plan::FleetKey;
+use tenantry::{MAX_FAILURES, Question};
 
 /// Declarative reconciler for schema-per-tenant PostgreSQL
 ///
@@ -20,6 +21,23 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// What clap cannot tell: options of all commands that make no sense for this one.
+    pub fn nonsense(&self) -> Option<clap::Error> {
+        let says = |kind, message: &str| Some(Self::command().error(kind, message));
+        match &self.command {
+            Command::Query(_) => None,
+            Command::Exec(args) if args.tenant.is_none() && !args.all && self.global.target.is_empty() => {
+                says(ErrorKind::MissingRequiredArgument, "as whom: a tenant's key, --all, or --target GLOB")
+            }
+            _ if self.global.format == FormatName::Csv => {
+                says(ErrorKind::InvalidValue, "'--format csv' is for commands that print rows: query")
+            }
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
@@ -29,9 +47,9 @@ pub struct Global {
     /// The database; else TENANTRY_DATABASE_URL, then [database] url, then libpq's PG* variables
     #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
-    /// Output format
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    /// Output format; csv: of the commands that print rows
+    #[arg(long, global = true, value_enum, default_value_t = FormatName::Text)]
+    pub format: FormatName,
     /// When to use colour; NO_COLOR is respected
     #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto)]
     pub color: ColorWhen,
@@ -52,11 +70,37 @@ pub struct Global {
     pub parallelism: Option<u16>,
 }
 
+/// What `--format` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    Text,
+    Json,
+    Markdown,
+    Csv,
+}
+
+/// What every command prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Text,
     Json,
     Markdown,
+}
+
+impl From<FormatName> for Format {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Json => Self::Json,
+            FormatName::Markdown => Self::Markdown,
+            FormatName::Text | FormatName::Csv => Self::Text,
+        }
+    }
+}
+
+impl PartialEq<Format> for FormatName {
+    fn eq(&self, format: &Format) -> bool {
+        Format::from(*self) == *format
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,8 +138,20 @@ pub enum Command {
     ///
     /// Nothing else about them changes. Open sessions continue; new logins need the new secret.
     Rotate(RotateArgs),
+    /// Take existing schemas and roles under management
+    ///
+    /// Of declared tenants whose schema or role exists and that tenantry does not manage yet. The plan shows what adopting one changes: owners, privileges, settings. No password changes unless --rotate says so.
+    Adopt(AdoptArgs),
     /// Log in as each tenant with its delivered secret; prove that it reaches its own schema and no other
     Verify(VerifyArgs),
+    /// Run one read-only query in every tenant, logged in as that tenant; print the rows as one table
+    ///
+    /// A column tenant stands first. Exits with 1 when any tenant failed; the rows of the others are printed.
+    Query(QueryArgs),
+    /// Run a program as a tenant, with its PG* variables and DATABASE_URL; or as many, several at once
+    ///
+    /// As one tenant: it takes the place of tenantry, with its stdin, stdout and exit code. As many: its lines begin with the tenant's key, and the exit code is 1 when any failed.
+    Exec(ExecArgs),
     /// Dump one tenant's schema into a file, with a manifest and a checksum; the tenant stays online
     Archive(ArchiveArgs),
     /// Bring a tenant back from its archive, with a new password
@@ -243,9 +299,69 @@ pub struct WhichArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// The tenants' keys; every declared tenant that exists and is not managed yet if omitted
+    pub tenants: Vec<String>,
+    /// Record the migrations up to this version as applied, without running them, where a schema has no history
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i32).range(0..))]
+    pub baseline: Option<i32>,
+    /// Give each role that exists a new password, and write its secret
+    #[arg(long, conflicts_with = "keep_password")]
+    pub rotate: bool,
+    /// Leave each password as it is where there is no secret, and write none until rotate
+    #[arg(long)]
+    pub keep_password: bool,
+    /// Allow up to N tenants whose schema differs from what the migrations up to the baseline create
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub allow_different_shapes: usize,
+    #[command(flatten)]
+    pub approve: ApproveArgs,
+    /// Start no more tenants once N have failed with the same error; 0: continue whatever fails
+    #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
+    pub max_failures: usize,
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// The tenants' keys; all tenants if omitted
     pub tenants: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// One SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub sql: Option<String>,
+    /// Read the query from this file; -: from stdin
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Print what this SQL gives over all the rows, the table tenants, in SQLite
+    #[arg(long, value_name = "SQL")]
+    pub aggregate: Option<String>,
+    /// Cancel a tenant's query that takes longer
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = tenantry::config::duration)]
+    pub timeout: std::time::Duration,
+    /// Take no more rows than these from a tenant
+    #[arg(long, value_name = "N", default_value_t = Question::MAX_ROWS)]
+    pub max_rows: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// The tenant's key; otherwise --all or --target
+    #[arg(conflicts_with = "all")]
+    pub tenant: Option<String>,
+    /// As every tenant
+    #[arg(long)]
+    pub all: bool,
+    /// Start no more once N have ended with the same exit code, other than 0; 0: go on whatever fails
+    #[arg(long, value_name = "N", default_value_t = MAX_FAILURES)]
+    pub max_failures: usize,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Args)]

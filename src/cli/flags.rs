@@ -20,6 +20,7 @@ fn flag(consent: &Consent) -> String {
         Consent::NewSecrets(tenants) => format!("--allow-new-secrets {tenants}"),
         Consent::FleetChange(key) => format!("--allow-fleet-change {key}"),
         Consent::RenameHistory => "--rename-history".to_owned(),
+        Consent::DifferentShapes(tenants) => format!("--allow-different-shapes {tenants}"),
         Consent::Moved => "--moved".to_owned(),
         // One that this command line does not know yet.
         other => format!("{other:?}"),

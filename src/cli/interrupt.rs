@@ -25,6 +25,36 @@ pub fn watch() {
     let _ = ctrlc::set_handler(pressed);
 }
 
+/// Of a command that changes nothing: what is running is cancelled at once.
+pub fn watch_reading() {
+    let _ = ctrlc::set_handler(|| {
+        HANDLE.stop();
+        match PRESSED.fetch_add(1, Ordering::Relaxed) {
+            0 => say("Interrupted: cancelling what is running."),
+            _ => std::process::exit(i32::from(Exit::Interrupted.code())),
+        }
+    });
+}
+
+/// Of a command that runs other programs: they are told each time.
+pub fn watch_programs() {
+    let _ = ctrlc::set_handler(|| {
+        HANDLE.stop();
+        match PRESSED.fetch_add(1, Ordering::Relaxed) {
+            0 => say(
+                "Interrupted: no more are started; those that run are interrupted. Press Ctrl-C again to terminate them.",
+            ),
+            1 => say("Interrupted again: terminating them. Press Ctrl-C once more to kill them."),
+            _ => say("Killing them."),
+        }
+    });
+}
+
+/// How often Ctrl-C was pressed.
+pub fn pressed_times() -> usize {
+    usize::from(PRESSED.load(Ordering::Relaxed))
+}
+
 /// In a thread of its own (ctrlc's documentation), so that it may print and wait.
 fn pressed() {
     HANDLE.stop();

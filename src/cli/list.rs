@@ -1,6 +1,5 @@
 //! `list`: the fleet.
 
-use comfy_table::{CellAlignment, Table, presets};
 use tenantry::Options;
 use tenantry::plan::RECOVER;
 use tenantry::render;
@@ -12,7 +11,7 @@ use super::args::{Format, Global};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::project;
+use super::{project, tables};
 
 pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let options = Options { sizes: true, ..project::options(global) };
@@ -47,12 +46,9 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
 
 /// As a table, in units for people.
 fn text(rows: &[ListRow]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"]);
-    for row in rows {
+    let cells = rows.iter().map(|row| {
         let [schema, username, state] = [&row.schema, &row.username, &row.state].map(|text| visible(text).into_owned());
-        table.add_row([
+        vec![
             row.tenant.clone(),
             schema,
             username,
@@ -61,19 +57,13 @@ fn text(rows: &[ListRow]) -> String {
             size(row.size),
             row.connections.to_string(),
             row.secret_age.map_or("-".into(), age),
-        ]);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-        if matches!(column.index, 4..=7) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut out: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        ]
+    });
     if rows.is_empty() {
-        out = "No tenants.\n".into();
+        return "No tenants.\n".into();
     }
-    out
+    let header = ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"];
+    tables::text(header.map(str::to_owned).to_vec(), cells, |column| column >= 4)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line: one file per command. Output is on stdout, progress and logs on stderr.
 
+mod adopt;
 mod again;
 mod apply;
 mod approve;
@@ -7,6 +8,7 @@ mod archive;
 mod args;
 mod complete;
 mod drift;
+mod exec;
 mod exit;
 mod failure;
 mod flags;
@@ -17,12 +19,14 @@ mod output;
 mod plan;
 mod progress;
 mod project;
+mod query;
 mod recover;
 mod restore;
 mod rotate;
 mod sandbox;
 mod show;
 mod shown;
+mod tables;
 mod telling;
 mod validate;
 mod verify;
@@ -64,6 +68,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
         }
     };
+    if let Some(error) = cli.nonsense() {
+        let _ = error.print();
+        return Exit::Usage;
+    }
     #[cfg(feature = "failpoints")]
     let _failpoints = tenantry::failpoint::set_up();
     output::start_logging(&cli.global);
@@ -79,7 +87,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::List => list::run(&cli.global, &mut out),
         Command::Show(args) => show::run(&cli.global, args, &mut out),
         Command::Rotate(args) => rotate::run(&cli.global, args, &mut out),
+        Command::Adopt(args) => adopt::run(&cli.global, args, &mut out),
         Command::Verify(args) => verify::run(&cli.global, args, &mut out),
+        Command::Query(args) => query::run(&cli.global, args, &mut out),
+        Command::Exec(args) => exec::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),
         Command::Recover => recover::run(&cli.global, &mut out),

@@ -6,14 +6,16 @@ use anstream::ColorChoice;
 use tracing_subscriber::EnvFilter;
 
 use super::again::Again;
-use super::args::{ColorWhen, Format, Global, LogFormat};
+use super::args::{ColorWhen, Format, FormatName, Global, LogFormat};
 use super::failure::Failure;
 use tenantry::render;
-use tenantry::render::escape::marked;
+use tenantry::render::escape::{marked, visible_lines};
 
 /// stdout and stderr, each coloured only where that is wanted.
 pub struct Output {
     pub format: Format,
+    /// Rows are printed as CSV.
+    pub csv: bool,
     pub quiet: bool,
     pub verbose: bool,
     color: ColorWhen,
@@ -37,7 +39,8 @@ impl Output {
         };
         choice.write_global();
         Self {
-            format: global.format,
+            format: global.format.into(),
+            csv: global.format == FormatName::Csv,
             quiet: global.quiet,
             verbose: global.verbose > 0,
             color: global.color,
@@ -54,7 +57,7 @@ impl Output {
     /// Which database it is stands above the command's first words: nobody reads a plan for another one than it is. JSON has a
     /// field for it, and -q leaves it out, like all that is the same in every run.
     pub fn talks_to(&mut self, place: &str) {
-        if self.format != Format::Json && !self.quiet && matches!(self.heading, Heading::None) {
+        if self.format != Format::Json && !self.csv && !self.quiet && matches!(self.heading, Heading::None) {
             self.heading = Heading::Due(place.to_owned());
         }
     }
@@ -71,6 +74,13 @@ impl Output {
             self.heading = Heading::Printed;
         }
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::of_stdout)
+    }
+
+    /// Rows for a program, byte for byte; a terminal is shown them, and does not obey them.
+    pub fn print_data(&mut self, text: &str) -> Result<(), Failure> {
+        let mut stdout = std::io::stdout().lock();
+        let shown = if stdout.is_terminal() { visible_lines(text) } else { text.into() };
+        stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::of_stdout)
     }
 
     /// A line for the person watching.

@@ -37,6 +37,11 @@ impl Progress {
         Self { bar, quiet: out.quiet, verb, total, done: AtomicUsize::new(0), failed: AtomicUsize::new(0) }
     }
 
+    /// A bar and no words, of a command that tells afterwards who failed.
+    pub fn wordless(verb: &'static str, total: usize, out: &Output) -> Self {
+        Self { quiet: true, ..Self::new(verb, total, out) }
+    }
+
     pub fn tenant_ended(&self, outcome: &TenantOutcome) {
         // After an interrupt the rest of the fleet would be a screenful; the report counts them.
         if outcome.outcome == Outcome::Skipped {

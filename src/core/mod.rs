@@ -8,6 +8,7 @@ pub mod model;
 pub mod plan;
 pub mod render;
 pub mod report;
+pub mod rows;
 pub mod shape;
 pub mod verdict;
 pub mod words;

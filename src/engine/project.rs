@@ -2,6 +2,7 @@
 
 mod text;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub struct Project {
     pub digest: String,
     /// What lies in the migrations directory and is not run.
     pub not_run: Vec<String>,
+    /// The environment variables that `${…}` in the file stands for.
+    variables: BTreeSet<String>,
 }
 
 impl Project {
@@ -39,6 +42,11 @@ impl Project {
     /// # Errors
     /// All the faults of the file, or of the migrations, at once.
     pub fn load(path: &Path, env: config::Lookup<'_>) -> Result<Self, Error> {
+        let asked = RefCell::new(BTreeSet::new());
+        let env: config::Lookup<'_> = &|name| {
+            asked.borrow_mut().insert(name.to_owned());
+            env(name)
+        };
         let shown = path.display().to_string();
         let whole = |message: String, hint: Option<&str>| {
             Error::Config(ConfigError::whole(&shown, message, hint.map(str::to_owned)))
@@ -59,7 +67,14 @@ impl Project {
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
         }
-        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: digest(&read), not_run })
+        let variables = asked.take();
+        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: digest(&read), not_run, variables })
+    }
+
+    /// Whether `${…}` in tenants.toml stands for this environment variable: it may be a password.
+    #[must_use]
+    pub fn names_variable(&self, name: &str) -> bool {
+        self.variables.contains(name)
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.

@@ -26,6 +26,7 @@ pub(super) enum Way {
     Converge,
     Rotate,
     Restore { opened: Box<Opened>, tenant: Box<Tenant>, restoration: Box<Restoration> },
+    Adopt,
 }
 
 /// A plan that passed every guard. The lock is held.
@@ -69,7 +70,7 @@ impl Approved {
         }
         fail_point!("before_apply");
         match &self.way {
-            Way::Converge => {
+            Way::Converge | Way::Adopt => {
                 let report = self.carry_out(events)?;
                 if !report.interrupted {
                     // Nothing of the tenants' is amiss without it.

@@ -1,6 +1,6 @@
 //! What a plan needs a person to say yes to, beyond the plan itself.
 
-use crate::core::plan::{FleetChange, FleetKey, Plan};
+use crate::core::plan::{FleetChange, FleetKey, Plan, differently_shaped};
 use crate::core::words::{count, few};
 
 /// A yes to one thing that may be a mistake.
@@ -17,6 +17,8 @@ pub enum Consent {
     NewSecrets(usize),
     /// This database, which came from elsewhere, is now the one that its secrets are for.
     Moved,
+    /// Up to so many tenants are adopted whose schema is not what the migrations that are recorded would create, or is not known to be.
+    DifferentShapes(usize),
 }
 
 impl Consent {
@@ -24,9 +26,9 @@ impl Consent {
     #[must_use]
     pub fn covers(&self, needed: &Self) -> bool {
         match (self, needed) {
-            (Self::Removals(given), Self::Removals(needed)) | (Self::NewSecrets(given), Self::NewSecrets(needed)) => {
-                given >= needed
-            }
+            (Self::Removals(given), Self::Removals(needed))
+            | (Self::NewSecrets(given), Self::NewSecrets(needed))
+            | (Self::DifferentShapes(given), Self::DifferentShapes(needed)) => given >= needed,
             (given, needed) => given == needed,
         }
     }
@@ -56,6 +58,29 @@ pub struct NeedsConsent {
 pub(super) fn of_converging(plan: &Plan, locate: &dyn Fn(&str) -> String, moved: bool) -> Vec<Need> {
     let needs = moved.then(moving).into_iter().chain(removals(plan)).chain(fleet(plan));
     needs.chain(new_secrets(plan, locate)).collect()
+}
+
+/// Of a plan that adopts.
+pub(super) fn of_adopting(plan: &Plan, locate: &dyn Fn(&str) -> String) -> Vec<Need> {
+    different_shapes(plan).into_iter().chain(new_secrets(plan, locate)).collect()
+}
+
+/// Migrations to come would meet other tables than those they were written for.
+fn different_shapes(plan: &Plan) -> Option<Need> {
+    let tenants = differently_shaped(plan);
+    let names: Vec<&str> = tenants.iter().map(|key| key.as_str()).collect();
+    (!names.is_empty()).then(|| Need {
+        consent: Consent::DifferentShapes(names.len()),
+        message: format!(
+            "the baseline does not fit {} ({}): the plan says how their schemas differ from what the migrations create; nothing was changed",
+            count(names.len(), "tenant"),
+            few(&names)
+        ),
+        hint: format!(
+            "another version may fit; if the differences are meant, consent to Consent::DifferentShapes({})",
+            names.len()
+        ),
+    })
 }
 
 /// Where the database is whose secrets they are.
@@ -129,6 +154,7 @@ pub(super) enum About {
     Removals,
     Fleet,
     Secrets,
+    Shapes,
 }
 
 impl About {
@@ -138,6 +164,7 @@ impl About {
             Consent::Removals(_) => Self::Removals,
             Consent::FleetChange(_) | Consent::RenameHistory => Self::Fleet,
             Consent::NewSecrets(_) => Self::Secrets,
+            Consent::DifferentShapes(_) => Self::Shapes,
         }
     }
 }
@@ -165,7 +192,7 @@ pub(super) fn fleet_key(consent: &Consent) -> Option<FleetKey> {
     match consent {
         Consent::FleetChange(key) => Some(*key),
         Consent::RenameHistory => Some(FleetKey::HistoryTable),
-        Consent::Removals(_) | Consent::NewSecrets(_) | Consent::Moved => None,
+        Consent::Removals(_) | Consent::NewSecrets(_) | Consent::Moved | Consent::DifferentShapes(_) => None,
     }
 }
 

@@ -28,6 +28,11 @@ impl Environment {
         self.variables.get(name).cloned()
     }
 
+    /// All of them, for a program that is started.
+    pub(super) fn all(&self) -> impl Iterator<Item = (String, OsString)> + use<> {
+        self.variables.clone().into_iter()
+    }
+
     /// With a value made up for every variable that is not set: credentials of production have no business in a sandbox.
     pub(super) fn with_stand_ins(&self) -> Self {
         Self { stands_in: true, ..self.clone() }

@@ -100,6 +100,8 @@ pub enum Guard {
     Store,
     /// A tenant is restored only where there is none, and from an archive that fits.
     Restorable,
+    /// Only what is there, and not registered, is adopted.
+    Adoptable,
 }
 
 impl Refusal {

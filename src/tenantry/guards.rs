@@ -109,6 +109,8 @@ pub(super) fn all(
     consent::check(plan, needs, given, About::Secrets)?;
     may_write(ground.store.as_ref(), plan)?;
     known(&ground.project.desired, observed, plan)?;
+    // Whoever lacks a right has not seen the shapes.
+    consent::check(plan, needs, given, About::Shapes)?;
     check_server(client, observed, plan).guarded(Guard::Server)?;
     let env = |name: &str| ground.environment.raw(name);
     check_archives(observed, plan, &ground.project.archive_dir(), &env).guarded(Guard::Archives)

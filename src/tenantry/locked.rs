@@ -1,5 +1,6 @@
 //! Under the lock of apply: the only place where a plan that can be applied is made.
 
+use super::adoption::{self, Adopting};
 use super::approved::Way;
 use super::consent::{self, Need};
 use super::error::{Error, Guard, Guarded, Refusal};
@@ -28,6 +29,8 @@ pub enum Intent {
     Rotate(Which),
     /// A tenant from its archive, and the rest of it as tenants.toml says.
     Restore(Box<Opened>),
+    /// Schemas and roles that exist, taken under management, and the rest of those tenants as tenants.toml says.
+    Adopt(Adopting),
 }
 
 /// The lock of apply, held until this ends, or what comes of it.
@@ -54,6 +57,7 @@ impl Locked {
             Intent::Saved(saved) => self.saved(&saved),
             Intent::Rotate(which) => self.rotate(&which),
             Intent::Restore(opened) => self.restore(opened),
+            Intent::Adopt(adopting) => self.adopt(&adopting),
         }
     }
 
@@ -116,6 +120,23 @@ impl Locked {
         let sent = Restoration::new(&ground.project.desired, &observed, &tenant);
         let way = Way::Restore { opened, tenant: Box::new(tenant), restoration: Box::new(sent) };
         Ok(self.planned(observed, plan, needs.into_iter().collect(), way))
+    }
+
+    fn adopt(mut self, adopting: &Adopting) -> Result<Planned, Error> {
+        self.session.ground.options.moved = false;
+        adoption::check(&self.session.ground, adopting)?;
+        let mut observed = self.session.observe(Sizes::Removed)?;
+        let Session { ground, client } = &mut self.session;
+        ground.selects_something(&observed)?;
+        if let Some(lost) = lost(ground, &observed, &|key| adoption::names(adopting, key)) {
+            let message = format!("{lost}; nothing was changed");
+            return Err(Refusal::new(Guard::NoneLost, message, RECOVER).into());
+        }
+        adoption::look(ground, client, &mut observed, adopting)?;
+        guards::sees_everything(&observed)?;
+        let plan = adoption::plan(ground, &observed)?;
+        let needs = consent::of_adopting(&plan, &|path| ground.store.locate(path));
+        Ok(self.planned(observed, plan, needs, Way::Adopt))
     }
 
     fn planned(self, observed: Observed, plan: Plan, needs: Vec<Need>, way: Way) -> Planned {

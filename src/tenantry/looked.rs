@@ -23,8 +23,8 @@ use crate::engine::verify::Verify;
 
 /// What was found, and what there is to say of it. Nothing here writes.
 pub struct Looked {
-    session: Session,
-    observed: Observed,
+    pub(super) session: Session,
+    pub(super) observed: Observed,
 }
 
 /// Whether anything differs from tenants.toml.
@@ -192,7 +192,7 @@ impl Looked {
         Ok(verify.run(&self.to_verify(named)?))
     }
 
-    /// The tenants that [`Self::verify`] would log in as.
+    /// The tenants that [`Self::verify`] and [`Self::query`] would log in as.
     ///
     /// # Errors
     /// As [`Self::verify`].

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::declared;
 use super::error::Error;
 use super::session::Ground;
-use crate::core::model::{Observed, State, TenantKey};
+use crate::core::model::{Observed, PasswordSource, State, TenantKey};
 use crate::core::plan::{self, Plan};
 
 /// Which tenants get a new password. The targets limit it too.
@@ -64,8 +64,12 @@ fn chosen(ground: &Ground, observed: &Observed, which: &Which) -> (BTreeSet<Tena
     };
     let (given, others): (Vec<_>, Vec<_>) = declared.partition(|tenant| tenant.password.is_some());
     let (there, absent): (Vec<_>, Vec<_>) = others.into_iter().partition(|tenant| row(&tenant.key).is_some());
+    // Programs have it from elsewhere than the secret: whoever changes it names the tenant.
+    let is_kept = |key: &TenantKey| row(key).is_some_and(|row| row.password_source == PasswordSource::Kept);
+    let (kept, there): (Vec<_>, Vec<_>) = there.into_iter().partition(|tenant| is_kept(&tenant.key));
     let left_out = vec![
         (given.len(), "the password comes from password_from"),
+        (kept.len(), "adopted with its own password, so by name: tenantry rotate TENANT"),
         (absent.len(), "not set up in this database yet, so first: tenantry apply"),
     ];
     let now = Timestamp::now();

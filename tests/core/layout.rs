@@ -20,7 +20,7 @@ const WITHOUT_A_CIRCLE: [&str; 4] = ["core/", "engine/", "tenantry/", "cli/"];
 
 /// What of the engine imports what: each only what comes before it. The error of a run holds what the database and the store
 /// answer, so it is the one exception: it names their errors.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 20] = [
     "failpoint",
     "retry",
     "workers",
@@ -31,12 +31,15 @@ const ORDER: [&str; 17] = [
     "database",
     "registry",
     "secrets",
+    "login",
     "project",
     "inspect",
     "archive",
     "apply",
     "deep",
     "verify",
+    "query",
+    "exec",
     "sandbox",
 ];
 

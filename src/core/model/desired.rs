@@ -209,6 +209,8 @@ pub enum PasswordSource {
     /// `password_from`.
     Given,
     Generated,
+    /// The tenant's own, from before it was adopted: nobody told us, and there is no secret.
+    Kept,
 }
 
 impl PasswordSource {
@@ -217,6 +219,7 @@ impl PasswordSource {
         match self {
             Self::Given => "given",
             Self::Generated => "generated",
+            Self::Kept => "kept",
         }
     }
 }

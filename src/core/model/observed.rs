@@ -1,5 +1,6 @@
 //! The observed state: what PostgreSQL, the registry and the secret store hold. Plain data, read by `inspect`.
 
+mod adoption;
 mod column;
 mod database;
 mod history;
@@ -8,6 +9,7 @@ mod schema;
 mod secret;
 mod server;
 
+pub use adoption::*;
 pub use column::*;
 pub use database::*;
 pub use history::*;
@@ -50,6 +52,8 @@ pub struct Observed {
     pub archive_space: Option<u64>,
     /// A person says that this database came from elsewhere and is now the one that its secrets are for; nothing else could.
     pub moved: bool,
+    /// Tenants to take over, as if the registry knew them. Looked for only where that is asked for.
+    pub adoptions: BTreeMap<TenantKey, Adoption>,
 }
 
 impl Observed {

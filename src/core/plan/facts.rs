@@ -7,7 +7,7 @@ use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
 use super::phases::AfterCommit;
 use super::tenant_plan::Note;
-use crate::core::model::{Access, Grantee, Mode, Registered, Role, Schema, Tenant};
+use crate::core::model::{Access, Adoption, Applied, Grantee, Mode, Registered, Role, Schema, Tenant};
 
 /// What is there of one tenant, under the names it will have once renamed.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(super) struct Current<'a> {
     pub schema: Option<Cow<'a, Schema>>,
     /// The role that owned until now, when that is another one.
     pub former_owner: Option<String>,
+    /// What is recorded as applied where there is no history.
+    pub baseline: Vec<Applied>,
 }
 
 /// One tenant as it is declared and as it is.
@@ -27,13 +29,16 @@ pub(super) struct Facts<'a> {
     pub tenant: &'a Tenant,
     /// The registry's row, unless it is a tombstone.
     pub registered: Option<&'a Registered>,
+    /// The tenant is being adopted: then `registered` is as if the registry knew it.
+    pub adoption: Option<&'a Adoption>,
     pub current: Current<'a>,
 }
 
 impl<'a> Facts<'a> {
     /// Of a tenant of which nothing was looked up yet.
     pub fn new(fleet: &'a Fleet<'a>, tenant: &'a Tenant, registered: Option<&'a Registered>) -> Self {
-        Self { fleet, tenant, registered, current: Current::default() }
+        let adoption = fleet.adoption(&tenant.key);
+        Self { fleet, tenant, registered, adoption, current: Current::default() }
     }
 
     /// What was added by hand stays, and is noted.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::groups::{group_role, owners_role};
 use super::public_schema::owners_want_temp;
 use super::tenant_plan::SeenSchema;
-use crate::core::model::{Access, Belongs, Desired, Observed, Registered, SecretState, State, TenantKey};
+use crate::core::model::{Access, Adoption, Belongs, Desired, Observed, Registered, SecretState, State, TenantKey};
 
 /// Both sides, and what many tenants ask of them, computed once.
 pub(super) struct Fleet<'a> {
@@ -32,6 +32,8 @@ pub(super) struct Fleet<'a> {
     /// Roles that pg_dump or pg_restore logs in as. They are not memberships made by hand: each goes by itself, or with a change of the
     /// tenant whose row names it, and with it from an owner role that others share.
     pub deputies: BTreeSet<&'a str>,
+    /// In which of the tenants' schemas a role owns the schema or something in it; asked only of those to be adopted.
+    pub owns_in: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
 impl<'a> Fleet<'a> {
@@ -49,7 +51,13 @@ impl<'a> Fleet<'a> {
             claims_schema: BTreeMap::new(),
             claims_role: BTreeMap::new(),
             deputies: BTreeSet::new(),
+            owns_in: BTreeMap::new(),
         };
+        for (name, schema) in observed.schemas.iter().filter(|_| !observed.adoptions.is_empty()) {
+            for owner in schema.objects.iter().map(|group| &group.owner).chain([&schema.owner]) {
+                fleet.owns_in.entry(owner).or_default().insert(name);
+            }
+        }
         fleet.deputies = fleet.registered().filter_map(|(_, row)| row.deputy.as_deref()).collect();
         for (key, row) in fleet.registered().filter(|(_, row)| row.state != State::Removed) {
             fleet.schema_of.insert(&row.schema, key);
@@ -76,7 +84,13 @@ impl<'a> Fleet<'a> {
     }
 
     pub fn registered_tenant(&self, key: &TenantKey) -> Option<&'a Registered> {
-        self.observed.registry.as_ref()?.tenants.get(key)
+        let row = self.observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
+        row.or_else(|| self.adoption(key).map(|adoption| &adoption.row))
+    }
+
+    /// What is to be known of a tenant that this plan takes over.
+    pub fn adoption(&self, key: &TenantKey) -> Option<&'a Adoption> {
+        self.observed.adoptions.get(key)
     }
 
     /// For apply to know it again.

@@ -21,6 +21,10 @@ pub enum HazardKind {
     EndsSessions,
     /// Clients that hold the old password or name fail until they read the secret again.
     ChangesCredentials,
+    /// Roles that are not the tenant's lose their rights in a schema that is adopted.
+    LosesAccess,
+    /// A schema that is adopted is not what the migrations that it is said to have would make.
+    DifferentShape,
     /// A secret will tell clients to encrypt no more, or to verify less than it does now.
     WeakerTls,
     /// Tenants whose objects one role owns can reach each other through code they plant.

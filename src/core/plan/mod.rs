@@ -5,6 +5,7 @@
 
 mod acl;
 pub mod action;
+mod adoption;
 mod batches;
 mod bookkeeping;
 mod change;
@@ -45,6 +46,7 @@ mod whole_fleet;
 
 pub(crate) use acl::{Letters, held, is_as_declared};
 pub use action::{Action, Change, Kind, borrowed, membership_in_words};
+pub use adoption::{adoptable, baselined, differently_shaped, note_shapes};
 pub use change::migrations::after_restore;
 pub use change::rename::RECOVER;
 pub use diff::diff;

@@ -107,6 +107,12 @@ impl Phases {
         })
     }
 
+    /// In the transaction a function of the owner's is called.
+    #[must_use]
+    pub fn runs_a_tenants_code(&self) -> bool {
+        self.migrate().is_some() || self.transaction.iter().any(|change| matches!(change, Change::Baseline(_)))
+    }
+
     /// Something of it is logged in for: pg_dump, or what runs outside a transaction.
     #[must_use]
     pub fn needs_a_deputy(&self) -> bool {

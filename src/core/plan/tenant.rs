@@ -2,8 +2,8 @@
 
 use super::action::Change;
 use super::change::{
-    defaults, deputy, grants, history, membership, migrations, objects, outside, policy, rename, rights, role, schema,
-    secret, settings, tablespace,
+    adopted_password, adoption, baseline, defaults, deputy, grants, history, membership, migrations, objects, outside,
+    policy, rename, rights, role, schema, secret, settings, tablespace,
 };
 use super::facts::{Facts, Findings};
 use super::fleet::Fleet;
@@ -29,8 +29,12 @@ pub(super) fn plan(fleet: &Fleet<'_>, tenant: &Tenant) -> TenantPlan {
 
 fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work>, Blocked> {
     refuse_half_way(&facts)?;
+    adoption::diff(&facts, findings)?;
     rename::locate(&mut facts, findings)?;
-    let (password, secret_version) = secret::decide(&facts, findings)?;
+    let (password, secret_version) = match facts.adoption {
+        Some(adoption) => adopted_password::decide(&facts, adoption, findings)?,
+        None => secret::decide(&facts, findings)?,
+    };
     deputy::diff(&facts, findings);
     role::diff(&facts, findings)?;
     membership::diff(&facts, findings);
@@ -38,6 +42,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     schema::diff(&mut facts, findings);
     history::diff(&facts, findings)?;
     objects::diff(&mut facts, findings);
+    baseline::diff(&mut facts, findings);
     let facts = facts;
     grants::diff(&facts, findings);
     defaults::diff(&facts, findings);

@@ -125,6 +125,8 @@ pub enum PasswordOrigin {
     Stored { path: String, version: String },
     /// Made while applying, so that no plan can hold one.
     Generated,
+    /// Nobody told us: it stays, and there is no secret.
+    Kept,
 }
 
 /// Why a tenant cannot be planned, and what a person types next.

@@ -13,6 +13,7 @@ pub mod markdown;
 pub mod metrics;
 mod page;
 pub mod report;
+pub mod rows;
 pub mod schema;
 pub mod shape;
 pub mod show;

@@ -9,7 +9,7 @@ use super::job::Job;
 use super::progress::Progress;
 use super::secret::Delivery;
 use super::{archive, confine, migrate, recheck};
-use crate::core::plan::action::{MakeArchive, Migrate};
+use crate::core::plan::action::{Baseline, MakeArchive, Migrate};
 use crate::core::plan::{Action, Change};
 use crate::core::report::TenantError;
 use crate::engine::database::{DatabaseError, execute_unlogged};
@@ -64,6 +64,10 @@ impl Job<'_> {
             self.doing(&migrate.in_progress())?;
             return self.migrate(transaction, migrate);
         }
+        if let Change::Baseline(baseline) = change {
+            self.doing(&self.plan.what(baseline))?;
+            return self.baseline(transaction, baseline);
+        }
         let action = change.view();
         self.doing(&self.plan.what(action))?;
         let done = match progress.archived {
@@ -85,6 +89,13 @@ impl Job<'_> {
             .and_then(|()| confine::nothing_is_deferred(transaction))
             .and_then(|()| self.record_what_was_made(transaction, versions))
             .map_err(retried)
+    }
+
+    /// The history is made, and says that these ran.
+    fn baseline(&self, transaction: &mut Transaction<'_>, baseline: &Baseline) -> Result<(), Ended> {
+        let Baseline { schema, owner, versions, .. } = baseline;
+        let call = Call { schema, owner, versions, history_sql: &baseline.history_sql(), mode: Mode::Record };
+        migrate::run(self, transaction, &call).map_err(retried)
     }
 
     /// For whoever waits for it.

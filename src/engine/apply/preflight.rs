@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::core::model::{Observed, Subject, ident, literal};
+use crate::core::plan::action::BorrowRights;
 use crate::core::plan::{About, Change, DatabaseAction, Kind, Plan, TenantPlan, foreign_code, group_role, owners_role};
 use crate::engine::archive::{Programs, Variables, check_dir};
 use crate::engine::error::Error;
@@ -187,6 +188,11 @@ impl Lacks<'_> {
             names.extend([&tenant.username, &tenant.owner]);
             let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.tenant));
             names.extend(row.into_iter().flat_map(|row| [&row.username, &row.owner]));
+            // Such as the one that owned what is adopted.
+            names.extend(tenant.phases.transaction.iter().flat_map(|change| match change {
+                Change::BorrowRights(BorrowRights(rights)) => rights.roles.as_slice(),
+                _ => &[],
+            }));
         }
         // A deputy joins the group too.
         let joins = self.does(&[Kind::GrantMembership, Kind::Archive]);

@@ -6,8 +6,8 @@ use super::failure::database_error;
 use super::job::Job;
 use super::progress::Progress;
 use super::secret;
-use crate::core::model::{Access, Applied, RegisteredSecret, State, Tenant, set_digest};
-use crate::core::plan::{EndState, Kind};
+use crate::core::model::{Access, Applied, PasswordSource, RegisteredSecret, State, Tenant, set_digest};
+use crate::core::plan::{EndState, Kind, PasswordOrigin};
 use crate::core::report::TenantError;
 use crate::engine::{inspect, registry};
 
@@ -19,9 +19,11 @@ impl Job<'_> {
         }
         match &self.plan.target {
             EndState::None => Ok(()),
-            EndState::Declared { tenant, secret_version, fields, .. } => {
+            EndState::Declared { tenant, password, secret_version, fields } => {
                 let secret = secret::registered(self.apply, tenant, fields, secret_version.clone());
-                self.register_declared(transaction, tenant, &secret)
+                let is_kept = *password == PasswordOrigin::Kept;
+                let source = if is_kept { PasswordSource::Kept } else { tenant.password_source() };
+                self.register_declared(transaction, tenant, (&secret, source))
             }
             EndState::Rotated { tenant, fields } => {
                 registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, fields, None))
@@ -40,7 +42,8 @@ impl Job<'_> {
                 })
                 .collect::<Vec<_>>()
         );
-        registry::append_audit(transaction, self.plan.tenant.as_str(), self.plan.verb.as_str(), &changes)
+        let verb = if self.plan.phases.has(&[Kind::Adopt]) { "adopt" } else { self.plan.verb.as_str() };
+        registry::append_audit(transaction, self.plan.tenant.as_str(), verb, &changes)
     }
 
     /// Of the archive that this run made; the directory is not the audit log's business.
@@ -53,7 +56,7 @@ impl Job<'_> {
         &self,
         transaction: &mut Transaction<'_>,
         tenant: &Tenant,
-        secret: &RegisteredSecret,
+        (secret, password_source): (&RegisteredSecret, PasswordSource),
     ) -> Result<(), postgres::Error> {
         for former in secret::to_delete(self.apply, self.plan) {
             registry::leave_secret(transaction, &tenant.key, &former)?;
@@ -70,7 +73,7 @@ impl Job<'_> {
                 state: State::Active,
                 on_remove: tenant.on_remove,
                 protected: tenant.protected,
-                password_source: tenant.password_source(),
+                password_source,
                 secret,
                 password_changed: phases.has(&[Kind::CreateRole, Kind::SetPassword]),
                 history_table: &self.apply.desired.migrations.table,

@@ -34,7 +34,7 @@ impl Delivery {
 pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Delivery>, TenantError> {
     let Some((tenant, password)) = plan.target.delivers() else { return Ok(None) };
     match password {
-        PasswordOrigin::Untouched => Ok(None),
+        PasswordOrigin::Untouched | PasswordOrigin::Kept => Ok(None),
         PasswordOrigin::Given => Ok(tenant.password.clone().map(Delivery::alone)),
         PasswordOrigin::Generated => Ok(Some(Delivery::generated(apply))),
         PasswordOrigin::Stored { path, version } => {

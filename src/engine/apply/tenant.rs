@@ -19,7 +19,7 @@ use crate::engine::error::error_chain;
 /// Carries out one tenant's plan on the worker's session, which is opened, or opened again, when it must be.
 pub(super) fn run(apply: &Apply<'_>, slot: &mut Option<Client>, plan: &TenantPlan) -> Result<Done, Failed> {
     let job = Job::new(apply, plan);
-    let result = attempts(apply, slot, plan.phases.migrate().is_some(), |client| job.once(client));
+    let result = attempts(apply, slot, plan.phases.runs_a_tenants_code(), |client| job.once(client));
     result.map_err(|failed| Failed { archive: job.archived.take(), ..failed })
 }
 

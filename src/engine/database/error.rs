@@ -78,6 +78,11 @@ pub struct DatabaseError {
 }
 
 impl DatabaseError {
+    /// What neither the server nor the driver said.
+    pub(crate) fn other(message: String) -> Self {
+        Self { message, server: None, closed: false }
+    }
+
     pub fn server(&self) -> Option<&ServerError> {
         self.server.as_deref()
     }

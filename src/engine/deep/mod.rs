@@ -1,6 +1,7 @@
 //! What only `--deep` looks at, because it takes a look at every tenant: whether the delivered password opens the
 //! database, and the shape.
 
+mod adoption;
 mod password;
 mod reference;
 mod shape;
@@ -22,12 +23,14 @@ pub struct Deep<'a> {
 }
 
 impl<'a> Deep<'a> {
-    /// The declared tenants that are there, with what the last apply left of each.
+    /// The declared tenants that are there, with what the last apply left of each, or would have left.
     fn tenants(&self) -> impl Iterator<Item = (&'a Tenant, &'a Registered)> {
-        let registry = self.observed.registry.as_ref();
+        let observed = self.observed;
+        let row = |key| observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
+        let adopted = |key| observed.adoptions.get(key).map(|adoption| &adoption.row);
         let desired = self.desired.tenants.values().filter(|tenant| (self.selects)(&tenant.key));
         desired
-            .filter_map(move |tenant| Some((tenant, registry?.tenants.get(&tenant.key)?)))
+            .filter_map(move |tenant| Some((tenant, row(&tenant.key).or_else(|| adopted(&tenant.key))?)))
             .filter(|(_, row)| row.state == State::Active)
     }
 }

@@ -21,7 +21,7 @@ use crate::engine::workers::each_of;
 const NAMED: usize = 3;
 
 /// What PostgreSQL keeps of the passwords, by role; none for a role without one.
-type Verifiers = BTreeMap<String, Option<SecretString>>;
+pub(super) type Verifiers = BTreeMap<String, Option<SecretString>>;
 
 impl Deep<'_> {
     /// Whether each tenant's password of record opens the database, and what of that could not be found out. Tenants
@@ -56,6 +56,16 @@ impl Deep<'_> {
             Ok(_) => return Err("its secret changed while it was being checked".into()),
             Err(error) => return Err(format!("reading its secret: {error}")),
         };
+        self.opens(tenant, password, verifiers)
+    }
+
+    /// Whether this password opens the database for the tenant.
+    pub(super) fn opens(
+        &self,
+        tenant: &Tenant,
+        password: SecretString,
+        verifiers: Option<&Verifiers>,
+    ) -> Result<Delivered, String> {
         if fault_of_password(password.expose_secret()).is_some() {
             return Ok(Delivered::Refused);
         }
@@ -95,7 +105,7 @@ fn unseen(why: &str, mut tenants: Vec<&TenantKey>) -> Unseen {
 }
 
 /// `None`: no permission to read them.
-fn verifiers(client: &mut Client, tenants: &[&Tenant]) -> Result<Option<Verifiers>, Error> {
+pub(super) fn verifiers(client: &mut Client, tenants: &[&Tenant]) -> Result<Option<Verifiers>, Error> {
     let doing = "reading the password verifiers";
     let names: Vec<&str> = tenants.iter().map(|tenant| tenant.username.as_str()).collect();
     let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;

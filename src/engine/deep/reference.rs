@@ -10,7 +10,7 @@ use rand::RngExt;
 
 use super::Deep;
 use crate::core::model::{Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
-use crate::core::plan::{self, DatabaseAction};
+use crate::core::plan::{self, DatabaseAction, DatabaseChange, Plan};
 use crate::core::shape::{Names, Shape, compare};
 use crate::engine::apply::{Apply, Lock, Recorded, TenantError, Underway, Usernames, scratch_run};
 use crate::engine::error::Error;
@@ -97,14 +97,7 @@ impl Deep<'_> {
         let [tenant_plan] = plan.tenants.as_slice() else {
             return Err(TenantError::new("the scratch tenant has no plan"));
         };
-        let needed = plan.database_changes.iter().find(|change| {
-            use DatabaseAction::{CreateExtension, CreateGroup, CreateSharedSchema, GrantSharedSchema, GrantTemp};
-            matches!(change.action, CreateExtension | CreateGroup | CreateSharedSchema | GrantSharedSchema | GrantTemp)
-        });
-        if let Some(change) = needed {
-            let error = TenantError::new(format!("what tenants share does not exist yet: {}", change.detail));
-            return Err(error.hint("tenantry apply, then try again"));
-        }
+        let needed = needed(&plan)?;
         let apply = Apply {
             moved: false,
             mark: OnceLock::new(),
@@ -127,7 +120,26 @@ impl Deep<'_> {
             said: &|_, _| {},
             progress: &|_| {},
         };
-        scratch_run(&apply, client, tenant_plan, |transaction| look(transaction, names))
+        scratch_run(&apply, client, (&needed, tenant_plan), |transaction| look(transaction, names))
+    }
+}
+
+/// What tenants share and is not there yet: before the first apply nothing of it is. It is rolled back with the scratch tenant.
+fn needed(plan: &Plan) -> Result<Vec<&DatabaseChange>, TenantError> {
+    use DatabaseAction::{CreateExtension, CreateGroup, CreateSharedSchema, GrantSharedSchema, GrantTemp};
+    let changes = plan.database_changes.iter();
+    let changes: Vec<&DatabaseChange> = changes
+        .filter(|change| {
+            matches!(change.action, CreateExtension | CreateGroup | CreateSharedSchema | GrantSharedSchema | GrantTemp)
+        })
+        .collect();
+    // Its script runs as a superuser, and may do what no rollback takes back.
+    match changes.iter().find(|change| change.action == CreateExtension) {
+        Some(change) => {
+            let error = TenantError::new(format!("what tenants share does not exist yet: {}", change.detail));
+            Err(error.hint("tenantry apply, then try again"))
+        }
+        None => Ok(changes),
     }
 }
 

@@ -10,6 +10,7 @@ use postgres::{Client, Transaction};
 use super::Deep;
 use super::reference::Reference;
 use crate::core::model::{Access, History, Registered, Tenant, TenantKey};
+use crate::core::plan::action::Rights;
 use crate::core::shape::{Difference, Names, Report, Shape, compare};
 use crate::engine::error::{Error, error_chain};
 use crate::engine::inspect;
@@ -24,6 +25,8 @@ struct Seen<'a> {
     names: Names,
     /// The username owns all, so that what it made is not told by its owner.
     owns: bool,
+    /// What its username made is not its own.
+    adopted: bool,
 }
 
 impl Seen<'_> {
@@ -32,7 +35,7 @@ impl Seen<'_> {
             schema: self.names.schema.clone(),
             username: self.names.username.clone(),
             owner: self.names.owner.clone(),
-            strict: self.tenant.strict_shape,
+            strict: self.tenant.strict_shape || self.adopted,
         }
     }
 
@@ -113,7 +116,7 @@ impl Deep<'_> {
         let seen = self.seen(tenant, row).map_err(refused)?;
         let (versions, seen) = seen.ok_or_else(|| refused("its schema does not exist".into()))?;
         let reference = self.reference(client, &versions).map_err(|error| refused(error.to_string()))?;
-        let shape = self.apart(client, |transaction| {
+        let shape = self.apart(client, std::slice::from_ref(&seen), |transaction| {
             let subject = seen.subject();
             let own = digests(transaction, std::slice::from_ref(&subject), self.table(), &[])?;
             let own = own.into_values().next().unwrap_or_default().own;
@@ -138,7 +141,8 @@ impl Deep<'_> {
             History::Locked(by) => return Err(format!("its history is locked by {}", by.who)),
             _ => {}
         }
-        let mut versions = BTreeSet::new();
+        let adoption = self.observed.adoptions.get(&tenant.key);
+        let mut versions = adoption.map(|adoption| adoption.versions(&self.desired.migrations)).unwrap_or_default();
         for applied in schema.history.applied() {
             let version = i32::try_from(applied.version).ok();
             let version = version.filter(|version| self.desired.migrations.get(*version).is_some());
@@ -147,7 +151,10 @@ impl Deep<'_> {
             );
         }
         let names = Names { schema: row.schema.clone(), username: row.username.clone(), owner: row.owner.clone() };
-        Ok(Some((versions, Seen { tenant, names, owns: row.access == Access::Owner })))
+        let adopted = adoption.is_some();
+        // Whoever owns it before it is adopted, what is there is its owner's afterwards.
+        let owns = if adopted { tenant.access } else { row.access } == Access::Owner;
+        Ok(Some((versions, Seen { tenant, names, owns, adopted })))
     }
 
     fn hold_against(
@@ -183,7 +190,7 @@ impl Deep<'_> {
         chunk: &[Seen<'_>],
     ) -> Result<Vec<(TenantKey, Found)>, Error> {
         let subjects: Vec<Subject> = chunk.iter().map(Seen::subject).collect();
-        self.apart(client, |transaction| {
+        self.apart(client, chunk, |transaction| {
             let mut digests = digests(transaction, &subjects, self.table(), &reference.named)?;
             let mut named = if reference.named.is_empty() {
                 BTreeMap::new()
@@ -217,8 +224,16 @@ impl Deep<'_> {
     fn apart<T>(
         &self,
         client: &mut Client,
+        of: &[Seen<'_>],
         look: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        inspect::apart(client, self.desired, "reading the shapes of the schemas", look)
+        let doing = "reading the shapes of the schemas";
+        // In a schema that is not ours to USE yet every name would be spelled with the schema.
+        let owners: BTreeSet<&String> = of.iter().filter(|seen| seen.adopted).map(|seen| &seen.names.owner).collect();
+        let owners: Vec<String> = owners.into_iter().cloned().collect();
+        match Rights::lacking(self.observed, &owners) {
+            Some(rights) => inspect::apart_with_rights(client, self.desired, doing, &rights.take(), look),
+            None => inspect::apart(client, self.desired, doing, look),
+        }
     }
 }

@@ -20,7 +20,28 @@ pub(crate) fn apart<T>(
     giving_way(desired.lock_timeout, is_locked, || once(client, doing, &mut look))
 }
 
-/// The same with one attempt.
+/// As [`apart`], with rights that the statements in `take` give us, and that go with the transaction, which is rolled back.
+pub(crate) fn apart_with_rights<T>(
+    client: &mut Client,
+    desired: &Desired,
+    doing: &str,
+    take: &[String],
+    mut look: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let is_locked = |found: &Result<T, Error>| found.as_ref().is_err_and(is_in_the_way);
+    giving_way(desired.lock_timeout, is_locked, || {
+        let mut transaction = client.transaction().doing(doing)?;
+        transaction.batch_execute(HARDLY_WAIT).doing(doing)?;
+        for sql in take {
+            transaction.batch_execute(sql).doing(format!("{doing}: {sql}"))?;
+        }
+        let found = look(&mut transaction)?;
+        transaction.rollback().doing(doing)?;
+        Ok(found)
+    })
+}
+
+/// As [`apart`], with one attempt.
 pub(super) fn once<T>(
     client: &mut Client,
     doing: &str,

@@ -64,6 +64,49 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
     Ok(())
 }
 
+/// Of schemas that are to be adopted, each under the owner that its history has.
+pub(super) fn read_unregistered(
+    client: &mut Client,
+    desired: &Desired,
+    observed: &mut Observed,
+    (schemas, owners): (&[&str], &BTreeMap<String, String>),
+) -> Result<(), Error> {
+    let owned: Vec<Owned<'_>> = owners.iter().map(|(schema, owner)| (schema.as_str(), owner.as_str())).collect();
+    let histories = locked::read_all(client, desired, &desired.migrations.table, &owned)?;
+    let without = schemas.iter().filter(|schema| !histories.contains_key(**schema));
+    let without = without.filter_map(|schema| observed.schemas.get_key_value(*schema));
+    let without: Vec<Owned<'_>> = without.map(|(name, schema)| (name.as_str(), schema.owner.as_str())).collect();
+    let like = like_histories(client, desired, &without)?;
+    observed.unseen.extend(unseen(&histories, &observed.server).map(|unseen| Unseen {
+        hint: as_their_owners(&histories, owners, observed).or(unseen.hint),
+        what: unseen.what,
+    }));
+    for (schema, history) in histories {
+        if let Some(found) = observed.schemas.get_mut(&schema) {
+            found.history = history;
+        }
+    }
+    for (schema, table) in like {
+        if let Some(found) = observed.schemas.get_mut(&schema) {
+            found.like_history.push(table);
+        }
+    }
+    Ok(())
+}
+
+/// Who adopts acts as the former owners anyway; nobody is told to act as a superuser.
+fn as_their_owners(histories: &Histories, owners: &BTreeMap<String, String>, observed: &Observed) -> Option<String> {
+    let hidden = histories.iter().filter(|(_, history)| matches!(history, History::Unseen { .. }));
+    let hidden: BTreeSet<&String> = hidden.filter_map(|(schema, _)| owners.get(schema)).collect();
+    let is_superuser = |owner: &String| observed.roles.get(owner).is_none_or(|role| role.powers.contains("SUPERUSER"));
+    if hidden.iter().any(|owner| is_superuser(owner)) {
+        return None;
+    }
+    let admin = ident(&observed.server.admin.name);
+    let grants = hidden.iter().map(|owner| format!("GRANT {} TO {admin};", ident(owner)));
+    Some(grants.collect::<Vec<_>>().join(" "))
+}
+
 /// Where there is no history: what may be one under another name.
 fn like_histories(
     client: &mut Client,

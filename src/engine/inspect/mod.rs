@@ -3,6 +3,7 @@
 //! Reading is set-based: a fixed number of queries whatever the number of tenants. Only histories are read schema by
 //! schema, in chunks that are each a short transaction of their own.
 
+mod adoption;
 mod apart;
 mod catalog;
 mod database;
@@ -15,7 +16,8 @@ mod observe;
 mod secrets;
 pub(crate) mod shape;
 
-pub(crate) use apart::apart;
+pub use adoption::adoptions;
+pub(crate) use apart::{apart, apart_with_rights};
 pub(crate) use catalog::{LONG_SETTING, dependents_of};
 pub(crate) use history::history_of;
 pub(crate) use holds::holds;

@@ -10,7 +10,6 @@
 mod answer;
 mod context;
 mod held;
-mod login;
 mod neighbours;
 mod probe;
 mod probes;

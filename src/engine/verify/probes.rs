@@ -5,19 +5,16 @@ use std::time::Duration;
 
 use postgres::{Client, Transaction};
 use rand::RngExt;
-use secrecy::ExposeSecret;
 
 use super::answer::{Tried, Wanted, rule};
 use super::context::Verify;
 use super::held;
-use super::login::NoLogin;
 use super::neighbours::neighbours;
 use super::probe::{self, Picked, Probe};
-use crate::core::model::secret::fault_of_password;
 use crate::core::model::{Access, Tenant, qualified};
 use crate::core::verdict::{Answer, Check, Ruling, Verdict};
 use crate::engine::database::{Ask, DatabaseError, HARDLY_WAIT, giving_way};
-use crate::engine::secrets::Found;
+use crate::engine::login::{Logins, NO_OTHER_LIMITS, NoLogin, WHATEVER_IT_HOLDS};
 
 /// A tenant may lock its tables, and put code that sleeps on their triggers. Said again before each probe: that code may
 /// also SET these for the rest of the transaction.
@@ -28,14 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whatever the defaults of the role and the database are.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE";
-
-/// The role's own settings may be meant for its application's transactions, and end ours. Not all of them are in every version.
-const NO_OTHER_LIMITS: &str = "SELECT CASE WHEN pg_catalog.current_setting(n, true) IS NOT NULL THEN pg_catalog.set_config(n, '0', true) END \
-     FROM pg_catalog.unnest(ARRAY['idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']) u (n)";
-
-/// What the database holds is not text in its own encoding, perhaps, and an error is an answer, not the session's end.
-const WHATEVER_IT_HOLDS: &str = "SET LOCAL exit_on_error = off; SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true) \
-     WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
 
 pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -> Verdict {
     let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
@@ -79,28 +68,8 @@ impl Probes<'_> {
     }
 
     fn connect(&self) -> Result<Client, NoLogin> {
-        let path = &self.tenant.secret_path;
-        let secret = match self.verify.store.read(path)? {
-            Found::Readable(_, secret) => secret,
-            Found::Absent => return Err(format!("there is no secret at {}", self.verify.store.locate(path)).into()),
-            Found::Foreign { reason, .. } => return Err(format!("the secret at {path} is not ours: {reason}").into()),
-        };
-        let (desired, observed) = (self.verify.desired, self.verify.observed);
-        let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&self.tenant.key));
-        let remembered = remembered.map(|row| &row.secret.fields);
-        let wanted = desired.secret_fields(self.tenant, &observed.server, &observed.database.name, remembered);
-        // Before anybody is asked: a server elsewhere may let in whoever comes without one.
-        if let Some(fault) = fault_of_password(secret.password.expose_secret()) {
-            return Err(
-                format!("the password in the secret {fault}; tenantry rotate {} replaces it", self.tenant.key).into()
-            );
-        }
-        if !secret.url_says_the_same() {
-            return Err("the secret's url does not match its other keys; tenantry apply rewrites it".to_owned().into());
-        }
-        // Not by the url: whoever may write the secret could name our own password file in it.
-        let target = self.verify.target.of_secret(&secret, &wanted, desired.advertise.host.is_some());
-        Ok(target.connect()?)
+        let Verify { target, store, desired, observed, .. } = *self.verify;
+        Ok(Logins { target, store, desired, observed }.of(self.tenant)?.target.connect()?)
     }
 
     /// As the application would, but writing whatever `default_transaction_read_only` says: who may SET that is not kept from

@@ -1,5 +1,6 @@
 //! The actions of a tenant's transaction.
 
+use super::adopt::{Adopt, Baseline};
 use super::membership::{Join, Leave};
 use super::migrate::Migrate;
 use super::names::{RenameHistory, RenameRole, RenameSchema};
@@ -18,6 +19,7 @@ use super::view::{Action, Kind};
 /// One action of a tenant's transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
+    Adopt(Adopt),
     RenameRole(RenameRole),
     CreateOwner(CreateOwner),
     CreateRole(CreateRole),
@@ -40,6 +42,7 @@ pub enum Change {
     DropLargeObjects(DropLargeObjects),
     DropSchema(DropSchema),
     DropRole(DropRole),
+    Baseline(Baseline),
     Migrate(Migrate),
     ReturnRights(ReturnRights),
     SetPolicy(SetPolicy),
@@ -50,6 +53,7 @@ impl Change {
     #[must_use]
     pub fn view(&self) -> &dyn Action {
         match self {
+            Self::Adopt(action) => action,
             Self::RenameRole(action) => action,
             Self::CreateOwner(action) => action,
             Self::CreateRole(action) => action,
@@ -72,6 +76,7 @@ impl Change {
             Self::DropLargeObjects(action) => action,
             Self::DropSchema(action) => action,
             Self::DropRole(action) => action,
+            Self::Baseline(action) => action,
             Self::Migrate(action) => action,
             Self::ReturnRights(action) => action,
             Self::SetPolicy(action) => action,
@@ -95,6 +100,7 @@ impl Change {
             | Self::Grant(_)
             | Self::RevokeDefaults(_)
             | Self::GrantObjects(_)
+            | Self::Baseline(_)
             | Self::Migrate(_) => true,
             _ => false,
         }
@@ -106,6 +112,8 @@ macro_rules! changes {
     ($($action:ident),+) => { $(impl From<$action> for Change { fn from(action: $action) -> Self { Self::$action(action) } })+ };
 }
 changes!(
+    Adopt,
+    Baseline,
     RenameRole,
     CreateOwner,
     CreateRole,

@@ -1,6 +1,7 @@
 //! What a plan does to one tenant, as values. Their words and their SQL are views of them, made when somebody reads or runs
 //! them; nothing is ever read back from either.
 
+mod adopt;
 mod change;
 mod membership;
 mod migrate;
@@ -18,6 +19,7 @@ mod secret;
 mod setting;
 mod view;
 
+pub use adopt::{Adopt, Baseline};
 pub use change::Change;
 pub(super) use membership::revocation;
 pub use membership::{Join, Leave, in_words as membership_in_words};

@@ -20,7 +20,9 @@ impl Rights {
     /// Those of these roles that the admin does not have anyway; `None` when it has all.
     #[must_use]
     pub fn lacking(observed: &Observed, roles: &[String]) -> Option<Self> {
-        let has = |role: &String| observed.roles.get(role).is_some_and(is_had);
+        // Nobody can be a member of itself.
+        let is_admin = |role: &String| *role == observed.server.admin.name;
+        let has = |role: &String| is_admin(role) || observed.roles.get(role).is_some_and(is_had);
         Self::of(observed, roles.iter().filter(|role| !has(role)).cloned().collect())
     }
 

@@ -31,7 +31,9 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
     if let History::Unseen { .. } = history {
         return Ok(());
     }
-    let pending = pending(set, history.applied())?;
+    let baseline = &facts.current.baseline;
+    let applied = if baseline.is_empty() { history.applied() } else { baseline };
+    let pending = pending(set, applied)?;
     if pending.is_empty() {
         return Ok(());
     }
@@ -44,10 +46,11 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
         files: Vec::new(),
         last: None,
         transactions: Vec::new(),
-        new_history: matches!(history, History::Absent).then(|| grants::readers_of_new_history(facts)),
+        new_history: (matches!(history, History::Absent) && baseline.is_empty())
+            .then(|| grants::readers_of_new_history(facts)),
     };
     migrate.set_files(set, &pending, facts.major());
-    migrate.set_applied(history.applied());
+    migrate.set_applied(applied);
     findings.change(migrate);
     Ok(())
 }
@@ -77,7 +80,7 @@ fn lost_history(facts: &Facts<'_>, findings: &mut Findings, history: &History) {
     let objects: i64 = found.filter(|group| group.owner == owner).map(|group| group.count).sum();
     // With access "owner" the tenant may have made them itself, before there was any migration.
     let by_migrations = facts.tenant.access != Access::Owner && objects > 0;
-    if facts.registered.is_some() && by_migrations && matches!(history, History::Absent) {
+    if facts.registered.is_some() && facts.adoption.is_none() && by_migrations && matches!(history, History::Absent) {
         let table = &facts.fleet.desired.migrations.table;
         findings.hazard(
             HazardKind::DataLost,

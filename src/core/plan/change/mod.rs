@@ -1,5 +1,8 @@
 //! One file per kind of change: how it is seen, and its hazards. What it does and says is an action.
 
+pub(super) mod adopted_password;
+pub(super) mod adoption;
+pub(super) mod baseline;
 pub(super) mod defaults;
 pub(super) mod deputy;
 pub(super) mod grants;

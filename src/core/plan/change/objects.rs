@@ -12,7 +12,8 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     let Some(mut schema) = facts.current.schema.take() else { return };
     let tenant = facts.tenant;
     let owner = tenant.owner();
-    let was_owner = facts.registered.is_some_and(|row| row.access == Access::Owner);
+    // Of a tenant that is adopted nobody knows what its username made itself: all of it is taken for the migrations'.
+    let was_owner = facts.adoption.is_some() || facts.registered.is_some_and(|row| row.access == Access::Owner);
     let may_own =
         |role: &str| role == owner || (role == tenant.username && tenant.access == Access::Full && !was_owner);
     let mut wrong: BTreeMap<String, (i64, Vec<String>)> = BTreeMap::new();
@@ -34,7 +35,11 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     }
     let taken = take_back(facts, &mut schema, &may_own);
     kept.into_iter().for_each(|(objects, owner)| findings.note(objects, format!("owner {owner}")));
-    if let Some(former) = &facts.current.former_owner
+    let history_owner = match facts.adoption {
+        Some(adoption) => adoption.history_owner.as_ref().filter(|history_owner| *history_owner != owner),
+        None => facts.current.former_owner.as_ref(),
+    };
+    if let Some(former) = history_owner
         && matches!(schema.history, History::Read { .. } | History::Unseen { .. })
     {
         let found = wrong.entry(former.clone()).or_default();
@@ -99,8 +104,11 @@ fn hand_over(group: &mut ObjectGroup, owner: &str) {
     owner.clone_into(&mut group.owner);
 }
 
-/// The NOLOGIN role that owned until now: what it owns, migrations made.
+/// The NOLOGIN role that owned until now: what it owns, migrations made. Of a tenant that is adopted, any role but a tenant's.
 fn is_former(facts: &Facts<'_>, role: &str) -> bool {
+    if facts.adoption.is_some() {
+        return !facts.fleet.is_tenants(role);
+    }
     facts.registered.is_some_and(|row| row.owner == role && row.access != Access::Owner)
         || facts.current.former_owner.as_deref() == Some(role)
 }

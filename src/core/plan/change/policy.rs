@@ -4,7 +4,7 @@ use crate::core::plan::action::SetPolicy;
 use crate::core::plan::facts::{Facts, Findings};
 
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
-    let Some(row) = facts.registered else { return };
+    let Some(row) = facts.registered.filter(|_| facts.adoption.is_none()) else { return };
     let tenant = facts.tenant;
     if row.on_remove != tenant.on_remove {
         findings.change(SetPolicy::OnRemove(row.on_remove, tenant.on_remove));

@@ -141,6 +141,7 @@ fn owner(facts: &mut Facts<'_>, findings: &mut Findings) -> Result<Option<Rename
     let registered_owner = facts.registered.filter(|row| row.access != Access::Owner).map(|row| row.owner.as_str());
     // A role that owns for others too cannot be renamed for one of them: its objects change hands instead.
     let have = registered_owner.filter(|have| !fleet.is_shared_owner(have, &tenant.key));
+    let have = if facts.adoption.is_some() { Some(want.as_str()) } else { have };
     let (found, renamed) = role(facts, Whose::Owner, have, want)?;
     facts.current.owner = found.map(Cow::Borrowed);
     findings.changes.extend(renamed.clone().map(Into::into));
@@ -153,7 +154,8 @@ fn shared_owner<'a>(facts: &Facts<'a>, want: &str) -> Result<Cow<'a, Role>, Bloc
     let Some(role) = fleet.observed.roles.get(want) else {
         return Ok(Cow::Owned(Role { inherit: true, connection_limit: -1, ..Role::default() }));
     };
-    if !fleet.registered_owners.contains(want) && !fleet.remembers_owner(want) {
+    let is_known = fleet.registered_owners.contains(want) || fleet.remembers_owner(want);
+    if !is_known && facts.adoption.is_none() {
         return Err(taken(facts, "role", want));
     }
     if role.can_login || !role.powers.is_empty() {
@@ -192,8 +194,29 @@ pub const RECOVER: &str = "if that schema, or rows of it, were lost: tenantry re
 
 fn taken(facts: &Facts<'_>, what: &str, name: &str) -> Blocked {
     let key = &facts.tenant.key;
+    anothers(facts, what, name).unwrap_or_else(|| {
+        let adopt = format!("if it is this tenant's, adopt it: tenantry adopt {key}");
+        Blocked::new(
+            format!("{what} {name:?} exists but is not managed by tenantry"),
+            match what {
+                "schema" => format!(
+                    "{adopt}   if it is not: set another schema for {key}, or move this one out of the way: ALTER SCHEMA {} RENAME TO …",
+                    ident(name)
+                ),
+                _ => format!(
+                    "{adopt}   if it is not: set another name for {key}, or, if the role is not needed under this name: ALTER ROLE {} RENAME TO …",
+                    ident(name)
+                ),
+            },
+        )
+    })
+}
+
+/// Why it is nobody's to take: another tenant's, or tenantry's from before.
+pub(super) fn anothers(facts: &Facts<'_>, what: &str, name: &str) -> Option<Blocked> {
+    let key = &facts.tenant.key;
     let holder = if what == "schema" { facts.fleet.schema_of.get(name) } else { facts.fleet.role_of.get(name) };
-    match holder {
+    Some(match holder {
         Some(other) if *other != key => Blocked::new(
             format!("{what} {name:?} belongs to tenant {other}"),
             if facts.fleet.desired.tenants.contains_key(*other) {
@@ -217,21 +240,8 @@ fn taken(facts: &Facts<'_>, what: &str, name: &str) -> Blocked {
             format!("{what} {name:?} was created by tenantry, but no row in schema tenantry names it"),
             RECOVER,
         ),
-        None => Blocked::new(
-            format!("{what} {name:?} exists but is not managed by tenantry"),
-            match what {
-                "schema" => format!(
-                    "it cannot be adopted yet: set another schema for {key}; or move this one out of the way: ALTER SCHEMA {} RENAME TO …, \
-                     apply, and copy its rows into the tables that the migrations create",
-                    ident(name)
-                ),
-                _ => format!(
-                    "it cannot be adopted yet: set another name for {key}; or, if the role is not needed under this name: ALTER ROLE {} RENAME TO …",
-                    ident(name)
-                ),
-            },
-        ),
-    }
+        None => return None,
+    })
 }
 
 /// Nobody else puts roles into the group role of this database.

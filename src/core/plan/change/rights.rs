@@ -25,6 +25,8 @@ pub(in crate::core::plan) fn borrow(facts: &Facts<'_>, findings: &mut Findings) 
             name => facts.fleet.observed.roles.get(name),
         }
     };
+    // Nobody can be a member of itself.
+    roles.remove(&facts.fleet.observed.server.admin.name);
     let lacking = roles.into_iter().filter(|name| !known(name).is_some_and(is_had)).collect();
     let Some(rights) = Rights::of(facts.fleet.observed, lacking) else { return };
     let dropped = current.former_owner.iter().filter(|_| facts.drops_former_owner()).cloned().collect();

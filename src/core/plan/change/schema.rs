@@ -12,7 +12,7 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     match &mut facts.current.schema {
         None => {
             findings.change(CreateSchema { schema: schema.clone(), owner: owner.to_owned() });
-            if facts.registered.is_some() {
+            if facts.registered.is_some() && facts.adoption.is_none() {
                 findings.hazard(
                     HazardKind::DataLost,
                     format!("schema {schema} existed at the last apply and is gone; it is created again, empty except for what the migrations create"),

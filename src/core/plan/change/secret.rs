@@ -2,7 +2,7 @@
 //!
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
-use super::role;
+use super::{adoption, role};
 use crate::core::model::{
     Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields,
     SecretState, SslMode, State,
@@ -15,8 +15,8 @@ use crate::core::plan::phases::AfterCommit;
 use crate::core::plan::tenant_plan::{Blocked, PasswordOrigin};
 
 /// What a look at the store says of a tenant's path.
-struct Secret<'a> {
-    version: &'a str,
+pub(super) struct Secret<'a> {
+    pub version: &'a str,
     state: &'a SecretState,
 }
 
@@ -39,6 +39,9 @@ pub(in crate::core::plan) fn decide(
 ) -> Result<(PasswordOrigin, Option<String>), Blocked> {
     let tenant = facts.tenant;
     let fleet = facts.fleet;
+    if is_kept(facts) {
+        return Ok((PasswordOrigin::Kept, None));
+    }
     let store = fleet.desired.secrets.store.as_str();
     // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
     if let (Some(SecretState::Unseen), Some(row)) = (fleet.observed.secrets.get(&tenant.secret_path), facts.registered)
@@ -154,6 +157,12 @@ pub(in crate::core::plan) fn decide(
     Ok((password, found.map(|secret| secret.version.to_owned())))
 }
 
+/// The tenant's own from before it was adopted, as long as there is a role to log in as, and nobody gives another.
+fn is_kept(facts: &Facts<'_>) -> bool {
+    let row = facts.registered.filter(|row| row.state == State::Active && row.password_source == PasswordSource::Kept);
+    row.is_some() && facts.tenant.password.is_none() && facts.current.role.is_some_and(adoption::has_password)
+}
+
 /// Clients do what the url says, and nobody sees that they encrypt no more, or no longer ask whose server it is.
 fn warn_of_weaker_tls(
     findings: &mut Findings,
@@ -190,7 +199,7 @@ pub(in crate::core::plan) fn renew(facts: &Facts<'_>, findings: &mut Findings) -
 }
 
 /// The secret at the tenant's path, if there is one and it can be seen.
-fn ours_at<'a>(facts: &Facts<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
+pub(super) fn ours_at<'a>(facts: &Facts<'a>, path: &str) -> Result<Option<Secret<'a>>, Blocked> {
     let fleet = facts.fleet;
     // At a new path it is as foreign as to a new tenant.
     let is_named = facts.registered.is_some_and(|row| row.secret.path == path && row.secret.version.is_some());
@@ -237,7 +246,11 @@ fn mark_of(fleet: &Fleet<'_>, belongs: &Belongs) -> String {
 }
 
 /// `remembered`: as it was written last.
-fn writing(facts: &Facts<'_>, found: Option<&Secret<'_>>, remembered: Option<&RegisteredSecret>) -> WriteSecret {
+pub(super) fn writing(
+    facts: &Facts<'_>,
+    found: Option<&Secret<'_>>,
+    remembered: Option<&RegisteredSecret>,
+) -> WriteSecret {
     WriteSecret {
         path: facts.tenant.secret_path.clone(),
         expected: found.map(|secret| secret.version.to_owned()),

@@ -1,6 +1,6 @@
 //! What of a tenant comes from a key that others have too, before and after.
 
-use crate::core::model::{OnRemove, Registered, StoreKind, Tenant};
+use crate::core::model::{OnRemove, PasswordSource, Registered, StoreKind, Tenant};
 use crate::core::plan::action::Change;
 use crate::core::plan::fleet::Fleet;
 use crate::core::plan::fleet_change::FleetKey;
@@ -108,7 +108,9 @@ impl One<'_> {
     /// Who is looked after better than before is in no danger.
     fn policy(&self) -> Vec<Difference> {
         let (row, tenant) = (self.row, self.tenant);
-        let given = (row.password_source.as_str(), tenant.password_source().as_str());
+        let is_kept = row.password_source == PasswordSource::Kept && tenant.password.is_none();
+        let wanted = if is_kept { row.password_source } else { tenant.password_source() };
+        let given = (row.password_source.as_str(), wanted.as_str());
         let drops = tenant.on_remove == OnRemove::Drop;
         let all = [
             differs(FleetKey::Access, row.access.as_str(), tenant.access.as_str()),

@@ -1,10 +1,10 @@
 //! What `tenants.toml` and the migrations say of a tenant, in lines.
 
-use crate::core::model::{Access, Desired, ObjectKind, Observed, Tenant};
+use crate::core::model::{Access, Desired, ObjectKind, Observed, PasswordSource, Tenant};
 use crate::core::plan::{group_role, object_privileges, owners_role, owners_want_temp, schema_privileges};
 use crate::core::render::page::Page;
 
-use super::lines::{counted, declared_holders, limit, login, one_line, secret_fields};
+use super::lines::{KEPT, counted, declared_holders, limit, login, one_line, secret_fields};
 
 pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
     let mut page = Page::default();
@@ -29,11 +29,16 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
     }
     migrations(&mut page, desired);
     let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
+    let is_kept = remembered.is_some_and(|row| row.password_source == PasswordSource::Kept);
     let remembered = remembered.map(|row| &row.secret.fields);
     let fields = desired.secret_fields(tenant, &observed.server, &observed.database.name, remembered);
-    page.line(0, format!("secret {} in {}", one_line(&tenant.secret_path), desired.secrets.store.as_str()));
-    page.line(2, format!("password {}", tenant.password_source().as_str()));
-    secret_fields(&mut page, &fields);
+    if is_kept && tenant.password.is_none() {
+        page.line(0, KEPT);
+    } else {
+        page.line(0, format!("secret {} in {}", one_line(&tenant.secret_path), desired.secrets.store.as_str()));
+        page.line(2, format!("password {}", tenant.password_source().as_str()));
+        secret_fields(&mut page, &fields);
+    }
     page.line(0, "registry");
     page.line(2, "state active");
     page.line(2, format!("access {}", tenant.access.as_str()));

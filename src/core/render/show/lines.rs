@@ -6,6 +6,9 @@ use crate::core::render::escape::visible;
 use crate::core::render::page::Page;
 use crate::core::words::count;
 
+/// Of a tenant that was adopted with its own password.
+pub(super) const KEPT: &str = "no secret: its password is its own";
+
 /// Who is to hold these letters: the tenant, and a keeper that reads by a grant.
 pub(super) fn declared_holders(tenant: &Tenant, server: &Server, tenants: &str, keepers: &str) -> String {
     let mut holders = Vec::new();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::core::model::{
-    Access, Acl, Column, Desired, Grantee, History, Holding, Membership, ObjectKind, Observed, Registered, Role,
-    SecretState, Server, Tenant,
+    Access, Acl, Column, Desired, Grantee, History, Holding, Membership, ObjectKind, Observed, PasswordSource,
+    Registered, Role, SecretState, Server, Tenant,
 };
 use crate::core::plan::{
     Letters, OWNERS_ON_SCHEMA, group_role, held, in_words, is_as_declared, membership_in_words, object_privileges,
@@ -12,7 +12,7 @@ use crate::core::plan::{
 };
 use crate::core::render::page::Page;
 
-use super::lines::{counted, declared_holders, limit, login, one_line, secret_fields};
+use super::lines::{KEPT, counted, declared_holders, limit, login, one_line, secret_fields};
 
 pub(super) fn text(
     desired: &Desired,
@@ -266,7 +266,12 @@ fn secret(
     let store = desired.secrets.store.as_str();
     let known = registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && secret.store == store);
     let Some(path) = known.map(|secret| &secret.path).or(declared.map(|tenant| &tenant.secret_path)) else { return };
-    let Some(state) = observed.secrets.get(path) else { return };
+    let Some(state) = observed.secrets.get(path) else {
+        if registered.is_some_and(|row| row.password_source == PasswordSource::Kept) {
+            page.line(0, KEPT);
+        }
+        return;
+    };
     page.line(0, format!("secret {} in {store}", one_line(path)));
     let (version, contents) = match state {
         SecretState::Unseen => return page.line(2, "not read: no permission"),
