@@ -9,5 +9,6 @@ mod support_as_applied;
 mod compatibility;
 mod facade;
 mod layout;
+mod pages;
 mod plan_cases;
 mod situations;
