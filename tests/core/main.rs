@@ -8,6 +8,7 @@ mod support_as_applied;
 
 mod compatibility;
 mod facade;
+mod faults;
 mod layout;
 mod pages;
 mod plan_cases;
