@@ -156,6 +156,10 @@ pub enum Command {
     Archive(ArchiveArgs),
     /// Bring a tenant back from its archive, with a new password
     Restore(RestoreArgs),
+    /// Create a declared tenant as another one is: what the migrations create, and with --data its rows
+    ///
+    /// The rows are those of one moment; the other tenant stays online, and as it is.
+    Copy(CopyArgs),
     /// Print the SQL that registers tenants again when schema tenantry was lost; change nothing
     ///
     /// It takes what is of tenantry's making here: schemas of the declared owners, roles in tenantry's group role. Run it with psql, and then plan.
@@ -379,11 +383,29 @@ pub struct ArchiveArgs {
 pub struct RestoreArgs {
     /// The archive's manifest (.json), or the dump beside it
     pub file: PathBuf,
+    /// Fill this tenant instead, which is declared and not there yet: its migrations create the tables, the archive has the rows
+    #[arg(long = "as", value_name = "KEY")]
+    pub as_tenant: Option<String>,
     #[command(flatten)]
     pub approve: ApproveArgs,
     /// End sessions of tenants that keep it waiting for a lock; never those of other roles
     #[arg(long)]
     pub end_blockers: bool,
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// The tenant that is copied
+    pub from: String,
+    /// The tenant that is created: declared, and not there yet
+    pub to: String,
+    /// Its rows too
+    #[arg(long)]
+    pub data: bool,
+    #[command(flatten)]
+    pub approve: ApproveArgs,
     #[command(flatten)]
     pub lock: LockArgs,
 }

@@ -7,6 +7,7 @@ mod approve;
 mod archive;
 mod args;
 mod complete;
+mod copy;
 mod drift;
 mod exec;
 mod exit;
@@ -93,6 +94,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Exec(args) => exec::run(&cli.global, args, &mut out),
         Command::Archive(args) => archive::run(&cli.global, args, &mut out),
         Command::Restore(args) => restore::run(&cli.global, args, &mut out),
+        Command::Copy(args) => copy::run(&cli.global, args, &mut out),
         Command::Recover => recover::run(&cli.global, &mut out),
         Command::Sandbox(args) => sandbox::run(&cli.global, args, &mut out),
         Command::Completions(args) => complete::completions(args, &mut out),

@@ -2,7 +2,7 @@
 
 use tenantry::archive::{self, Manifest};
 use tenantry::model::Tenant;
-use tenantry::plan::Plan;
+use tenantry::plan::{Plan, TenantPlan};
 use tenantry::render::{self, escape::visible};
 use tenantry::words::count;
 use tenantry::{Intent, Limits, Options};
@@ -24,20 +24,26 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
     let manifest = opened.manifest.clone();
     let lock_timeout = args.lock.lock_timeout.unwrap_or_default();
     let tenantry = project::open(global, Options { lock_timeout, ..project::options(global) })?;
-    let planned = tenantry.lock()?.plan(Intent::Restore(Box::new(opened)))?;
+    let intent = match &args.as_tenant {
+        Some(tenant) => Intent::RestoreAs(Box::new(opened), tenant.clone()),
+        None => Intent::Restore(Box::new(opened)),
+    };
+    let planned = tenantry.lock()?.plan(intent)?;
     let place = planned.place();
     out.talks_to(&place);
     if out.format != Format::Json {
         out.print(&announced(&manifest, planned.plan(), out))?;
     }
-    let tenant = &tenantry.desired().tenants[&manifest.tenant];
+    let key = planned.plan().tenants.first().map_or(&manifest.tenant, |planned| &planned.tenant);
+    let tenant = &tenantry.desired().tenants[key];
     let secret = planned.locate(&tenant.secret_path);
     let mut approved = planned.approve(&[])?;
     let file = quoted(&args.file.to_string_lossy());
+    let elsewhere = args.as_tenant.as_ref().map(|key| format!(" --as {key}")).unwrap_or_default();
     let question = Question {
         command: "restore",
         words: "Restore this tenant?",
-        hint: format!("in a script: tenantry restore {file} --auto-approve"),
+        hint: format!("in a script: tenantry restore {file}{elsewhere} --auto-approve"),
     };
     if !approve::approved(args.approve, &question, &place, &mut approved, out)? {
         return Ok(Exit::Failed);
@@ -47,19 +53,26 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
         if !report.is_success() {
             let exit = shown::report(rest, report, out)?;
             let key = &tenant.key;
+            if args.as_tenant.is_some() {
+                return Ok(exit);
+            }
             out.note(&format!("{key}: its data is restored; once the cause is fixed, apply does the rest"));
             return Ok(exit);
         }
-        let migrations = rest.tenants.iter().map(|tenant| tenant.pending_migrations().len()).sum();
+        let since_then = |tenant: &TenantPlan| tenant.pending_migrations().len();
+        let migrations = match &args.as_tenant {
+            Some(_) => 0,
+            None => rest.tenants.iter().map(since_then).sum(),
+        };
         out.print(&match out.format {
             Format::Json => json(&manifest, tenant, migrations),
-            Format::Text | Format::Markdown => text(&manifest, migrations, &secret),
+            Format::Text | Format::Markdown => text(&manifest, args.as_tenant.as_deref(), migrations, &secret),
         })?;
         Ok(Exit::Ok)
     };
     let limits = Limits {
         end_blockers: args.end_blockers,
-        to_end_blockers: Some(format!("tenantry restore {file} --end-blockers")),
+        to_end_blockers: Some(format!("tenantry restore {file}{elsewhere} --end-blockers")),
         to_end_blockers_afterwards: Some(format!("tenantry apply --end-blockers --target {}", tenant.key)),
         ..Limits::default()
     };
@@ -83,12 +96,13 @@ fn what_is_in(manifest: &Manifest) -> String {
     format!("{} as of {}, {tables}, {rows}", manifest.tenant, manifest.made_at)
 }
 
-fn text(manifest: &Manifest, migrations: usize, secret: &str) -> String {
+fn text(manifest: &Manifest, elsewhere: Option<&str>, migrations: usize, secret: &str) -> String {
     let pending = match migrations {
         0 => String::new(),
         n => format!("\n  {} since then applied", count(n, "migration")),
     };
-    format!("Restore: {}{pending}\n  its password is new: {secret}\n", what_is_in(manifest))
+    let elsewhere = elsewhere.map(|key| format!("\n  as tenant {key}")).unwrap_or_default();
+    format!("Restore: {}{elsewhere}{pending}\n  its password is new: {secret}\n", what_is_in(manifest))
 }
 
 fn json(manifest: &Manifest, tenant: &Tenant, migrations: usize) -> String {

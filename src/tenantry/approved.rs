@@ -25,7 +25,15 @@ use crate::engine::registry::{self, Arrival};
 pub(super) enum Way {
     Converge,
     Rotate,
-    Restore { opened: Box<Opened>, tenant: Box<Tenant>, restoration: Box<Restoration> },
+    Restore {
+        opened: Box<Opened>,
+        tenant: Box<Tenant>,
+        restoration: Box<Restoration>,
+    },
+    /// A new tenant with the rows of this archive.
+    RestoreAs {
+        opened: Box<Opened>,
+    },
     Adopt,
 }
 
@@ -82,7 +90,7 @@ impl Approved {
                 }
                 Ok(report)
             }
-            Way::Rotate => self.carry_out(events),
+            Way::Rotate | Way::RestoreAs { .. } => self.carry_out(events),
             Way::Restore { .. } => {
                 self.fill(events)?;
                 // The data are in. What is missing now, a plan finds as it finds what is missing of any tenant.
@@ -133,6 +141,10 @@ impl Approved {
             lock: &self.lock,
             observed: &self.observed,
             programs: self.programs.as_ref(),
+            opened: match &self.way {
+                Way::RestoreAs { opened } => Some(opened),
+                _ => None,
+            },
             archive_dir,
             limits,
             recorded: recorded.unwrap_or_default(),
@@ -160,6 +172,7 @@ impl Approved {
             lock: &self.lock,
             observed,
             programs: Some(programs),
+            opened: None,
             archive_dir,
             limits,
             recorded: BTreeSet::new(),

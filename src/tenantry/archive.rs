@@ -63,6 +63,7 @@ pub(super) fn run(
         session: &mut session,
         lock: &lock,
         observed: &observed,
+        opened: None,
         programs: None,
         archive_dir: dir,
         // Nobody is put out for a copy.

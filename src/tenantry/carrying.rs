@@ -12,7 +12,7 @@ use super::options::Limits;
 use super::session::Session;
 use crate::core::model::Observed;
 use crate::engine::apply::{Apply, Lock, Recorded};
-use crate::engine::archive::Programs;
+use crate::engine::archive::{Opened, Programs};
 use crate::engine::error::Error as RunError;
 
 pub(super) struct Carrying<'a> {
@@ -20,6 +20,8 @@ pub(super) struct Carrying<'a> {
     pub lock: &'a Lock,
     pub observed: &'a Observed,
     pub programs: Option<&'a Programs>,
+    /// What a new tenant's rows come from.
+    pub opened: Option<&'a Opened>,
     pub archive_dir: PathBuf,
     pub limits: Limits,
     pub recorded: BTreeSet<String>,
@@ -42,6 +44,7 @@ impl Carrying<'_> {
             mark: OnceLock::new(),
             archive_dir: &self.archive_dir,
             programs: self.programs,
+            opened: self.opened,
             parallelism: ground.options.parallelism(),
             recorded: &Recorded::new(self.recorded),
             stop: ground.options.interrupt.flag(),

@@ -11,16 +11,19 @@ pub(super) fn must_be_declared(
     named: &[String],
     file: &str,
 ) -> Result<(), Refusal> {
-    let declared = &desired.tenants;
-    let unknown = named.iter().find(|name| !declared.keys().any(|key| key.as_str() == *name));
-    if let Some(unknown) = unknown {
-        return Err(Refusal::new(
-            Guard::Declared { tenant: unknown.clone() },
-            format!("tenant {unknown:?} is not in {file}"),
+    named.iter().try_for_each(|name| key(desired, name, file).map(drop))?;
+    desired.tenants.keys().filter(|key| names(named, key)).try_for_each(|key| filter.must_select(key))
+}
+
+/// Whatever the targets are.
+pub(super) fn key<'a>(desired: &'a Desired, named: &str, file: &str) -> Result<&'a TenantKey, Refusal> {
+    desired.tenants.keys().find(|key| key.as_str() == named).ok_or_else(|| {
+        Refusal::new(
+            Guard::Declared { tenant: named.to_owned() },
+            format!("tenant {named:?} is not in {file}"),
             "the keys are those under [tenants]; tenantry list shows them",
-        ));
-    }
-    declared.keys().filter(|key| names(named, key)).try_for_each(|key| filter.must_select(key))
+        )
+    })
 }
 
 pub(super) fn names(named: &[String], key: &TenantKey) -> bool {

@@ -57,7 +57,7 @@ pub struct Refusal {
 }
 
 /// What is asked before anything is changed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Guard {
     /// A target is no glob. `why`: what is wrong with it.
@@ -100,6 +100,8 @@ pub enum Guard {
     Store,
     /// A tenant is restored only where there is none, and from an archive that fits.
     Restorable,
+    /// A tenant becomes a copy only where there is none, and only of one that is there.
+    Copyable,
     /// Only what is there, and not registered, is adopted.
     Adoptable,
 }

@@ -3,6 +3,7 @@
 use super::adoption::{self, Adopting};
 use super::approved::Way;
 use super::consent::{self, Need};
+use super::copying::{self, Copying};
 use super::error::{Error, Guard, Guarded, Refusal};
 use super::guards;
 use super::lost::lost;
@@ -16,7 +17,7 @@ use crate::core::words::count;
 use crate::engine::apply::Lock;
 use crate::engine::archive::Opened;
 use crate::engine::error::Context;
-use crate::engine::inspect::Sizes;
+use crate::engine::inspect::{self, Sizes};
 
 /// What the caller is about.
 #[non_exhaustive]
@@ -29,6 +30,10 @@ pub enum Intent {
     Rotate(Which),
     /// A tenant from its archive, and the rest of it as tenants.toml says.
     Restore(Box<Opened>),
+    /// A new tenant of this key, with the rows of another one's archive.
+    RestoreAs(Box<Opened>, String),
+    /// A new tenant, as another one is.
+    Copy(Copying),
     /// Schemas and roles that exist, taken under management, and the rest of those tenants as tenants.toml says.
     Adopt(Adopting),
 }
@@ -57,6 +62,8 @@ impl Locked {
             Intent::Saved(saved) => self.saved(&saved),
             Intent::Rotate(which) => self.rotate(&which),
             Intent::Restore(opened) => self.restore(opened),
+            Intent::RestoreAs(opened, tenant) => self.restore_as(opened, &tenant),
+            Intent::Copy(copying) => self.copy(&copying),
             Intent::Adopt(adopting) => self.adopt(&adopting),
         }
     }
@@ -120,6 +127,32 @@ impl Locked {
         let sent = Restoration::new(&ground.project.desired, &observed, &tenant);
         let way = Way::Restore { opened, tenant: Box::new(tenant), restoration: Box::new(sent) };
         Ok(self.planned(observed, plan, needs.into_iter().collect(), way))
+    }
+
+    fn restore_as(mut self, opened: Box<Opened>, tenant: &str) -> Result<Planned, Error> {
+        self.session.ground.options.moved = false;
+        let key = restoration::key(&self.session.ground, tenant)?;
+        let observed = self.session.observe(Sizes::Removed)?;
+        guards::sees_everything(&observed)?;
+        let ground = &self.session.ground;
+        let plan = restoration::plan_as(ground, &observed, &key, &opened.manifest)?;
+        let needs = consent::new_secrets(&plan, &|path| ground.store.locate(path));
+        Ok(self.planned(observed, plan, needs.into_iter().collect(), Way::RestoreAs { opened }))
+    }
+
+    fn copy(mut self, copying: &Copying) -> Result<Planned, Error> {
+        self.session.ground.options.moved = false;
+        let keys = copying.keys(&self.session.ground)?;
+        let mut observed = self.session.observe(Sizes::Removed)?;
+        guards::sees_everything(&observed)?;
+        let Session { ground, client } = &mut self.session;
+        if copying.data
+            && let Some(from) = ground.project.desired.tenants.get(&keys[0])
+        {
+            inspect::measure(client, &mut observed, &from.subject())?;
+        }
+        let plan = copying::plan(ground, &observed, &keys, copying.data)?;
+        Ok(self.converging(observed, plan))
     }
 
     fn adopt(mut self, adopting: &Adopting) -> Result<Planned, Error> {

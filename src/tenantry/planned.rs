@@ -91,7 +91,7 @@ impl Planned {
         } else if matches!(self.way, Way::Converge) && self.observed.registry.is_some() {
             guards::registry(&self.observed, &self.plan)?;
         }
-        if let Way::Restore { opened, .. } = &self.way {
+        if let Way::Restore { opened, .. } | Way::RestoreAs { opened } = &self.way {
             programs = Some(restoration::programs(&self.session.ground, &self.observed, &opened.manifest)?);
         }
         let Self { session, lock, observed, plan, way, .. } = self;

@@ -1,9 +1,12 @@
 //! A tenant from its archive: what must be so before, and what is planned.
 
+use super::creation::Filling;
+use super::declared;
 use super::error::{Error, Guard, Guarded, Refusal};
 use super::session::Ground;
 use crate::core::model::{Observed, State, Tenant, TenantKey};
-use crate::core::plan::{self, EndState, Plan, Verb};
+use crate::core::plan::{self, ArchivedRows, Blocked, Plan};
+use crate::core::words::count;
 use crate::engine::archive::{self, Manifest, Programs};
 
 /// The tenant of the archive, as it is declared.
@@ -13,7 +16,10 @@ pub(super) fn declared(ground: &Ground, manifest: &Manifest) -> Result<Tenant, E
 }
 
 pub(super) fn plan(ground: &Ground, observed: &Observed, tenant: &Tenant, manifest: &Manifest) -> Result<Plan, Error> {
-    let mut plan = plan::diff(&ground.project.desired, observed, &|key| *key == tenant.key);
+    let mut desired = ground.project.desired.clone();
+    // It begins with what the archive holds.
+    desired.tenants.values_mut().for_each(|tenant| tenant.template = None);
+    let mut plan = plan::diff(&desired, observed, &|key| *key == tenant.key);
     // That it is about one tenant is no news to whoever named its archive; that there are targets is another matter.
     plan.targeting = ground.targeting(observed);
     // Nobody was asked about the rest, which is for apply to show.
@@ -21,6 +27,54 @@ pub(super) fn plan(ground: &Ground, observed: &Observed, tenant: &Tenant, manife
     refuse_what_is_there(observed, &plan, tenant)?;
     leave_out_what_it_holds(ground, manifest, &mut plan, observed.server.major())?;
     Ok(plan)
+}
+
+/// Whom the archive of another tenant is restored as.
+pub(super) fn key(ground: &Ground, named: &str) -> Result<TenantKey, Error> {
+    let file = ground.file.display().to_string();
+    let key = declared::key(&ground.project.desired, named, &file)?.clone();
+    ground.filter.must_select(&key)?;
+    Ok(key)
+}
+
+/// The migrations create the tables, and the archive's rows go into them: its structure names the other tenant's schema and roles.
+pub(super) fn plan_as(
+    ground: &Ground,
+    observed: &Observed,
+    key: &TenantKey,
+    manifest: &Manifest,
+) -> Result<Plan, Error> {
+    if let Some(objects) = &manifest.large_objects {
+        return Err(RESTORING.refused(
+            format!(
+                "the archive has {}: they have their OIDs again only in the tenant that it is of; nothing was changed",
+                count(objects.count, "large object")
+            ),
+            format!("restore it as {}, in another database if that tenant is in use", manifest.tenant),
+        ));
+    }
+    let mut plan = RESTORING.plan(ground, observed, key, None)?;
+    let desired = &ground.project.desired;
+    for planned in &mut plan.tenants {
+        let Some(tenant) = desired.tenants.get(key) else { continue };
+        let rows = ArchivedRows {
+            tenant: manifest.tenant.clone(),
+            file: manifest.dump.file.clone(),
+            tables: manifest.tables.len(),
+            rows: manifest.rows(),
+        };
+        plan::from_archive(planned, tenant, &desired.migrations, manifest.migrations.as_deref(), rows)
+            .map_err(does_not_match)?;
+    }
+    Ok(plan)
+}
+
+fn does_not_match(blocked: Blocked) -> Refusal {
+    Refusal {
+        guard: Guard::Restorable,
+        message: format!("the archive does not match these migrations: {}; nothing was changed", blocked.reason),
+        hint: blocked.hint,
+    }
 }
 
 /// What is missing once the data are in, as of any tenant.
@@ -36,9 +90,7 @@ pub(super) fn programs(ground: &Ground, observed: &Observed, manifest: &Manifest
     ground.programs(observed.server.major().unsigned_abs().max(made_by))
 }
 
-fn refused(message: String, hint: impl Into<String>) -> Error {
-    Refusal::new(Guard::Restorable, message, hint).into()
-}
+const RESTORING: Filling = Filling { guard: Guard::Restorable, word: "restore" };
 
 fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Result<(), Error> {
     let key: &TenantKey = &tenant.key;
@@ -52,20 +104,20 @@ fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Re
             return if same {
                 Ok(())
             } else {
-                Err(refused(
+                Err(RESTORING.refused(
                     format!("an earlier restore of {key} was interrupted, under other names"),
                     format!("abandon that one first: take {key} out of tenants.toml and apply"),
                 ))
             };
         }
         Some(State::Removed) => {
-            return Err(refused(
+            return Err(RESTORING.refused(
                 format!("the former secret of {key} has not been deleted yet"),
                 format!("take {key} out of tenants.toml and apply; declare it again, and restore"),
             ));
         }
         Some(state) => {
-            return Err(refused(
+            return Err(RESTORING.refused(
                 format!("tenant {key} already exists ({}); nothing was changed", state.as_str()),
                 format!(
                     "to replace it with the archive: take {key} out of tenants.toml and apply, which archives what is there; declare it again, and restore"
@@ -74,27 +126,14 @@ fn refuse_what_is_there(observed: &Observed, plan: &Plan, tenant: &Tenant) -> Re
         }
         None => {}
     }
-    match plan.tenants.iter().find(|planned| planned.tenant == *key) {
-        Some(planned) if planned.verb == Verb::Create && matches!(planned.target, EndState::Declared { .. }) => Ok(()),
-        Some(planned) => Err(Refusal {
-            guard: Guard::Restorable,
-            message: format!("{key}: {}; nothing was changed", planned.reason.clone().unwrap_or_default()),
-            hint: planned.hint.clone(),
-        }
-        .into()),
-        None => Err(refused(format!("tenant {key} is not declared"), "add it to tenants.toml")),
-    }
+    RESTORING.creates(plan, key)
 }
 
 /// Data of another history would be found out by the plan that follows, when they are in.
 fn leave_out_what_it_holds(ground: &Ground, manifest: &Manifest, plan: &mut Plan, major: i32) -> Result<(), Error> {
     let set = &ground.project.desired.migrations;
     for tenant in &mut plan.tenants {
-        plan::after_restore(tenant, set, manifest.migrations.as_deref(), major).map_err(|blocked| Refusal {
-            guard: Guard::Restorable,
-            message: format!("the archive does not match these migrations: {}; nothing was changed", blocked.reason),
-            hint: blocked.hint,
-        })?;
+        plan::after_restore(tenant, set, manifest.migrations.as_deref(), major).map_err(does_not_match)?;
     }
     Ok(())
 }

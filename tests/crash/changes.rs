@@ -5,7 +5,7 @@ use crate::postgres_server::Version;
 use crate::rules::{APPLY, cut_off, no_orphans, one_more_apply_ends_in_sync, secret_files};
 
 /// Every fail point on the way of an apply.
-const POINTS: [&str; 21] = [
+const POINTS: [&str; 22] = [
     "after_names_are_parked",
     "before_apply",
     "before_shared_commit",
@@ -13,6 +13,7 @@ const POINTS: [&str; 21] = [
     "after_registry_settled",
     "after_locked_out",
     "before_begin",
+    "after_rows_are_loaded",
     "after_changes",
     "before_secret",
     "before_secret_file_is_renamed",
@@ -41,7 +42,7 @@ struct Scene {
 
 const TWO: &str = "{p}-old = {}\n{p}-b = {}";
 
-const SCENES: [Scene; 12] = [
+const SCENES: [Scene; 13] = [
     Scene {
         name: "first",
         before: ("", ""),
@@ -55,6 +56,13 @@ const SCENES: [Scene; 12] = [
             "before_commit",
             "after_commit",
         ],
+    },
+    Scene {
+        name: "template",
+        before: ("", TWO),
+        after: ("", "{p}-old = {}\n{p}-b = {}\n{p}-new = { template = \"{p}-b\", template_data = true }"),
+        migration: None,
+        passes: &["after_rows_are_loaded", "before_secret", "before_commit", "after_commit"],
     },
     Scene {
         name: "create",

@@ -28,6 +28,7 @@ mod archive;
 mod commands;
 mod commit;
 mod connect;
+mod copy;
 mod create;
 mod deep;
 mod drift;

@@ -11,6 +11,7 @@ pub mod raw;
 mod read;
 mod redact;
 mod resolve;
+mod template;
 mod vault;
 
 pub use fault::{ConfigError, Fault};

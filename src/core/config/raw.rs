@@ -199,6 +199,10 @@ pub struct RawTenant {
     pub protected: Option<bool>,
     /// drift --deep also counts what the tenant created itself as drift; default: false.
     pub strict_shape: Option<bool>,
+    /// A new tenant begins as a copy of this one; what it has afterwards is its own.
+    pub template: Option<String>,
+    /// The copy takes the template's rows over; default: false.
+    pub template_data: Option<bool>,
 }
 
 /// A number of tenants, or a part of them.

@@ -80,6 +80,8 @@ const TENANT: Form = Table(&[
     ("password_from", Secret),
     ("protected", Shown),
     ("strict_shape", Shown),
+    ("template", Shown),
+    ("template_data", Shown),
 ]);
 
 /// The source with everything masked that is not known to be harmless, as long as before so that spans still fit.

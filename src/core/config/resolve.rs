@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
-use super::{advertise, vault};
+use super::{advertise, template, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
@@ -109,6 +109,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
         }
     }
     collisions(&tenants, &raw.tenants, &raw.defaults, &raw.database.shared_schemas, places, faults);
+    template::check(&tenants, (&raw.tenants, &raw.defaults), places, faults);
     Configuration {
         database_url: raw.database.url.map(SecretString::from),
         public_schema: raw.database.public_schema,
@@ -249,6 +250,7 @@ fn resolve_tenant(
         password: password.map(SecretString::from),
         secret_path: secret_path.replace("{tenant}", key.as_str()),
         strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
+        template: template::of(key, own, defaults),
     }
 }
 

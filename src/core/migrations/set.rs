@@ -43,7 +43,7 @@ impl MigrationSet {
     /// These versions alone, in a form that one transaction can hold: on new tables CONCURRENTLY makes no difference, and
     /// enums have all their labels from the first.
     #[must_use]
-    pub fn for_scratch_run(&self, versions: &BTreeSet<SchemaVersion>) -> Self {
+    pub fn in_one_transaction(&self, versions: &BTreeSet<SchemaVersion>) -> Self {
         let files = self.files.iter().filter(|(version, _)| versions.contains(version));
         let files = files.map(|(version, file)| (*version, file.in_transaction()));
         let mut set = Self { table: self.table.clone(), files: files.collect() };

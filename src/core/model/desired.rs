@@ -176,6 +176,16 @@ pub struct Tenant {
     pub secret_path: String,
     /// What the tenant made itself counts as drift of its shape too.
     pub strict_shape: bool,
+    /// Whom it begins as a copy of.
+    pub template: Option<Template>,
+}
+
+/// Another tenant, as which a new one begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    pub tenant: TenantKey,
+    /// Its rows too.
+    pub data: bool,
 }
 
 impl Tenant {

@@ -45,10 +45,11 @@ mod whole;
 mod whole_fleet;
 
 pub(crate) use acl::{Letters, held, is_as_declared};
-pub use action::{Action, Change, Kind, borrowed, membership_in_words};
+pub use action::{Action, ArchivedRows, Change, Kind, borrowed, membership_in_words};
 pub use adoption::{adoptable, baselined, differently_shaped, note_shapes};
 pub use change::migrations::after_restore;
 pub use change::rename::RECOVER;
+pub use change::template::from_archive;
 pub use diff::diff;
 pub use document::{Document, ShownChange, ShownTenant, Summary};
 pub use doubt::{Doubt, Missing};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::{Change, Whose};
+use super::action::{Change, CopyRows, RowsOf, Whose};
 use super::fleet::Fleet;
 use super::tenant_plan::{TenantPlan, Verb};
 use crate::core::model::{Acl, Grantee, History, Hold, Holding, Role, Schema, TenantKey};
@@ -15,6 +15,7 @@ pub(super) fn waits(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> BTreeMap<Tenan
         ends.extend(ended(fleet, plan).into_iter().map(|role| (role, &plan.tenant)));
     }
     let mut waits = Waits::default();
+    copied_first(tenants, &mut waits);
     if ends.is_empty() {
         return waits.0;
     }
@@ -29,6 +30,20 @@ pub(super) fn waits(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> BTreeMap<Tenan
         }
     }
     waits.0
+}
+
+/// A new tenant begins as its template is once that has what this plan gives it.
+fn copied_first(tenants: &[TenantPlan], waits: &mut Waits) {
+    let works: BTreeSet<&TenantKey> = tenants.iter().filter(|plan| plan.has_work()).map(|plan| &plan.tenant).collect();
+    for plan in tenants {
+        for change in &plan.phases.transaction {
+            if let Change::CopyRows(CopyRows { from: RowsOf::Tenant(from), .. }) = change
+                && works.contains(&from.subject.tenant)
+            {
+                waits.add(&plan.tenant, &from.subject.tenant);
+            }
+        }
+    }
 }
 
 #[derive(Default)]

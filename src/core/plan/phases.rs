@@ -187,7 +187,15 @@ mod tests {
     fn migrate(logs_in: bool) -> Migrate {
         let file = PendingFile { version: 1, file: "V1__a.sql".into(), logs_in };
         let (schema, owner) = ("s".into(), "o".into());
-        Migrate { schema, owner, files: vec![file], last: None, transactions: Vec::new(), new_history: None }
+        Migrate {
+            schema,
+            owner,
+            files: vec![file],
+            last: None,
+            transactions: Vec::new(),
+            at_once: false,
+            new_history: None,
+        }
     }
 
     #[test]

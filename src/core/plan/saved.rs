@@ -70,7 +70,7 @@ pub enum ReadError {
 }
 
 /// Why a saved plan is not what would be applied now.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stale {
     /// Another cluster or another database.
     Database {

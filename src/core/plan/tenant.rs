@@ -3,7 +3,7 @@
 use super::action::Change;
 use super::change::{
     adopted_password, adoption, baseline, defaults, deputy, grants, history, membership, migrations, objects, outside,
-    policy, rename, rights, role, schema, secret, settings, tablespace,
+    policy, rename, rights, role, schema, secret, settings, tablespace, template,
 };
 use super::facts::{Facts, Findings};
 use super::fleet::Fleet;
@@ -49,6 +49,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     outside::diff(&facts, findings);
     settings::diff(&facts, findings);
     migrations::diff(&facts, findings)?;
+    template::diff(&facts, findings)?;
     policy::diff(&facts, findings);
     tablespace::warn(&facts, findings);
     if findings.is_empty() {

@@ -32,7 +32,7 @@ pub struct Plan {
     pub targeting: Option<Targeting>,
     /// Tenants whose names are swapped: each set changes in one transaction.
     pub rename_groups: Vec<BTreeSet<TenantKey>>,
-    /// For a tenant those that are done before it, because they still name a role that it drops or renames.
+    /// For a tenant those that are done before it: they still name a role that it drops or renames, or it begins as a copy of them.
     pub waits: BTreeMap<TenantKey, BTreeSet<TenantKey>>,
     /// What one key of tenants.toml changes for many tenants at once; each is a hazard too.
     pub fleet_changes: Vec<FleetChange>,

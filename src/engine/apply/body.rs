@@ -87,7 +87,7 @@ impl Body {
         while let Some(version) = files.next() {
             let file = set.get(*version).ok_or_else(stale)?;
             block.comes_from(Some(&file.file), None);
-            if batch.mode == Mode::Run {
+            if batch.mode != Mode::Record {
                 if queries.next().map(String::as_str) != Some(&file.sql) {
                     return Err(stale());
                 }
@@ -100,7 +100,7 @@ impl Body {
                 block.comes_from(Some(&file.file), None);
             }
             block.execute(queries.next().ok_or_else(stale)?);
-            if files.peek().is_some() && batch.mode == Mode::Run {
+            if files.peek().is_some() && batch.mode != Mode::Record {
                 if may_defer {
                     block.execute(DEFERRED);
                 }

@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Run,
+    /// The same, in a form that one transaction can hold.
+    RunAtOnce,
     Record,
 }
 

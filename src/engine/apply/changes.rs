@@ -8,7 +8,7 @@ use super::failure::{Ended, Retry, database_error, of_database, retried, rolled_
 use super::job::Job;
 use super::progress::Progress;
 use super::secret::Delivery;
-use super::{archive, confine, migrate, recheck};
+use super::{archive, confine, migrate, recheck, rows};
 use crate::core::plan::action::{Baseline, MakeArchive, Migrate};
 use crate::core::plan::{Action, Change};
 use crate::core::report::TenantError;
@@ -64,6 +64,10 @@ impl Job<'_> {
             self.doing(&migrate.in_progress())?;
             return self.migrate(transaction, migrate);
         }
+        if let Change::CopyRows(copy) = change {
+            self.doing(&self.plan.what(copy))?;
+            return rows::copy(self, transaction, copy).map_err(retried);
+        }
         if let Change::Baseline(baseline) = change {
             self.doing(&self.plan.what(baseline))?;
             return self.baseline(transaction, baseline);
@@ -84,7 +88,8 @@ impl Job<'_> {
 
     fn migrate(&self, transaction: &mut Transaction<'_>, migrate: &Migrate) -> Result<(), Ended> {
         let (versions, history_sql) = (migrate.now(), &migrate.history_sql());
-        let batch = Call { schema: &migrate.schema, owner: &migrate.owner, versions, history_sql, mode: Mode::Run };
+        let mode = if migrate.at_once { Mode::RunAtOnce } else { Mode::Run };
+        let batch = Call { schema: &migrate.schema, owner: &migrate.owner, versions, history_sql, mode };
         migrate::run(self, transaction, &batch)
             .and_then(|()| confine::nothing_is_deferred(transaction))
             .and_then(|()| self.record_what_was_made(transaction, versions))

@@ -14,7 +14,7 @@ use crate::core::model::secret::Mark;
 use crate::core::model::{Desired, Server};
 use crate::core::plan::{DatabaseIdentity, Plan, Stage};
 use crate::core::report::{TenantError, TenantOutcome};
-use crate::engine::archive::Programs;
+use crate::engine::archive::{Opened, Programs};
 use crate::engine::database::Target;
 use crate::engine::error::Error;
 use crate::engine::registry::{self, Arrival};
@@ -34,6 +34,8 @@ pub struct Apply<'a> {
     pub archive_dir: &'a Path,
     /// What makes them, where the plan has any.
     pub programs: Option<&'a Programs>,
+    /// The archive that a tenant's rows come from, where there is one.
+    pub opened: Option<&'a Opened>,
     /// Connections that work at once.
     pub parallelism: usize,
     /// Set by an interrupt: running tenants finish, no new one begins.

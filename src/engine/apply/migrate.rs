@@ -43,13 +43,16 @@ impl Migrate for Recorder {}
 
 /// Runs, or records, these versions in the open transaction.
 pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Call<'_>) -> Result<(), TenantError> {
-    let set = &job.apply.desired.migrations;
+    let all = &job.apply.desired.migrations;
+    let at_once =
+        (batch.mode == Mode::RunAtOnce).then(|| all.in_one_transaction(&batch.versions.iter().copied().collect()));
+    let set = at_once.as_ref().unwrap_or(all);
     let table = qualified(batch.schema, &set.table);
     let applied = applied(job, transaction, batch, set)?;
     let is_new = applied.is_none();
     let mut recorder = Recorder { applied: applied.unwrap_or_default(), batch: Vec::new() };
     let last = batch.versions.last().copied().unwrap_or_default();
-    let target = if batch.mode == Mode::Run { Target::Version(last) } else { Target::FakeVersion(last) };
+    let target = if batch.mode == Mode::Record { Target::FakeVersion(last) } else { Target::Version(last) };
     let migrations: Vec<Migration> = set.iter().map(MigrationFile::to_refinery).collect();
     Runner::new(&migrations)
         .set_grouped(true)

@@ -30,6 +30,7 @@ mod record;
 mod recorded;
 mod rename_cycle;
 mod restore;
+mod rows;
 mod run;
 mod scratch_run;
 mod secret;

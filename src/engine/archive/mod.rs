@@ -20,6 +20,7 @@ mod restore;
 mod rows;
 mod script;
 mod source;
+mod stream;
 mod toc;
 
 pub(crate) use deputy::{Deputy, Errand, dismiss};
@@ -35,3 +36,4 @@ pub(crate) use programs::{Session, is_for_a_lock};
 pub use restore::refuse_other_names;
 pub(crate) use restore::{fill, fill_large_objects, refuse_large_objects};
 pub(crate) use source::Source;
+pub(crate) use stream::{Part, Stream};

@@ -69,20 +69,11 @@ fn in_script(mut script: impl BufRead, most: usize) -> std::io::Result<Data> {
                 kept.row(&begin);
             }
             _ => {
-                if let Some(name) = begin.strip_prefix(b"COPY ") {
-                    // A name may hold a line break, and then the statement has more lines.
-                    let mut statement = name.to_vec();
-                    while !statement.ends_with(FROM) {
-                        statement.push(b'\n');
-                        if script.read_until(b'\n', &mut statement)? == 0 {
-                            return Ok(Data { tables, kept: None });
-                        }
-                        if statement.last() == Some(&b'\n') {
-                            statement.pop();
-                        }
-                    }
+                if let Some(name) = begin.strip_prefix(COPIES) {
+                    let Some(statement) = statement_of_copy(&mut script, name)? else {
+                        return Ok(Data { tables, kept: None });
+                    };
                     tables.push(TableRows { table: table_of(&readable(&statement)), rows: 0 });
-                    statement.truncate(statement.len() - FROM.len());
                     kept.table(statement);
                     copying = true;
                 } else {
@@ -93,7 +84,27 @@ fn in_script(mut script: impl BufRead, most: usize) -> std::io::Result<Data> {
     }
 }
 
+/// What a statement begins with that rows follow.
+pub(super) const COPIES: &[u8] = b"COPY ";
+
 const FROM: &[u8] = b" FROM stdin;";
+
+/// What is between these, `schema.table (columns)`; none when the script ends in it. `begin`: what was read of it.
+pub(super) fn statement_of_copy(script: &mut impl BufRead, begin: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
+    let mut statement = begin.to_vec();
+    // A name may hold a line break, and then the statement has more lines.
+    while !statement.ends_with(FROM) {
+        statement.push(b'\n');
+        if script.read_until(b'\n', &mut statement)? == 0 {
+            return Ok(None);
+        }
+        if statement.last() == Some(&b'\n') {
+            statement.pop();
+        }
+    }
+    statement.truncate(statement.len() - FROM.len());
+    Ok(Some(statement))
+}
 
 /// What is kept, until it is too much.
 struct Kept {
@@ -157,7 +168,7 @@ fn as_sql(mut pieces: Vec<Piece>) -> Vec<Piece> {
 }
 
 /// The line's beginning, up to so many bytes, without its end; the rest of it is skipped. False at the end of the input.
-fn first_of_line(script: &mut impl BufRead, begin: &mut Vec<u8>, enough: usize) -> std::io::Result<bool> {
+pub(super) fn first_of_line(script: &mut impl BufRead, begin: &mut Vec<u8>, enough: usize) -> std::io::Result<bool> {
     loop {
         let buffer = script.fill_buf()?;
         if buffer.is_empty() {

@@ -82,7 +82,7 @@ impl Deep<'_> {
             owner: tenant.owner_role.clone(),
         };
         let desired = Desired {
-            migrations: self.desired.migrations.for_scratch_run(versions),
+            migrations: self.desired.migrations.in_one_transaction(versions),
             tenants: [(tenant.key.clone(), tenant)].into(),
             ..self.desired.clone()
         };
@@ -109,6 +109,7 @@ impl Deep<'_> {
             // Nothing is archived.
             archive_dir: Path::new(""),
             programs: None,
+            opened: None,
             parallelism: 1,
             stop: &AtomicBool::new(false),
             recorded: &Recorded::default(),
@@ -177,6 +178,7 @@ fn scratch() -> Result<Tenant, TenantError> {
         password: None,
         secret_path: String::new(),
         strict_shape: false,
+        template: None,
     })
 }
 

@@ -56,6 +56,7 @@ impl Baseline {
             files: Vec::new(),
             last: None,
             transactions: Vec::new(),
+            at_once: false,
             new_history: Some(self.readers.clone()),
         };
         migrate.history_sql()

@@ -1,6 +1,7 @@
 //! The actions of a tenant's transaction.
 
 use super::adopt::{Adopt, Baseline};
+use super::copy_rows::CopyRows;
 use super::membership::{Join, Leave};
 use super::migrate::Migrate;
 use super::names::{RenameHistory, RenameRole, RenameSchema};
@@ -44,6 +45,7 @@ pub enum Change {
     DropRole(DropRole),
     Baseline(Baseline),
     Migrate(Migrate),
+    CopyRows(CopyRows),
     ReturnRights(ReturnRights),
     SetPolicy(SetPolicy),
 }
@@ -78,6 +80,7 @@ impl Change {
             Self::DropRole(action) => action,
             Self::Baseline(action) => action,
             Self::Migrate(action) => action,
+            Self::CopyRows(action) => action,
             Self::ReturnRights(action) => action,
             Self::SetPolicy(action) => action,
         }
@@ -101,7 +104,8 @@ impl Change {
             | Self::RevokeDefaults(_)
             | Self::GrantObjects(_)
             | Self::Baseline(_)
-            | Self::Migrate(_) => true,
+            | Self::Migrate(_)
+            | Self::CopyRows(_) => true,
             _ => false,
         }
     }
@@ -137,6 +141,7 @@ changes!(
     DropSchema,
     DropRole,
     Migrate,
+    CopyRows,
     ReturnRights,
     SetPolicy
 );

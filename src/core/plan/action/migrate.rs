@@ -17,6 +17,8 @@ pub struct Migrate {
     pub last: Option<i64>,
     /// Which files run together. The first of these is the tenant's own transaction, unless it runs outside of any.
     pub transactions: Vec<Transaction>,
+    /// All of them run in the tenant's own transaction, whatever the files say: its tables are new.
+    pub at_once: bool,
     /// The history is made first: who may read it then.
     pub new_history: Option<HistoryReaders>,
 }
@@ -60,6 +62,13 @@ impl Migrate {
             .map(|file| PendingFile { version: file.version(), file: file.file.clone(), logs_in: file.no_transaction })
             .collect();
         self.transactions = set.transactions(pending, major);
+    }
+
+    /// All in one transaction, and nothing after it.
+    pub(in crate::core::plan) fn set_at_once(&mut self) {
+        self.transactions = vec![Transaction { versions: self.versions(), begins: Begins::Fresh }];
+        self.files.iter_mut().for_each(|file| file.logs_in = false);
+        self.at_once = true;
     }
 
     /// As the history says.
@@ -189,6 +198,7 @@ mod tests {
                 files: Vec::new(),
                 last: None,
                 transactions: Vec::new(),
+                at_once: false,
                 new_history: None,
             };
             migrate.set_files(&set, pending, 18);

@@ -3,6 +3,7 @@
 
 mod adopt;
 mod change;
+mod copy_rows;
 mod membership;
 mod migrate;
 mod names;
@@ -21,6 +22,7 @@ mod view;
 
 pub use adopt::{Adopt, Baseline};
 pub use change::Change;
+pub use copy_rows::{ArchivedRows, CopiedTenant, CopyRows, RowsOf};
 pub(super) use membership::revocation;
 pub use membership::{Join, Leave, in_words as membership_in_words};
 pub use migrate::{HistoryReaders, LateMigrations, Migrate, PendingFile};

@@ -61,6 +61,7 @@ pub enum Kind {
     DropOwner,
     Baseline,
     Migrate,
+    CopyRows,
     ReturnRights,
     SetPolicy,
     WriteSecret,

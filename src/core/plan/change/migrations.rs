@@ -46,6 +46,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
         files: Vec::new(),
         last: None,
         transactions: Vec::new(),
+        at_once: false,
         new_history: (matches!(history, History::Absent) && baseline.is_empty())
             .then(|| grants::readers_of_new_history(facts)),
     };
@@ -142,7 +143,7 @@ pub fn after_restore(
 }
 
 /// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.
-fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32>, Blocked> {
+pub(super) fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32>, Blocked> {
     let applied: BTreeMap<i64, &Applied> = applied.iter().map(|row| (row.version, row)).collect();
     for (version, row) in &applied {
         let file = i32::try_from(*version).ok().and_then(|version| set.get(version));

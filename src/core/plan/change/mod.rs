@@ -20,3 +20,4 @@ pub(super) mod schema;
 pub(super) mod secret;
 pub(super) mod settings;
 pub(super) mod tablespace;
+pub(super) mod template;
