@@ -240,7 +240,7 @@ fn a_set_has_one_file_for_each_version() {
 
 /// One transaction may hold them all: nothing is CONCURRENTLY, and an enum has all its labels from the first.
 #[test]
-fn a_scratch_run_holds_what_is_asked_for_in_one_transaction() {
+fn one_transaction_holds_what_is_asked_for() {
     let set = MigrationSet::new(
         "h",
         vec![
@@ -253,14 +253,14 @@ fn a_scratch_run_holds_what_is_asked_for_in_one_transaction() {
         ],
     )
     .unwrap();
-    let scratch = set.for_scratch_run(&[1, 2, 3, 4, 5].into());
+    let scratch = set.in_one_transaction(&[1, 2, 3, 4, 5].into());
     assert_eq!((scratch.len(), scratch.table.as_str()), (5, "h"));
     let mut out = String::new();
     for file in scratch.iter() {
         out += &format!("== {} {}\n", file.file, file.no_transaction);
         file.statements.iter().for_each(|statement| out += &format!("{}\n", statement.sql.trim()));
     }
-    assert_is_snapshot("scratch_run", &out);
+    assert_is_snapshot("in_one_transaction", &out);
     let migration = set.get(1).unwrap().to_refinery();
     assert_eq!(
         (migration.version(), migration.name(), migration.checksum().to_string()),
