@@ -279,6 +279,9 @@ pub struct ShowArgs {
 pub struct RotateArgs {
     #[command(flatten)]
     pub which: WhichArgs,
+    /// With rotation "two-user": disable the user that the secret named until then, and end its sessions
+    #[arg(long)]
+    pub end_old: bool,
     #[command(flatten)]
     pub approve: ApproveArgs,
     /// Start no more tenants once N have failed with the same error; 0: continue whatever fails
@@ -300,6 +303,9 @@ pub struct WhichArgs {
     /// Of those, the tenants whose password is at least this old, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = tenantry::config::duration)]
     pub older_than: Option<std::time::Duration>,
+    /// Of those, the tenants whose password is older than their rotate_after
+    #[arg(long)]
+    pub due: bool,
 }
 
 #[derive(Debug, Args)]

@@ -18,13 +18,14 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
     let options = Options { deep: args.deep, sizes: args.report.is_some(), ..project::options(global) };
     let mut looked = project::open(global, options)?.look()?;
     out.talks_to(&looked.place());
-    let Drift { plan, password_ages, taken_at } = looked.drift()?;
+    let Drift { plan, password_ages, passwords_due, taken_at } = looked.drift()?;
     out.print(&shown::plan(&plan, out))?;
     if let Some(path) = &args.metrics {
         let run = render::metrics::Run {
             ended_at: taken_at.as_millisecond() as f64 / 1000.0,
             duration_seconds: start.elapsed().as_secs_f64(),
             oldest_password_age_seconds: password_ages.iter().map(|(_, age)| *age).max(),
+            passwords_due,
         };
         atomically(path, &render::metrics::text(&plan, &run), Readable::ByAll)?;
     }

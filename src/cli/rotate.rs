@@ -15,7 +15,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     let tenantry = project::open(global, Options { lock_timeout, ..project::options(global) })?;
     // Before anybody waits for the lock.
     tenantry.declares(&args.which.tenants)?;
-    let planned = tenantry.lock()?.plan(Intent::Rotate(which(&args.which)))?;
+    let planned = tenantry.lock()?.plan(intent(args))?;
     let place = planned.place();
     out.talks_to(&place);
     planned.notes().iter().for_each(|left_out| out.note(left_out));
@@ -30,7 +30,7 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
         out.print(&shown::plan(planned.plan(), out))?;
     }
     let mut approved = planned.approve(&[])?;
-    let question = Question { command: "rotate", words: "Change these passwords?", hint: hint(&args.which) };
+    let question = Question { command: "rotate", words: "Change these passwords?", hint: hint(args) };
     if !approve::approved(args.approve, &question, &place, &mut approved, out)? {
         return Ok(Exit::Failed);
     }
@@ -39,19 +39,27 @@ pub fn run(global: &Global, args: &RotateArgs, out: &mut Output) -> Result<Exit,
     interrupt::or_interrupted(telling::carry_out(approved.limited(limits), &shown::report, out), global)
 }
 
+fn intent(args: &RotateArgs) -> Intent {
+    let which = which(&args.which);
+    if args.end_old { Intent::RotateAndEnd(which) } else { Intent::Rotate(which) }
+}
+
 fn which(args: &WhichArgs) -> Which {
     match args {
+        WhichArgs { due: true, .. } => Which::Due,
         WhichArgs { tenants, .. } if !tenants.is_empty() => Which::Named(tenants.clone()),
         WhichArgs { older_than: Some(age), .. } => Which::OlderThan(*age),
         _ => Which::All,
     }
 }
 
-fn hint(args: &WhichArgs) -> String {
-    let whose = match which(args) {
+fn hint(args: &RotateArgs) -> String {
+    let end_old = if args.end_old { " --end-old" } else { "" };
+    let whose = match which(&args.which) {
         Which::Named(tenants) => tenants.join(" "),
         Which::OlderThan(age) => format!("--older-than {}", typed(age)),
         Which::All => "--all".to_owned(),
+        Which::Due => "--due".to_owned(),
     };
-    format!("in a script: tenantry rotate {whose} --auto-approve")
+    format!("in a script: tenantry rotate {whose}{end_old} --auto-approve")
 }

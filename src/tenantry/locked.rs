@@ -28,6 +28,8 @@ pub enum Intent {
     Saved(Box<Saved>),
     /// New passwords, and nothing else.
     Rotate(Which),
+    /// The same, and of two users the one that the secret named until then is locked out.
+    RotateAndEnd(Which),
     /// A tenant from its archive, and the rest of it as tenants.toml says.
     Restore(Box<Opened>),
     /// A new tenant of this key, with the rows of another one's archive.
@@ -60,7 +62,8 @@ impl Locked {
         match intent {
             Intent::Converge => self.converge(),
             Intent::Saved(saved) => self.saved(&saved),
-            Intent::Rotate(which) => self.rotate(&which),
+            Intent::Rotate(which) => self.rotate(&which, false),
+            Intent::RotateAndEnd(which) => self.rotate(&which, true),
             Intent::Restore(opened) => self.restore(opened),
             Intent::RestoreAs(opened, tenant) => self.restore_as(opened, &tenant),
             Intent::Copy(copying) => self.copy(&copying),
@@ -92,7 +95,7 @@ impl Locked {
         self.planned(observed, plan, needs, Way::Converge)
     }
 
-    fn rotate(mut self, which: &Which) -> Result<Planned, Error> {
+    fn rotate(mut self, which: &Which, end_old: bool) -> Result<Planned, Error> {
         // A database that has moved takes its secrets by converging, where that is shown and asked about.
         self.session.ground.options.moved = false;
         rotation::must_be_declared(&self.session.ground, which)?;
@@ -108,7 +111,7 @@ impl Locked {
             let message = format!("{lost}; no password was changed");
             return Err(Refusal::new(Guard::NoneLost, message, RECOVER).into());
         }
-        let (plan, left_out) = rotation::plan(ground, &observed, which);
+        let (plan, left_out) = rotation::plan(ground, &observed, which, end_old);
         let needs = consent::new_secrets(&plan, &|path| ground.store.locate(path));
         let notes = left_out.into_iter().filter(|(tenants, _)| *tenants > 0);
         let notes = notes.map(|(tenants, why)| format!("{} left out: {why}", count(tenants, "tenant"))).collect();

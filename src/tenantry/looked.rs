@@ -10,7 +10,7 @@ use super::error::Error;
 use super::guards;
 use super::lost::lost;
 use super::session::Session;
-use crate::core::model::{ManyLocks, Observed, SecretState, State, Tenant, TenantKey, Unseen};
+use crate::core::model::{ManyLocks, Observed, Registered, SecretState, State, Tenant, TenantKey, Unseen};
 use crate::core::plan::{self, Plan, Saved, Targeting};
 use crate::core::render::Style;
 use crate::core::render::list::ListRow;
@@ -33,6 +33,8 @@ pub struct Drift {
     pub plan: Plan,
     /// Seconds since the password of each active tenant was changed, where the registry knows.
     pub password_ages: Vec<(String, i64)>,
+    /// Active tenants whose password is older than their `rotate_after`.
+    pub passwords_due: usize,
     pub taken_at: Timestamp,
 }
 
@@ -92,10 +94,16 @@ impl Looked {
         let taken_at = Timestamp::now();
         let rows = self.observed.registry.iter().flat_map(|registry| &registry.tenants);
         let active = rows.filter(|(key, row)| row.state == State::Active && self.session.ground.filter.selects(key));
+        let declared = &self.session.ground.project.desired.tenants;
+        let is_due = |(key, row): &(&TenantKey, &Registered)| {
+            let tenant = declared.get(*key).filter(|tenant| tenant.password.is_none());
+            tenant.is_some_and(|tenant| row.password_due(tenant.rotate_after, taken_at).is_some())
+        };
+        let passwords_due = active.clone().filter(is_due).count();
         let password_ages = active.filter_map(|(key, row)| {
             Some((key.to_string(), taken_at.duration_since(row.password_changed_at?).as_secs()))
         });
-        Ok(Drift { password_ages: password_ages.collect(), plan, taken_at })
+        Ok(Drift { password_ages: password_ages.collect(), passwords_due, plan, taken_at })
     }
 
     /// Every tenant, declared or registered, with its state; sizes if [`Options::sizes`](super::Options::sizes) asked for them.
@@ -111,10 +119,16 @@ impl Looked {
         let selected = keys.into_iter().filter(|key| ground.filter.selects(key));
         let mut rows: Vec<ListRow> =
             selected.filter_map(|key| row(&self.observed, key, declared.get(key), now)).collect();
-        let usernames: Vec<String> = rows.iter().map(|row| row.username.clone()).collect();
-        let connections = inspect::connections(client, &usernames)?;
-        for row in &mut rows {
-            row.connections = connections.get(&row.username).copied().unwrap_or_default();
+        let users = |key: &str| {
+            let of = |username: &str, users: Vec<String>| std::iter::once(username.to_owned()).chain(users).collect();
+            let row =
+                self.observed.registry.iter().flat_map(|registry| &registry.tenants).find(|(k, _)| k.as_str() == key);
+            row.map(|(_, row)| of(&row.username, row.login_users())).unwrap_or_default()
+        };
+        let users: Vec<Vec<String>> = rows.iter().map(|row| users(&row.tenant)).collect();
+        let connections = inspect::connections(client, &users.concat())?;
+        for (row, users) in rows.iter_mut().zip(users) {
+            row.connections = users.iter().filter_map(|user| connections.get(user)).sum();
         }
         Ok(rows)
     }

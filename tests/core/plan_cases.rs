@@ -52,7 +52,9 @@ fn sides(case: &Case) -> (Observed, Desired) {
 fn shown(case: &Case, observed: &Observed, desired: &Desired) -> String {
     let plan = match case.section("rotate") {
         Some(keys) => {
-            tenantry::plan::rotation(desired, observed, &|key| keys.split_whitespace().any(|k| k == key.as_str()))
+            let end_old = keys.split_whitespace().any(|word| word == "--end-old");
+            let names = |key: &tenantry::model::TenantKey| keys.split_whitespace().any(|k| k == key.as_str());
+            tenantry::plan::rotation(desired, observed, &names, end_old)
         }
         None => tenantry::plan::diff(desired, observed, &|_| true),
     };

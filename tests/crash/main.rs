@@ -22,6 +22,7 @@ mod panics;
 mod project;
 mod registry;
 mod rules;
+mod two_user;
 mod vault;
 #[path = "../servers/no_plaintext/watch.rs"]
 mod watch;

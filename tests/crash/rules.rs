@@ -21,12 +21,14 @@ pub fn cut_off(fleet: &Fleet, args: &[&str], point: &'static str) -> bool {
 #[track_caller]
 pub fn no_orphans(fleet: &Fleet, prefix: &str, secrets: &BTreeSet<String>, at: &str) {
     let orphans = fleet.ask(&format!(
-        "SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE '{prefix}%' AND rolname NOT IN (SELECT username FROM tenantry.tenants UNION SELECT owner FROM tenantry.tenants) \
+        "SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE '{prefix}%' AND rolname NOT IN (SELECT username FROM tenantry.tenants UNION SELECT owner FROM tenantry.tenants \
+              UNION SELECT username || u FROM tenantry.tenants, unnest(ARRAY['_a', '_b']) u WHERE rotation = 'two-user') \
          UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE (nspname LIKE 'tenant\\_{prefix}%' OR nspname LIKE '{prefix}%') AND nspname NOT IN (SELECT schema_name FROM tenantry.tenants) \
          UNION ALL SELECT 'row ' || tenant FROM tenantry.tenants WHERE state = 'removed' \
          UNION ALL SELECT 'former secret ' || path FROM tenantry.former_secrets UNION ALL SELECT 'former owner ' || role FROM tenantry.former_owners \
          UNION ALL SELECT 'deputy ' || deputy FROM tenantry.tenants WHERE deputy IS NOT NULL \
-         UNION ALL SELECT 'nologin ' || username FROM tenantry.tenants JOIN pg_roles ON rolname = username WHERE state = 'active' AND NOT rolcanlogin \
+         UNION ALL SELECT 'nologin ' || username FROM tenantry.tenants JOIN pg_roles ON rolname = secret_username WHERE state = 'active' AND NOT rolcanlogin \
+         UNION ALL SELECT 'login ' || username FROM tenantry.tenants JOIN pg_roles ON rolname = username WHERE rotation = 'two-user' AND rolcanlogin \
          UNION ALL SELECT 'lock' FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory' AND d.datname = current_database()"
     ));
     assert_eq!(orphans, "", "{at}");

@@ -1,5 +1,7 @@
 //! A new password, in PostgreSQL and in the secret store, and nothing else.
 
+mod two_user;
+
 use std::fs;
 
 use crate::fleet;

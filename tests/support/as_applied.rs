@@ -92,6 +92,12 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
         registry.tenants.insert(tenant.key.clone(), registered);
         observed.schema_names.insert(oid, tenant.schema.clone());
         let (user, owner) = roles(desired, &observed, tenant);
+        for (name, can_login) in tenant.login_users().into_iter().zip([true, false]) {
+            let login = Role { can_login, member_of: [Membership::plain(&tenant.username)].into(), ..user.clone() };
+            let mut login = Role { members: [].into(), ..login };
+            login.settings.insert("role".into(), tenant.username.clone());
+            observed.roles.insert(name, login);
+        }
         observed.roles.insert(tenant.username.clone(), user);
         if tenant.access != Access::Owner {
             observed.roles.insert(tenant.owner_role.clone(), owner);
@@ -164,6 +170,7 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
             fields: fields(desired, observed, tenant),
         },
         password_source: tenant.password_source(),
+        rotation: tenant.rotation,
         created_at: jiff::Timestamp::UNIX_EPOCH,
         password_changed_at: Some(jiff::Timestamp::UNIX_EPOCH),
         former_secrets: Vec::new(),
@@ -187,7 +194,9 @@ fn roles(desired: &Desired, observed: &Observed, tenant: &Tenant) -> (Role, Role
         plain_owner.member_of.insert(Membership::plain(owners_role(&observed.database.name)));
     }
     let user = if tenant.access == Access::Owner { plain_owner.clone() } else { plain };
-    let mut user = Role { can_login: true, connection_limit: tenant.connection_limit, ..user };
+    let members = tenant.login_users().into_iter().map(Membership::plain).collect();
+    let can_login = tenant.login_users().is_empty();
+    let mut user = Role { can_login, members, connection_limit: tenant.connection_limit, ..user };
     user.settings = tenant.settings.clone();
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|name| ident(name)).collect();

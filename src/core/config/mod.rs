@@ -4,6 +4,7 @@
 //! Every fault is collected with its place, so that one run shows them all.
 
 mod advertise;
+mod duration;
 mod fault;
 mod interpolate;
 mod places;
@@ -11,14 +12,16 @@ pub mod raw;
 mod read;
 mod redact;
 mod resolve;
+mod rotation;
 mod template;
 mod vault;
 
+pub use duration::duration;
 pub use fault::{ConfigError, Fault};
 pub use interpolate::Lookup;
 use places::Places;
+pub use resolve::Configuration;
 use resolve::resolve;
-pub use resolve::{Configuration, duration};
 
 use raw::RawConfig;
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::core::model::{Access, Advertise, Charset, Mode, OnRemove, PublicSchema, StoreKind};
+use crate::core::model::{Access, Advertise, Charset, Mode, OnRemove, PublicSchema, Rotation, StoreKind};
 
 /// The tenants of one PostgreSQL database, each with a schema, a role, its migrations and its secret.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -197,6 +197,10 @@ pub struct RawTenant {
     pub password_from: Option<String>,
     /// Refuses any plan that would remove this tenant or its data.
     pub protected: Option<bool>,
+    /// "single": a rotation replaces the username's password (default); "two-user": two users that log in for it take turns.
+    pub rotation: Option<Rotation>,
+    /// A password that is older than this is shown as due, such as "30d".
+    pub rotate_after: Option<String>,
     /// drift --deep also counts what the tenant created itself as drift; default: false.
     pub strict_shape: Option<bool>,
     /// A new tenant begins as a copy of this one; what it has afterwards is its own.

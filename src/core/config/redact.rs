@@ -79,6 +79,8 @@ const TENANT: Form = Table(&[
     ("on_remove", Shown),
     ("password_from", Secret),
     ("protected", Shown),
+    ("rotation", Shown),
+    ("rotate_after", Shown),
     ("strict_shape", Shown),
     ("template", Shown),
     ("template_data", Shown),

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
-use super::{advertise, template, vault};
+use super::{advertise, rotation, template, vault};
 use crate::core::migrations::MigrationSet;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
@@ -147,17 +148,6 @@ fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &
     })
 }
 
-/// Such as "5s", "10m", "30d"; a day is 24 hours.
-///
-/// # Errors
-/// When it is not a duration, or not above zero.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::Span = text.parse().map_err(|_| format!("{text:?} is not a duration"))?;
-    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok();
-    let length = length.and_then(|length| Duration::try_from(length).ok());
-    length.filter(|length| !length.is_zero()).ok_or_else(|| format!("{text:?} is not a positive duration"))
-}
-
 fn name(
     path: &[&str],
     value: &str,
@@ -236,6 +226,7 @@ fn resolve_tenant(
         let at = places.value(&path(own.password_from.is_some(), "password_from"));
         faults.push(at, format!("the password {problem}"), Some("omit password_from to have one generated".into()));
     }
+    let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), places, faults);
     Tenant {
         key: key.clone(),
         schema,
@@ -249,6 +240,8 @@ fn resolve_tenant(
         protected: own.protected.or(defaults.protected).unwrap_or(false),
         password: password.map(SecretString::from),
         secret_path: secret_path.replace("{tenant}", key.as_str()),
+        rotation,
+        rotate_after,
         strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
         template: template::of(key, own, defaults),
     }
@@ -287,7 +280,7 @@ fn collisions(
     faults: &mut Faults,
 ) {
     let mut schemas: BTreeMap<&str, &TenantKey> = BTreeMap::new();
-    let mut roles: BTreeMap<&str, (&TenantKey, &str, bool)> = BTreeMap::new();
+    let mut roles: BTreeMap<String, (&TenantKey, &str, bool)> = BTreeMap::new();
     for (key, tenant) in tenants {
         let own = raw.get(key.as_str());
         let at = |field: &str| places.value(&["tenants", key.as_str(), field]);
@@ -306,7 +299,7 @@ fn collisions(
         // One fixed name shares the owner among tenants; a template that folds two keys into one name does not.
         let fixed =
             own.and_then(|t| t.owner.as_ref()).or(defaults.owner.as_ref()).is_some_and(|o| !o.contains("{tenant}"));
-        let mut claim = |role, field: &'static str, shareable: bool| match roles.get(role) {
+        let mut claim = |role: String, field: &'static str, shareable: bool| match roles.get(&role) {
             Some((_, _, true)) if shareable => {}
             Some((other, of, _)) => faults.push(
                 at(field),
@@ -315,9 +308,12 @@ fn collisions(
             ),
             None => drop(roles.insert(role, (key, field, shareable))),
         };
-        claim(tenant.username.as_str(), "username", false);
+        claim(tenant.username.clone(), "username", false);
         if tenant.access != Access::Owner && tenant.owner_role != tenant.username {
-            claim(tenant.owner_role.as_str(), "owner", fixed);
+            claim(tenant.owner_role.clone(), "owner", fixed);
+        }
+        for user in tenant.login_users() {
+            claim(user, "username", false);
         }
     }
 }

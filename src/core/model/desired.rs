@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{AtMost, SecretFields, Server, SslMode, Subject, TenantKey, ident};
+use super::{AtMost, Rotation, SecretFields, Server, SslMode, Subject, TenantKey, ident};
 use crate::core::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -81,7 +81,7 @@ impl Desired {
         let by_line = if server.encrypted { SslMode::Require } else { SslMode::Disable };
         let host = self.advertise.host.as_ref().or(kept.map(|kept| &kept.host)).unwrap_or(&server.host);
         SecretFields {
-            username: tenant.username.clone(),
+            username: tenant.login(remembered.map(|known| known.username.as_str())),
             schema: tenant.schema.clone(),
             host: host.clone(),
             port: self.advertise.port.or(kept.map(|kept| kept.port)).unwrap_or(server.port),
@@ -174,6 +174,9 @@ pub struct Tenant {
     /// The admin's own password; `None`: generated.
     pub password: Option<SecretString>,
     pub secret_path: String,
+    pub rotation: Rotation,
+    /// A password that is older is due to be replaced.
+    pub rotate_after: Option<Duration>,
     /// What the tenant made itself counts as drift of its shape too.
     pub strict_shape: bool,
     /// Whom it begins as a copy of.

@@ -52,17 +52,23 @@ pub struct Observed {
     pub archive_space: Option<u64>,
     /// A person says that this database came from elsewhere and is now the one that its secrets are for; nothing else could.
     pub moved: bool,
+    /// When this was looked at: how old a password is by then.
+    pub looked_at: Option<jiff::Timestamp>,
     /// Tenants to take over, as if the registry knew them. Looked for only where that is asked for.
     pub adoptions: BTreeMap<TenantKey, Adoption>,
 }
 
 impl Observed {
-    /// Whose each registered username is; without those of tenants that are dropped, whose roles are gone.
+    /// Whose each registered username is, and each user that logs in for one; without those of tenants that are dropped, whose
+    /// roles are gone.
     #[must_use]
-    pub fn usernames(&self) -> BTreeMap<&str, &TenantKey> {
+    pub fn usernames(&self) -> BTreeMap<String, &TenantKey> {
         let rows = self.registry.iter().flat_map(|registry| &registry.tenants);
         let rows = rows.filter(|(_, row)| row.state != State::Removed);
-        rows.map(|(key, row)| (row.username.as_str(), key)).collect()
+        rows.flat_map(|(key, row)| {
+            std::iter::once(row.username.clone()).chain(row.login_users()).map(move |name| (name, key))
+        })
+        .collect()
     }
 }
 

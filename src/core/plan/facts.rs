@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::action::{Action, Change, WriteSecret};
 use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
+use super::logins::Logins;
 use super::phases::AfterCommit;
 use super::tenant_plan::Note;
 use crate::core::model::{Access, Adoption, Applied, Grantee, Mode, Registered, Role, Schema, Tenant};
@@ -29,6 +30,7 @@ pub(super) struct Facts<'a> {
     pub tenant: &'a Tenant,
     /// The registry's row, unless it is a tombstone.
     pub registered: Option<&'a Registered>,
+    pub logins: Logins,
     /// The tenant is being adopted: then `registered` is as if the registry knew it.
     pub adoption: Option<&'a Adoption>,
     pub current: Current<'a>,
@@ -37,8 +39,18 @@ pub(super) struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Of a tenant of which nothing was looked up yet.
     pub fn new(fleet: &'a Fleet<'a>, tenant: &'a Tenant, registered: Option<&'a Registered>) -> Self {
+        let logins = Logins::of(fleet.observed, tenant, registered);
         let adoption = fleet.adoption(&tenant.key);
-        Self { fleet, tenant, registered, adoption, current: Current::default() }
+        Self { fleet, tenant, registered, logins, adoption, current: Current::default() }
+    }
+
+    /// The role that logs in for the tenant, if it is there.
+    pub fn login_role(&self) -> Option<&'a Role> {
+        if self.logins.login == self.tenant.username {
+            self.current.role
+        } else {
+            self.fleet.observed.roles.get(&self.logins.login)
+        }
     }
 
     /// What was added by hand stays, and is noted.
@@ -73,6 +85,9 @@ impl<'a> Facts<'a> {
 pub(super) struct Findings {
     pub changes: Vec<Change>,
     pub secret: Option<WriteSecret>,
+    /// Written after COMMIT instead, and what is done only then.
+    pub switch: Option<WriteSecret>,
+    pub then: Vec<Change>,
     pub after: Vec<AfterCommit>,
     pub hazards: Vec<Hazard>,
     pub notes: Vec<Note>,
@@ -80,7 +95,7 @@ pub(super) struct Findings {
 
 impl Findings {
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.secret.is_none() && self.after.is_empty()
+        self.changes.is_empty() && self.secret.is_none() && self.switch.is_none() && self.after.is_empty()
     }
 
     pub fn change(&mut self, change: impl Into<Change>) {

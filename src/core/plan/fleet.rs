@@ -19,8 +19,8 @@ pub(super) struct Fleet<'a> {
     pub owners_join: bool,
     /// Which registered tenant has which schema.
     pub schema_of: BTreeMap<&'a str, &'a TenantKey>,
-    /// Which registered tenant has which role, as username or owner.
-    pub role_of: BTreeMap<&'a str, &'a TenantKey>,
+    /// Which registered tenant has which role, as username or owner, or as a user that logs in for it.
+    pub role_of: BTreeMap<String, &'a TenantKey>,
     /// Every role that owns for a tenant, declared or registered, with those tenants.
     pub owners: BTreeMap<&'a str, BTreeSet<&'a TenantKey>>,
     /// Roles that own for a registered tenant beside its username.
@@ -28,7 +28,7 @@ pub(super) struct Fleet<'a> {
     /// Which declared tenant is to have which schema.
     pub claims_schema: BTreeMap<&'a str, &'a TenantKey>,
     /// Which declared tenant is to have which role, as username or owner.
-    pub claims_role: BTreeMap<&'a str, &'a TenantKey>,
+    pub claims_role: BTreeMap<String, &'a TenantKey>,
     /// Roles that pg_dump or pg_restore logs in as. They are not memberships made by hand: each goes by itself, or with a change of the
     /// tenant whose row names it, and with it from an owner role that others share.
     pub deputies: BTreeSet<&'a str>,
@@ -61,18 +61,20 @@ impl<'a> Fleet<'a> {
         fleet.deputies = fleet.registered().filter_map(|(_, row)| row.deputy.as_deref()).collect();
         for (key, row) in fleet.registered().filter(|(_, row)| row.state != State::Removed) {
             fleet.schema_of.insert(&row.schema, key);
-            fleet.role_of.insert(&row.username, key);
+            fleet.role_of.insert(row.username.clone(), key);
+            fleet.role_of.extend(row.login_users().into_iter().map(|user| (user, key)));
             if row.access != Access::Owner {
-                fleet.role_of.insert(&row.owner, key);
+                fleet.role_of.insert(row.owner.clone(), key);
                 fleet.registered_owners.insert(&row.owner);
                 fleet.owners.entry(&row.owner).or_default().insert(key);
             }
         }
         for (key, tenant) in &desired.tenants {
             fleet.claims_schema.insert(&tenant.schema, key);
-            fleet.claims_role.insert(&tenant.username, key);
+            fleet.claims_role.insert(tenant.username.clone(), key);
+            fleet.claims_role.extend(tenant.login_users().into_iter().map(|user| (user, key)));
             if tenant.access != Access::Owner {
-                fleet.claims_role.insert(&tenant.owner_role, key);
+                fleet.claims_role.insert(tenant.owner_role.clone(), key);
                 fleet.owners.entry(&tenant.owner_role).or_default().insert(key);
             }
         }

@@ -71,6 +71,8 @@ fn ended<'a>(fleet: &Fleet<'a>, plan: &TenantPlan) -> Vec<&'a str> {
     let Some(row) = fleet.registered_tenant(&plan.tenant) else { return Vec::new() };
     let of = |whose: Whose| if whose == Whose::Username { row.username.as_str() } else { row.owner.as_str() };
     let ends = |change: &Change| match change {
+        // Nobody else wants the names of the two users.
+        Change::DropRole(drop) if drop.whose == Whose::Login => None,
         Change::DropRole(drop) => Some(of(drop.whose)),
         Change::RenameRole(rename) => Some(of(rename.whose)),
         _ => None,

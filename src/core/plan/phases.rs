@@ -2,8 +2,9 @@
 
 use super::action::{
     Action, BorrowRights, Change, DeleteSecret, DropLargeObjects, EndSessions, ForgetSecret, Kind, LateMigrations,
-    MakeArchive, Migrate, ParkNames, ReturnRights, WriteSecret,
+    MakeArchive, Migrate, ParkNames, ReturnRights, Rights, WriteSecret,
 };
+use crate::core::model::Rotation;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
@@ -23,7 +24,37 @@ pub struct Phases {
     pub give_back: Option<ReturnRights>,
     /// Just before COMMIT.
     pub secret: Option<WriteSecret>,
+    /// After COMMIT, instead: what the secret is to name can log in by then.
+    pub switch: Option<Switch>,
     pub after: Vec<AfterCommit>,
+}
+
+/// The secret names another user from now on, which logs in already; the one that it named may still, until the next switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    pub secret: WriteSecret,
+    /// What may only be done once no secret names the other: in one transaction with the registry's note.
+    pub then: Vec<Change>,
+    /// Who logs in for the tenant from then on.
+    pub rotation: Rotation,
+    /// Once nobody can log in as it any more.
+    pub end: Option<EndOld>,
+}
+
+/// The sessions of the user that the secret named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndOld {
+    pub sessions: EndSessions,
+    /// To end them takes its rights; `None`: we have them.
+    pub rights: Option<Rights>,
+}
+
+impl Switch {
+    /// The two users go with it, because the username logs in again.
+    #[must_use]
+    pub fn drops_users(&self) -> bool {
+        self.then.iter().any(|change| matches!(change, Change::DropRole(_)))
+    }
 }
 
 /// What is dropped a few at a time, because PostgreSQL's lock table has no room for all of it.
@@ -78,6 +109,11 @@ impl Phases {
         actions.extend(rest.iter().map(Change::view));
         actions.extend(self.give_back.iter().map(|action| action as &dyn Action));
         actions.extend(self.secret.iter().map(|action| action as &dyn Action));
+        if let Some(switch) = &self.switch {
+            actions.push(&switch.secret);
+            actions.extend(switch.then.iter().map(Change::view));
+            actions.extend(switch.end.iter().map(|end| &end.sessions as &dyn Action));
+        }
         actions.extend(self.after.iter().filter_map(AfterCommit::view));
         actions
     }
@@ -144,7 +180,7 @@ impl Phases {
     /// Writes a secret, or deletes one.
     #[must_use]
     pub fn changes_secrets(&self) -> bool {
-        self.secret.is_some() || self.deletes_secrets().next().is_some()
+        self.secret.is_some() || self.switch.is_some() || self.deletes_secrets().next().is_some()
     }
 }
 
@@ -222,10 +258,10 @@ mod tests {
 
     #[test]
     fn sessions_are_shown_to_end_once_nobody_can_log_in_any_more() {
-        let role = "u".to_owned();
+        let [role, username, login] = ["u", "u", "u"].map(str::to_owned);
         let closes =
             AlterRole { whose: Whose::Username, role: role.clone(), attributes: vec![Attribute::Without("LOGIN")] };
-        let lock_out = Some(EndSessions { role, is_dropped: false });
+        let lock_out = Some(EndSessions { roles: vec![role], username, login, is_dropped: false });
         let kinds = |phases: &Phases| phases.actions().iter().map(|action| action.kind()).collect::<Vec<_>>();
         let retained = Phases {
             lock_out: lock_out.clone(),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
 use super::tenant_plan::TenantPlan;
-use crate::core::model::Role;
+use crate::core::model::{Registered, Role};
 
 /// So many tenants are named at the top; each tenant's own hazards say it too.
 const NAMED: usize = 20;
@@ -27,10 +27,12 @@ pub(super) fn plan(fleet: &Fleet<'_>, tenants: &mut [TenantPlan]) -> Vec<Hazard>
     let mut more = 0;
     for tenant in tenants {
         let row = fleet.registered_tenant(&tenant.tenant);
+        let users: Vec<String> = row.into_iter().flat_map(Registered::login_users).collect();
         let mut names: BTreeSet<&str> = [tenant.username.as_str(), &tenant.owner].into();
         names.extend(row.into_iter().flat_map(|row| [row.username.as_str(), &row.owner]));
+        names.extend(users.iter().map(String::as_str));
         // A role of somebody else's that stands in the way is no tenant's.
-        let ours = names.into_iter().filter(|name| fleet.role_of.contains_key(name));
+        let ours = names.into_iter().filter(|name| fleet.role_of.contains_key(*name));
         let found: Vec<String> = ours
             .filter_map(|name| Some((name, fleet.observed.roles.get(name)?)))
             .flat_map(|(name, role)| of_role(name, role, group))

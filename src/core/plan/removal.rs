@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::action::{
-    AlterRole, Attribute, BorrowRights, Change, DropSchema, EndSessions, MakeArchive, ReturnRights, RevokeGifts,
-    Rights, Whose,
+    AlterRole, Attribute, BorrowRights, Change, DropSchema, EndSessions, HandOver, MakeArchive, ReturnRights,
+    RevokeGifts, Rights, Whose,
 };
 use super::batches::Batches;
 use super::change::{deputy, secret};
@@ -80,8 +80,12 @@ fn remove(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<Work, 
         hazards.insert(0, Hazard { kind: HazardKind::DeletesData, detail });
     }
     let dropped = dropped_roles(fleet, key, row);
-    let released = holds::release(fleet, &dropped, &[&row.username, &row.owner])?;
-    let batches = Batches::of(fleet, schema, dropped);
+    let users = row.login_users();
+    let lent: Vec<&str> = [&row.username, &row.owner].into_iter().chain(&users).map(String::as_str).collect();
+    let released = holds::release(fleet, &dropped, &lent)?;
+    // The large objects of the two users are in no archive.
+    let own: Vec<String> = dropped.into_iter().filter(|role| !users.contains(role)).collect();
+    let batches = Batches::of(fleet, schema, own);
     hazards.extend(batches.hazard(&row.schema, archives && schema.is_some()));
     let phases = drop_all(fleet, key, row, &batches, released);
     Ok(Work { phases, hazards, target: EndState::Removed { secret, state } })
@@ -136,25 +140,40 @@ fn check_row(key: &TenantKey, row: &Registered) -> Result<(), Blocked> {
 }
 
 fn session_hazard(fleet: &Fleet<'_>, row: &Registered) -> Vec<Hazard> {
-    if !fleet.observed.roles.contains_key(&row.username) {
+    let users = users_there(fleet, row);
+    if users.is_empty() {
         return Vec::new();
     }
-    vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", row.username) }]
+    vec![Hazard { kind: HazardKind::EndsSessions, detail: format!("sessions of {} are ended", users.join(", ")) }]
+}
+
+/// Its username, and the two users that log in for it if they do: those that are there.
+fn users_there(fleet: &Fleet<'_>, row: &Registered) -> Vec<String> {
+    let all = std::iter::once(row.username.clone()).chain(row.login_users());
+    all.filter(|user| fleet.observed.roles.contains_key(user)).collect()
+}
+
+fn lock_out(row: &Registered, roles: Vec<String>, is_dropped: bool) -> Option<EndSessions> {
+    let users = row.login_users();
+    // In force is whom the secret names, as it was written last.
+    let in_force = users.iter().find(|user| **user == row.secret.fields.username).or(users.first());
+    let login = in_force.unwrap_or(&row.username).clone();
+    (!roles.is_empty()).then(|| EndSessions { roles, username: row.username.clone(), login, is_dropped })
 }
 
 fn retain(fleet: &Fleet<'_>, row: &Registered) -> Phases {
     let mut phases = Phases { after: secret_deletion(fleet, row), ..Phases::default() };
     phases.transaction.extend(deputy::drop(fleet.observed, row).map(Change::from));
-    if fleet.observed.roles.contains_key(&row.username) {
-        let role = row.username.clone();
-        let attributes = vec![Attribute::Without("LOGIN")];
-        phases.transaction.push(AlterRole { whose: Whose::Username, role: role.clone(), attributes }.into());
-        if let Some(rights) = Rights::of(fleet.observed, vec![role.clone()]) {
-            phases.rights = Some(BorrowRights(rights.clone()));
-            phases.give_back = Some(ReturnRights { rights, dropped: Vec::new() });
-        }
-        phases.lock_out = Some(EndSessions { role, is_dropped: false });
+    let users = users_there(fleet, row);
+    for role in users.iter().cloned() {
+        let whose = if role == row.username { Whose::Username } else { Whose::Login };
+        phases.transaction.push(AlterRole { whose, role, attributes: vec![Attribute::Without("LOGIN")] }.into());
     }
+    if let Some(rights) = Rights::of(fleet.observed, users.clone()) {
+        phases.rights = Some(BorrowRights(rights.clone()));
+        phases.give_back = Some(ReturnRights { rights, dropped: Vec::new() });
+    }
+    phases.lock_out = lock_out(row, users, false);
     phases
 }
 
@@ -172,11 +191,12 @@ fn drop_all(
     let has_user = observed.roles.contains_key(&row.username);
     let has_owner = observed.roles.contains_key(&row.owner) && row.access != Access::Owner;
     let schema = observed.schemas.get(&row.schema);
-    let roles = [has_user.then_some(&row.username), has_owner.then_some(&row.owner)];
-    let rights = Rights::lacking(observed, &roles.into_iter().flatten().cloned().collect::<Vec<_>>());
+    let users = users_there(fleet, row);
+    let roles = users.iter().chain(has_owner.then_some(&row.owner)).cloned();
+    let rights = Rights::lacking(observed, &roles.collect::<Vec<_>>());
     let mut phases = Phases {
         rights: rights.clone().map(BorrowRights),
-        lock_out: has_user.then(|| EndSessions { role: row.username.clone(), is_dropped: true }),
+        lock_out: lock_out(row, users.clone(), true),
         archive: schema.filter(|_| row.on_remove == OnRemove::Archive).map(|_| archive(fleet, key, row)),
         after: secret_deletion(fleet, row),
         ..Phases::default()
@@ -197,6 +217,11 @@ fn drop_all(
         }
         changes.push(DropSchema { schema, tables: found.tables, bytes: found.bytes, at_once: batches.tables }.into());
     }
+    for user in users.iter().filter(|user| **user != row.username) {
+        // What it owns by SET ROLE NONE is not unlinked with it.
+        let hand_over = has_user.then(|| HandOver { to: row.username.clone(), schema: row.schema.clone() });
+        changes.push(holds::drop(fleet, Whose::Login, user, hand_over).into());
+    }
     if has_user {
         changes.push(holds::drop(fleet, Whose::Username, &row.username, None).into());
     }
@@ -204,7 +229,7 @@ fn drop_all(
         changes.push(holds::drop(fleet, Whose::Owner, &row.owner, None).into());
     } else if has_owner {
         // A shared owner stays.
-        let dropped = vec![row.username.clone()];
+        let dropped = users;
         phases.give_back = rights.map(|rights| ReturnRights { rights, dropped });
     }
     phases.transaction = changes;
@@ -213,8 +238,8 @@ fn drop_all(
 
 /// The roles that go with the tenant.
 fn dropped_roles(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Vec<String> {
-    let roles = std::iter::once(&row.username).chain(fleet.owner_of_its_own(key, row));
-    roles.filter(|role| fleet.observed.roles.contains_key(*role)).cloned().collect()
+    let owner = fleet.owner_of_its_own(key, row).filter(|role| fleet.observed.roles.contains_key(*role));
+    users_there(fleet, row).into_iter().chain(owner.cloned()).collect()
 }
 
 /// A deputy that is left over gives way to the one that this makes.

@@ -2,14 +2,14 @@
 
 use super::action::Change;
 use super::change::{
-    adopted_password, adoption, baseline, defaults, deputy, grants, history, membership, migrations, objects, outside,
-    policy, rename, rights, role, schema, secret, settings, tablespace, template,
+    adopted_password, adoption, baseline, defaults, deputy, grants, history, login, membership, migrations, objects,
+    outside, policy, rename, rights, role, schema, secret, settings, tablespace, template,
 };
 use super::facts::{Facts, Findings};
 use super::fleet::Fleet;
 use super::hazard::HazardKind;
-use super::phases::{AfterCommit, Phases};
-use super::tenant_plan::{Blocked, EndState, TenantPlan, Verb, Work};
+use super::phases::{AfterCommit, Phases, Switch};
+use super::tenant_plan::{Blocked, EndState, Note, TenantPlan, Verb, Work};
 use crate::core::model::{Access, Registered, State, Tenant};
 
 pub(super) fn plan(fleet: &Fleet<'_>, tenant: &Tenant) -> TenantPlan {
@@ -23,6 +23,7 @@ pub(super) fn plan(fleet: &Fleet<'_>, tenant: &Tenant) -> TenantPlan {
     // Of a blocked tenant not everything was compared.
     if plan.verb != Verb::Blocked {
         plan.notes = findings.notes;
+        plan.notes.extend(password_due(fleet, tenant, registered));
     }
     plan
 }
@@ -37,6 +38,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     };
     deputy::diff(&facts, findings);
     role::diff(&facts, findings)?;
+    login::diff(&facts, findings)?;
     membership::diff(&facts, findings);
     // From here on the schema and what is in it belong to whom they are to belong to.
     schema::diff(&mut facts, findings);
@@ -58,11 +60,26 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     warn_of_shared_owner(&facts, findings);
     rights::borrow(&facts, findings);
     let tenant = Box::new(facts.tenant.clone());
-    let target = EndState::Declared { tenant, password, secret_version, fields: secret::fields(&facts) };
-    Ok(Some(Work { phases: phases(findings), hazards: std::mem::take(&mut findings.hazards), target }))
+    // Until the secret is switched, the registry says what it said before.
+    let (secret_version, fields) = match facts.registered.filter(|_| findings.switch.is_some()) {
+        Some(row) => (row.secret.version.clone(), row.secret.fields.clone()),
+        None => (secret_version, secret::fields(&facts)),
+    };
+    let target = EndState::Declared { tenant, password, secret_version, fields };
+    Ok(Some(Work { phases: phases(&facts, findings), hazards: std::mem::take(&mut findings.hazards), target }))
 }
 
-fn phases(findings: &mut Findings) -> Phases {
+/// An apply changes no password for its age: `rotate --due` does.
+fn password_due(fleet: &Fleet<'_>, tenant: &Tenant, registered: Option<&Registered>) -> Option<Note> {
+    let row = registered.filter(|row| row.state == State::Active && tenant.password.is_none())?;
+    let due = row.password_due(tenant.rotate_after, fleet.observed.looked_at?)?;
+    Some(Note {
+        what: "password".into(),
+        detail: format!("due since {} by rotate_after: tenantry rotate {}", due.strftime("%Y-%m-%d"), tenant.key),
+    })
+}
+
+fn phases(facts: &Facts<'_>, findings: &mut Findings) -> Phases {
     let mut transaction = std::mem::take(&mut findings.changes);
     transaction.sort_by_key(Change::kind);
     let (secret, mut after) = (findings.secret.take(), std::mem::take(&mut findings.after));
@@ -76,7 +93,9 @@ fn phases(findings: &mut Findings) -> Phases {
         _ => None,
     });
     after.extend(late.map(AfterCommit::Migrate));
-    Phases { transaction, secret, after, ..Phases::default() }
+    let (rotation, then) = (facts.tenant.rotation, std::mem::take(&mut findings.then));
+    let switch = findings.switch.take().map(|secret| Switch { secret, then, rotation, end: None });
+    Phases { transaction, secret, switch, after, ..Phases::default() }
 }
 
 fn warn_of_shared_owner(facts: &Facts<'_>, findings: &mut Findings) {

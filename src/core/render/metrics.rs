@@ -12,6 +12,8 @@ pub struct Run {
     pub duration_seconds: f64,
     /// `None`: no tenant has a password yet.
     pub oldest_password_age_seconds: Option<i64>,
+    /// Tenants whose password is older than their `rotate_after`.
+    pub passwords_due: usize,
 }
 
 /// The metrics of one run, each with its HELP and TYPE.
@@ -40,6 +42,8 @@ pub fn text(plan: &Plan, run: &Run) -> String {
     family("pending_migrations", "Migrations not yet applied, over all tenants.", one(count(pending)));
     let oldest = run.oldest_password_age_seconds.map(|age| (String::new(), float(age)));
     family("oldest_password_age_seconds", "Age of the oldest password of a tenant.", oldest.into_iter().collect());
+    let help = "Tenants whose password is older than their rotate_after.";
+    family("passwords_due", help, one(count(run.passwords_due)));
     text
 }
 
@@ -50,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_run_over_a_part_says_how_many_it_left_out() {
-        let run = Run { ended_at: 1.0, duration_seconds: 0.25, oldest_password_age_seconds: None };
+        let run = Run { ended_at: 1.0, duration_seconds: 0.25, oldest_password_age_seconds: None, passwords_due: 0 };
         let plan = Plan { targeting: Some(Targeting { looked_at: 1, of: 500 }), ..Plan::default() };
         assert!(
             text(&plan, &run)
@@ -60,7 +64,12 @@ mod tests {
 
     #[test]
     fn every_metric_is_there_and_an_unknown_age_has_no_sample() {
-        let run = Run { ended_at: 1_795_262_400.5, duration_seconds: 0.25, oldest_password_age_seconds: None };
+        let run = Run {
+            ended_at: 1_795_262_400.5,
+            duration_seconds: 0.25,
+            oldest_password_age_seconds: None,
+            passwords_due: 0,
+        };
         let text = text(&Plan::default(), &run);
         assert!(text.contains("tenantry_tenants{verb=\"unchanged\"} 0\n"), "{text}");
         assert!(

@@ -4,6 +4,7 @@ use postgres::Client;
 
 use super::failure::database_error;
 use super::job::Job;
+use super::secret::Delivery;
 use super::{concurrently, secret};
 use crate::core::plan::action::ForgetSecret;
 use crate::core::plan::{Action, EndState};
@@ -15,17 +16,20 @@ impl Job<'_> {
     ///
     /// # Errors
     /// What is left to do. It is never tried again from the start: what is committed would be done twice.
-    pub fn after_commit(&self, client: &mut Client) -> Result<(), TenantError> {
-        self.finish(client).map_err(|error| TenantError {
+    pub fn after_commit(&self, client: &mut Client, delivery: Option<&Delivery>) -> Result<(), TenantError> {
+        self.finish(client, delivery).map_err(|error| TenantError {
             message: format!("it is committed, but a later step failed: {}", error.message),
             hint: error.hint.or_else(|| Some("the next apply does the rest".into())),
             ..error
         })
     }
 
-    fn finish(&self, client: &mut Client) -> Result<(), TenantError> {
+    fn finish(&self, client: &mut Client, delivery: Option<&Delivery>) -> Result<(), TenantError> {
         let of_database = |error: postgres::Error| database_error("", &error.into());
         let phases = &self.plan.phases;
+        if let Some(switch) = &phases.switch {
+            self.switch(client, switch, delivery)?;
+        }
         let deletes = phases.deletes_secrets().next().is_some();
         if deletes {
             // Whoever has the lock now may have created the tenant again, with this very secret.

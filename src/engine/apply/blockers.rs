@@ -44,7 +44,7 @@ struct Prepared {
 const LIMITS: &str = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '10s'";
 
 /// By username, whose it is.
-pub type Usernames<'a> = BTreeMap<&'a str, &'a TenantKey>;
+pub type Usernames<'a> = BTreeMap<String, &'a TenantKey>;
 
 /// `usernames`: those of tenants, as the look read them.
 ///

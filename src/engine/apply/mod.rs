@@ -37,6 +37,7 @@ mod secret;
 mod session;
 mod sessions;
 mod shared;
+mod switch;
 mod tenant;
 mod underway;
 mod watch;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::core::model::{Observed, Subject, ident, literal};
+use crate::core::model::{Observed, Registered, Subject, ident, literal};
 use crate::core::plan::action::BorrowRights;
 use crate::core::plan::{About, Change, DatabaseAction, Kind, Plan, TenantPlan, foreign_code, group_role, owners_role};
 use crate::engine::archive::{Programs, Variables, check_dir};
@@ -35,7 +35,7 @@ pub fn check_deputy(observed: &Observed, subject: &Subject) -> Result<(), Error>
     }
     let lacks = Lacks { observed, plan: &Plan::default() };
     let roles = subject.roles();
-    lacks.createrole().or_else(|| lacks.administers(roles.iter().collect(), true)).map_or(Ok(()), Err)
+    lacks.createrole().or_else(|| lacks.administers(roles.into_iter().collect(), true)).map_or(Ok(()), Err)
 }
 
 /// Without an archive nothing is dropped, so what it takes is looked for before anything is changed.
@@ -185,13 +185,14 @@ impl Lacks<'_> {
         let touches_roles = |tenant: &&TenantPlan| tenant.phases.has_sql();
         let mut names = BTreeSet::new();
         for tenant in self.plan.tenants.iter().filter(touches_roles) {
-            names.extend([&tenant.username, &tenant.owner]);
+            names.extend([tenant.username.clone(), tenant.owner.clone()]);
             let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.tenant));
-            names.extend(row.into_iter().flat_map(|row| [&row.username, &row.owner]));
+            names.extend(row.into_iter().flat_map(|row| [row.username.clone(), row.owner.clone()]));
+            names.extend(row.into_iter().flat_map(Registered::login_users));
             // Such as the one that owned what is adopted.
             names.extend(tenant.phases.transaction.iter().flat_map(|change| match change {
-                Change::BorrowRights(BorrowRights(rights)) => rights.roles.as_slice(),
-                _ => &[],
+                Change::BorrowRights(BorrowRights(rights)) => rights.roles.clone(),
+                _ => Vec::new(),
             }));
         }
         // A deputy joins the group too.
@@ -201,13 +202,13 @@ impl Lacks<'_> {
 
     /// From PostgreSQL 16 on CREATEROLE is power over the roles that one made, or has ADMIN on: not over those that came with
     /// an upgrade or a restore, or that somebody else made.
-    fn administers(&self, names: BTreeSet<&String>, joins: bool) -> Option<Error> {
+    fn administers(&self, names: BTreeSet<String>, joins: bool) -> Option<Error> {
         let observed = self.observed;
         if observed.server.major() < 16 {
             return None;
         }
         let mut lacking: Vec<&str> = names
-            .into_iter()
+            .iter()
             .filter(|name| observed.roles.get(*name).is_some_and(|role| !role.administered))
             .map(String::as_str)
             .collect();

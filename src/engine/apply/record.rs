@@ -6,7 +6,7 @@ use super::failure::database_error;
 use super::job::Job;
 use super::progress::Progress;
 use super::secret;
-use crate::core::model::{Access, Applied, PasswordSource, RegisteredSecret, State, Tenant, set_digest};
+use crate::core::model::{Access, Applied, PasswordSource, RegisteredSecret, Rotation, State, Tenant, set_digest};
 use crate::core::plan::{EndState, Kind, PasswordOrigin};
 use crate::core::report::TenantError;
 use crate::engine::{inspect, registry};
@@ -25,6 +25,8 @@ impl Job<'_> {
                 let source = if is_kept { PasswordSource::Kept } else { tenant.password_source() };
                 self.register_declared(transaction, tenant, (&secret, source))
             }
+            // Not before the secret is switched.
+            EndState::Rotated { .. } if self.plan.phases.switch.is_some() => Ok(()),
             EndState::Rotated { tenant, fields } => {
                 registry::rotate(transaction, &tenant.key, &secret::registered(self.apply, tenant, fields, None))
             }
@@ -62,6 +64,8 @@ impl Job<'_> {
             registry::leave_secret(transaction, &tenant.key, &former)?;
         }
         let phases = &self.plan.phases;
+        // What the two users are called is known as long as they may be there.
+        let drops_users = phases.switch.as_ref().is_some_and(|switch| switch.drops_users());
         registry::upsert(
             transaction,
             &registry::Row {
@@ -74,8 +78,9 @@ impl Job<'_> {
                 on_remove: tenant.on_remove,
                 protected: tenant.protected,
                 password_source,
+                rotation: if drops_users { Rotation::TwoUser } else { tenant.rotation },
                 secret,
-                password_changed: phases.has(&[Kind::CreateRole, Kind::SetPassword]),
+                password_changed: phases.switch.is_none() && phases.has(&[Kind::CreateRole, Kind::SetPassword]),
                 history_table: &self.apply.desired.migrations.table,
             },
         )

@@ -76,6 +76,6 @@ fn once(jobs: &[Job<'_>], client: &mut Client) -> Result<Done, Ended> {
         first.look_again(client, failed, written)?;
     }
     fail_point!("after_commit");
-    let left = work.iter().try_for_each(|(job, _)| job.after_commit(client)).err();
+    let left = work.iter().try_for_each(|(job, delivery)| job.after_commit(client, delivery.as_ref())).err();
     Ok(Done { left, ..Done::default() })
 }

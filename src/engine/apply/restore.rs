@@ -10,7 +10,7 @@ use postgres::{Client, Transaction};
 
 use super::context::Apply;
 use super::{batches, secret, shared, watch};
-use crate::core::model::{State, Tenant};
+use crate::core::model::{Rotation, State, Tenant};
 use crate::core::plan::{Plan, Restoration};
 use crate::engine::archive::{self, Deputy, Errand, Opened, Programs, relations};
 use crate::engine::database::Ask;
@@ -86,6 +86,8 @@ impl Restore<'_> {
             on_remove: tenant.on_remove,
             protected: tenant.protected,
             password_source: tenant.password_source(),
+            // The plan that follows makes the two users.
+            rotation: Rotation::Single,
             secret: &secret::registered(self.apply, tenant, &fields, None),
             password_changed: false,
             history_table: &self.apply.desired.migrations.table,

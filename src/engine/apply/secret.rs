@@ -32,6 +32,7 @@ impl Delivery {
 
 /// The password a plan needs, before the transaction begins.
 pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Delivery>, TenantError> {
+    still_there(apply, plan)?;
     let Some((tenant, password)) = plan.target.delivers() else { return Ok(None) };
     match password {
         PasswordOrigin::Untouched | PasswordOrigin::Kept => Ok(None),
@@ -46,11 +47,26 @@ pub(super) fn resolve(apply: &Apply<'_>, plan: &TenantPlan) -> Result<Option<Del
                     }
                     Ok(Some(Delivery { password: secret.password, others: secret.others }))
                 }
-                _ => Err(TenantError::new(format!("the secret at {path} changed since the plan was made"))
-                    .hint("plan again")),
+                _ => Err(changed_since(path)),
             }
         }
     }
+}
+
+/// A secret that is switched after COMMIT names the user that the plan saw in it: had somebody made it name the other one meanwhile, a new
+/// password of that one's would lock its clients out.
+fn still_there(apply: &Apply<'_>, plan: &TenantPlan) -> Result<(), TenantError> {
+    let Some(WriteSecret { path, expected, .. }) = plan.phases.switch.as_ref().map(|switch| &switch.secret) else {
+        return Ok(());
+    };
+    match apply.store.read(path).map_err(|error| failed("reading", path, &error))? {
+        Found::Readable(head, _) if Some(&head.version) == expected.as_ref() => Ok(()),
+        _ => Err(changed_since(path)),
+    }
+}
+
+fn changed_since(path: &str) -> TenantError {
+    TenantError::new(format!("the secret at {path} changed since the plan was made")).hint("plan again")
 }
 
 pub(super) fn failed(doing: &str, path: &str, error: &SecretError) -> TenantError {
@@ -77,7 +93,16 @@ pub(super) fn write(
     plan: &TenantPlan,
     delivery: Option<&Delivery>,
 ) -> Result<Option<Written>, TenantError> {
-    let Some(write) = &plan.phases.secret else { return Ok(None) };
+    plan.phases.secret.as_ref().map(|write| write_as(apply, plan, write, delivery)).transpose()
+}
+
+/// Writes this secret of the tenant's.
+pub(super) fn write_as(
+    apply: &Apply<'_>,
+    plan: &TenantPlan,
+    write: &WriteSecret,
+    delivery: Option<&Delivery>,
+) -> Result<Written, TenantError> {
     // For whoever waits for the store.
     apply.underway.doing(plan.tenant.as_str(), &plan.what(write))?;
     let WriteSecret { path, expected, fields, .. } = write;
@@ -97,7 +122,7 @@ pub(super) fn write(
     let secret = Secret::new(plan.tenant.as_str(), fields.clone(), password).with_others(others).with_mark(mark(apply));
     let head =
         apply.store.write(path, &secret, expected.as_deref()).map_err(|error| failed("writing", path, &error))?;
-    Ok(Some(Written { path: path.clone(), version: head.version, before }))
+    Ok(Written { path: path.clone(), version: head.version, before })
 }
 
 impl Written {

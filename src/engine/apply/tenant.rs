@@ -33,7 +33,7 @@ impl Job<'_> {
         let mut progress = Progress::default();
         match self.transact(client, delivery.as_ref(), &mut progress) {
             Ok(()) => {
-                let left = self.after_commit(client).err();
+                let left = self.after_commit(client, delivery.as_ref()).err();
                 Ok(Done { archive: progress.archive(), left })
             }
             Err(ended) => self.undo(client, ended, disabled, &progress),

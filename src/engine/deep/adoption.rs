@@ -26,7 +26,7 @@ impl Deep<'_> {
         };
         let tenants = self.desired.tenants.values().filter(|tenant| observed.adoptions.contains_key(&tenant.key));
         let tenants: Vec<&Tenant> = tenants.filter(is_tried).collect();
-        let verifiers = verifiers(client, &tenants)?;
+        let verifiers = verifiers(client, &tenants.iter().map(|tenant| tenant.username.clone()).collect::<Vec<_>>())?;
         let found = each_of(&tenants, self.parallelism, None, |tenant| {
             let password = self.password_there(tenant)?;
             Ok(self.opens(tenant, password, verifiers.as_ref())? == Delivered::Opens)

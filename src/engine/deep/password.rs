@@ -12,6 +12,7 @@ use sha2::Sha256;
 use super::Deep;
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{Delivered, SecretState, Tenant, TenantKey, Unseen};
+use crate::core::plan;
 use crate::engine::database::{Ask, DatabaseError, Record};
 use crate::engine::error::{Context, Error};
 use crate::engine::secrets::Found;
@@ -33,10 +34,10 @@ impl Deep<'_> {
         let observed = self.observed;
         let is_ours = |tenant: &Tenant| {
             matches!(observed.secrets.get(&tenant.secret_path), Some(SecretState::Ours { .. }))
-                && observed.roles.get(&tenant.username).is_some_and(|role| role.can_login)
+                && observed.roles.get(&self.login(tenant)).is_some_and(|role| role.can_login)
         };
         let tenants: Vec<&Tenant> = self.tenants().map(|(tenant, _)| tenant).filter(|tenant| is_ours(tenant)).collect();
-        let verifiers = verifiers(client, &tenants)?;
+        let verifiers = verifiers(client, &tenants.iter().map(|tenant| self.login(tenant)).collect::<Vec<_>>())?;
         let found = each_of(&tenants, self.parallelism, None, |tenant| self.password(tenant, verifiers.as_ref()));
         let mut delivered = BTreeMap::new();
         let mut unknown = BTreeMap::<String, Vec<&TenantKey>>::new();
@@ -69,7 +70,7 @@ impl Deep<'_> {
         if fault_of_password(password.expose_secret()).is_some() {
             return Ok(Delivered::Refused);
         }
-        match verifiers.and_then(|verifiers| verifiers.get(&tenant.username)) {
+        match verifiers.and_then(|verifiers| verifiers.get(&self.login(tenant))) {
             Some(None) => return Ok(Delivered::Refused),
             Some(Some(verifier)) => {
                 if let Some(fits) = fits(verifier.expose_secret(), password.expose_secret()) {
@@ -81,8 +82,13 @@ impl Deep<'_> {
         self.log_in(tenant, password)
     }
 
+    /// Whom the secret names, or is to name.
+    fn login(&self, tenant: &Tenant) -> String {
+        plan::secrets_user(self.observed, tenant)
+    }
+
     fn log_in(&self, tenant: &Tenant, password: SecretString) -> Result<Delivered, String> {
-        let Err(error) = self.target.with_credentials(&tenant.username, password).connect() else {
+        let Err(error) = self.target.with_credentials(&self.login(tenant), password).connect() else {
             return Ok(Delivered::Opens);
         };
         match error.sqlstate() {
@@ -105,9 +111,8 @@ fn unseen(why: &str, mut tenants: Vec<&TenantKey>) -> Unseen {
 }
 
 /// `None`: no permission to read them.
-pub(super) fn verifiers(client: &mut Client, tenants: &[&Tenant]) -> Result<Option<Verifiers>, Error> {
+pub(super) fn verifiers(client: &mut Client, names: &[String]) -> Result<Option<Verifiers>, Error> {
     let doing = "reading the password verifiers";
-    let names: Vec<&str> = tenants.iter().map(|tenant| tenant.username.as_str()).collect();
     let mut transaction = client.build_transaction().read_only(true).start().doing(doing)?;
     let may = transaction.ask_one("SELECT has_column_privilege('pg_authid', 'rolpassword', 'SELECT')", &[]);
     if !may.doing(doing)?.get::<_, bool>(0) {

@@ -9,7 +9,9 @@ use postgres::{Client, Transaction};
 use rand::RngExt;
 
 use super::Deep;
-use crate::core::model::{Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Tenant, TenantKey, ident};
+use crate::core::model::{
+    Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Rotation, Tenant, TenantKey, ident,
+};
 use crate::core::plan::{self, DatabaseAction, DatabaseChange, Plan};
 use crate::core::shape::{Names, Shape, compare};
 use crate::engine::apply::{Apply, Lock, Recorded, TenantError, Underway, Usernames, scratch_run};
@@ -177,6 +179,8 @@ fn scratch() -> Result<Tenant, TenantError> {
         mode: Mode::default(),
         password: None,
         secret_path: String::new(),
+        rotation: Rotation::Single,
+        rotate_after: None,
         strict_shape: false,
         template: None,
     })

@@ -7,8 +7,8 @@ use postgres::Client;
 use super::apart::apart;
 use super::{catalog, history};
 use crate::core::model::{
-    Access, AdoptedPassword, Adoption, Desired, Grantee, Observed, Registered, RegisteredSecret, State, Tenant,
-    TenantKey,
+    Access, AdoptedPassword, Adoption, Desired, Grantee, Observed, Registered, RegisteredSecret, Rotation, State,
+    Tenant, TenantKey,
 };
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
@@ -93,6 +93,7 @@ fn as_registered(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Reg
             fields,
         },
         password_source: tenant.password_source(),
+        rotation: Rotation::Single,
         created_at: jiff::Timestamp::UNIX_EPOCH,
         password_changed_at: None,
         deputy: None,

@@ -13,8 +13,8 @@ use crate::engine::error::{Context, Error};
 pub fn many_locks(client: &mut Client, observed: &Observed) -> Result<Vec<ManyLocks>, Error> {
     let doing = "counting locks";
     let rows = client.ask(include_str!("sql/many_locks.sql"), &[&MANY_LOCKS]).doing(doing)?;
-    let tenants = observed.registry.iter().flat_map(|registry| &registry.tenants);
-    let tenant_of = |role: &str| tenants.clone().find(|(_, row)| row.username == role).map(|(key, _)| key.clone());
+    let usernames = observed.usernames();
+    let tenant_of = |role: &str| usernames.get(role).map(|key| (*key).clone());
     let found = rows.iter().map(|row| {
         let role: String = row.get("role");
         ManyLocks {

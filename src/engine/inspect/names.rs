@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::model::{Access, Desired, Observed, State, TenantKey};
+use crate::core::model::{Access, Desired, Observed, Rotation, State, TenantKey};
 
 /// Every name that is declared or registered.
 pub(super) struct Names {
@@ -28,12 +28,14 @@ impl Names {
         roles.extend(registry.flat_map(|registry| registry.former_owners.iter().cloned()));
         for tenant in desired.tenants.values() {
             roles.extend([tenant.username.clone(), tenant.owner_role.clone()]);
+            roles.extend(tenant.login_users());
             schemas.insert(tenant.schema.clone());
             planned.insert(tenant.schema.clone());
         }
         let registered = observed.registry.iter().flat_map(|registry| &registry.tenants);
         for (key, row) in registered.filter(|(_, row)| row.state != State::Removed) {
             roles.extend([row.username.clone(), row.owner.clone()]);
+            roles.extend(row.login_users());
             roles.extend(row.deputy.clone());
             schemas.insert(row.schema.clone());
             schema_oids.extend(row.schema_oid);
@@ -72,13 +74,16 @@ fn dropped(desired: &Desired, observed: &Observed) -> Vec<(String, String)> {
         let is_own = owners.get(row.owner.as_str()).is_some_and(|tenants| tenants.len() == 1);
         let tenant = desired.tenants.get(key);
         if tenant.is_none() {
-            dropped.insert(&row.username, &row.schema);
+            dropped.insert(row.username.clone(), &row.schema);
+        }
+        if tenant.is_none_or(|tenant| tenant.rotation == Rotation::Single) {
+            dropped.extend(row.login_users().into_iter().map(|user| (user, &row.schema)));
         }
         if is_own && tenant.is_none_or(|tenant| tenant.owner() != row.owner) {
-            dropped.insert(&row.owner, &row.schema);
+            dropped.insert(row.owner.clone(), &row.schema);
         }
     }
-    let mut dropped: Vec<_> = dropped.into_iter().map(|(role, schema)| (role.clone(), schema.clone())).collect();
+    let mut dropped: Vec<_> = dropped.into_iter().map(|(role, schema)| (role, schema.clone())).collect();
     // Shared, with or without a tenant left: after the last schemas, so that none goes with it.
     let is_declared = |role: &String| desired.tenants.values().any(|tenant| tenant.owner() == role);
     let shared = owners.iter().filter(|(_, tenants)| tenants.len() > 1).map(|(owner, _)| (*owner).to_owned());

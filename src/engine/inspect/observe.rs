@@ -38,6 +38,7 @@ pub fn observe(
     history::read(client, desired, &mut observed)?;
     made::taken(client, desired, &mut observed)?;
     secrets::read(store, desired, &mut observed)?;
+    observed.looked_at = Some(jiff::Timestamp::now());
     Ok(observed)
 }
 

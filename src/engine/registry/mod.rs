@@ -31,7 +31,7 @@ pub(crate) use lock::{
 };
 pub use read::read;
 pub use recover::{Recovery, recover};
-pub use rows::{Row, rotate, upsert};
+pub use rows::{Row, rotate, switch, upsert};
 pub(crate) use schema::{is_there, is_whole, schema, unreadable};
 pub(crate) use sets::TAKEN;
 pub use sets::{record_set, recorded_sets};

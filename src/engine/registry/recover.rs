@@ -12,7 +12,8 @@ use super::embedded::{self, HISTORY};
 use super::guard;
 use super::upgrade::closing;
 use crate::core::model::{
-    Belongs, Desired, Observed, RegisteredSecret, Registry, SecretState, SslMode, State, Tenant, TenantKey, literal,
+    Belongs, Desired, Observed, RegisteredSecret, Registry, Rotation, SecretState, SslMode, State, Tenant, TenantKey,
+    literal,
 };
 use crate::core::plan::group_role;
 use crate::core::words::few;
@@ -173,7 +174,7 @@ fn elsewhere(desired: &Desired, observed: &Observed, tenants: &[TenantKey]) -> O
 
 const COLUMNS: &str = "tenant, schema_name, schema_oid, username, owner, access, state, on_remove, protected, password_source, \
      secret_store, secret_path, secret_version, secret_username, secret_schema, secret_host, secret_port, secret_database, \
-     secret_place, secret_sslmode, password_changed_at";
+     secret_place, secret_sslmode, password_changed_at, rotation";
 
 /// What the last apply left of the tenant, as far as it can be told: the rest is as declared, and a plan mends what is not.
 fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
@@ -210,8 +211,16 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> String {
         maybe(secret.place.as_deref()),
         maybe(fields.sslmode.map(SslMode::as_str)),
         maybe(created.as_deref()),
+        literal(rotation(observed, tenant).as_str()),
     ];
     format!("({})", values.join(", "))
+}
+
+/// Two users are its own if they are members of its username: only tenantry makes them that.
+fn rotation(observed: &Observed, tenant: &Tenant) -> Rotation {
+    let users = tenant.login_users();
+    let is_its = |user: &String| observed.roles.get(user).is_some_and(|found| found.is_member_of(&tenant.username));
+    if !users.is_empty() && users.iter().all(is_its) { Rotation::TwoUser } else { Rotation::Single }
 }
 
 /// The password of record is the store's, as it stands there.

@@ -6,7 +6,7 @@ use postgres::Transaction;
 use postgres::types::ToSql;
 
 use crate::core::model::{
-    Access, OnRemove, PasswordSource, Registered, RegisteredSecret, SecretFields, SslMode, State, TenantKey,
+    Access, OnRemove, PasswordSource, Registered, RegisteredSecret, Rotation, SecretFields, SslMode, State, TenantKey,
 };
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
@@ -25,6 +25,7 @@ pub struct Row<'a> {
     pub on_remove: OnRemove,
     pub protected: bool,
     pub password_source: PasswordSource,
+    pub rotation: Rotation,
     pub secret: &'a RegisteredSecret,
     pub password_changed: bool,
     /// The refinery history's name, from this apply on.
@@ -54,6 +55,11 @@ pub(super) fn read(
         let access: Access = serde_json::from_value(word("access")).map_err(|_| unknown())?;
         let on_remove: OnRemove = serde_json::from_value(word("on_remove")).map_err(|_| unknown())?;
         let password_source: PasswordSource = serde_json::from_value(word("password_source")).map_err(|_| unknown())?;
+        let rotation = match row.get::<_, Option<&str>>("rotation") {
+            None | Some("single") => Rotation::Single,
+            Some("two-user") => Rotation::TwoUser,
+            Some(_) => return Err(unknown()),
+        };
         let state = match row.get("state") {
             "active" => State::Active,
             "retained" => State::Retained,
@@ -89,6 +95,7 @@ pub(super) fn read(
                 },
             },
             password_source,
+            rotation,
             created_at: row.get("created_at"),
             password_changed_at: row.get("password_changed_at"),
             former_secrets: Vec::new(),
@@ -129,6 +136,7 @@ pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), po
             &secret.fields.sslmode.map(SslMode::as_str),
             &row.password_changed,
             &row.history_table,
+            &row.rotation.as_str(),
         ],
     )?;
     Ok(())
@@ -148,4 +156,19 @@ pub fn rotate(
     let values: [&(dyn ToSql + Sync); 8] =
         [&tenant.as_str(), &secret.place, username, schema, host, &i32::from(*port), database, &sslmode];
     transaction.execute(include_str!("sql/rotate.sql"), &values).map(drop)
+}
+
+/// The secret names another user, with another password, and who logs in for the tenant is this from now on.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn switch(
+    transaction: &mut Transaction<'_>,
+    tenant: &TenantKey,
+    secret: &RegisteredSecret,
+    rotation: Rotation,
+) -> Result<(), postgres::Error> {
+    rotate(transaction, tenant, secret)?;
+    let switch = include_str!("sql/switch.sql");
+    transaction.execute(switch, &[&tenant.as_str(), &secret.version, &rotation.as_str()]).map(drop)
 }

@@ -14,5 +14,6 @@ mod neighbours;
 mod probe;
 mod probes;
 mod run;
+mod users;
 
 pub use context::Verify;

@@ -11,6 +11,7 @@ use super::context::Verify;
 use super::held;
 use super::neighbours::neighbours;
 use super::probe::{self, Picked, Probe};
+use super::users;
 use crate::core::model::{Access, Tenant, qualified};
 use crate::core::verdict::{Answer, Check, Ruling, Verdict};
 use crate::engine::database::{Ask, DatabaseError, HARDLY_WAIT, giving_way};
@@ -37,7 +38,8 @@ pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -
         check.sqlstate = error.sqlstate().map(str::to_owned);
         probes.checks.push(check);
     }
-    let Probes { checks, other_databases, .. } = probes;
+    let Probes { mut checks, other_databases, .. } = probes;
+    checks.extend(users::checks(verify, tenant));
     let tried = checks.iter().all(|check| check.ruling != Ruling::Open);
     Verdict { tenant: tenant.key.clone(), ok: checks.iter().all(|check| check.ok), tried, checks, other_databases }
 }
@@ -176,7 +178,8 @@ impl Probes<'_> {
     fn reaches_no_other(&mut self, asking: &mut Transaction<'_>, others: &[&str]) -> Result<(), DatabaseError> {
         let rows = asking.ask(
             "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY ($1::text[]::name[]) AND \
-             (has_schema_privilege(oid, 'USAGE') OR has_schema_privilege(oid, 'CREATE')) ORDER BY nspname",
+             (has_schema_privilege(oid, 'USAGE') OR has_schema_privilege(oid, 'CREATE') \
+             OR has_schema_privilege(session_user, oid, 'USAGE') OR has_schema_privilege(session_user, oid, 'CREATE')) ORDER BY nspname",
             &[&others],
         )?;
         let open: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
@@ -187,13 +190,16 @@ impl Probes<'_> {
 
     /// A member that does not inherit still may SET ROLE.
     fn is_no_other(&mut self, asking: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let own = [self.tenant.username.as_str(), self.tenant.owner_role.as_str()];
-        let all = self.verify.desired.tenants.values().flat_map(|other| [other.username.as_str(), &other.owner_role]);
-        let others: BTreeSet<&str> = all.filter(|role| !own.contains(role)).collect();
-        let others: Vec<&str> = others.into_iter().collect();
+        let tenant = self.tenant;
+        let others = self.verify.desired.tenants.values().filter(|other| other.key != tenant.key);
+        let all = others.flat_map(|other| {
+            [other.username.clone(), other.owner_role.clone()].into_iter().chain(other.login_users())
+        });
+        let others: BTreeSet<String> = all.filter(|role| *role != tenant.owner_role).collect();
+        let others: Vec<String> = others.into_iter().collect();
         let rows = asking.ask(
             "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1::text[]::name[]) \
-             AND pg_has_role(oid, 'MEMBER') ORDER BY rolname",
+             AND (pg_has_role(oid, 'MEMBER') OR pg_has_role(session_user, oid, 'MEMBER')) ORDER BY rolname",
             &[&others],
         )?;
         let in_them: Vec<String> = rows.iter().map(|row| row.get(0)).collect();

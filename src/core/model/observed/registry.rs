@@ -9,6 +9,7 @@ use crate::core::digest::digest;
 use crate::core::model::acl::Acl;
 use crate::core::model::desired::{Access, OnRemove, PasswordSource};
 use crate::core::model::name::TenantKey;
+use crate::core::model::rotation::Rotation;
 use crate::core::model::secret::SecretFields;
 
 /// The tool's own tables.
@@ -139,6 +140,8 @@ pub struct Registered {
     pub protected: bool,
     pub secret: RegisteredSecret,
     pub password_source: PasswordSource,
+    /// Two users until they are dropped, whatever is declared by then. Which one is in force says the secret.
+    pub rotation: Rotation,
     pub created_at: jiff::Timestamp,
     pub password_changed_at: Option<jiff::Timestamp>,
     /// The role that pg_dump or pg_restore logs in as for this tenant; left over, unless somebody is using it now.

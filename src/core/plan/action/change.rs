@@ -96,7 +96,7 @@ impl Change {
     pub fn needs_the_owner(&self) -> bool {
         match self {
             Self::RenameHistory(rename) => !rename.was_renamed_by_hand,
-            Self::DropRole(drop) => drop.whose == Whose::Owner,
+            Self::DropRole(drop) => drop.whose != Whose::Username,
             Self::RenameSchema(_)
             | Self::CreateSchema(_)
             | Self::SetOwner(_)

@@ -21,7 +21,7 @@ pub struct RenameRole {
 impl Action for RenameRole {
     fn kind(&self) -> Kind {
         match self.whose {
-            Whose::Username => Kind::RenameRole,
+            Whose::Username | Whose::Login => Kind::RenameRole,
             Whose::Owner => Kind::RenameOwner,
         }
     }

@@ -7,10 +7,14 @@ use crate::core::model::{Subject, ident};
 use crate::core::plan::statement::{Sql, statements};
 use crate::core::words::{count, size};
 
-/// Nobody may log in as the role any more, and its sessions end, before the transaction begins.
+/// Nobody may log in as the tenant any more, and its sessions end, before the transaction begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndSessions {
-    pub role: String,
+    /// Those that are there, of its username and the two users that log in for it, if they do.
+    pub roles: Vec<String>,
+    pub username: String,
+    /// The one that is let in again when nothing comes of it.
+    pub login: String,
     /// Nothing of it is left behind, so a plan shows nothing afterwards.
     pub is_dropped: bool,
 }
@@ -21,7 +25,7 @@ impl Action for EndSessions {
     }
 
     fn what(&self) -> String {
-        format!("sessions of {}", self.role)
+        format!("sessions of {}", self.roles.join(", "))
     }
 
     fn after(&self) -> Option<String> {

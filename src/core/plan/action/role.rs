@@ -8,8 +8,10 @@ use crate::core::plan::statement::{ELIDED_VERIFIER, Sql, do_block, statements};
 /// Which of a tenant's roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// The one that the tenant logs in as.
+    /// The one that has its privileges, and that it logs in as unless two users do.
     Username,
+    /// One of two users that log in for the tenant.
+    Login,
     /// The NOLOGIN role that owns its schema.
     Owner,
 }
@@ -38,10 +40,12 @@ impl Action for CreateOwner {
     }
 }
 
-/// The role that the tenant logs in as, with its password.
+/// A role that the tenant logs in as, or may log in as later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateRole {
     pub role: String,
+    /// With its password; otherwise NOLOGIN, without one.
+    pub login: bool,
     /// -1: none.
     pub connection_limit: i32,
 }
@@ -56,16 +60,19 @@ impl Action for CreateRole {
     }
 
     fn after(&self) -> Option<String> {
+        let login = if self.login { "LOGIN" } else { "NOLOGIN" };
         let limit = self.connection_limit;
-        Some(if limit < 0 { "LOGIN".to_owned() } else { format!("LOGIN, connection limit {limit}") })
+        Some(if limit < 0 { login.to_owned() } else { format!("{login}, connection limit {limit}") })
     }
 
     fn sql(&self) -> Vec<Sql> {
-        vec![Sql::with_verifier(format!(
-            "CREATE ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {ELIDED_VERIFIER}",
-            ident(&self.role),
-            self.connection_limit
-        ))]
+        let (name, limit) = (ident(&self.role), self.connection_limit);
+        if self.login {
+            let sql = format!("CREATE ROLE {name} LOGIN CONNECTION LIMIT {limit} PASSWORD {ELIDED_VERIFIER}");
+            vec![Sql::with_verifier(sql)]
+        } else {
+            statements([format!("CREATE ROLE {name} NOLOGIN CONNECTION LIMIT {limit}")])
+        }
     }
 }
 
@@ -136,7 +143,7 @@ impl AlterRole {
 impl Action for AlterRole {
     fn kind(&self) -> Kind {
         match self.whose {
-            Whose::Username => Kind::AlterRole,
+            Whose::Username | Whose::Login => Kind::AlterRole,
             Whose::Owner => Kind::AlterOwner,
         }
     }
@@ -228,16 +235,19 @@ impl Action for DropDeputy {
         if !self.exists {
             return Vec::new();
         }
-        let (name, user) = (ident(&self.role), literal(&self.role));
+        let name = ident(&self.role);
         statements([
             // pg_dump outlives whoever started it, and so does the building of an index.
-            format!(
-                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = {user}"
-            ),
+            end_sessions(&self.role),
             format!("DROP OWNED BY {name}"),
             format!("DROP ROLE {name}"),
         ])
     }
+}
+
+fn end_sessions(role: &str) -> String {
+    let user = literal(role);
+    format!("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = {user}")
 }
 
 /// A role that goes, with what its privileges were.
@@ -263,7 +273,7 @@ pub struct HandOver {
 impl Action for DropRole {
     fn kind(&self) -> Kind {
         match self.whose {
-            Whose::Username => Kind::DropRole,
+            Whose::Username | Whose::Login => Kind::DropRole,
             Whose::Owner => Kind::DropOwner,
         }
     }
@@ -273,7 +283,7 @@ impl Action for DropRole {
     }
 
     fn before(&self) -> Option<String> {
-        Some(if self.whose == Whose::Username { "LOGIN" } else { "NOLOGIN" }.into())
+        Some(if self.whose == Whose::Owner { "NOLOGIN" } else { "LOGIN" }.into())
     }
 
     /// The manual's recipe ("Dropping Roles"): REASSIGN OWNED also takes what no other change names, such as operators and
@@ -291,6 +301,10 @@ impl Action for DropRole {
         };
         if self.is_remembered {
             sql.push(forget_owner(&self.role));
+        }
+        if self.whose == Whose::Login {
+            // Whoever logged in with what the secret said before.
+            sql.insert(0, end_sessions(&self.role));
         }
         statements(sql)
     }

@@ -9,6 +9,8 @@ use crate::core::plan::statement::{Sql, statements};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetSetting {
     pub role: String,
+    /// One of two users that log in for the tenant, which has the same of its own.
+    pub of_login: bool,
     /// Of the role in this database alone.
     pub database: Option<String>,
     pub parameter: String,
@@ -53,7 +55,8 @@ impl Action for SetSetting {
 
     fn what(&self) -> String {
         let place = if self.database.is_some() { " in this database" } else { "" };
-        format!("setting {}{place}", self.parameter)
+        let whose = if self.of_login { format!(" of {}", self.role) } else { String::new() };
+        format!("setting {}{whose}{place}", self.parameter)
     }
 
     fn before(&self) -> Option<String> {

@@ -22,6 +22,7 @@ pub(in crate::core::plan) fn decide(
         fleet: facts.fleet,
         tenant: facts.tenant,
         registered: None,
+        logins: facts.logins.clone(),
         adoption: None,
         current: Current { role, ..Current::default() },
     };

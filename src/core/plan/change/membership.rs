@@ -37,10 +37,32 @@ fn one_role(facts: &Facts<'_>, findings: &mut Findings, name: &str, role: &Role)
             findings.take(facts, Leave { admin_option_only: is_declared, ..leave(name, group, membership) });
         }
     }
-    // The tenant's own role is reported as a member above.
-    let known = |member: &str| fleet.deputies.contains(member) || member == facts.tenant.username;
+    // The tenant's own role is reported as a member above, and so are the users that log in for it.
+    let is_user = |member: &str| name == facts.tenant.username && facts.logins.users.iter().any(|user| user == member);
+    let known = |member: &str| fleet.deputies.contains(member) || member == facts.tenant.username || is_user(member);
     for membership in role.members.iter().filter(|member| !known(&member.role)) {
         findings.take(facts, leave(&membership.role, name, membership));
+    }
+}
+
+/// A user that logs in for the tenant is a member of its username, and of nothing else; nobody is a member of it.
+pub(super) fn of_login(facts: &Facts<'_>, findings: &mut Findings, name: &str, role: &Role) {
+    let username = &facts.tenant.username;
+    findings.changes.extend(join(name, role, username).map(Into::into));
+    let leave = |member: &str, group: &str, membership: &Membership, admin_option_only| Leave {
+        member: member.to_owned(),
+        group: group.to_owned(),
+        membership: membership.clone(),
+        admin_option_only,
+    };
+    for membership in &role.member_of {
+        let is_declared = membership.role == *username;
+        if !is_declared || membership.admin {
+            findings.take(facts, leave(name, &membership.role, membership, is_declared));
+        }
+    }
+    for membership in role.members.iter().filter(|member| !facts.fleet.deputies.contains(member.role.as_str())) {
+        findings.take(facts, leave(&membership.role, name, membership, false));
     }
 }
 

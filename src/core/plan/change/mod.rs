@@ -7,6 +7,7 @@ pub(super) mod defaults;
 pub(super) mod deputy;
 pub(super) mod grants;
 pub(super) mod history;
+pub(super) mod login;
 pub(super) mod membership;
 pub(super) mod migrations;
 mod object_grants;

@@ -16,11 +16,14 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     let was_owner = facts.adoption.is_some() || facts.registered.is_some_and(|row| row.access == Access::Owner);
     let may_own =
         |role: &str| role == owner || (role == tenant.username && tenant.access == Access::Full && !was_owner);
+    // What a user that logs in for it made by SET ROLE NONE is what the tenant made.
+    let is_user = |role: &str| facts.logins.users.iter().any(|user| user == role);
+    let becomes = |from: &str| if is_user(from) && may_own(&tenant.username) { &tenant.username } else { owner };
     let mut wrong: BTreeMap<String, (i64, Vec<String>)> = BTreeMap::new();
     let mut handed_over = Vec::new();
     let mut kept = Vec::new();
     for (n, group) in schema.objects.iter().enumerate().filter(|(_, group)| !may_own(&group.owner)) {
-        let is_tenants = group.owner == tenant.username || is_former(facts, &group.owner);
+        let is_tenants = group.owner == tenant.username || is_user(&group.owner) || is_former(facts, &group.owner);
         if facts.keeps_extras() && !is_tenants {
             kept.push((group.examples.join(", "), group.owner.clone()));
             continue;
@@ -31,7 +34,9 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
         handed_over.push(n);
     }
     for n in handed_over {
-        hand_over(&mut Cow::to_mut(&mut schema).objects[n], owner);
+        let group = &mut Cow::to_mut(&mut schema).objects[n];
+        let to = becomes(&group.owner);
+        hand_over(group, to);
     }
     let taken = take_back(facts, &mut schema, &may_own);
     kept.into_iter().for_each(|(objects, owner)| findings.note(objects, format!("owner {owner}")));
@@ -49,7 +54,7 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     }
     let mut set_owner = |from: &str, names: Vec<String>, count: i64, only_the_named: bool, disarm: bool| {
         let of = Owned::Objects { schema: tenant.schema.clone(), names, count, only_the_named, disarm };
-        findings.change(SetOwner { of, from: from.to_owned(), to: owner.to_owned() });
+        findings.change(SetOwner { of, from: from.to_owned(), to: becomes(from).to_owned() });
     };
     for (from, (count, mut names)) in wrong {
         names.sort();

@@ -16,7 +16,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
     }
 }
 
-fn one_role(facts: &Facts<'_>, findings: &mut Findings, name: &str, role: Option<&Role>) {
+pub(super) fn one_role(facts: &Facts<'_>, findings: &mut Findings, name: &str, role: Option<&Role>) {
     let found = role.into_iter().flat_map(|role| &role.outside);
     for found in found.filter(|found| !registry::shows(facts.fleet.observed, found)) {
         match judge(found, name) {

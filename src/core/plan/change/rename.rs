@@ -192,7 +192,7 @@ fn role<'a>(
 /// What to type when tenants are there, and the registry does not know them.
 pub const RECOVER: &str = "if that schema, or rows of it, were lost: tenantry recover   prints the SQL that registers the tenants again (docs/recovery.md)";
 
-fn taken(facts: &Facts<'_>, what: &str, name: &str) -> Blocked {
+pub(super) fn taken(facts: &Facts<'_>, what: &str, name: &str) -> Blocked {
     let key = &facts.tenant.key;
     anothers(facts, what, name).unwrap_or_else(|| {
         let adopt = format!("if it is this tenant's, adopt it: tenantry adopt {key}");

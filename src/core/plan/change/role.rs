@@ -1,6 +1,6 @@
 //! The tenant's login role and its NOLOGIN owner role: their existence, attributes and password.
 
-use crate::core::model::{Access, Role};
+use crate::core::model::{Access, Role, Rotation};
 use crate::core::plan::action::{
     AlterRole, Attribute, CreateOwner, CreateRole, HandOver, SetPassword, WhichPassword, Whose,
 };
@@ -47,7 +47,8 @@ fn user(facts: &Facts<'_>, findings: &mut Findings) {
     let role = &tenant.username;
     match facts.current.role {
         None => {
-            findings.change(CreateRole { role: role.clone(), connection_limit: tenant.connection_limit });
+            let login = tenant.rotation == Rotation::Single;
+            findings.change(CreateRole { role: role.clone(), login, connection_limit: tenant.connection_limit });
         }
         Some(found) => attributes(facts, findings, Whose::Username, role, found),
     }
@@ -55,24 +56,37 @@ fn user(facts: &Facts<'_>, findings: &mut Findings) {
 
 /// The change that gives a role that exists its password.
 pub(in crate::core::plan) fn set_password(facts: &Facts<'_>, findings: &mut Findings, which: WhichPassword) {
-    let lacks_one = facts.current.role.is_some_and(|role| role.lacks_password);
-    findings.change(SetPassword { role: facts.tenant.username.clone(), which, lacks_one });
+    let lacks_one = facts.login_role().is_some_and(|role| role.lacks_password);
+    findings.change(SetPassword { role: facts.logins.login.clone(), which, lacks_one });
 }
 
 pub(in crate::core::plan) fn warn_of_new_password(findings: &mut Findings) {
     findings.hazard(HazardKind::ChangesCredentials, "clients must read the secret again: the password changes");
 }
 
+/// The username logs in no more: at once, or when its secret names it no longer.
+fn close(facts: &Facts<'_>, findings: &mut Findings, name: &str, attributes: &mut Vec<Attribute>) {
+    let no_login = Attribute::Without("LOGIN");
+    if facts.logins.switches {
+        let alter = AlterRole { whose: Whose::Username, role: name.to_owned(), attributes: vec![no_login] };
+        findings.then.push(alter.into());
+    } else {
+        attributes.push(no_login);
+    }
+}
+
 /// `ALTER ROLE` back to what a tenant's role is: no power, INHERIT, no VALID UNTIL. Where extras are kept, powers are, and
 /// an owner's LOGIN.
-fn attributes(facts: &Facts<'_>, findings: &mut Findings, whose: Whose, name: &str, role: &Role) {
-    let login = whose == Whose::Username;
-    let limit = if login { facts.tenant.connection_limit } else { -1 };
+pub(super) fn attributes(facts: &Facts<'_>, findings: &mut Findings, whose: Whose, name: &str, role: &Role) {
+    let limit = if whose == Whose::Owner { -1 } else { facts.tenant.connection_limit };
     let mut attributes = Vec::new();
-    if login && !role.can_login {
+    if name == facts.logins.login && !role.can_login {
         attributes.push(Attribute::Login);
     }
-    let owners_login = (role.can_login && !login).then_some("LOGIN");
+    if whose == Whose::Username && name != facts.logins.login && role.can_login {
+        close(facts, findings, name, &mut attributes);
+    }
+    let owners_login = (role.can_login && whose == Whose::Owner).then_some("LOGIN");
     let extras: Vec<&str> = owners_login.into_iter().chain(role.powers.iter().copied()).collect();
     if !facts.keeps_extras() {
         attributes.extend(extras.into_iter().map(Attribute::Without));

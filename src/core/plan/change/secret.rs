@@ -4,8 +4,8 @@
 
 use super::{adoption, role};
 use crate::core::model::{
-    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, SecretContents, SecretFields,
-    SecretState, SslMode, State,
+    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, Rotation, SecretContents,
+    SecretFields, SecretState, SslMode, State,
 };
 use crate::core::plan::action::{DeleteSecret, ForgetSecret, SecretBefore, WhichPassword, WriteSecret};
 use crate::core::plan::facts::{Facts, Findings};
@@ -52,7 +52,7 @@ pub(in crate::core::plan) fn decide(
     let active = facts.registered.filter(|row| row.state == State::Active);
     // A role that is created or enabled now has no password that anybody knows: whoever disabled it may have recreated it.
     // A role without one was restored from a dump that holds none, or somebody took it away.
-    let awake = facts.current.role.as_ref().is_some_and(|role| role.can_login && !role.lacks_password);
+    let awake = facts.login_role().is_some_and(|role| role.can_login && !role.lacks_password);
     let registered = active.filter(|_| awake);
     // The password of record goes along, whether or not the role is still there.
     let moved = active
@@ -85,6 +85,9 @@ pub(in crate::core::plan) fn decide(
     };
 
     let (password, write, which) = match (&tenant.password, &found) {
+        // Another user than the one that the secret names; nobody knows a password of its.
+        (Some(_), _) if facts.logins.switches => (PasswordOrigin::Given, true, Some(WhichPassword::Given)),
+        (None, _) if facts.logins.switches => (PasswordOrigin::Generated, true, Some(WhichPassword::Generated)),
         (Some(_), None) => (PasswordOrigin::Given, true, Some(WhichPassword::Given)),
         (Some(_), Some(secret)) => {
             let same = given_is_stored(secret);
@@ -129,9 +132,12 @@ pub(in crate::core::plan) fn decide(
             }
         }
     };
-    if let Some(which) = which.filter(|_| facts.current.role.is_some()) {
+    if let Some(which) = which.filter(|_| facts.login_role().is_some()) {
         role::set_password(facts, findings, which);
-        if registered.is_some() && matches!(password, PasswordOrigin::Given | PasswordOrigin::Generated) {
+        if registered.is_some()
+            && !facts.logins.switches
+            && matches!(password, PasswordOrigin::Given | PasswordOrigin::Generated)
+        {
             role::warn_of_new_password(findings);
         }
     }
@@ -148,7 +154,7 @@ pub(in crate::core::plan) fn decide(
     }
     if write {
         warn_of_weaker_tls(findings, found.as_ref(), registered, &wanted);
-        findings.secret = Some(writing(facts, found.as_ref(), remembered));
+        deliver(facts, findings, writing(facts, found.as_ref(), remembered));
     }
     if let Some(row) = moved.filter(|row| row.secret.store == store) {
         findings.after.extend(deletion(fleet, &row.secret.path));
@@ -192,10 +198,34 @@ fn warn_of_weaker_tls(
 pub(in crate::core::plan) fn renew(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
     let found = ours_at(facts, &facts.tenant.secret_path)?;
     role::set_password(facts, findings, WhichPassword::Generated);
-    role::warn_of_new_password(findings);
+    if !facts.logins.switches {
+        role::warn_of_new_password(findings);
+    }
     let remembered = facts.registered.map(|row| &row.secret);
-    findings.secret = Some(writing(facts, found.as_ref(), remembered));
+    deliver(facts, findings, writing(facts, found.as_ref(), remembered));
     Ok(())
+}
+
+/// Just before COMMIT; or after it, when whoever the secret names now can log in until then, and the other only from then on.
+fn deliver(facts: &Facts<'_>, findings: &mut Findings, write: WriteSecret) {
+    match facts.logins.named.as_ref().filter(|_| facts.logins.switches) {
+        Some(named) => {
+            let still = if facts.logins.users.contains(named) && facts.tenant.rotation == Rotation::TwoUser {
+                format!("; {named} can log in until the next rotation")
+            } else {
+                String::new()
+            };
+            findings.hazard(
+                HazardKind::ChangesCredentials,
+                format!(
+                    "clients must read the secret again: it will name {} and no longer {named}{still}",
+                    facts.logins.login
+                ),
+            );
+            findings.switch = Some(write);
+        }
+        None => findings.secret = Some(write),
+    }
 }
 
 /// The secret at the tenant's path, if there is one and it can be seen.
@@ -290,7 +320,8 @@ pub(in crate::core::plan) fn deletion(fleet: &Fleet<'_>, path: &str) -> Option<A
 pub(in crate::core::plan) fn fields(facts: &Facts<'_>) -> SecretFields {
     let (desired, observed) = (facts.fleet.desired, facts.fleet.observed);
     let remembered = facts.registered.map(|row| &row.secret.fields);
-    desired.secret_fields(facts.tenant, &observed.server, &observed.database.name, remembered)
+    let fields = desired.secret_fields(facts.tenant, &observed.server, &observed.database.name, remembered);
+    SecretFields { username: facts.logins.login.clone(), ..fields }
 }
 
 /// Where a secret's versions count.

@@ -11,10 +11,21 @@ use crate::core::plan::identifiers::split_identifiers;
 const LISTS: [&str; 3] = ["temp_tablespaces", "local_preload_libraries", "session_preload_libraries"];
 
 pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
-    let (tenant, absent) = (facts.tenant, Role::default());
-    let role = facts.current.role.unwrap_or(&absent);
+    let absent = Role::default();
+    of_role(facts, findings, &facts.tenant.username, facts.current.role.unwrap_or(&absent));
+}
+
+/// Settings are those of the role that logs in (manual, "ALTER ROLE"); and it acts as the username from the beginning.
+pub(super) fn of_login(facts: &Facts<'_>, findings: &mut Findings, user: &str, role: &Role) {
+    of_role(facts, findings, user, role);
+}
+
+fn of_role(facts: &Facts<'_>, findings: &mut Findings, name: &str, role: &Role) {
+    let tenant = facts.tenant;
+    let is_login = name != tenant.username;
     let set = |parameter: &str, from: Option<&String>, to: Option<Value>| SetSetting {
-        role: tenant.username.clone(),
+        role: name.to_owned(),
+        of_login: is_login,
         database: None,
         parameter: parameter.to_owned(),
         from: from.cloned(),
@@ -25,6 +36,10 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
     let have = role.settings.get("search_path");
     if have.map(|text| split_identifiers(text)).as_ref() != Some(&path) {
         findings.change(set("search_path", have, Some(Value::Names(path))));
+    }
+    let have = role.settings.get("role");
+    if is_login && have != Some(&tenant.username) {
+        findings.change(set("role", have, Some(Value::Text(tenant.username.clone()))));
     }
     for (parameter, value) in &tenant.settings {
         let have = role.settings.get(parameter);
@@ -38,7 +53,8 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
             findings.change(set(parameter, have, Some(value)));
         }
     }
-    let wanted: BTreeSet<&str> = tenant.settings.keys().map(String::as_str).chain(["search_path"]).collect();
+    let of_ours = if is_login { ["search_path", "role"].as_slice() } else { &["search_path"] };
+    let wanted: BTreeSet<&str> = tenant.settings.keys().map(String::as_str).chain(of_ours.iter().copied()).collect();
     let is_wanted = |parameter: &String| wanted.contains(parameter.as_str());
     let database = &facts.fleet.observed.database.name;
     let here = |parameter: &String, value: &String| SetSetting {

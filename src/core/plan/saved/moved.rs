@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::digest::digest;
+use crate::core::model::{Registered, Tenant};
 use crate::core::plan::action::Kind;
 use crate::core::plan::document::ShownTenant;
 use crate::core::plan::fleet::Fleet;
@@ -68,6 +69,9 @@ fn lines(plan: &ShownTenant) -> Vec<String> {
 /// what was observed of its schema. Of statements what counts is what is shown: a file does not hold the verifier.
 fn without_sizes(mut shown: ShownTenant) -> ShownTenant {
     shown.access = None;
+    // What is told of what stays, such as that a password came of age meanwhile, changes nothing that is done; what it is told
+    // of is among what was observed.
+    shown.notes.clear();
     for change in &mut shown.changes {
         if matches!(change.kind, Kind::DropSchema | Kind::DropLargeObjects) {
             change.before = None;
@@ -87,9 +91,11 @@ pub(super) fn parts(fleet: &Fleet<'_>, plan: &TenantPlan) -> Parts {
     let row = fleet.registered_tenant(&plan.tenant);
     let declared = fleet.desired.tenants.get(&plan.tenant).map(|tenant| tenant.secret_path.as_str());
     let mut parts = Parts::from([("its row in the registry".to_owned(), digest(&format!("{row:?}")))]);
+    let users = fleet.desired.tenants.get(&plan.tenant).map(Tenant::login_users).into_iter().flatten();
+    let users: Vec<String> = users.chain(row.into_iter().flat_map(Registered::login_users)).collect();
     let roles =
         [Some(plan.username.as_str()), Some(plan.owner.as_str()), row.map(|r| &*r.username), row.map(|r| &*r.owner)];
-    for name in roles.into_iter().flatten() {
+    for name in roles.into_iter().flatten().chain(users.iter().map(String::as_str)) {
         let mut role = observed.roles.get(name).cloned();
         if let Some(role) = &mut role {
             role.large_objects = 0;

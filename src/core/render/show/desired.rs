@@ -1,7 +1,11 @@
 //! What `tenants.toml` and the migrations say of a tenant, in lines.
 
-use crate::core::model::{Access, Desired, ObjectKind, Observed, PasswordSource, Tenant};
-use crate::core::plan::{group_role, object_privileges, owners_role, owners_want_temp, schema_privileges};
+use std::collections::BTreeMap;
+
+use crate::core::model::{Access, Desired, ObjectKind, Observed, PasswordSource, SecretFields, Tenant};
+use crate::core::plan::{
+    group_role, object_privileges, owners_role, owners_want_temp, schema_privileges, secrets_user,
+};
 use crate::core::render::page::Page;
 
 use super::lines::{KEPT, counted, declared_holders, limit, login, one_line, secret_fields};
@@ -16,13 +20,23 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
         groups.insert(0, owners_role(&observed.database.name));
     }
     let owns = tenant.access == Access::Owner;
-    role(&mut page, &tenant.username, true, tenant.connection_limit, if owns { &groups } else { &of_user });
+    let users = tenant.login_users();
+    let limit = tenant.connection_limit;
+    role(&mut page, &tenant.username, users.is_empty(), limit, if owns { &groups } else { &of_user });
+    users.iter().for_each(|user| page.line(2, format!("has the member {}", one_line(user))));
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|n| one_line(n)).collect();
     let mut settings = tenant.settings.clone();
     settings.insert("search_path".into(), path.join(", "));
-    for (parameter, value) in &settings {
-        page.line(2, format!("set {} = {}", one_line(parameter), one_line(value)));
+    set(&mut page, &settings);
+    settings.insert("role".into(), tenant.username.clone());
+    let fields = secret_of(desired, observed, tenant);
+    for user in &users {
+        // Whether the one that is not in force may still log in is nobody's wish.
+        let found = observed.roles.get(user);
+        let can_login = fields.username == *user || found.is_some_and(|found| found.can_login);
+        role(&mut page, user, can_login, limit, std::slice::from_ref(&tenant.username));
+        set(&mut page, &settings);
     }
     if tenant.access != Access::Owner {
         role(&mut page, &tenant.owner_role, false, -1, &groups);
@@ -30,8 +44,6 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
     migrations(&mut page, desired);
     let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
     let is_kept = remembered.is_some_and(|row| row.password_source == PasswordSource::Kept);
-    let remembered = remembered.map(|row| &row.secret.fields);
-    let fields = desired.secret_fields(tenant, &observed.server, &observed.database.name, remembered);
     if is_kept && tenant.password.is_none() {
         page.line(0, KEPT);
     } else {
@@ -43,6 +55,9 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
     page.line(2, "state active");
     page.line(2, format!("access {}", tenant.access.as_str()));
     page.line(2, format!("on_remove {}", tenant.on_remove.as_str()));
+    if !users.is_empty() {
+        page.line(2, format!("rotation {}", tenant.rotation.as_str()));
+    }
     page.line(2, format!("protected {}", tenant.protected));
     page.into_string()
 }
@@ -77,6 +92,20 @@ fn schema(page: &mut Page, desired: &Desired, observed: &Observed, tenant: &Tena
     if !desired.migrations.is_empty() || found.is_some_and(|schema| !schema.history.applied().is_empty()) {
         page.line(2, format!("history {}: {}", one_line(&desired.migrations.table), line("r", "r")));
     }
+}
+
+fn set(page: &mut Page, settings: &BTreeMap<String, String>) {
+    for (parameter, value) in settings {
+        page.line(2, format!("set {} = {}", one_line(parameter), one_line(value)));
+    }
+}
+
+fn secret_of(desired: &Desired, observed: &Observed, tenant: &Tenant) -> SecretFields {
+    let remembered = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
+    let remembered = remembered.map(|row| &row.secret.fields);
+    let fields = desired.secret_fields(tenant, &observed.server, &observed.database.name, remembered);
+    // Whom the secret names in the store is in force.
+    SecretFields { username: tenant.login(Some(&secrets_user(observed, tenant))), ..fields }
 }
 
 fn role(page: &mut Page, name: &str, can_login: bool, connections: i32, groups: &[String]) {

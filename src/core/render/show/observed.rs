@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::core::model::{
     Access, Acl, Column, Desired, Grantee, History, Holding, Membership, ObjectKind, Observed, PasswordSource,
-    Registered, Role, SecretState, Server, Tenant,
+    Registered, Role, Rotation, SecretState, Server, Tenant,
 };
 use crate::core::plan::{
     Letters, OWNERS_ON_SCHEMA, group_role, held, in_words, is_as_declared, membership_in_words, object_privileges,
@@ -35,6 +35,12 @@ pub(super) fn text(
     if let Some(found) = observed.roles.get(username) {
         role(&mut page, username, found, true, &known);
     }
+    let users = registered.map(Registered::login_users).or(declared.map(Tenant::login_users)).unwrap_or_default();
+    for user in &users {
+        if let Some(found) = observed.roles.get(user) {
+            role(&mut page, user, found, true, &known);
+        }
+    }
     if let Some(found) = observed.roles.get(owner).filter(|_| owner != username) {
         role(&mut page, owner, found, false, &known);
     }
@@ -49,6 +55,9 @@ pub(super) fn text(
         page.line(2, format!("state {}", row.state.as_str()));
         page.line(2, format!("access {}", row.access.as_str()));
         page.line(2, format!("on_remove {}", row.on_remove.as_str()));
+        if row.rotation == Rotation::TwoUser {
+            page.line(2, format!("rotation {}", row.rotation.as_str()));
+        }
         page.line(2, format!("protected {}", row.protected));
     }
     page.into_string()

@@ -6,6 +6,7 @@ SELECT tenant, schema_name, schema_oid, username, owner, access, state, on_remov
        to_jsonb(t) ->> 'deputy' AS deputy,
        to_jsonb(t) ->> 'secret_place' AS secret_place,
        to_jsonb(t) ->> 'secret_sslmode' AS secret_sslmode,
-       to_jsonb(t) ->> 'history_table' AS history_table
+       to_jsonb(t) ->> 'history_table' AS history_table,
+       to_jsonb(t) ->> 'rotation' AS rotation
 FROM tenantry.tenants t
 ORDER BY tenant

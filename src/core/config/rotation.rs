@@ -1,0 +1,50 @@
+//! `rotation` and `rotate_after`: who logs in for a tenant, and how old its password may become.
+
+use std::time::Duration;
+
+use super::duration::duration;
+use super::fault::Faults;
+use super::places::Places;
+use super::raw::RawTenant;
+use crate::core::model::{LONGEST_USERNAME_OF_TWO, Rotation, TenantKey};
+
+pub(super) fn resolve(
+    key: &TenantKey,
+    username: &str,
+    (own, defaults): (&RawTenant, &RawTenant),
+    places: &Places<'_>,
+    faults: &mut Faults,
+) -> (Rotation, Option<Duration>) {
+    // A key of [defaults] is at fault where it is written.
+    let at = |own: bool, field| {
+        if own { places.value(&["tenants", key.as_str(), field]) } else { places.value(&["defaults", field]) }
+    };
+    let rotation = own.rotation.or(defaults.rotation).unwrap_or_default();
+    if rotation == Rotation::TwoUser {
+        if username.len() > LONGEST_USERNAME_OF_TWO {
+            faults.push(
+                places.value(&["tenants", key.as_str()]),
+                format!(
+                    "the username {username:?} has {} bytes, which leaves no room for \"_a\" and \"_b\"",
+                    username.len()
+                ),
+                Some(format!(
+                    "with rotation = \"two-user\" it may have {LONGEST_USERNAME_OF_TWO} bytes: set username = …"
+                )),
+            );
+        }
+        if own.password_from.is_some() || defaults.password_from.is_some() {
+            faults.push(
+                at(own.password_from.is_some(), "password_from"),
+                format!("password_from gives tenant {key} one password, but rotation = \"two-user\" takes two in turn"),
+                Some("omit password_from to have them generated, or set rotation = \"single\"".into()),
+            );
+        }
+    }
+    let rotate_after = own.rotate_after.as_deref().or(defaults.rotate_after.as_deref());
+    let rotate_after = rotate_after.and_then(|text| {
+        let at = at(own.rotate_after.is_some(), "rotate_after");
+        duration(text).map_err(|message| faults.push(at, message, Some("write it as \"30d\"".into()))).ok()
+    });
+    (rotation, rotate_after)
+}
