@@ -306,7 +306,12 @@ fn a_plan_counts_as_its_document_does() {
 
 #[test]
 fn metrics_count_what_the_plan_counts() {
-    let run = metrics::Run { ended_at: 1.5, duration_seconds: 0.25, oldest_password_age_seconds: Some(86_400) };
+    let run = metrics::Run {
+        ended_at: 1.5,
+        duration_seconds: 0.25,
+        oldest_password_age_seconds: Some(86_400),
+        passwords_due: 3,
+    };
     let situation = crate::situations::Situation::applied("[tenants]\na = {}\nb = {}\nc = {}\n", &[]);
     let more = [("V1__a.sql", "CREATE TABLE a (id int);"), ("V2__b.sql", "CREATE TABLE b (id int);")];
     let plan = situation.wished("[tenants]\na = {}\nb = {}\nd = {}\n", &more).plan();

@@ -479,7 +479,7 @@ fn a_role_that_is_named_is_dropped_last() {
 fn only_what_is_there_and_ours_is_rotated() {
     let of = |toml: &str, change: fn(&mut Observed)| {
         let situation = Situation::applied("[tenants]\nacme = {}\n", &[]).wished(toml, &[]).then(change);
-        let plan = tenantry::plan::rotation(&situation.desired, &situation.observed, &|_| true);
+        let plan = tenantry::plan::rotation(&situation.desired, &situation.observed, &|_| true, false);
         let tenant = &plan.tenants[0];
         let missing = plan.missing.as_ref().map(|missing| missing.in_words());
         let doubts: Vec<_> = plan.doubts.iter().map(|doubt| doubt.detail.as_str()).collect();

@@ -165,14 +165,11 @@ fn what_moved_is_told_and_nothing_is_carried_out() {
         (
             "the new one is there already",
             |o| {
-                let row = row(o, "initech").clone();
-                let row = tenantry::model::Registered {
-                    schema: "tenant_new".into(),
-                    username: "new_user".into(),
-                    owner: "new_owner".into(),
-                    schema_oid: None,
-                    ..row
-                };
+                let mut row = row(o, "initech").clone();
+                (row.schema, row.schema_oid) = ("tenant_new".into(), None);
+                (row.username, row.owner) = ("new_user".into(), "new_owner".into());
+                row.secret.path = "tenants/new".into();
+                (row.secret.fields.username, row.secret.fields.schema) = (row.username.clone(), row.schema.clone());
                 o.registry.as_mut().unwrap().tenants.insert(key("new"), row);
             },
             tenant("new", "the file says create, but now it is update"),

@@ -62,7 +62,7 @@ fn a_verifier_in_the_log_is_said_where_one_is_sent() {
     let rotated = |superuser: bool| {
         let situation = Situation::applied_on(server(150_018, superuser), one, &[])
             .then(|o| o.server.logged_by = vec!["log_statement = all".into()]);
-        tenantry::plan::rotation(&situation.desired, &situation.observed, &|_| true).hazards.len()
+        tenantry::plan::rotation(&situation.desired, &situation.observed, &|_| true, false).hazards.len()
     };
     assert_eq!((rotated(false), rotated(true)), (1, 0));
 }
