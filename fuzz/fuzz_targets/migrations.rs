@@ -2,11 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tenantry::migrations::{MigrationFile, MigrationSet, NO_TRANSACTION};
+use tenantry::migrations::{Format, MigrationFile, MigrationSet, NO_TRANSACTION};
 
 fuzz_target!(|input: (&str, &str)| {
     let (name, sql) = input;
-    let _ = MigrationFile::parse(name, sql);
+    for format in Format::ALL {
+        let _ = MigrationFile::read(format, name, sql, None);
+    }
     for sql in [sql.to_owned(), format!("{NO_TRANSACTION}\n{sql}")] {
         let Ok(file) = MigrationFile::parse("V1__fuzz.sql", &sql) else { continue };
         let lines = 1 + sql.matches('\n').count();

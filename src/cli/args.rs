@@ -313,8 +313,8 @@ pub struct AdoptArgs {
     /// The tenants' keys; every declared tenant that exists and is not managed yet if omitted
     pub tenants: Vec<String>,
     /// Record the migrations up to this version as applied, without running them, where a schema has no history
-    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i32).range(0..))]
-    pub baseline: Option<i32>,
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(0..))]
+    pub baseline: Option<i64>,
     /// Give each role that exists a new password, and write its secret
     #[arg(long, conflicts_with = "keep_password")]
     pub rotate: bool,

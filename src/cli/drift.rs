@@ -38,6 +38,7 @@ pub fn run(global: &Global, args: &DriftArgs, out: &mut Output) -> Result<Exit, 
             plan: &again,
             fleet: &fleet,
             passwords: &passwords,
+            format: looked.migrations_format(),
             taken_at: &taken_at,
             planning: planning.trim_end(),
         };

@@ -1,5 +1,6 @@
 //! A project on disk: `tenants.toml`, its migrations, and the store it names.
 
+mod migrations;
 mod text;
 
 use std::cell::RefCell;
@@ -10,7 +11,6 @@ use secrecy::ExposeSecret;
 
 use crate::core::config::{self, ConfigError};
 use crate::core::digest::digest;
-use crate::core::migrations::{self, Beside, MigrationFault, MigrationFile, MigrationSet};
 use crate::core::model::{Desired, StoreKind};
 use crate::engine::database::Target;
 use crate::engine::error::{Context, Error};
@@ -19,8 +19,6 @@ use text::ReadError;
 
 /// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
 const MAX_CONFIG_BYTES: u64 = 64 * 1024 * 1024;
-/// The parser's tree takes some hundred times a file's size.
-const MAX_MIGRATION_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A valid project.
 #[derive(Clone, Debug)]
@@ -62,10 +60,18 @@ impl Project {
         let root =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         let dir = root.join(&configuration.migrations_dir);
-        let (migrations, not_run) = read_migrations(&dir, &configuration.migrations_table, &configuration.extensions)?;
+        let found = migrations::read(&dir, &configuration)?;
+        let (migrations, not_run) = (found.set, found.not_run);
         let mut read = source;
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
+            // What says so may stand outside of what runs.
+            if migrations.format.has_long_versions() && file.no_transaction {
+                read.push_str("\0outside");
+            }
+        }
+        for (file, text) in &found.settings {
+            read.extend(["\0", file, "\0", text]);
         }
         let variables = asked.take();
         Ok(Self { desired: configuration.with_migrations(migrations), root, digest: digest(&read), not_run, variables })
@@ -121,82 +127,4 @@ impl Project {
             }
         }
     }
-}
-
-/// Every `.sql` file of the directory and below, as refinery finds them, but for hidden directories; a `.sql` file refinery
-/// would skip, or would run under half its name, is a fault. And what else lies there, and is not run.
-fn read_migrations(
-    dir: &Path,
-    table: &str,
-    extensions: &BTreeSet<String>,
-) -> Result<(MigrationSet, Vec<String>), Error> {
-    let mut paths = Vec::new();
-    if !dir.exists() {
-        return Err(Error::refused(
-            format!("the migrations directory {} does not exist", dir.display()),
-            format!("mkdir {}   (it may be empty), or set [migrations] dir", dir.display()),
-        ));
-    }
-    find_files(dir, &mut paths)?;
-    paths.sort();
-    let mut files = Vec::new();
-    let mut not_run = Vec::new();
-    let mut faults = Vec::new();
-    for path in paths {
-        let below = path.strip_prefix(dir).unwrap_or(&path);
-        let shown = below.to_string_lossy().into_owned();
-        let fault = |message: String, hint: Option<&str>| MigrationFault {
-            file: shown.clone(),
-            line: None,
-            message,
-            hint: hint.map(str::to_owned),
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
-            match migrations::beside(&name) {
-                Beside::Fault(misnamed) => faults.push(fault(misnamed.message, Some(&misnamed.hint))),
-                // The walk above follows no link to a directory, and neither does refinery's.
-                Beside::NotRun if path.is_dir() => not_run.push(format!("{shown} (a link to a directory)")),
-                Beside::NotRun => not_run.push(shown),
-                Beside::Hidden => {}
-            }
-            continue;
-        }
-        if below.to_str().is_none() {
-            faults.push(fault("has a name that is not UTF-8".into(), Some("rename the file")));
-            continue;
-        }
-        match text::read(&path, MAX_MIGRATION_BYTES) {
-            Ok(sql) => match MigrationFile::parse(&shown, &sql) {
-                Ok(file) => {
-                    faults.extend(file.misplaced_extensions(extensions));
-                    files.push(file);
-                }
-                Err(found) => faults.extend(found),
-            },
-            Err(error) => faults.push(fault(error.to_string(), error.hint())),
-        }
-    }
-    let set = MigrationSet::new(table, files).map_err(|found| faults.extend(found));
-    match set {
-        Ok(set) if faults.is_empty() => Ok((set, not_run)),
-        _ => Err(Error::Migrations(faults)),
-    }
-}
-
-fn find_files(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Error> {
-    for entry in std::fs::read_dir(dir).doing(format!("reading {}", dir.display()))? {
-        let entry = entry.doing(format!("reading {}", dir.display()))?;
-        let path = entry.path();
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if entry.file_type().doing(format!("reading {}", path.display()))?.is_dir() {
-            // A mounted ConfigMap has its files twice: as links, and in a hidden directory with a date for a name.
-            if !hidden {
-                find_files(&path, paths)?;
-            }
-        } else {
-            paths.push(path);
-        }
-    }
-    Ok(())
 }

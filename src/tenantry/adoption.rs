@@ -7,6 +7,7 @@ use postgres::Client;
 use super::declared::{self, names_or_all};
 use super::error::{Error, Guard, Refusal};
 use super::session::Ground;
+use crate::core::migrations::Version;
 use crate::core::model::{AdoptedPassword, Observed, TenantKey};
 use crate::core::plan::{self, Plan};
 use crate::core::words::few;
@@ -19,7 +20,7 @@ pub struct Adopting {
     /// None: every declared one of which something is there that the registry does not know. The targets limit it too.
     pub tenants: Vec<String>,
     /// Of those without a history: the migrations up to this version are recorded as applied, and not run.
-    pub baseline: Option<i32>,
+    pub baseline: Option<Version>,
     pub password: AdoptedPassword,
 }
 

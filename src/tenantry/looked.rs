@@ -10,6 +10,7 @@ use super::error::Error;
 use super::guards;
 use super::lost::lost;
 use super::session::Session;
+use crate::core::migrations::Format;
 use crate::core::model::{ManyLocks, Observed, Registered, SecretState, State, Tenant, TenantKey, Unseen};
 use crate::core::plan::{self, Plan, Saved, Targeting};
 use crate::core::render::Style;
@@ -239,6 +240,12 @@ impl Looked {
     #[must_use]
     pub fn admin(&self) -> &str {
         &self.observed.server.admin.name
+    }
+
+    /// Whose files the migrations are.
+    #[must_use]
+    pub fn migrations_format(&self) -> Format {
+        self.session.ground.project.desired.migrations.format
     }
 
     /// Where a person finds the secret at this path.

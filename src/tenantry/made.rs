@@ -9,6 +9,7 @@ use postgres::Client;
 use super::error::Error;
 use super::events::Events;
 use super::session::{Ground, Session};
+use crate::core::migrations::Version;
 use crate::core::model::{Access, Applied, MadeObject, Observed, set_digest};
 use crate::core::plan::Plan;
 use crate::core::report::{Outcome, Report};
@@ -68,7 +69,7 @@ fn record(client: &mut Client, digest: &str, made: &BTreeSet<MadeObject>) -> Res
 }
 
 /// The sets of migrations that the tenants have now, where the username may own things beside what these made.
-fn sets(ground: &Ground, observed: &Observed, plan: &Plan, report: &Report) -> BTreeMap<String, BTreeSet<i32>> {
+fn sets(ground: &Ground, observed: &Observed, plan: &Plan, report: &Report) -> BTreeMap<String, BTreeSet<Version>> {
     let desired = &ground.project.desired;
     let set = &desired.migrations;
     let mut sets = BTreeMap::new();
@@ -84,9 +85,10 @@ fn sets(ground: &Ground, observed: &Observed, plan: &Plan, report: &Report) -> B
         let pending = tenant.pending_migrations();
         let pending = pending.iter().filter_map(|version| set.get(*version));
         applied.extend(pending.map(Applied::of));
-        let version = |row: &Applied| i32::try_from(row.version).ok().filter(|version| set.get(*version).is_some());
+        let version = |row: &Applied| Some(row.version).filter(|version| set.get(*version).is_some());
         // One whose file is gone cannot be run.
-        if let Some(versions) = applied.iter().map(version).collect::<Option<BTreeSet<i32>>>().filter(|v| !v.is_empty())
+        if let Some(versions) =
+            applied.iter().map(version).collect::<Option<BTreeSet<Version>>>().filter(|v| !v.is_empty())
         {
             sets.insert(set_digest(&applied), versions);
         }

@@ -33,6 +33,7 @@ mod create;
 mod deep;
 mod drift;
 mod exec;
+mod formats;
 mod guards;
 mod hostile;
 mod identity;

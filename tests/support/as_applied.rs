@@ -235,7 +235,7 @@ fn schema(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Schema {
         owned(owners_privileges(ObjectKind::Table, major)).with(user.clone(), "r")
     };
     let applied = |file: &tenantry::migrations::MigrationFile| Applied {
-        version: file.version().into(),
+        version: file.version(),
         name: file.name().into(),
         checksum: file.checksum(),
     };

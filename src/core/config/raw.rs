@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::core::migrations::Format;
 use crate::core::model::{Access, Advertise, Charset, Mode, OnRemove, PublicSchema, Rotation, StoreKind};
 
 /// The tenants of one PostgreSQL database, each with a schema, a role, its migrations and its secret.
@@ -42,12 +43,14 @@ pub struct RawDatabase {
     pub advertise: Advertise,
 }
 
-/// The refinery migrations every tenant gets.
+/// The migrations every tenant gets.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawMigrations {
-    /// The directory of refinery files, V1__create_users.sql; relative to tenants.toml.
+    /// The directory of the files, such as V1__create_users.sql; relative to tenants.toml.
     pub dir: PathBuf,
+    /// Whose files they are; the history in every tenant schema is refinery's in any case.
+    pub format: Format,
     /// The name of the history table in every tenant schema.
     pub table: String,
     /// How long a migration waits for a lock before it is retried, such as "5s".
@@ -60,6 +63,7 @@ impl Default for RawMigrations {
     fn default() -> Self {
         Self {
             dir: "migrations".into(),
+            format: Format::default(),
             table: "refinery_schema_history".into(),
             lock_timeout: "5s".into(),
             end_blockers: false,

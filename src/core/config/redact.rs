@@ -34,7 +34,10 @@ const FILE: Form = Table(&[
             ("advertise", Table(&[("host", Address), ("port", Shown), ("sslmode", Shown)])),
         ]),
     ),
-    ("migrations", Table(&[("dir", Shown), ("table", Shown), ("lock_timeout", Shown), ("end_blockers", Shown)])),
+    (
+        "migrations",
+        Table(&[("dir", Shown), ("format", Shown), ("table", Shown), ("lock_timeout", Shown), ("end_blockers", Shown)]),
+    ),
     ("secrets", Table(&[("store", Shown), ("path", Shown), ("dir", Shown), ("max_missing", Shown)])),
     (
         "vault",

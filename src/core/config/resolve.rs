@@ -11,7 +11,7 @@ use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
 use super::{advertise, rotation, template, vault};
-use crate::core::migrations::MigrationSet;
+use crate::core::migrations::{Format, MigrationSet};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
     Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Tenant, TenantKey,
@@ -28,6 +28,7 @@ pub struct Configuration {
     pub advertise: Advertise,
     /// Relative to the directory of `tenants.toml`.
     pub migrations_dir: PathBuf,
+    pub migrations_format: Format,
     pub migrations_table: String,
     pub lock_timeout: Duration,
     pub end_blockers: bool,
@@ -118,6 +119,7 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
         extensions: raw.database.extensions.into_iter().collect(),
         advertise: raw.database.advertise,
         migrations_dir: raw.migrations.dir,
+        migrations_format: raw.migrations.format,
         migrations_table: raw.migrations.table,
         lock_timeout,
         end_blockers: raw.migrations.end_blockers,

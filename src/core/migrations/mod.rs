@@ -2,8 +2,11 @@
 
 mod at_commit;
 mod blocking;
+mod directory;
 mod enums;
 mod file;
+pub mod foreign;
+mod format;
 mod lines;
 mod lint;
 mod look;
@@ -14,14 +17,21 @@ mod psql;
 mod scratch_run;
 mod set;
 mod statements;
+mod sum;
 mod transactions;
 
 pub use blocking::Blocking;
-pub use file::{MigrationFile, NO_TRANSACTION};
+/// As histories have it: refinery's own are 32 bits wide, those of other formats are dates with times.
+pub type Version = i64;
+
+pub use directory::faults_of_directory;
+pub use file::MigrationFile;
+pub use format::Format;
+pub use format::parts::{NO_TRANSACTION, Named, Role};
 pub use lines::{place, place_of};
 pub use lint::{MigrationFault, MigrationWarning};
 pub use look::Extension;
-pub use names::{Beside, Misnamed, beside};
+pub use names::Misnamed;
 pub use set::MigrationSet;
 pub use statements::{Detach, Statement};
 pub use transactions::{Begins, Transaction};

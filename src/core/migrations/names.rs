@@ -77,7 +77,7 @@ fn whole(number: &str, parts: &str) -> String {
 
 /// What another file beside the migrations is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Beside {
+pub(super) enum Beside {
     /// A migration that cannot run here.
     Fault(Misnamed),
     /// Not run, and said so.
@@ -88,7 +88,7 @@ pub enum Beside {
 
 /// What a file is that does not end in `.sql`.
 #[must_use]
-pub fn beside(name: &str) -> Beside {
+pub(super) fn beside(name: &str) -> Beside {
     if RUST.is_match(name) {
         let message = "is a migration in Rust, which only the program that it is compiled into can run".to_owned();
         return Beside::Fault(Misnamed {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use refinery_core::SchemaVersion;
-
+use super::Version;
 use super::file::MigrationFile;
+use super::format::Format;
 use super::lint::MigrationFault;
 use super::scratch_run::up_front;
 
@@ -12,14 +12,27 @@ use super::scratch_run::up_front;
 #[derive(Clone, Debug, Default)]
 pub struct MigrationSet {
     pub table: String,
-    files: BTreeMap<SchemaVersion, MigrationFile>,
+    pub format: Format,
+    files: BTreeMap<Version, MigrationFile>,
 }
 
 impl MigrationSet {
+    /// Of refinery's files.
+    ///
     /// # Errors
     /// Two files with one version.
     pub fn new(table: impl Into<String>, files: Vec<MigrationFile>) -> Result<Self, Vec<MigrationFault>> {
-        let mut set = Self { table: table.into(), files: BTreeMap::new() };
+        Self::of(Format::Refinery, table, files)
+    }
+
+    /// # Errors
+    /// Two files with one version.
+    pub fn of(
+        format: Format,
+        table: impl Into<String>,
+        files: Vec<MigrationFile>,
+    ) -> Result<Self, Vec<MigrationFault>> {
+        let mut set = Self { table: table.into(), format, files: BTreeMap::new() };
         let mut faults = Vec::new();
         for file in files {
             if let Some(other) = set.files.get(&file.version()) {
@@ -43,16 +56,16 @@ impl MigrationSet {
     /// These versions alone, in a form that one transaction can hold: on new tables CONCURRENTLY makes no difference, and
     /// enums have all their labels from the first.
     #[must_use]
-    pub fn in_one_transaction(&self, versions: &BTreeSet<SchemaVersion>) -> Self {
+    pub fn in_one_transaction(&self, versions: &BTreeSet<Version>) -> Self {
         let files = self.files.iter().filter(|(version, _)| versions.contains(version));
         let files = files.map(|(version, file)| (*version, file.in_transaction()));
-        let mut set = Self { table: self.table.clone(), files: files.collect() };
+        let mut set = Self { table: self.table.clone(), format: self.format, files: files.collect() };
         up_front(&mut set.files.values_mut().collect::<Vec<_>>());
         set
     }
 
     #[must_use]
-    pub fn get(&self, version: SchemaVersion) -> Option<&MigrationFile> {
+    pub fn get(&self, version: Version) -> Option<&MigrationFile> {
         self.files.get(&version)
     }
 
@@ -68,7 +81,7 @@ impl MigrationSet {
 
     /// The highest version there is a file for.
     #[must_use]
-    pub fn latest(&self) -> Option<SchemaVersion> {
+    pub fn latest(&self) -> Option<Version> {
         self.files.keys().next_back().copied()
     }
 }

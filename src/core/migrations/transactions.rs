@@ -4,8 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use refinery_core::SchemaVersion;
-
+use super::Version;
 use super::enums::EnumChange;
 use super::set::MigrationSet;
 
@@ -15,7 +14,7 @@ const NEW_ENUMS_ARE_WHOLE: i32 = 17;
 /// Files that run in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
-    pub versions: Vec<SchemaVersion>,
+    pub versions: Vec<Version>,
     pub begins: Begins,
 }
 
@@ -33,7 +32,7 @@ pub enum Begins {
 impl MigrationSet {
     /// The transactions that these versions run in, in order, on a server of this major version.
     #[must_use]
-    pub fn transactions(&self, versions: &[SchemaVersion], major: i32) -> Vec<Transaction> {
+    pub fn transactions(&self, versions: &[Version], major: i32) -> Vec<Transaction> {
         let mut all: Vec<Transaction> = Vec::new();
         let mut made: BTreeSet<&str> = BTreeSet::new();
         let mut label = None;
@@ -83,7 +82,7 @@ mod tests {
         MigrationSet::new("h", files.iter().enumerate().map(file).collect()).unwrap()
     }
 
-    fn versions(set: &MigrationSet, versions: &[i32], major: i32) -> Vec<Vec<i32>> {
+    fn versions(set: &MigrationSet, versions: &[Version], major: i32) -> Vec<Vec<Version>> {
         set.transactions(versions, major).into_iter().map(|one| one.versions).collect()
     }
 

@@ -49,6 +49,8 @@ pub(crate) use acl::{Letters, held, is_as_declared};
 pub use action::{Action, ArchivedRows, Change, Kind, borrowed, membership_in_words};
 pub use adoption::{adoptable, baselined, differently_shaped, note_shapes};
 pub use change::migrations::after_restore;
+#[cfg(feature = "engine")]
+pub(crate) use change::migrations::pending;
 pub use change::rename::RECOVER;
 pub use change::template::from_archive;
 pub use diff::diff;

@@ -228,6 +228,7 @@ mod tests {
             owner,
             files: vec![file],
             last: None,
+            format: crate::core::migrations::Format::Refinery,
             transactions: Vec::new(),
             at_once: false,
             new_history: None,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hazard::Hazard;
 use super::phases::Phases;
+use crate::core::migrations::Version;
 use crate::core::model::{RegisteredSecret, SecretFields, State, Subject, Tenant, TenantKey};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -195,7 +196,7 @@ impl TenantPlan {
 
     /// The versions this plan would apply.
     #[must_use]
-    pub fn pending_migrations(&self) -> Vec<i32> {
+    pub fn pending_migrations(&self) -> Vec<Version> {
         self.phases.migrate().map(super::action::Migrate::versions).unwrap_or_default()
     }
 }

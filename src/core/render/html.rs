@@ -15,6 +15,7 @@ use super::group::notes as notes_of;
 use super::list::{ListRow, age};
 use super::page::names;
 use super::text::{no_changes, targeting};
+use crate::core::migrations::Format;
 use crate::core::plan::{Document, Verb};
 use crate::core::words::size;
 use differences::differences;
@@ -34,6 +35,8 @@ pub struct Report<'a> {
     pub fleet: &'a [ListRow],
     /// Seconds since each tenant's password was changed, where that is known.
     pub passwords: &'a [(&'a str, i64)],
+    /// Whose versions they are.
+    pub format: Format,
     /// When the look was taken, as a person reads it.
     pub taken_at: &'a str,
     /// The command that shows this plan again, such as `tenantry plan`.
@@ -56,7 +59,7 @@ pub fn report(report: &Report<'_>) -> String {
     );
     verdict(&mut page, report.plan);
     totals(&mut page, report);
-    versions(&mut page, report.fleet);
+    versions(&mut page, report);
     differences(&mut page, report.plan, report.planning);
     if let Some(shape) = &report.plan.shape {
         page.push_str(&super::shape::html(shape, &escape));
@@ -117,16 +120,16 @@ fn totals(page: &mut String, report: &Report<'_>) {
 }
 
 /// How far the fleet is: one bar, a part for each version, the newest first.
-fn versions(page: &mut String, fleet: &[ListRow]) {
+fn versions(page: &mut String, report: &Report<'_>) {
     let mut counts: BTreeMap<Option<i64>, usize> = BTreeMap::new();
-    for row in fleet.iter().filter(|row| row.state == "active") {
+    for row in report.fleet.iter().filter(|row| row.state == "active") {
         *counts.entry(row.migration).or_default() += 1;
     }
     let all: usize = counts.values().sum();
     if all == 0 {
         return;
     }
-    let name = |version: &Option<i64>| version.map_or("none".to_owned(), |version| format!("V{version}"));
+    let name = |version: &Option<i64>| version.map_or("none".to_owned(), |version| report.format.label(version));
     let mut parts: Vec<(String, usize)> = counts.iter().rev().map(|(version, n)| (name(version), *n)).collect();
     if parts.len() > COLOURS + 1 {
         let older = parts.split_off(COLOURS);
@@ -246,7 +249,14 @@ mod tests {
 
     fn page(plan: &Document, fleet: &[ListRow]) -> String {
         let passwords: Vec<_> = fleet.iter().map(|row| (row.tenant.as_str(), 60)).collect();
-        report(&Report { plan, fleet, passwords: &passwords, taken_at: "now", planning: "tenantry plan" })
+        report(&Report {
+            plan,
+            fleet,
+            passwords: &passwords,
+            format: Format::Refinery,
+            taken_at: "now",
+            planning: "tenantry plan",
+        })
     }
 
     #[test]

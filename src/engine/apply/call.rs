@@ -1,5 +1,7 @@
 //! Some of a tenant's migrations, as one call.
 
+use crate::core::migrations::Version;
+
 /// Whether the files' own statements run, or only their rows are written (they ran already, outside a transaction).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -13,7 +15,7 @@ pub(super) enum Mode {
 pub(super) struct Call<'a> {
     pub schema: &'a str,
     pub owner: &'a str,
-    pub versions: &'a [i32],
+    pub versions: &'a [Version],
     pub history_sql: &'a [String],
     pub mode: Mode,
 }

@@ -10,7 +10,7 @@ use super::job::Job;
 use super::session::{MY_BACKEND, connect_again};
 use super::underway::LONGEST_WAIT;
 use super::{confine, migrate};
-use crate::core::migrations::{MigrationFile, Transaction};
+use crate::core::migrations::{MigrationFile, Transaction, Version};
 use crate::core::model::{ident, qualified};
 use crate::core::plan::action::{LateMigrations, Rights};
 use crate::core::report::TenantError;
@@ -63,7 +63,7 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn transact(&self, client: &mut Client, versions: &[i32], mode: Mode) -> Result<(), TenantError> {
+    fn transact(&self, client: &mut Client, versions: &[Version], mode: Mode) -> Result<(), TenantError> {
         let job = self.job;
         let LateMigrations { schema, owner, rights, .. } = self.late;
         let failed = |error: postgres::Error| database_error("recording the migrations", &error.into());

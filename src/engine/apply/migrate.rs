@@ -13,7 +13,7 @@ use super::confine;
 use super::failure::database_error;
 use super::job::Job;
 use crate::core::migrations::{MigrationFile, MigrationSet};
-use crate::core::model::{History, ident, literal, qualified};
+use crate::core::model::{Applied, History, ident, literal, qualified};
 use crate::core::report::TenantError;
 use crate::engine::inspect;
 use crate::engine::registry;
@@ -50,18 +50,39 @@ pub(super) fn run(job: &Job<'_>, transaction: &mut Transaction<'_>, batch: &Call
     let table = qualified(batch.schema, &set.table);
     let applied = applied(job, transaction, batch, set)?;
     let is_new = applied.is_none();
-    let mut recorder = Recorder { applied: applied.unwrap_or_default(), batch: Vec::new() };
-    let last = batch.versions.last().copied().unwrap_or_default();
+    let applied = applied.unwrap_or_default();
+    let queries = match set.format.has_long_versions() {
+        true => super::long_versions::queries(set, &table, &applied, batch)?,
+        false => by_refinery(set, &table, &applied, batch)?,
+    };
+    let body = Body::new(job, batch, set, &queries, is_new)?;
+    call(job, transaction, batch, &body)
+}
+
+/// What refinery's Runner would execute.
+fn by_refinery(
+    set: &MigrationSet,
+    table: &str,
+    applied: &[Applied],
+    batch: &Call<'_>,
+) -> Result<Vec<String>, TenantError> {
+    // No file has a version that does not fit.
+    let narrow = |version| i32::try_from(version).unwrap_or(i32::MAX);
+    let applied = applied.iter().map(|row| {
+        let checksum = row.checksum.parse().unwrap_or_default();
+        Migration::applied(narrow(row.version), row.name.clone(), registry::time_of_no_consequence(), checksum)
+    });
+    let mut recorder = Recorder { applied: applied.collect(), batch: Vec::new() };
+    let last = narrow(batch.versions.last().copied().unwrap_or_default());
     let target = if batch.mode == Mode::Record { Target::FakeVersion(last) } else { Target::Version(last) };
-    let migrations: Vec<Migration> = set.iter().map(MigrationFile::to_refinery).collect();
+    let migrations: Vec<Migration> = set.iter().filter_map(MigrationFile::to_refinery).collect();
     Runner::new(&migrations)
         .set_grouped(true)
         .set_target(target)
-        .set_migration_table_name(&table)
+        .set_migration_table_name(table)
         .run(&mut recorder)
         .map_err(|error| TenantError::new(format!("refinery refuses: {error}")))?;
-    let body = Body::new(job, batch, set, &recorder.batch, is_new)?;
-    call(job, transaction, batch, &body)
+    Ok(recorder.batch)
 }
 
 /// What the history says now, if it is there; looked at again inside the transaction, under the lock.
@@ -70,7 +91,7 @@ fn applied(
     transaction: &mut Transaction<'_>,
     batch: &Call<'_>,
     set: &MigrationSet,
-) -> Result<Option<Vec<Migration>>, TenantError> {
+) -> Result<Option<Vec<Applied>>, TenantError> {
     let history = inspect::history_of(transaction, &set.table, batch.schema, batch.owner)
         .map_err(|error| job.error("reading the migration history", &error))?;
     match history {
@@ -78,16 +99,7 @@ fn applied(
         History::Unseen { .. } => Err(TenantError::new(format!("no permission to read {}", set.table))),
         History::Untrusted(why) => Err(TenantError::new(format!("{} cannot be trusted: {why}", set.table))),
         History::Locked(by) => Err(TenantError::new(format!("{} is locked by {}", set.table, by.who))),
-        History::Read { applied, .. } => Ok(Some(
-            applied
-                .iter()
-                .map(|row| {
-                    let version = i32::try_from(row.version).unwrap_or(i32::MAX);
-                    let checksum = row.checksum.parse().unwrap_or_default();
-                    Migration::applied(version, row.name.clone(), registry::time_of_no_consequence(), checksum)
-                })
-                .collect(),
-        )),
+        History::Read { applied, .. } => Ok(Some(applied.to_vec())),
     }
 }
 

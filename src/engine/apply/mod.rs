@@ -21,6 +21,7 @@ mod groundwork;
 mod job;
 mod live;
 mod lock;
+mod long_versions;
 mod migrate;
 mod pool;
 mod preflight;

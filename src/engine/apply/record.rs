@@ -6,6 +6,7 @@ use super::failure::database_error;
 use super::job::Job;
 use super::progress::Progress;
 use super::secret;
+use crate::core::migrations::Version;
 use crate::core::model::{Access, Applied, PasswordSource, RegisteredSecret, Rotation, State, Tenant, set_digest};
 use crate::core::plan::{EndState, Kind, PasswordOrigin};
 use crate::core::report::TenantError;
@@ -100,7 +101,11 @@ impl Job<'_> {
     }
 
     /// Right after a new tenant's migrations, in its transaction.
-    pub fn record_what_was_made(&self, transaction: &mut Transaction<'_>, versions: &[i32]) -> Result<(), TenantError> {
+    pub fn record_what_was_made(
+        &self,
+        transaction: &mut Transaction<'_>,
+        versions: &[Version],
+    ) -> Result<(), TenantError> {
         let is_new = self.plan.phases.has(&[Kind::CreateSchema]);
         let EndState::Declared { tenant, .. } = &self.plan.target else { return Ok(()) };
         // With access "owner" the role that owns is the tenant's own. A scratch run has no lock, and remembers nothing.

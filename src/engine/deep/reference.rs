@@ -9,6 +9,7 @@ use postgres::{Client, Transaction};
 use rand::RngExt;
 
 use super::Deep;
+use crate::core::migrations::Version;
 use crate::core::model::{
     Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Rotation, Tenant, TenantKey, ident,
 };
@@ -43,7 +44,11 @@ impl Deep<'_> {
     ///
     /// # Errors
     /// What stood in the way: a right we lack, or a migration that fails.
-    pub(super) fn reference(&self, client: &mut Client, versions: &BTreeSet<i32>) -> Result<Reference, TenantError> {
+    pub(super) fn reference(
+        &self,
+        client: &mut Client,
+        versions: &BTreeSet<Version>,
+    ) -> Result<Reference, TenantError> {
         let table = &self.desired.migrations.table;
         self.rehearsed(client, versions, |transaction, names| {
             let subject = [Subject {
@@ -63,7 +68,7 @@ impl Deep<'_> {
     ///
     /// # Errors
     /// As [`Self::reference`].
-    pub fn made(&self, client: &mut Client, versions: &BTreeSet<i32>) -> Result<BTreeSet<MadeObject>, TenantError> {
+    pub fn made(&self, client: &mut Client, versions: &BTreeSet<Version>) -> Result<BTreeSet<MadeObject>, TenantError> {
         let table = &self.desired.migrations.table;
         self.rehearsed(client, versions, |transaction, names| {
             inspect::made(transaction, &names.schema, &names.owner, table)
@@ -73,7 +78,7 @@ impl Deep<'_> {
     fn rehearsed<T>(
         &self,
         client: &mut Client,
-        versions: &BTreeSet<i32>,
+        versions: &BTreeSet<Version>,
         look: impl FnOnce(&mut Transaction<'_>, Names) -> Result<T, Error>,
     ) -> Result<T, TenantError> {
         self.may_make_one()?;

@@ -9,6 +9,7 @@ use postgres::{Client, Transaction};
 
 use super::Deep;
 use super::reference::Reference;
+use crate::core::migrations::Version;
 use crate::core::model::{Access, History, Registered, Tenant, TenantKey};
 use crate::core::plan::action::Rights;
 use crate::core::shape::{Difference, Names, Report, Shape, compare};
@@ -75,7 +76,7 @@ impl Deep<'_> {
     /// When the connection is gone.
     pub fn shapes(&self, client: &mut Client) -> Result<Report, Error> {
         let mut unseen = Vec::new();
-        let mut by_versions: BTreeMap<BTreeSet<i32>, Vec<Seen<'_>>> = BTreeMap::new();
+        let mut by_versions: BTreeMap<BTreeSet<Version>, Vec<Seen<'_>>> = BTreeMap::new();
         for (tenant, row) in self.tenants() {
             match self.seen(tenant, row) {
                 Ok(Some((versions, seen))) => by_versions.entry(versions).or_default().push(seen),
@@ -134,7 +135,7 @@ impl Deep<'_> {
     }
 
     /// The versions the tenant has, and its names; nothing without a schema.
-    fn seen<'t>(&self, tenant: &'t Tenant, row: &Registered) -> Result<Option<(BTreeSet<i32>, Seen<'t>)>, String> {
+    fn seen<'t>(&self, tenant: &'t Tenant, row: &Registered) -> Result<Option<(BTreeSet<Version>, Seen<'t>)>, String> {
         let Some(schema) = self.observed.schemas.get(&row.schema) else { return Ok(None) };
         match &schema.history {
             History::Untrusted(why) => return Err(format!("its history cannot be trusted: {why}")),
@@ -144,11 +145,11 @@ impl Deep<'_> {
         let adoption = self.observed.adoptions.get(&tenant.key);
         let mut versions = adoption.map(|adoption| adoption.versions(&self.desired.migrations)).unwrap_or_default();
         for applied in schema.history.applied() {
-            let version = i32::try_from(applied.version).ok();
-            let version = version.filter(|version| self.desired.migrations.get(*version).is_some());
-            versions.insert(
-                version.ok_or_else(|| format!("V{}__{} was applied but has no file", applied.version, applied.name))?,
-            );
+            if self.desired.migrations.get(applied.version).is_none() {
+                let title = self.desired.migrations.format.title(applied.version, &applied.name);
+                return Err(format!("{title} was applied but has no file"));
+            }
+            versions.insert(applied.version);
         }
         let names = Names { schema: row.schema.clone(), username: row.username.clone(), owner: row.owner.clone() };
         let adopted = adoption.is_some();

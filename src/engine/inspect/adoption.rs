@@ -6,6 +6,7 @@ use postgres::Client;
 
 use super::apart::apart;
 use super::{catalog, history};
+use crate::core::migrations::Version;
 use crate::core::model::{
     Access, AdoptedPassword, Adoption, Desired, Grantee, Observed, Registered, RegisteredSecret, Rotation, State,
     Tenant, TenantKey,
@@ -22,7 +23,7 @@ pub fn adoptions(
     desired: &Desired,
     observed: &mut Observed,
     tenants: &[TenantKey],
-    (baseline, password): (Option<i32>, AdoptedPassword),
+    (baseline, password): (Option<Version>, AdoptedPassword),
 ) -> Result<(), Error> {
     let tenants: Vec<&Tenant> = tenants.iter().filter_map(|key| desired.tenants.get(key)).collect();
     let schemas: Vec<&str> = tenants.iter().map(|tenant| tenant.schema.as_str()).collect();

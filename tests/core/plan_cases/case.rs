@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tenantry::migrations::{MigrationFile, MigrationSet};
+use tenantry::migrations::{Format, MigrationFile, MigrationSet};
 use tenantry::model::{Desired, Server};
 
 use crate::support_as_applied::server;
@@ -53,7 +53,9 @@ impl Case {
         let source = self.section(toml).unwrap_or_else(|| panic!("the case has no section {toml}"));
         let configuration = tenantry::config::parse(toml, source, &|_| None).unwrap_or_else(|error| panic!("{error}"));
         let files = self.section(migrations).or_else(|| self.section("migrations")).unwrap_or_default();
-        let set = MigrationSet::new(configuration.migrations_table.clone(), migration_files(files)).unwrap();
+        let format = configuration.migrations_format;
+        let files = migration_files(format, files);
+        let set = MigrationSet::of(format, configuration.migrations_table.clone(), files).unwrap();
         configuration.with_migrations(set)
     }
 
@@ -67,7 +69,7 @@ impl Case {
 }
 
 /// `-- V1__name.sql` begins a file, which goes on to the next one.
-fn migration_files(text: &str) -> Vec<MigrationFile> {
+fn migration_files(format: Format, text: &str) -> Vec<MigrationFile> {
     let mut files: Vec<(String, String)> = Vec::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
         match line.strip_prefix("-- ").filter(|rest| rest.ends_with(".sql")) {
@@ -79,5 +81,5 @@ fn migration_files(text: &str) -> Vec<MigrationFile> {
             }
         }
     }
-    files.iter().map(|(name, sql)| MigrationFile::parse(name, sql).unwrap()).collect()
+    files.iter().map(|(name, sql)| MigrationFile::read(format, name, sql, None).unwrap()).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::registry::Registered;
-use crate::core::migrations::MigrationSet;
+use crate::core::migrations::{MigrationSet, Version};
 
 /// What becomes of the password of a role that exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Adoption {
     /// The owner of the history that is there.
     pub history_owner: Option<String>,
     /// What stands for a history where there is none: the migrations up to this version are taken as applied.
-    pub baseline: Option<i32>,
+    pub baseline: Option<Version>,
     pub password: AdoptedPassword,
     /// Whether the password in its secret, or the given one, opens the database; `None`: there is none to try.
     pub opens: Option<Result<bool, String>>,
@@ -34,7 +34,7 @@ pub struct Adoption {
 impl Adoption {
     /// The versions that the baseline takes as applied.
     #[must_use]
-    pub fn versions(&self, set: &MigrationSet) -> BTreeSet<i32> {
+    pub fn versions(&self, set: &MigrationSet) -> BTreeSet<Version> {
         let Some(baseline) = self.baseline else { return BTreeSet::new() };
         set.iter().map(|file| file.version()).filter(|version| *version <= baseline).collect()
     }

@@ -83,7 +83,7 @@ impl Applied {
     /// The row that this file leaves once it is applied.
     #[must_use]
     pub fn of(file: &crate::core::migrations::MigrationFile) -> Self {
-        Self { version: file.version().into(), name: file.name().into(), checksum: file.checksum() }
+        Self { version: file.version(), name: file.name().into(), checksum: file.checksum() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::migrate::{HistoryReaders, Migrate};
 use super::view::{Action, Kind};
+use crate::core::migrations::{Format, Version};
 use crate::core::plan::statement::{Sql, statements};
 
 /// A schema, or roles, that the registry knows from now on. Nothing is done to them by it.
@@ -40,8 +41,10 @@ impl Action for Adopt {
 pub struct Baseline {
     pub schema: String,
     pub owner: String,
+    /// How their versions are written.
+    pub format: Format,
     /// In their order.
-    pub versions: Vec<i32>,
+    pub versions: Vec<Version>,
     pub files: Vec<String>,
     pub readers: HistoryReaders,
 }
@@ -55,6 +58,7 @@ impl Baseline {
             owner: self.owner.clone(),
             files: Vec::new(),
             last: None,
+            format: self.format,
             transactions: Vec::new(),
             at_once: false,
             new_history: Some(self.readers.clone()),
@@ -78,7 +82,7 @@ impl Action for Baseline {
 
     fn after(&self) -> Option<String> {
         let last = self.versions.last().copied().unwrap_or_default();
-        Some(format!("V{last}, recorded as applied and not run"))
+        Some(format!("{}, recorded as applied and not run", self.format.label(last)))
     }
 
     /// The files, as comments.

@@ -2,7 +2,7 @@
 
 use super::rights::Rights;
 use super::view::{Action, Kind};
-use crate::core::migrations::{Begins, MigrationSet, Transaction};
+use crate::core::migrations::{Begins, Format, MigrationSet, Transaction, Version};
 use crate::core::model::{Applied, ident, qualified};
 use crate::core::plan::statement::{Sql, statements};
 
@@ -14,7 +14,9 @@ pub struct Migrate {
     /// In their order.
     pub files: Vec<PendingFile>,
     /// The highest version that is applied.
-    pub last: Option<i64>,
+    pub last: Option<Version>,
+    /// Of the files: how their versions are written.
+    pub format: Format,
     /// Which files run together. The first of these is the tenant's own transaction, unless it runs outside of any.
     pub transactions: Vec<Transaction>,
     /// All of them run in the tenant's own transaction, whatever the files say: its tables are new.
@@ -26,7 +28,7 @@ pub struct Migrate {
 /// A migration that is not yet applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingFile {
-    pub version: i32,
+    pub version: Version,
     pub file: String,
     /// It runs outside a transaction, in the session of a role that is made for it.
     pub logs_in: bool,
@@ -56,7 +58,7 @@ pub struct LateMigrations {
 
 impl Migrate {
     /// The files of these versions, as they run on a server of this major version.
-    pub(in crate::core::plan) fn set_files(&mut self, set: &MigrationSet, pending: &[i32], major: i32) {
+    pub(in crate::core::plan) fn set_files(&mut self, set: &MigrationSet, pending: &[Version], major: i32) {
         let files = pending.iter().filter_map(|version| set.get(*version));
         self.files = files
             .map(|file| PendingFile { version: file.version(), file: file.file.clone(), logs_in: file.no_transaction })
@@ -77,13 +79,13 @@ impl Migrate {
     }
 
     #[must_use]
-    pub fn versions(&self) -> Vec<i32> {
+    pub fn versions(&self) -> Vec<Version> {
         self.files.iter().map(|file| file.version).collect()
     }
 
     /// Those that run in the tenant's own transaction.
     #[must_use]
-    pub fn now(&self) -> &[i32] {
+    pub fn now(&self) -> &[Version] {
         let first = self.transactions.first().filter(|first| first.begins != Begins::Outside);
         first.map_or(&[], |first| &first.versions)
     }
@@ -92,7 +94,7 @@ impl Migrate {
     pub fn late(&self, rights: Option<Rights>) -> Option<LateMigrations> {
         let now = usize::from(!self.now().is_empty());
         let transactions: Vec<Transaction> = self.transactions.iter().skip(now).cloned().collect();
-        let runs_late = |version: &i32| transactions.iter().any(|late| late.versions.contains(version));
+        let runs_late = |version: &Version| transactions.iter().any(|late| late.versions.contains(version));
         let log_in = self.files.iter().any(|file| file.logs_in && runs_late(&file.version));
         let (schema, owner) = (self.schema.clone(), self.owner.clone());
         (!transactions.is_empty()).then_some(LateMigrations { schema, owner, transactions, rights, log_in })
@@ -113,7 +115,7 @@ impl Migrate {
         sql
     }
 
-    fn file(&self, version: i32) -> Option<String> {
+    fn file(&self, version: Version) -> Option<String> {
         let file = self.files.iter().find(|file| file.version == version)?;
         Some(format!("-- {}", file.file))
     }
@@ -142,16 +144,16 @@ impl Action for Migrate {
     }
 
     fn before(&self) -> Option<String> {
-        Some(self.last.map_or("no migration".to_owned(), |last| format!("V{last}")))
+        Some(self.last.map_or("no migration".to_owned(), |last| self.format.label(last)))
     }
 
     fn after(&self) -> Option<String> {
         Some(match (self.files.last(), self.last) {
             // A U file that comes late: the highest version stays what it is.
-            (Some(file), Some(last)) if i64::from(file.version) < last => {
-                format!("V{last}, and U{} before it", file.version)
+            (Some(file), Some(last)) if file.version < last => {
+                format!("{}, and {} before it", self.format.label(last), self.format.late_label(file.version))
             }
-            (Some(file), _) => format!("V{}", file.version),
+            (Some(file), _) => self.format.label(file.version),
             (None, _) => String::new(),
         })
     }
@@ -191,19 +193,20 @@ mod tests {
         let late = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);";
         let set = MigrationSet::new("h", vec![file("V1__a.sql", ""), file("V2__b.sql", late), file("V3__c.sql", "")]);
         let set = set.unwrap();
-        let split = |pending: &[i32]| {
+        let split = |pending: &[Version]| {
             let mut migrate = Migrate {
                 schema: "s".into(),
                 owner: "o".into(),
                 files: Vec::new(),
                 last: None,
+                format: Format::Refinery,
                 transactions: Vec::new(),
                 at_once: false,
                 new_history: None,
             };
             migrate.set_files(&set, pending, 18);
             let late = migrate.late(None);
-            let late: Vec<i32> =
+            let late: Vec<Version> =
                 late.iter().flat_map(|late| &late.transactions).flat_map(|t| t.versions.clone()).collect();
             (migrate.now().to_vec(), late)
         };

@@ -48,7 +48,9 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     let (Some(adoption), Some(schema)) = (facts.adoption, &facts.current.schema) else { return };
     let Some(baseline) = adoption.baseline else { return };
     let (set, name) = (&facts.fleet.desired.migrations, &facts.tenant.schema);
-    let note = |why: &str| (format!("schema {name}"), format!("{why}, so that the baseline V{baseline} is not needed"));
+    let note = |why: &str| {
+        (format!("schema {name}"), format!("{why}, so that the baseline {} is not needed", set.format.label(baseline)))
+    };
     if !matches!(schema.history, History::Absent) {
         let (what, why) = note("has a history");
         return findings.note(what, why);
@@ -62,6 +64,7 @@ pub(in crate::core::plan) fn diff(facts: &mut Facts<'_>, findings: &mut Findings
     findings.change(Baseline {
         schema: name.clone(),
         owner: facts.tenant.owner().to_owned(),
+        format: set.format,
         files: files.iter().map(|file| file.file.clone()).collect(),
         versions: versions.into_iter().collect(),
         readers: grants::readers_of_new_history(facts),

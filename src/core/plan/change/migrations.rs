@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::grants;
-use crate::core::migrations::{MigrationFile, MigrationSet, place};
+use crate::core::migrations::{Format, MigrationFile, MigrationSet, Version, place};
 use crate::core::model::{Access, Applied, Distrust, History, ident, qualified};
 use crate::core::plan::action::{Change, Migrate};
 use crate::core::plan::facts::{Facts, Findings};
@@ -45,6 +45,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
         owner: tenant.owner().to_owned(),
         files: Vec::new(),
         last: None,
+        format: set.format,
         transactions: Vec::new(),
         at_once: false,
         new_history: (matches!(history, History::Absent) && baseline.is_empty())
@@ -56,7 +57,7 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) ->
     Ok(())
 }
 
-fn warn_of_files(facts: &Facts<'_>, findings: &mut Findings, pending: &[i32]) {
+fn warn_of_files(facts: &Facts<'_>, findings: &mut Findings, pending: &[Version]) {
     let files: Vec<&MigrationFile> =
         pending.iter().filter_map(|version| facts.fleet.desired.migrations.get(*version)).collect();
     for warning in files.iter().flat_map(|file| &file.warnings) {
@@ -143,14 +144,22 @@ pub fn after_restore(
 }
 
 /// The versions to apply, by refinery's rules, whose own check is private and stops at the first fault.
-pub(super) fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32>, Blocked> {
+///
+/// # Errors
+/// Why the files cannot go on from this history.
+pub(crate) fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<Version>, Blocked> {
     let applied: BTreeMap<i64, &Applied> = applied.iter().map(|row| (row.version, row)).collect();
     for (version, row) in &applied {
-        let file = i32::try_from(*version).ok().and_then(|version| set.get(version));
+        let file = set.get(*version);
+        if file.is_none_or(|file| file.checksum() != row.checksum)
+            && let Some(format) = set.iter().find_map(|file| file.format_of_row(*version, &row.name, &row.checksum))
+        {
+            return Err(of_another_format(set.format, format));
+        }
         match file {
             None => {
                 return Err(Blocked::new(
-                    format!("migration V{version}__{} was applied but its file is missing", row.name),
+                    format!("migration {} was applied but its file is missing", set.format.title(*version, &row.name)),
                     "restore the file: the files must include every migration that was applied",
                 ));
             }
@@ -165,16 +174,28 @@ pub(super) fn pending(set: &MigrationSet, applied: &[Applied]) -> Result<Vec<i32
     }
     let current = applied.keys().next_back().copied().unwrap_or(-1);
     let mut pending = Vec::new();
-    for file in set.iter().filter(|file| !applied.contains_key(&i64::from(file.version()))) {
-        if file.is_versioned() && current >= i64::from(file.version()) {
+    for file in set.iter().filter(|file| !applied.contains_key(&file.version())) {
+        if file.is_versioned() && current >= file.version() {
             return Err(Blocked::new(
-                format!("migration {} is out of order: V{current} was applied before it", file.file),
-                "give the file a number above the last one, or begin its name with U if the order does not matter",
+                format!("migration {} is out of order: {} was applied before it", file.file, set.format.label(current)),
+                set.format.hint_for_order(),
             ));
         }
         pending.push(file.version());
     }
     Ok(pending)
+}
+
+/// `was`: where it can be told which.
+fn of_another_format(is: Format, was: Option<Format>) -> Blocked {
+    let (was, back) = match was {
+        Some(was) => (format!("{:?}", was.as_str()), format!("set format = {:?} again", was.as_str())),
+        None => ("another one".to_owned(), "set format back to what it was".to_owned()),
+    };
+    Blocked::new(
+        format!("[migrations] format is {:?}, and its history was written when that was {was}", is.as_str()),
+        format!("{back}: a fleet keeps the format that its migrations were first applied in"),
+    )
 }
 
 #[cfg(test)]
@@ -187,15 +208,15 @@ mod tests {
         MigrationSet::new("h", files).unwrap()
     }
 
-    fn applied(set: &MigrationSet, versions: &[i32]) -> Vec<Applied> {
+    fn applied(set: &MigrationSet, versions: &[Version]) -> Vec<Applied> {
         versions
             .iter()
             .map(|v| set.get(*v).unwrap())
-            .map(|f| Applied { version: f.version().into(), name: f.name().into(), checksum: f.checksum() })
+            .map(|f| Applied { version: f.version(), name: f.name().into(), checksum: f.checksum() })
             .collect()
     }
 
-    fn reason(result: Result<Vec<i32>, Blocked>) -> String {
+    fn reason(result: Result<Vec<Version>, Blocked>) -> String {
         result.err().map(|blocked| blocked.reason).unwrap_or_default()
     }
 
@@ -209,5 +230,27 @@ mod tests {
         assert!(reason(pending(&changed, &applied(&full, &[1]))).contains("was changed"));
         let fewer = set(&[("V1__a.sql", "SELECT 1")]);
         assert!(reason(pending(&fewer, &applied(&full, &[1, 3]))).contains("missing"));
+    }
+
+    #[test]
+    fn a_history_of_another_format_says_so() {
+        let of = |format, name: &str| {
+            let file = MigrationFile::read(format, name, "CREATE TABLE t ();", None).unwrap();
+            MigrationSet::of(format, "h", vec![file]).unwrap()
+        };
+        let (refinery, sqlx) = (of(Format::Refinery, "V7__a.sql"), of(Format::Sqlx, "7_a.sql"));
+        let flyway = of(Format::Flyway, "V7__a.sql");
+        let rows = |set: &MigrationSet| set.iter().map(Applied::of).collect::<Vec<_>>();
+        let said = |set: &MigrationSet, rows: &[Applied]| reason(pending(set, rows));
+        assert!(
+            said(&sqlx, &rows(&refinery))
+                .ends_with("is \"sqlx\", and its history was written when that was \"refinery\"")
+        );
+        assert!(said(&flyway, &rows(&refinery)).ends_with("written when that was \"refinery\""));
+        for (set, rows) in [(&refinery, rows(&sqlx)), (&sqlx, rows(&flyway)), (&flyway, rows(&sqlx))] {
+            assert!(said(set, &rows).ends_with("written when that was another one"), "{}", said(set, &rows));
+        }
+        let golang = of(Format::GolangMigrate, "7_a.up.sql");
+        assert_eq!(pending(&golang, &rows(&sqlx)).unwrap(), [] as [Version; 0], "they come to the same");
     }
 }

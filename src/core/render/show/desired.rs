@@ -118,6 +118,9 @@ fn role(page: &mut Page, name: &str, can_login: bool, connections: i32, groups: 
 fn migrations(page: &mut Page, desired: &Desired) {
     page.line(0, "migrations");
     for file in desired.migrations.iter() {
-        page.line(2, format!("V{}__{} {}", file.version(), one_line(file.name()), file.checksum()));
+        page.line(
+            2,
+            format!("{} {}", desired.migrations.format.title(file.version(), &one_line(file.name())), file.checksum()),
+        );
     }
 }

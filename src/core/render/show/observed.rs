@@ -47,7 +47,8 @@ pub(super) fn text(
     let history = observed.schemas.get(name).map(|schema| &schema.history);
     page.line(0, "migrations");
     for row in history.map(History::applied).unwrap_or_default() {
-        page.line(2, format!("V{}__{} {}", row.version, one_line(&row.name), one_line(&row.checksum)));
+        let title = desired.migrations.format.title(row.version, &one_line(&row.name));
+        page.line(2, format!("{title} {}", one_line(&row.checksum)));
     }
     secret(&mut page, desired, observed, declared, registered);
     if let Some(row) = registered {

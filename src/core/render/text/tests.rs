@@ -149,6 +149,7 @@ fn a_hundred_lines_of_a_file_that_say_the_same_are_one_hazard_to_read_and_each_i
         plan: &plan,
         fleet: &[],
         passwords: &[],
+        format: crate::core::migrations::Format::Refinery,
         taken_at: "now",
         planning: "tenantry plan",
     });
