@@ -261,7 +261,7 @@ fn one_transaction_holds_what_is_asked_for() {
         file.statements.iter().for_each(|statement| out += &format!("{}\n", statement.sql.trim()));
     }
     assert_is_snapshot("in_one_transaction", &out);
-    let migration = set.get(1).unwrap().to_refinery();
+    let migration = set.get(1).unwrap().to_refinery().unwrap();
     assert_eq!(
         (migration.version(), migration.name(), migration.checksum().to_string()),
         (1, "a", set.get(1).unwrap().checksum())

@@ -192,8 +192,14 @@ fn fleet() -> Vec<ListRow> {
 /// Without the style sheet, which is a file of its own, and its digest.
 fn page(plan: &Document, fleet: &[ListRow]) -> String {
     let passwords: Vec<_> = fleet.iter().map(|row| (row.tenant.as_str(), row.secret_age.unwrap_or_default())).collect();
-    let report =
-        html::Report { plan, fleet, passwords: &passwords, taken_at: "now <", planning: "tenantry plan & so on" };
+    let report = html::Report {
+        plan,
+        fleet,
+        passwords: &passwords,
+        format: Default::default(),
+        taken_at: "now <",
+        planning: "tenantry plan & so on",
+    };
     let page = html::report(&report);
     let (head, rest) = page.split_once("<style>").unwrap();
     let (head, policy) = head.split_once("sha256-").unwrap();

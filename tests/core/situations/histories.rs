@@ -93,7 +93,7 @@ fn no_migration_runs_twice() {
 /// Of an archive's tenant only what the archive does not hold yet is migrated.
 #[test]
 fn after_a_restore_only_the_rest_is_migrated() {
-    let applied = |versions: &[i32]| -> Vec<Applied> {
+    let applied = |versions: &[i64]| -> Vec<Applied> {
         let set = wish(ONE, &LATE).migrations;
         versions.iter().map(|version| Applied::of(set.get(*version).unwrap())).collect()
     };
