@@ -182,7 +182,7 @@ fn what_is_otherwise_than_declared_stands_beside_it() {
                 row(o, "acme").state = tenantry::model::State::Retained;
             }),
         ),
-        ("nothing is registered", of(|o| _ = o.registry.as_mut().unwrap().tenants.clear())),
+        ("nothing is registered", of(|o| o.registry.as_mut().unwrap().tenants.clear())),
         (
             "not everything was seen",
             of(|o| o.unseen = vec![Unseen { what: "the secrets".into(), hint: Some("log in".into()) }]),

@@ -20,6 +20,9 @@ use tenantry::render::{Style, text};
 
 use crate::support_as_applied::{as_applied, contents_of, server};
 
+/// What came about, as a look finds it.
+pub type CameAbout = fn(&mut Observed);
+
 /// A wish, and what is there.
 pub struct Situation {
     pub desired: Desired,

@@ -5,7 +5,7 @@ use tenantry::model::{
 };
 use tenantry::render::{Style, text};
 
-use super::{Situation, assert_is_snapshot, key, row, told};
+use super::{CameAbout, Situation, assert_is_snapshot, key, row, told};
 use crate::support_as_applied::server;
 
 const THREE: &str = "[tenants]\nacme = {}\nglobex = { on_remove = \"drop\" }\ninitech = { on_remove = \"drop\" }\n";
@@ -282,6 +282,9 @@ fn a_name_that_something_else_bears_blocks() {
     assert_is_snapshot("names_that_block", &text);
 }
 
+/// What is named, by whom, and who waits then.
+type Naming<'a> = (&'a str, Box<dyn Fn(&mut Observed) + 'a>, &'a str);
+
 /// Whoever takes something from a role goes before the tenant whose change ends that role's name.
 #[test]
 fn a_role_that_is_named_is_dropped_last() {
@@ -338,7 +341,7 @@ fn a_role_that_is_named_is_dropped_last() {
     };
     let history = |acl: Acl, columns: Vec<tenantry::model::Column>| tenantry::model::History::Unseen { acl, columns };
     let waits = "globex waits for acme";
-    let table: Vec<(&str, Box<dyn Fn(&mut Observed)>, &str)> = vec![
+    let table: Vec<Naming<'_>> = vec![
         ("nothing", Box::new(|_| {}), ""),
         ("it owns the schema", Box::new(|o| schema(o, &|s| s.owner = "globex_user".into())), waits),
         (
@@ -505,7 +508,7 @@ fn only_what_is_there_and_ours_is_rotated() {
     for now in [State::Active, State::Retained, State::Restoring, State::Removing, State::Removed] {
         out += &format!("{}: {}\n", now.as_str(), of(one, state(now)));
     }
-    let table: [(&str, &str, fn(&mut Observed)); 11] = [
+    let table: [(&str, &str, CameAbout); 11] = [
         ("new", "[tenants]\nnew = {}\n", |_| {}),
         ("given", given, |_| {}),
         ("another store", one, |o| row(o, "acme").secret.store = "vault".into()),

@@ -3,7 +3,7 @@
 use tenantry::model::{History, Observed, Unseen};
 use tenantry::plan::{Hazard, HazardKind, Plan, ReadError, Saved, Stale, Verb};
 
-use super::{Situation, key, row};
+use super::{CameAbout, Situation, key, row};
 
 const BEFORE: &str = "[tenants]\nacme = {}\nglobex = { on_remove = \"drop\" }\ninitech = {}\n";
 /// One is altered, one goes, one stays as it is, one is new.
@@ -79,7 +79,7 @@ fn what_is_as_it_was_is_carried_out() {
 /// How large a tenant is changes by itself.
 #[test]
 fn a_size_is_no_reason_to_look_again() {
-    let sizes: [(&str, fn(&mut Observed)); 5] = [
+    let sizes: [(&str, CameAbout); 5] = [
         ("bytes", |o| o.schemas.get_mut("tenant_globex").unwrap().bytes += 1_000_000),
         ("bytes of one that stays", |o| o.schemas.get_mut("tenant_acme").unwrap().bytes += 1),
         ("large tables", |o| _ = o.schemas.get_mut("tenant_acme").unwrap().large_tables.insert("users".into())),
@@ -96,7 +96,7 @@ fn a_size_is_no_reason_to_look_again() {
 #[test]
 fn what_moved_is_told_and_nothing_is_carried_out() {
     let tenant = |name: &str, what: &str| Stale::Tenant { tenant: key(name), what: what.into() };
-    let moves: [(&str, fn(&mut Observed), Stale); 12] = [
+    let moves: [(&str, CameAbout, Stale); 12] = [
         (
             "the schema is not empty any more",
             |o| o.schemas.get_mut("tenant_acme").unwrap().tables = 9,
