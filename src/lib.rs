@@ -54,9 +54,9 @@ pub use engine::failpoint;
 pub use engine::{database, error::Error as RunError, query::Question, registry::Recovery, sandbox};
 #[cfg(feature = "engine")]
 pub use tenantry::{
-    Adopting, Approved, Archived, Asked, Consent, Copying, Drift, Environment, Error, Events, Guard, Intent, Interrupt,
-    Limits, Locked, Looked, MAX_FAILURES, Need, NeedsConsent, Options, Planned, Programs, Refusal, Tenantry, Which,
-    read_plan,
+    Adopting, Approved, Archived, Asked, Consent, Copying, Drift, Edit, Environment, Error, Events, Guard, Intent,
+    Interrupt, Limits, Locked, Looked, MAX_FAILURES, Need, NeedsConsent, Options, Planned, Programs, Refusal, Tenantry,
+    Which, read_plan,
 };
 
 /// The page about the library, whose example is compiled.

@@ -13,6 +13,7 @@ mod consent;
 mod copying;
 mod creation;
 mod declared;
+mod edited;
 mod entered;
 mod environment;
 mod error;
@@ -39,6 +40,7 @@ pub use archive::Archived;
 pub use asked::Asked;
 pub use consent::{Consent, Need, NeedsConsent};
 pub use copying::Copying;
+pub use edited::Edit;
 pub use entered::Programs;
 pub use environment::Environment;
 pub use error::{Error, Guard, Refusal};
@@ -99,6 +101,8 @@ impl Tenantry {
             project = project.with_secrets_in(Some(server.dir().join("secrets")));
         }
         project.desired.advertise = Advertise::default();
+        // Its table is not there.
+        project.desired.source = None;
         let options = Options { database_url: Some(server.admin_url()), ..self.options.clone() };
         Self { project: Arc::new(project), options, ..self.clone() }
     }
@@ -121,27 +125,55 @@ impl Tenantry {
         &self.project.desired
     }
 
+    /// The names of tenants.toml and of the files that it includes.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.project.texts.iter().map(|text| text.path.as_str())
+    }
+
     /// What lies in the migrations directory and is not run.
     #[must_use]
     pub fn not_run(&self) -> &[String] {
         &self.project.not_run
     }
 
-    /// Each target matches a declared tenant. Of those that are only registered nothing is known offline.
+    /// Each target matches a declared tenant. Of those that are only registered, or named by
+    /// `[source] query`, nothing is known offline.
     ///
     /// # Errors
     /// The first that matches none.
     pub fn targets_match(&self) -> Result<(), Error> {
+        if self.desired().source.is_some() {
+            return Ok(());
+        }
         Ok(self.filter.matches_some(self.desired().tenants.keys())?)
     }
 
-    /// These tenants are declared, and within the targets.
+    /// These tenants are declared, and within the targets; with a `[source] query` that is known only to whoever looks.
     ///
     /// # Errors
     /// The first that is not.
     pub fn declares(&self, named: &[String]) -> Result<(), Error> {
+        if self.desired().source.is_some() {
+            return Ok(());
+        }
         let file = self.file.display().to_string();
         Ok(declared::must_be_declared(self.desired(), &self.filter, named, &file)?)
+    }
+
+    /// One more tenant for tenants.toml, with these of its keys. A value that is no TOML is a string.
+    ///
+    /// # Errors
+    /// When it is there already, or what comes of it is no valid configuration.
+    pub fn add(&self, key: &str, set: &[(String, String)]) -> Result<Edit, Error> {
+        edited::add(&self.project, &self.environment, key, set)
+    }
+
+    /// A tenant less for the file that declares it. What becomes of the tenant is the next plan's to say.
+    ///
+    /// # Errors
+    /// When no file declares it, or it is protected.
+    pub fn forget(&self, key: &str) -> Result<Edit, Error> {
+        edited::forget(&self.project, &self.environment, key)
     }
 
     /// The targets take this tenant.

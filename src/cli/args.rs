@@ -122,6 +122,14 @@ pub enum Command {
     Init(InitArgs),
     /// Check tenants.toml and the migrations, offline
     Validate,
+    /// Write a tenant into tenants.toml, which keeps its comments and its order
+    ///
+    /// Nothing is written unless the file is valid with it. PostgreSQL is not asked: tenantry plan shows what apply would do.
+    Add(AddArgs),
+    /// Take a tenant out of tenants.toml, or out of the file that it includes
+    ///
+    /// PostgreSQL is not asked: what becomes of the tenant's data is for the next apply, which needs --allow-removals.
+    Forget(ForgetArgs),
     /// Show what apply would do; change nothing
     Plan(PlanArgs),
     /// Plan, ask for confirmation, and apply
@@ -263,6 +271,31 @@ pub struct DriftArgs {
     /// Write Prometheus metrics to this file, atomically
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The class that it is of
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// One of its keys, such as connection_limit=50 or settings.work_mem=16MB; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// The new tenant's key
+    #[arg(value_name = "KEY")]
+    pub tenant: String,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[derive(Debug, Args)]
+pub struct ForgetArgs {
+    /// The tenant's key
+    #[arg(value_name = "KEY")]
+    pub tenant: String,
 }
 
 #[derive(Debug, Args)]

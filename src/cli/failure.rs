@@ -13,6 +13,7 @@ use regex::Regex;
 use tenantry::config::ConfigError;
 use tenantry::render::escape::{marked, visible};
 use tenantry::render::json::line;
+use tenantry::words::count;
 use tenantry::{Error, RunError};
 
 use super::again::Again;
@@ -112,9 +113,10 @@ impl Failure {
     fn faults(&self) -> Option<serde_json::Value> {
         match self {
             Self::Error(Error::Run(RunError::Config(error))) if !error.source.is_empty() => {
-                let faults = error.faults.iter().map(|fault| {
-                    let (line, column) = fault.span.as_ref().map(|span| error.line_column(span.start)).unzip();
-                    serde_json::json!({ "file": error.path, "line": line, "column": column, "message": fault.message, "hint": fault.hint })
+                let faults = error.files().flat_map(|file| file.faults.iter().map(move |fault| (file, fault)));
+                let faults = faults.map(|(file, fault)| {
+                    let (line, column) = fault.span.as_ref().map(|span| file.line_column(span.start)).unzip();
+                    serde_json::json!({ "file": file.path, "line": line, "column": column, "message": fault.message, "hint": fault.hint })
                 });
                 Some(faults.collect())
             }
@@ -144,7 +146,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(Error::Run(RunError::Config(error))) if !error.source.is_empty() => {
-                write!(f, "{} in {}", error.number(), error.path)
+                write!(f, "{} in {}", error.number(), places_of(error))
             }
             Self::Error(Error::Run(RunError::Config(error))) => {
                 let message = error.faults.first().map_or("", |fault| fault.message.as_str());
@@ -175,6 +177,20 @@ fn veiled(text: &str) -> Cow<'_, str> {
 
 /// Every fault of a configuration with its line, as miette draws it, and their number at the end.
 fn print_faults(stderr: &mut impl Write, error: &ConfigError) {
+    for error in error.files() {
+        print_faults_of_file(stderr, error);
+    }
+    let _ = writeln!(stderr, "{}: {} in {}", "error".red().bold(), error.number(), visible(&places_of(error)));
+}
+
+fn places_of(error: &ConfigError) -> String {
+    match error.also.len() {
+        0 => error.path.clone(),
+        others => count(1 + others, "file"),
+    }
+}
+
+fn print_faults_of_file(stderr: &mut impl Write, error: &ConfigError) {
     let path = visible(&error.path);
     for fault in &error.faults {
         let mut diagnostic = MietteDiagnostic::new(visible(&fault.message)).with_severity(Severity::Error);
@@ -197,7 +213,6 @@ fn print_faults(stderr: &mut impl Write, error: &ConfigError) {
         };
         let _ = writeln!(stderr, "{}", Shown(&report));
     }
-    let _ = writeln!(stderr, "{}: {} in {}", "error".red().bold(), error.number(), path);
 }
 
 /// A fault's own lines, and none around them: miette shows either the span alone or neighbouring lines too, and reads

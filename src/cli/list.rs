@@ -46,24 +46,28 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
 
 /// As a table, in units for people.
 fn text(rows: &[ListRow]) -> String {
+    // A fleet without classes needs no column for them.
+    let has_classes = rows.iter().any(|row| row.class.is_some());
     let cells = rows.iter().map(|row| {
         let [schema, username, state] = [&row.schema, &row.username, &row.state].map(|text| visible(text).into_owned());
-        vec![
-            row.tenant.clone(),
-            schema,
-            username,
-            state,
+        let mut cells = vec![row.tenant.clone(), schema, username, state];
+        cells.extend(has_classes.then(|| visible(row.class.as_deref().unwrap_or("-")).into_owned()));
+        cells.extend([
             row.migration.map_or("-".into(), |version| version.to_string()),
             size(row.size),
             row.connections.to_string(),
             row.secret_age.map_or("-".into(), age),
-        ]
+        ]);
+        cells
     });
     if rows.is_empty() {
         return "No tenants.\n".into();
     }
-    let header = ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"];
-    tables::text(header.map(str::to_owned).to_vec(), cells, |column| column >= 4)
+    let mut header = vec!["tenant", "schema", "username", "state"];
+    header.extend(has_classes.then_some("class"));
+    let words = header.len();
+    header.extend(["migration", "size", "connections", "secret_age"]);
+    tables::text(header.into_iter().map(str::to_owned).collect(), cells, |column| column >= words)
 }
 
 #[cfg(test)]
@@ -76,6 +80,8 @@ mod tests {
             schema: format!("tenant_{tenant}"),
             username: format!("{tenant}_user"),
             state: "active".into(),
+            class: None,
+            declared: Some("file".into()),
             migration,
             size,
             connections: 3,

@@ -1,5 +1,6 @@
 //! The command line: one file per command. Output is on stdout, progress and logs on stderr.
 
+mod add;
 mod adopt;
 mod again;
 mod apply;
@@ -82,6 +83,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let result = waiting::aloud(cli.global.quiet, silent, || match &cli.command {
         Command::Init(args) => init::run(&cli.global, args, &mut out),
         Command::Validate => validate::run(&cli.global, &mut out),
+        Command::Add(args) => add::add(&cli.global, args, &mut out),
+        Command::Forget(args) => add::forget(&cli.global, args, &mut out),
         Command::Plan(args) => plan::run(&cli.global, args, &mut out),
         Command::Apply(args) => apply::run(&cli.global, args, &mut out),
         Command::Drift(args) => drift::run(&cli.global, args, &mut out),

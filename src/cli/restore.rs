@@ -35,7 +35,9 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
         out.print(&announced(&manifest, planned.plan(), out))?;
     }
     let key = planned.plan().tenants.first().map_or(&manifest.tenant, |planned| &planned.tenant);
-    let tenant = &tenantry.desired().tenants[key];
+    let Some(tenant) = planned.declared(key).cloned() else {
+        return Err(Failure::refused(format!("tenant {key} is not declared"), "tenantry list shows the tenants"));
+    };
     let secret = planned.locate(&tenant.secret_path);
     let mut approved = planned.approve(&[])?;
     let file = quoted(&args.file.to_string_lossy());
@@ -65,7 +67,7 @@ fn restore(global: &Global, args: &RestoreArgs, out: &mut Output) -> Result<Exit
             None => rest.tenants.iter().map(since_then).sum(),
         };
         out.print(&match out.format {
-            Format::Json => json(&manifest, tenant, migrations),
+            Format::Json => json(&manifest, &tenant, migrations),
             Format::Text | Format::Markdown => text(&manifest, args.as_tenant.as_deref(), migrations, &secret),
         })?;
         Ok(Exit::Ok)

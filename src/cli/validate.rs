@@ -43,6 +43,9 @@ pub fn run(global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         out.note(&format!("not migrations, so not run: {}{more}", first.join(", ")));
     }
+    if desired.source.is_some() {
+        out.note("the tenants that [source] query names are not known offline: tenantry plan asks it");
+    }
     out.print(&format!(
         "{} is valid: {}, {}.\n",
         global.config.display(),

@@ -22,7 +22,7 @@ pub fn run(global: &Global, args: &VerifyArgs, out: &mut Output) -> Result<Exit,
     let verdicts = verify(&looked, &args.tenants, out)?;
     let part = looked.part(&args.tenants);
     let many = looked.many_locks()?;
-    let exit = report(&verdicts, &tenantry.desired().tenants, (part, &many), out);
+    let exit = report(&verdicts, looked.declared(), (part, &many), out);
     many.iter().for_each(|found| out.note(&render::list::many_locks(found)));
     exit
 }

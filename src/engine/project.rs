@@ -1,5 +1,6 @@
 //! A project on disk: `tenants.toml`, its migrations, and the store it names.
 
+mod include;
 mod migrations;
 mod text;
 
@@ -9,16 +10,14 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
-use crate::core::config::{self, ConfigError};
+use crate::core::config::{self, ConfigError, Text};
 use crate::core::digest::digest;
-use crate::core::model::{Desired, StoreKind};
+use crate::core::model::{Desired, Source, StoreKind};
 use crate::engine::database::Target;
 use crate::engine::error::{Context, Error};
 use crate::engine::secrets::{self, WritableStore};
+use include::Included;
 use text::ReadError;
-
-/// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
-const MAX_CONFIG_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A valid project.
 #[derive(Clone, Debug)]
@@ -26,7 +25,9 @@ pub struct Project {
     pub desired: Desired,
     /// The directory of `tenants.toml`; what the file names is relative to it.
     pub root: PathBuf,
-    /// SHA-256 of `tenants.toml` and the migrations as they were read: what a saved plan is bound to.
+    /// `tenants.toml`, then the files that it includes.
+    pub texts: Vec<Text>,
+    /// SHA-256 of these and the migrations as they were read: what a saved plan is bound to.
     pub digest: String,
     /// What lies in the migrations directory and is not run.
     pub not_run: Vec<String>,
@@ -49,20 +50,30 @@ impl Project {
         let whole = |message: String, hint: Option<&str>| {
             Error::Config(ConfigError::whole(&shown, message, hint.map(str::to_owned)))
         };
-        let source = text::read(path, MAX_CONFIG_BYTES).map_err(|error| match error {
+        let source = text::read(path, text::MAX_CONFIG_BYTES).map_err(|error| match error {
             ReadError::NotFound => {
                 let hint = "create one with: tenantry init   or specify one with: --config FILE";
                 whole("there is no such file".into(), Some(hint))
             }
             error => whole(error.to_string(), error.hint()),
         })?;
-        let configuration = config::parse(&shown, &source, env)?;
-        let root =
-            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("")).to_path_buf();
+        let main = Text::file(shown, source);
+        let names = config::includes(&main, env);
+        let Included { texts: more, unread, idle } = Included::read(path, &root, &names);
+        for glob in &idle {
+            tracing::warn!("{}: include {glob:?} matches no file", path.display());
+        }
+        let texts: Vec<Text> = std::iter::once(main).chain(more).collect();
+        let configuration = config::parse_all(&texts, &unread, env)?;
+        let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
         let dir = root.join(&configuration.migrations_dir);
         let found = migrations::read(&dir, &configuration)?;
         let (migrations, not_run) = (found.set, found.not_run);
-        let mut read = source;
+        let mut read = texts[0].source.clone();
+        for text in &texts[1..] {
+            read.extend(["\0", &text.path, "\0", &text.source]);
+        }
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
             // What says so may stand outside of what runs.
@@ -73,14 +84,27 @@ impl Project {
         for (file, text) in &found.settings {
             read.extend(["\0", file, "\0", text]);
         }
-        let variables = asked.take();
-        Ok(Self { desired: configuration.with_migrations(migrations), root, digest: digest(&read), not_run, variables })
+        let (desired, variables) = (configuration.with_migrations(migrations), asked.take());
+        Ok(Self { desired, root, texts, digest: digest(&read), not_run, variables })
     }
 
     /// Whether `${…}` in tenants.toml stands for this environment variable: it may be a password.
     #[must_use]
     pub fn names_variable(&self, name: &str) -> bool {
         self.variables.contains(name)
+    }
+
+    /// The same with the tenants that `[source] query` named: each is checked as one of the file's is.
+    ///
+    /// # Errors
+    /// The faults of its rows; one is a tenant that a file declares too.
+    pub fn with_source(&self, rows: Text, env: config::Lookup<'_>) -> Result<Self, Error> {
+        let number = rows.source.lines().count();
+        let digest = digest(&["source", &self.digest, &rows.source].join("\0"));
+        let texts: Vec<Text> = self.texts.iter().cloned().chain([rows]).collect();
+        let tenants = config::parse_all(&texts, &[], env)?.tenants;
+        let source = self.desired.source.clone().map(|source| Source { rows: Some(number), ..source });
+        Ok(Self { desired: Desired { tenants, source, ..self.desired.clone() }, digest, ..self.clone() })
     }
 
     /// The database of this project: the flag, the environment, `[database].url`, libpq's variables, in that order.

@@ -51,6 +51,7 @@ impl Locked {
         let Session { ground, client } = &mut session;
         let lock = Lock::take(client, &ground.target, ground.options.lock_timeout).guarded(Guard::Lock)?;
         ground.store.tidy().doing("cleaning up the secret store")?;
+        session.ask_source()?;
         Ok(Self { session, lock })
     }
 

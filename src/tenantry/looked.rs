@@ -1,6 +1,6 @@
 //! One look: everything that changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
@@ -51,6 +51,12 @@ impl Looked {
     #[must_use]
     pub fn place(&self) -> String {
         self.session.ground.place(&self.observed)
+    }
+
+    /// The tenants that are declared, those of `[source] query` among them.
+    #[must_use]
+    pub fn declared(&self) -> &BTreeMap<TenantKey, Tenant> {
+        &self.session.ground.project.desired.tenants
     }
 
     /// What apply would do; with [`Options::deep`](super::Options::deep), how the shapes differ too.
@@ -276,11 +282,21 @@ fn row(observed: &Observed, key: &TenantKey, declared: Option<&Tenant>, now: Tim
         tenant: key.to_string(),
         schema: schema.clone(),
         username: username.clone(),
-        state: registered.map_or("absent", |row| row.state.as_str()).to_owned(),
+        state: state(registered).to_owned(),
+        class: declared.and_then(|tenant| tenant.class.clone()),
+        declared: declared.map(|tenant| tenant.origin.as_str().to_owned()),
         migration: found.and_then(|schema| schema.history.applied().last()).map(|applied| applied.version),
         size: found.map_or(0, |schema| schema.bytes),
         connections: 0,
         secret_age,
         locks: None,
     })
+}
+
+fn state(registered: Option<&Registered>) -> &'static str {
+    match registered {
+        None => "absent",
+        Some(row) if row.state == State::Active && row.suspended => "suspended",
+        Some(row) => row.state.as_str(),
+    }
 }

@@ -9,7 +9,7 @@ use super::guards;
 use super::options::Limits;
 use super::restoration;
 use super::session::Session;
-use crate::core::model::Observed;
+use crate::core::model::{Observed, Tenant, TenantKey};
 use crate::core::plan::{Plan, Saved, TenantPlan};
 use crate::engine::apply::Lock;
 use crate::engine::error::Context;
@@ -36,6 +36,12 @@ impl Planned {
     #[must_use]
     pub fn place(&self) -> String {
         self.session.ground.place(&self.observed)
+    }
+
+    /// A tenant as it is declared, perhaps by `[source] query`.
+    #[must_use]
+    pub fn declared(&self, key: &TenantKey) -> Option<&Tenant> {
+        self.session.ground.project.desired.tenants.get(key)
     }
 
     /// Where a person finds the secret at this path.

@@ -9,7 +9,7 @@ use super::environment::Environment;
 use super::error::{Error, Guard, Guarded};
 use super::filter::Filter;
 use super::options::Options;
-use crate::core::model::{Observed, StoreKind, TenantKey};
+use crate::core::model::{Observed, Source, StoreKind, TenantKey};
 use crate::core::plan::{self, DatabaseIdentity, Plan, Saved, Targeting};
 use crate::core::render;
 use crate::engine::archive::{self, Programs};
@@ -80,7 +80,17 @@ impl Session {
         })
     }
 
+    /// The tenants that `[source] query` names, which nobody knows before it is asked. Once: what comes after goes by these rows.
+    pub fn ask_source(&mut self) -> Result<(), Error> {
+        let Self { ground, client } = self;
+        let Some(Source { query, rows: None }) = &ground.project.desired.source else { return Ok(()) };
+        let rows = ground.options.interrupt.waiting("asking [source] query", || inspect::source_rows(client, query))?;
+        ground.project = Arc::new(ground.project.with_source(rows, &|name| ground.environment.get(name))?);
+        Ok(())
+    }
+
     pub fn observe(&mut self, sizes: Sizes) -> Result<Observed, Error> {
+        self.ask_source()?;
         let Self { ground, client } = self;
         let desired = &ground.project.desired;
         let looking = format!("looking at {}", place_of(&ground.target));

@@ -40,6 +40,7 @@ mod identity;
 mod in_sync;
 mod isolation;
 mod library;
+mod life;
 mod limits;
 mod lock;
 mod no_plaintext;

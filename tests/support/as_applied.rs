@@ -162,6 +162,7 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
         state: State::Active,
         on_remove: tenant.on_remove,
         protected: tenant.protected,
+        suspended: tenant.suspended,
         secret: RegisteredSecret {
             store: desired.secrets.store.as_str().into(),
             place: Some(desired.secrets.place()),
@@ -195,7 +196,7 @@ fn roles(desired: &Desired, observed: &Observed, tenant: &Tenant) -> (Role, Role
     }
     let user = if tenant.access == Access::Owner { plain_owner.clone() } else { plain };
     let members = tenant.login_users().into_iter().map(Membership::plain).collect();
-    let can_login = tenant.login_users().is_empty();
+    let can_login = tenant.login_users().is_empty() && !tenant.suspended;
     let mut user = Role { can_login, members, connection_limit: tenant.connection_limit, ..user };
     user.settings = tenant.settings.clone();
     let path: Vec<String> =

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::places::Places;
+use super::text::Text;
 use crate::core::render::escape::{visible, visible_lines};
 
 /// One fault. The message is a lower-case fragment; the hint says what to type.
@@ -22,10 +23,14 @@ pub struct ConfigError {
     /// The file's text with everything masked that may be a password, byte for byte as long as the file.
     pub source: String,
     pub faults: Vec<Fault>,
+    /// The faults of other files that it includes.
+    pub also: Vec<ConfigError>,
 }
 
+/// Spans count on from file to file: one that begins after so many bytes of the others is moved by them.
 #[derive(Default)]
 pub(super) struct Faults {
+    begin: usize,
     faults: Vec<Fault>,
     /// Where the text does not parse.
     syntax: Vec<Fault>,
@@ -37,8 +42,18 @@ const MOST_SHOWN: usize = 100;
 const LONGEST_SHOWN: usize = 400;
 
 impl Faults {
+    /// From here on spans are those of the file that begins there.
+    pub fn of_file(&mut self, begin: usize) {
+        self.begin = begin;
+    }
+
+    fn counted_on(&self, span: Option<Range<usize>>) -> Option<Range<usize>> {
+        span.map(|span| self.begin + span.start..self.begin + span.end)
+    }
+
     /// Once there are enough, says so and ignores the rest.
     pub fn push(&mut self, span: Option<Range<usize>>, message: impl Into<String>, hint: Option<String>) {
+        let span = self.counted_on(span);
         match self.faults.len() {
             0..MOST_SHOWN => self.faults.push(Fault { span, message: shortened(message.into()), hint }),
             MOST_SHOWN => self.faults.push(Fault {
@@ -53,6 +68,7 @@ impl Faults {
     /// What does not parse.
     pub fn push_syntax(&mut self, span: Option<Range<usize>>, message: &str) {
         if self.syntax.len() < MOST_SHOWN {
+            let span = self.counted_on(span);
             self.syntax.push(Fault { span, message: shortened(message.to_owned()), hint: None });
         }
     }
@@ -61,6 +77,46 @@ impl Faults {
         self.faults.len() > MOST_SHOWN
     }
 
+    /// The faults of each file, in their order; those of no place are the first one's.
+    pub fn into_result(self, texts: &[Text], places: &Places<'_>) -> Result<(), ConfigError> {
+        let (mut faults, mut syntax) = (self.faults, self.syntax);
+        let mut errors = Vec::new();
+        for (file, text) in texts.iter().enumerate().rev() {
+            let begin = places.begins()[file];
+            let own = OfFile { faults: taken_from(&mut faults, begin), syntax: taken_from(&mut syntax, begin) };
+            if file == 0 {
+                let placeless = own.faults.into_iter().chain(std::mem::take(&mut faults)).collect();
+                errors.extend(OfFile { faults: placeless, ..own }.error(file, text, places));
+            } else {
+                errors.extend(own.error(file, text, places));
+            }
+        }
+        errors.reverse();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let first = errors.remove(0);
+        Err(ConfigError { also: errors, ..first })
+    }
+}
+
+/// Those from a place on, counted from there.
+fn taken_from(faults: &mut Vec<Fault>, begin: usize) -> Vec<Fault> {
+    let is_there = |fault: &mut Fault| fault.span.as_ref().is_some_and(|span| span.start >= begin);
+    let mut taken: Vec<Fault> = faults.extract_if(.., is_there).collect();
+    for span in taken.iter_mut().filter_map(|fault| fault.span.as_mut()) {
+        *span = span.start - begin..span.end - begin;
+    }
+    taken
+}
+
+/// Of one file.
+struct OfFile {
+    faults: Vec<Fault>,
+    syntax: Vec<Fault>,
+}
+
+impl OfFile {
     /// The lines that do not parse. What was made out there may be a piece of a password for a key.
     fn broken_lines(&self, source: &str) -> Vec<Range<usize>> {
         let line = |span: &Range<usize>| {
@@ -72,10 +128,11 @@ impl Faults {
         self.syntax.iter().filter_map(|fault| fault.span.as_ref()).map(line).collect()
     }
 
-    pub fn into_result(mut self, path: &str, source: &str, places: &Places<'_>) -> Result<(), ConfigError> {
+    fn error(mut self, file: usize, text: &Text, places: &Places<'_>) -> Option<ConfigError> {
         if self.faults.is_empty() && self.syntax.is_empty() {
-            return Ok(());
+            return None;
         }
+        let source = text.source.as_str();
         let broken = self.broken_lines(source);
         let is_broken =
             |span: &Range<usize>| broken.iter().any(|line| line.start <= span.start && span.start <= line.end);
@@ -87,7 +144,7 @@ impl Faults {
             span.start = source.floor_char_boundary(span.start);
             span.end = source.ceil_char_boundary(span.end.clamp(span.start, span.start + LONGEST_SHOWN));
         }
-        let shown = places.redact(source, &broken);
+        let shown = places.redact(file, source, &broken);
         for fault in &mut self.faults {
             // In the place of a table, any word may have been meant for anything.
             let is_hidden = fault.span.as_ref().is_some_and(|span| shown.get(span.clone()) != source.get(span.clone()));
@@ -95,7 +152,7 @@ impl Faults {
                 fault.message = "unknown value".into();
             }
         }
-        Err(ConfigError { path: path.to_owned(), source: shown, faults: self.faults })
+        Some(ConfigError { path: text.path.clone(), source: shown, faults: self.faults, also: Vec::new() })
     }
 }
 
@@ -104,13 +161,18 @@ impl ConfigError {
     #[must_use]
     pub fn whole(path: &str, message: impl Into<String>, hint: Option<String>) -> Self {
         let fault = Fault { span: None, message: message.into(), hint };
-        Self { path: path.to_owned(), source: String::new(), faults: vec![fault] }
+        Self { path: path.to_owned(), source: String::new(), faults: vec![fault], also: Vec::new() }
+    }
+
+    /// Each file that has faults.
+    pub fn files(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.also)
     }
 
     /// How many faults, as a person says it.
     #[must_use]
     pub fn number(&self) -> String {
-        match self.faults.len() {
+        match self.files().map(|file| file.faults.len()).sum() {
             1 => "1 fault".into(),
             n @ 0..=MOST_SHOWN => format!("{n} faults"),
             _ => format!("more than {MOST_SHOWN} faults"),
@@ -163,29 +225,37 @@ fn shortened(mut message: String) -> String {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, fault) in self.faults.iter().enumerate() {
+        let faults = self.files().flat_map(|file| file.faults.iter().map(move |fault| (file, fault)));
+        for (n, (file, fault)) in faults.enumerate() {
             if n > 0 {
                 writeln!(f)?;
             }
-            match &fault.span {
-                Some(span) => {
-                    let (line, column) = self.line_column(span.start);
-                    write!(f, "{}:{line}:{column}: {}", self.path, visible(&fault.message))?;
-                    let (excerpt, underlined) = self.excerpt(span);
-                    let text = excerpt.lines().next().unwrap_or_default();
-                    let indent = excerpt[..underlined.start].chars().count();
-                    let width = underlined.len().clamp(1, text.chars().count().saturating_sub(indent).max(1));
-                    let gutter = line.to_string().len();
-                    let carets = "^".repeat(width);
-                    write!(f, "\n{line} | {text}\n{:gutter$} | {:indent$}{carets}", "", "")?;
-                }
-                None => write!(f, "{}: {}", self.path, visible(&fault.message))?,
-            }
-            if let Some(hint) = &fault.hint {
-                write!(f, "\n  hint: {}", visible(hint))?;
-            }
+            file.write_fault(f, fault)?;
         }
         Ok(())
+    }
+}
+
+impl ConfigError {
+    fn write_fault(&self, f: &mut fmt::Formatter<'_>, fault: &Fault) -> fmt::Result {
+        match &fault.span {
+            Some(span) => {
+                let (line, column) = self.line_column(span.start);
+                write!(f, "{}:{line}:{column}: {}", self.path, visible(&fault.message))?;
+                let (excerpt, underlined) = self.excerpt(span);
+                let text = excerpt.lines().next().unwrap_or_default();
+                let indent = excerpt[..underlined.start].chars().count();
+                let width = underlined.len().clamp(1, text.chars().count().saturating_sub(indent).max(1));
+                let gutter = line.to_string().len();
+                let carets = "^".repeat(width);
+                write!(f, "\n{line} | {text}\n{:gutter$} | {:indent$}{carets}", "", "")?;
+            }
+            None => write!(f, "{}: {}", self.path, visible(&fault.message))?,
+        }
+        match &fault.hint {
+            Some(hint) => write!(f, "\n  hint: {}", visible(hint)),
+            None => Ok(()),
+        }
     }
 }
 

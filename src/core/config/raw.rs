@@ -8,13 +8,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::core::migrations::Format;
-use crate::core::model::{Access, Advertise, Charset, Mode, OnRemove, PublicSchema, Rotation, StoreKind};
+use crate::core::model::{Access, Advertise, Charset, Mode, OnRemove, Origin, PublicSchema, Rotation, StoreKind};
 
 /// The tenants of one PostgreSQL database, each with a schema, a role, its migrations and its secret.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "tenants.toml")]
 pub struct RawConfig {
+    /// More files with [tenants] and [classes], such as "tenants.d/*.toml"; relative to tenants.toml.
+    pub include: Vec<String>,
     pub database: RawDatabase,
     pub migrations: RawMigrations,
     pub secrets: RawSecrets,
@@ -23,6 +25,9 @@ pub struct RawConfig {
     /// Any key of a tenant; "{tenant}" stands for the tenant's key, "-" becomes "_".
     pub defaults: RawTenant,
     pub archive: RawArchive,
+    pub source: RawSource,
+    /// Named sets of a tenant's keys, for `class`: a tenant's own keys win over its class's, which win over [defaults].
+    pub classes: BTreeMap<String, RawTenant>,
     /// The tenants, by key: [a-z][a-z0-9_-]{0,62}.
     pub tenants: BTreeMap<String, RawTenant>,
 }
@@ -177,12 +182,25 @@ impl Default for RawArchive {
     }
 }
 
+/// Tenants that a table of the database names, besides [tenants].
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSource {
+    /// A SELECT whose column "tenant" is the key; its other columns are keys of a tenant, such as class. It reads tables that no tenant may write to.
+    pub query: Option<String>,
+}
+
 /// One tenant. Every key has a default.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawTenant {
+    /// Of which text it is.
+    #[serde(skip)]
+    pub origin: Origin,
     /// Default: "tenant_{tenant}".
     pub schema: Option<String>,
+    /// The name of a set of keys, [classes.NAME].
+    pub class: Option<String>,
     /// The role the tenant logs in as; default: "{tenant}_user".
     pub username: Option<String>,
     /// The NOLOGIN role that owns the schema and what migrations create; default: "{tenant}_owner".
@@ -201,6 +219,8 @@ pub struct RawTenant {
     pub password_from: Option<String>,
     /// Refuses any plan that would remove this tenant or its data.
     pub protected: Option<bool>,
+    /// true: it cannot log in and its sessions are ended; its data and its secret stay. Default: false.
+    pub suspended: Option<bool>,
     /// "single": a rotation replaces the username's password (default); "two-user": two users that log in for it take turns.
     pub rotation: Option<Rotation>,
     /// A password that is older than this is shown as due, such as "30d".

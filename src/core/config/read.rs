@@ -1,6 +1,7 @@
 //! TOML text → [`RawConfig`], going on after a fault: the key at fault is taken out and the rest is read again.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -9,17 +10,23 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::Faults;
 use super::interpolate::{Lookup, interpolate};
+use super::places::Places;
 use super::raw::{RawConfig, RawTenant};
+use super::text::Text;
+use crate::core::model::Origin;
 
 type Table<'a> = DeTable<'a>;
 
-/// The parsed file with `${VAR}` filled in. Syntax errors are faults; what could be read is still looked at.
-pub(super) fn document<'a>(source: &'a str, env: Lookup<'_>, faults: &mut Faults) -> Spanned<Table<'a>> {
-    let (mut document, errors) = DeTable::parse_recoverable(source);
+/// The parsed file with `${VAR}` filled in. Syntax errors are faults; what could be read is still looked at. What a table of the
+/// database holds is nobody's to fill in from the environment.
+pub(super) fn document<'a>(text: &'a Text, env: Lookup<'_>, faults: &mut Faults) -> Spanned<Table<'a>> {
+    let (mut document, errors) = DeTable::parse_recoverable(&text.source);
     for error in errors {
         faults.push_syntax(error.span(), error.message());
     }
-    fill(document.get_mut(), env, faults);
+    if text.origin == Origin::File {
+        fill(document.get_mut(), env, faults);
+    }
     document
 }
 
@@ -56,21 +63,24 @@ pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawC
             "passwords" => config.passwords = section(value, faults),
             "defaults" => config.defaults = section(value, faults),
             "archive" => config.archive = section(value, faults),
-            "tenants" => match value.get_ref() {
-                DeValue::Table(tenants) => {
-                    for (key, value) in tenants.iter() {
-                        if faults.is_full() {
-                            break;
-                        }
-                        let tenant: RawTenant = section(value, faults);
-                        config.tenants.insert(key.get_ref().to_string(), tenant);
-                    }
-                }
-                _ => faults.push(Some(value.span()), "tenants is not a table", Some("write [tenants]".into())),
-            },
+            "source" => config.source = section(value, faults),
+            "include" => config.include = section(value, faults),
+            "classes" => each(("classes", Origin::File), value, &mut config.classes, faults),
+            "tenants" => each(("tenants", Origin::File), value, &mut config.tenants, faults),
             other => {
-                let known =
-                    ["database", "migrations", "secrets", "vault", "passwords", "defaults", "archive", "tenants"];
+                let known = [
+                    "include",
+                    "database",
+                    "migrations",
+                    "secrets",
+                    "vault",
+                    "passwords",
+                    "defaults",
+                    "archive",
+                    "source",
+                    "classes",
+                    "tenants",
+                ];
                 let shown = if other.contains('@') { "…" } else { other };
                 let hint = did_you_mean(shown, &known);
                 faults.push(Some(key.span()), format!("unknown section {shown:?}"), Some(hint));
@@ -78,6 +88,77 @@ pub(super) fn config(document: &Spanned<Table<'_>>, faults: &mut Faults) -> RawC
         }
     }
     config
+}
+
+/// What an included file adds: tenants and classes, and nothing else.
+pub(super) fn more(document: &Spanned<Table<'_>>, origin: Origin, config: &mut RawConfig, faults: &mut Faults) {
+    for (key, value) in document.get_ref().iter() {
+        match key.get_ref().as_ref() {
+            "classes" => each(("classes", origin), value, &mut config.classes, faults),
+            "tenants" => each(("tenants", origin), value, &mut config.tenants, faults),
+            "include" => {
+                let hint = "name the file in the include of tenants.toml".to_owned();
+                faults.push(Some(key.span()), "an included file includes no others", Some(hint));
+            }
+            _ => {
+                let hint = "it has [tenants] and [classes] only; write everything else in tenants.toml".to_owned();
+                faults.push(Some(key.span()), "this does not belong into an included file", Some(hint));
+            }
+        }
+    }
+}
+
+fn each(
+    (section_name, origin): (&str, Origin),
+    value: &Spanned<DeValue<'_>>,
+    into: &mut BTreeMap<String, RawTenant>,
+    faults: &mut Faults,
+) {
+    let DeValue::Table(table) = value.get_ref() else {
+        let hint = format!("write [{section_name}]");
+        return faults.push(Some(value.span()), format!("{section_name} is not a table"), Some(hint));
+    };
+    for (key, value) in table.iter() {
+        if faults.is_full() {
+            break;
+        }
+        let tenant: RawTenant = section(value, faults);
+        into.entry(key.get_ref().to_string()).or_insert(RawTenant { origin, ..tenant });
+    }
+}
+
+/// A tenant or a class that two files declare: no one of them has the last word.
+pub(super) fn declared_twice(
+    texts: &[Text],
+    documents: &[Spanned<Table<'_>>],
+    places: &Places<'_>,
+    faults: &mut Faults,
+) {
+    for (section, one) in [("tenants", "tenant"), ("classes", "class")] {
+        let mut first = BTreeMap::new();
+        for (file, document) in documents.iter().enumerate() {
+            let Some(DeValue::Table(table)) = document.get_ref().get(section).map(|value| value.get_ref()) else {
+                continue;
+            };
+            for key in table.keys() {
+                let name = key.get_ref().as_ref();
+                let Some((other, at)) = first.get(name) else {
+                    first.insert(name, (file, key.span().start));
+                    continue;
+                };
+                let other: &Text = &texts[*other];
+                let begin = places.begins()[file];
+                let span = begin + key.span().start..begin + key.span().end;
+                let shown = if name.contains('@') { "…" } else { name };
+                let message = format!("{one} {shown:?} is declared twice, also in {}", other.place(*at));
+                faults.push(
+                    Some(span),
+                    message,
+                    Some(format!("keep one of the two; here it is {}", texts[file].place(key.span().start))),
+                );
+            }
+        }
+    }
 }
 
 /// Deserializes one value, as often as it takes: each round reports one fault and takes its key out.
@@ -176,7 +257,7 @@ fn in_tomls_words(expected: &str) -> &str {
     }
 }
 
-fn did_you_mean(word: &str, known: &[&str]) -> String {
+pub(super) fn did_you_mean(word: &str, known: &[&str]) -> String {
     // Its cost grows with the square of the word's length.
     let near = if word.len() > 100 { Vec::new() } else { similar::get_close_matches(word, known, 1, 0.6) };
     match near.first() {

@@ -67,11 +67,15 @@ const FILE: Form = Table(&[
     ("passwords", Table(&[("length", Shown), ("charset", Shown)])),
     ("defaults", TENANT),
     ("archive", Table(&[("dir", Shown)])),
+    ("include", Shown),
+    ("source", Table(&[("query", Shown)])),
+    ("classes", Each(&TENANT)),
     ("tenants", Each(&TENANT)),
 ]);
 
 const TENANT: Form = Table(&[
     ("schema", Shown),
+    ("class", Shown),
     ("username", Shown),
     ("owner", Shown),
     ("access", Shown),
@@ -82,6 +86,7 @@ const TENANT: Form = Table(&[
     ("on_remove", Shown),
     ("password_from", Secret),
     ("protected", Shown),
+    ("suspended", Shown),
     ("rotation", Shown),
     ("rotate_after", Shown),
     ("strict_shape", Shown),

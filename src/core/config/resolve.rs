@@ -10,12 +10,12 @@ use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawSetting, RawTenant};
-use super::{advertise, rotation, template, vault};
+use super::{advertise, classes::Classes, rotation, template, vault};
 use crate::core::migrations::{Format, MigrationSet};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Tenant, TenantKey,
-    check_role_name, check_schema_name,
+    Access, Advertise, AtMost, Desired, NameError, PasswordPolicy, PublicSchema, Rotation, SecretsPolicy, Source,
+    Tenant, TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -36,6 +36,8 @@ pub struct Configuration {
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
     pub tenants: BTreeMap<TenantKey, Tenant>,
+    /// `[source] query`: more tenants, known once it is asked.
+    pub source: Option<Source>,
 }
 
 impl Configuration {
@@ -55,6 +57,7 @@ impl Configuration {
             passwords: self.passwords,
             archive_dir: self.archive_dir,
             tenants: self.tenants,
+            source: self.source,
         }
     }
 }
@@ -63,7 +66,7 @@ impl Configuration {
 const RESERVED_SETTINGS: [&str; 3] = ["search_path", "role", "session_authorization"];
 
 /// Fills in the defaults and checks what only the whole file can tell.
-pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) -> Configuration {
+pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faults) -> Configuration {
     let lock_timeout = duration(&raw.migrations.lock_timeout).unwrap_or_else(|message| {
         faults.push(
             places.value(&["migrations", "lock_timeout"]),
@@ -94,14 +97,15 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
         name(&["database", "shared_schemas"], schema, "shared schema", check_schema_name, places, faults);
     }
     advertise::check(&raw.database.advertise, places, faults);
-    let vault = vault::resolve(raw.vault, places, faults);
+    let vault = vault::resolve(std::mem::take(&mut raw.vault), places, faults);
     let max_missing = at_most(&["secrets", "max_missing"], raw.secrets.max_missing.as_ref(), places, faults);
-    let path = raw.secrets.path;
+    let classes = Classes::new(&raw, places, faults);
+    let path = &raw.secrets.path;
     let mut tenants = BTreeMap::new();
     for (key, tenant) in &raw.tenants {
         match TenantKey::new(key.as_str()) {
             Ok(key) => {
-                let tenant = resolve_tenant(&key, tenant, &raw.defaults, &path, places, faults);
+                let tenant = resolve_tenant(&key, tenant, &classes, path, places, faults);
                 tenants.insert(key, tenant);
             }
             Err(error) => {
@@ -110,8 +114,8 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
             }
         }
     }
-    collisions(&tenants, &raw.tenants, &raw.defaults, &raw.database.shared_schemas, places, faults);
-    template::check(&tenants, (&raw.tenants, &raw.defaults), places, faults);
+    collisions(&tenants, &raw.tenants, &classes, &raw.database.shared_schemas, places, faults);
+    template::check(&tenants, &raw, places, faults);
     Configuration {
         database_url: raw.database.url.map(SecretString::from),
         public_schema: raw.database.public_schema,
@@ -123,13 +127,20 @@ pub(super) fn resolve(raw: RawConfig, places: &Places<'_>, faults: &mut Faults) 
         migrations_table: raw.migrations.table,
         lock_timeout,
         end_blockers: raw.migrations.end_blockers,
-        secrets: SecretsPolicy { store: raw.secrets.store, path, dir: raw.secrets.dir, max_missing, vault },
+        secrets: SecretsPolicy {
+            store: raw.secrets.store,
+            path: raw.secrets.path,
+            dir: raw.secrets.dir,
+            max_missing,
+            vault,
+        },
         passwords: PasswordPolicy {
             length: raw.passwords.length.clamp(16, 128).unsigned_abs() as usize,
             charset: raw.passwords.charset,
         },
         archive_dir: raw.archive.dir,
         tenants,
+        source: raw.source.query.map(|query| Source { query, rows: None }),
     }
 }
 
@@ -166,14 +177,15 @@ fn name(
 fn resolve_tenant(
     key: &TenantKey,
     own: &RawTenant,
-    defaults: &RawTenant,
+    classes: &Classes<'_>,
     secret_path: &str,
     places: &Places<'_>,
     faults: &mut Faults,
 ) -> Tenant {
     let k = key.as_str();
-    // A key of [defaults] is at fault where it is written, not at each tenant that takes it over.
-    let path = |set: bool, field: &'static str| if set { vec!["tenants", k, field] } else { vec!["defaults", field] };
+    let defaults = classes.defaults_of(own);
+    // A key of [defaults] or of a class is at fault where it is written, not at each tenant that takes it over.
+    let path = |set: bool, field: &'static str| if set { vec!["tenants", k, field] } else { classes.path(own, field) };
     let fill = |own: &Option<String>, default: &Option<String>, builtin: &str| {
         key.fill(own.as_deref().or(default.as_deref()).unwrap_or(builtin))
     };
@@ -207,8 +219,10 @@ fn resolve_tenant(
     for (set, from) in [(false, &defaults.settings), (true, &own.settings)] {
         for (parameter, value) in from {
             let lower = parameter.to_ascii_lowercase();
-            let mut at = path(set, "settings");
-            at.push(parameter);
+            let at = match set {
+                true => vec!["tenants", k, "settings", parameter],
+                false => classes.path_of_setting(own, parameter),
+            };
             if RESERVED_SETTINGS.contains(&lower.as_str()) {
                 let hint = "shared schemas are named in [database] shared_schemas".to_owned();
                 faults.push(places.value(&at), format!("{parameter} is set by tenantry itself"), Some(hint));
@@ -229,6 +243,16 @@ fn resolve_tenant(
         faults.push(at, format!("the password {problem}"), Some("omit password_from to have one generated".into()));
     }
     let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), places, faults);
+    let suspended = own.suspended.or(defaults.suspended).unwrap_or(false);
+    if suspended && rotation == Rotation::TwoUser {
+        let hint = "set rotation = \"single\" for it, apply, and suspend it then".to_owned();
+        let at = places.value(&path(own.suspended.is_some(), "suspended"));
+        faults.push(
+            at,
+            format!("tenant {key} has two users (rotation = \"two-user\") and cannot be suspended"),
+            Some(hint),
+        );
+    }
     Tenant {
         key: key.clone(),
         schema,
@@ -242,6 +266,9 @@ fn resolve_tenant(
         protected: own.protected.or(defaults.protected).unwrap_or(false),
         password: password.map(SecretString::from),
         secret_path: secret_path.replace("{tenant}", key.as_str()),
+        class: classes.of(own).map(str::to_owned),
+        suspended: suspended,
+        origin: own.origin,
         rotation,
         rotate_after,
         strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
@@ -276,7 +303,7 @@ fn setting(value: &RawSetting) -> String {
 fn collisions(
     tenants: &BTreeMap<TenantKey, Tenant>,
     raw: &BTreeMap<String, RawTenant>,
-    defaults: &RawTenant,
+    classes: &Classes<'_>,
     shared: &[String],
     places: &Places<'_>,
     faults: &mut Faults,
@@ -299,8 +326,8 @@ fn collisions(
             continue;
         }
         // One fixed name shares the owner among tenants; a template that folds two keys into one name does not.
-        let fixed =
-            own.and_then(|t| t.owner.as_ref()).or(defaults.owner.as_ref()).is_some_and(|o| !o.contains("{tenant}"));
+        let template = own.and_then(|own| own.owner.as_ref().or(classes.defaults_of(own).owner.as_ref()));
+        let fixed = template.is_some_and(|owner| !owner.contains("{tenant}"));
         let mut claim = |role: String, field: &'static str, shareable: bool| match roles.get(&role) {
             Some((_, _, true)) if shareable => {}
             Some((other, of, _)) => faults.push(

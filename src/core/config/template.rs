@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fault::Faults;
 use super::places::Places;
-use super::raw::RawTenant;
+use super::raw::{RawConfig, RawTenant};
 use crate::core::model::{Template, Tenant, TenantKey};
 
 /// The template of [defaults] is none for itself. What is no key is at fault in [`check`].
@@ -15,18 +15,19 @@ pub(super) fn of(key: &TenantKey, own: &RawTenant, defaults: &RawTenant) -> Opti
 }
 
 /// A template is another tenant of the file.
-pub(super) fn check(
-    tenants: &BTreeMap<TenantKey, Tenant>,
-    raw: (&BTreeMap<String, RawTenant>, &RawTenant),
-    places: &Places<'_>,
-    faults: &mut Faults,
-) {
-    let (own, defaults) = raw;
+pub(super) fn check(tenants: &BTreeMap<TenantKey, Tenant>, raw: &RawConfig, places: &Places<'_>, faults: &mut Faults) {
     let is_declared = |name: &str| tenants.keys().any(|key| key.as_str() == name);
-    let of_all = defaults.template.as_deref().map(|name| (None, name));
-    let of_each = own.iter().filter_map(|(key, tenant)| Some((Some(key.as_str()), tenant.template.as_deref()?)));
-    for (key, name) in of_all.into_iter().chain(of_each) {
-        let path = key.map_or(vec!["defaults", "template"], |key| vec!["tenants", key, "template"]);
+    let of_defaults = raw.defaults.template.as_deref().map(|name| (vec!["defaults", "template"], None, name));
+    let said = |section: &'static str, tenants| {
+        let tenants: &BTreeMap<String, RawTenant> = tenants;
+        let said = tenants.iter().filter_map(move |(key, tenant)| {
+            let key = key.as_str();
+            Some((vec![section, key, "template"], (section == "tenants").then_some(key), tenant.template.as_deref()?))
+        });
+        said.collect::<Vec<_>>()
+    };
+    let of_others = said("classes", &raw.classes).into_iter().chain(said("tenants", &raw.tenants));
+    for (path, key, name) in of_defaults.into_iter().chain(of_others) {
         if key == Some(name) {
             faults.push(places.value(&path), format!("tenant {name} is its own template"), None);
         } else if !is_declared(name) {

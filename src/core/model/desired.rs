@@ -31,6 +31,16 @@ pub struct Desired {
     pub passwords: PasswordPolicy,
     pub archive_dir: PathBuf,
     pub tenants: BTreeMap<TenantKey, Tenant>,
+    /// `[source] query`.
+    pub source: Option<Source>,
+}
+
+/// Tenants that a table of the database names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub query: String,
+    /// So many it named; `None`: it was not asked, and `tenants` lacks them.
+    pub rows: Option<usize>,
 }
 
 /// What PUBLIC keeps on schema `public` and on the database.
@@ -179,6 +189,12 @@ pub struct Tenant {
     pub rotate_after: Option<Duration>,
     /// What the tenant made itself counts as drift of its shape too.
     pub strict_shape: bool,
+    /// The set of keys that it takes over; those are filled in.
+    pub class: Option<String>,
+    /// Nobody may log in as it; everything else of it is kept.
+    pub suspended: bool,
+    /// Where it is declared.
+    pub origin: Origin,
     /// Whom it begins as a copy of.
     pub template: Option<Template>,
 }
@@ -212,6 +228,26 @@ impl Tenant {
     #[must_use]
     pub fn password_source(&self) -> PasswordSource {
         if self.password.is_some() { PasswordSource::Given } else { PasswordSource::Generated }
+    }
+}
+
+/// Where a tenant is declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// tenants.toml, or a file that it includes.
+    #[default]
+    File,
+    /// A row of `[source] query`.
+    Source,
+}
+
+impl Origin {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Source => "source",
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use super::doubt::{Doubt, Missing};
 use super::fleet::Fleet;
+use super::hazard::{Hazard, HazardKind};
 use super::rename_cycle::RenameCycles;
-use super::tenant_plan::Verb;
+use super::tenant_plan::{TenantPlan, Verb};
 use super::whole::{DatabaseIdentity, Plan, Targeting};
 use super::{database, home, limits, missing, order, powers, removal, tenant, whole_fleet};
-use crate::core::model::{Desired, Observed, TenantKey};
+use crate::core::model::{Desired, Observed, State, TenantKey};
+use crate::core::words::count;
 
 /// What turns `observed` into `desired`, for the tenants that `selects` takes.
 ///
@@ -37,6 +39,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let unparked = parked.as_ref().map(|_| Fleet::new(desired, as_it_is));
     let (fleet_changes, found) = whole_fleet::plan(unparked.as_ref().unwrap_or(&fleet), &tenants);
     hazards.splice(0..0, found);
+    hazards.extend(source_rows(&fleet, &tenants));
     hazards.extend(removal::disk_hazard(&fleet, &tenants));
     hazards.extend(limits::hazards(&fleet, &tenants));
     let waits = order::waits(&fleet, &tenants);
@@ -55,4 +58,16 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         fleet_changes,
         shape: None,
     }
+}
+
+/// A query that names fewer tenants than it did is no decision to remove the others.
+fn source_rows(fleet: &Fleet<'_>, tenants: &[TenantPlan]) -> Option<Hazard> {
+    let rows = fleet.desired.source.as_ref()?.rows?;
+    let removed = tenants.iter().filter(|tenant| tenant.verb == Verb::Remove).count();
+    let known = fleet.registered().filter(|(_, row)| row.state == State::Active).count();
+    let (rows, known) = (count(rows, "row"), count(known, "tenant"));
+    let detail = format!(
+        "[source] query returned {rows}, and the registry knows {known}: make sure that the table is complete before anybody is removed"
+    );
+    (removed > 0).then_some(Hazard { kind: HazardKind::SourceRows, detail })
 }

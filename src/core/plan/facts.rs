@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::action::{Action, Change, WriteSecret};
+use super::action::{Action, Change, EndSessions, Rights, WriteSecret};
 use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
 use super::logins::Logins;
@@ -80,9 +80,17 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Sessions that end before the transaction, with the rights that this takes, and those that the transaction gives back.
+pub(super) struct LockOut {
+    pub sessions: EndSessions,
+    pub rights: Option<Rights>,
+    pub give_back: Option<Rights>,
+}
+
 /// What is to be done for one tenant, and what to know of it.
 #[derive(Default)]
 pub(super) struct Findings {
+    pub lock_out: Option<LockOut>,
     pub changes: Vec<Change>,
     pub secret: Option<WriteSecret>,
     /// Written after COMMIT instead, and what is done only then.
@@ -95,7 +103,11 @@ pub(super) struct Findings {
 
 impl Findings {
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.secret.is_none() && self.switch.is_none() && self.after.is_empty()
+        self.changes.is_empty()
+            && self.secret.is_none()
+            && self.switch.is_none()
+            && self.after.is_empty()
+            && self.lock_out.is_none()
     }
 
     pub fn change(&mut self, change: impl Into<Change>) {

@@ -27,11 +27,12 @@ pub enum FleetKey {
     Access,
     OnRemove,
     Protected,
+    Suspended,
     PasswordFrom,
 }
 
 impl FleetKey {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SharedSchemas,
         Self::Advertise,
         Self::HistoryTable,
@@ -45,6 +46,7 @@ impl FleetKey {
         Self::Access,
         Self::OnRemove,
         Self::Protected,
+        Self::Suspended,
         Self::PasswordFrom,
     ];
 
@@ -65,6 +67,7 @@ impl FleetKey {
             Self::Access => "defaults.access",
             Self::OnRemove => "defaults.on_remove",
             Self::Protected => "defaults.protected",
+            Self::Suspended => "defaults.suspended",
             Self::PasswordFrom => "defaults.password_from",
         }
     }
@@ -95,6 +98,8 @@ pub struct FleetChange {
     pub tenants: usize,
     /// All that are registered.
     pub of: usize,
+    /// The one class that all of them are of.
+    pub class: Option<String>,
 }
 
 impl FleetChange {
@@ -121,8 +126,9 @@ impl FleetChange {
 
 impl fmt::Display for FleetChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, before, after, tenants, of } = self;
-        write!(f, "{key} {before} \u{2192} {after}: {tenants} of {of} tenants")
+        let Self { key, before, after, tenants, of, class } = self;
+        write!(f, "{key} {before} \u{2192} {after}: {tenants} of {of} tenants")?;
+        class.iter().try_for_each(|class| write!(f, ", all of class {class}"))
     }
 }
 
@@ -131,7 +137,7 @@ mod tests {
     use super::*;
 
     fn change(key: FleetKey, tenants: usize, of: usize) -> FleetChange {
-        FleetChange { key, before: "a".into(), after: "b".into(), tenants, of }
+        FleetChange { key, before: "a".into(), after: "b".into(), tenants, of, class: None }
     }
 
     #[test]

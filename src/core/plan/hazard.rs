@@ -17,6 +17,8 @@ pub enum HazardKind {
     PrivilegedTenant,
     /// One key of tenants.toml changes many tenants.
     WholeFleet,
+    /// Tenants are removed, and those that there are come from a query.
+    SourceRows,
     DeletesData,
     EndsSessions,
     /// Clients that hold the old password or name fail until they read the secret again.

@@ -125,6 +125,14 @@ impl RenameCycles {
     /// Puts the parking before each tenant's changes; or blocks all of a cycle when one of them is blocked.
     pub fn complete(&self, fleet: &Fleet<'_>, observed: &Observed, tenants: &mut [TenantPlan]) {
         for cycle in &self.rename_groups {
+            for plan in tenants.iter_mut().filter(|plan| cycle.contains(&plan.tenant) && plan.phases.lock_out.is_some())
+            {
+                let reason = "it is to be suspended, and swaps names in the same plan";
+                plan.take(
+                    plan.verb,
+                    Err(Blocked::new(reason, "suspend it with one apply, and change the names with the next")),
+                );
+            }
             let of_cycle = |plan: &&mut TenantPlan| cycle.contains(&plan.tenant);
             let blocked = tenants.iter().find(|plan| cycle.contains(&plan.tenant) && plan.verb == Verb::Blocked);
             let blocked = blocked.map(|plan| plan.tenant.clone());

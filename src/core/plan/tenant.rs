@@ -1,11 +1,11 @@
 //! One declared tenant: from what is there to what is declared.
 
-use super::action::Change;
+use super::action::{BorrowRights, Change, ReturnRights};
 use super::change::{
     adopted_password, adoption, baseline, defaults, deputy, grants, history, login, membership, migrations, objects,
-    outside, policy, rename, rights, role, schema, secret, settings, tablespace, template,
+    outside, policy, rename, rights, role, schema, secret, settings, suspended, tablespace, template,
 };
-use super::facts::{Facts, Findings};
+use super::facts::{Facts, Findings, LockOut};
 use super::fleet::Fleet;
 use super::hazard::HazardKind;
 use super::phases::{AfterCommit, Phases, Switch};
@@ -39,6 +39,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     deputy::diff(&facts, findings);
     role::diff(&facts, findings)?;
     login::diff(&facts, findings)?;
+    suspended::diff(&facts, findings)?;
     membership::diff(&facts, findings);
     // From here on the schema and what is in it belong to whom they are to belong to.
     schema::diff(&mut facts, findings);
@@ -95,7 +96,13 @@ fn phases(facts: &Facts<'_>, findings: &mut Findings) -> Phases {
     after.extend(late.map(AfterCommit::Migrate));
     let (rotation, then) = (facts.tenant.rotation, std::mem::take(&mut findings.then));
     let switch = findings.switch.take().map(|secret| Switch { secret, then, rotation, end: None });
-    Phases { transaction, secret, switch, after, ..Phases::default() }
+    let mut phases = Phases { transaction, secret, switch, after, ..Phases::default() };
+    if let Some(LockOut { sessions, rights, give_back }) = findings.lock_out.take() {
+        phases.lock_out = Some(sessions);
+        phases.rights = rights.map(BorrowRights);
+        phases.give_back = give_back.map(|rights| ReturnRights { rights, dropped: Vec::new() });
+    }
+    phases
 }
 
 fn warn_of_shared_owner(facts: &Facts<'_>, findings: &mut Findings) {

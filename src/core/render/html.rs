@@ -217,6 +217,8 @@ mod tests {
 
     fn row(tenant: &str, migration: i64) -> ListRow {
         ListRow {
+            class: None,
+            declared: Some("file".into()),
             tenant: tenant.into(),
             schema: tenant.into(),
             username: tenant.into(),

@@ -9,8 +9,12 @@ pub struct ListRow {
     pub tenant: String,
     pub schema: String,
     pub username: String,
-    /// "active", "retained", "removed", or "absent": declared and not applied yet.
+    /// "active", "suspended", "retained", "removed", or "absent": declared and not applied yet.
     pub state: String,
+    /// As it is declared now; null: of none.
+    pub class: Option<String>,
+    /// Where it is declared: "file" or "source"; null: nowhere any more.
+    pub declared: Option<String>,
     /// The highest version applied; null: none yet.
     pub migration: Option<i64>,
     /// Bytes on disk.
@@ -72,6 +76,8 @@ mod tests {
             schema: format!("tenant_{tenant}"),
             username: format!("{tenant}_user"),
             state: "active".into(),
+            class: None,
+            declared: Some("file".into()),
             migration,
             size,
             connections: 3,
@@ -90,7 +96,21 @@ mod tests {
     fn json_has_the_columns_names() {
         let rows: serde_json::Value = serde_json::from_str(&json(&rows())).unwrap();
         let keys: Vec<_> = rows[0].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"]);
+        assert_eq!(
+            keys,
+            [
+                "tenant",
+                "schema",
+                "username",
+                "state",
+                "class",
+                "declared",
+                "migration",
+                "size",
+                "connections",
+                "secret_age"
+            ]
+        );
         assert_eq!(rows[0]["size"], 52 << 20);
     }
 }

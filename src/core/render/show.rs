@@ -23,7 +23,9 @@ pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &S
     let before = observed::text(desired, observed, declared, registered);
     let after = declared.map(|tenant| desired::text(desired, observed, tenant)).unwrap_or_default();
     let mut page = Page::default();
-    page.line(0, style.paint(Tone::Strong, &format!("tenant {key}")));
+    let class = declared.and_then(|tenant| tenant.class.as_ref());
+    let class = class.map(|class| format!(" of class {}", one_line(class))).unwrap_or_default();
+    page.line(0, style.paint(Tone::Strong, &format!("tenant {key}{class}")));
     if before == after {
         page.line(0, "In sync: the observed state is as declared.");
     } else {

@@ -78,6 +78,7 @@ impl Job<'_> {
                 state: State::Active,
                 on_remove: tenant.on_remove,
                 protected: tenant.protected,
+                suspended: tenant.suspended,
                 password_source,
                 rotation: if drops_users { Rotation::TwoUser } else { tenant.rotation },
                 secret,

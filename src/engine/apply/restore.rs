@@ -85,6 +85,8 @@ impl Restore<'_> {
             state: State::Restoring,
             on_remove: tenant.on_remove,
             protected: tenant.protected,
+            // Nobody logs in before it is restored anyway.
+            suspended: false,
             password_source: tenant.password_source(),
             // The plan that follows makes the two users.
             rotation: Rotation::Single,

@@ -25,8 +25,8 @@ pub(super) struct DisabledLogin<'a> {
 /// would otherwise be back, with its locks, before the transaction that follows is through. `None`: the plan locks nobody out, or
 /// there is no such role.
 ///
-/// A process that dies in between leaves the roles disabled; the next apply resumes the removal, or enables the one that the
-/// secret names.
+/// A process that dies in between leaves the roles disabled; the next apply resumes what this one was about, or enables the one that
+/// the secret names.
 ///
 /// # Errors
 /// What PostgreSQL answered.
@@ -84,7 +84,7 @@ impl DisabledLogin<'_> {
             (Err(error), _) => {
                 let error = DatabaseError::from(error);
                 failure.hint =
-                    Some(format!("its role cannot log in for now ({error}); the next apply resumes the removal"));
+                    Some(format!("its role cannot log in for now ({error}); the next apply goes on from there"));
             }
         }
     }

@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::Deep;
 use crate::core::migrations::Version;
 use crate::core::model::{
-    Access, Desired, MadeObject, Mode, Observed, OnRemove, Registry, Rotation, Tenant, TenantKey, ident,
+    Access, Desired, MadeObject, Mode, Observed, OnRemove, Origin, Registry, Rotation, Tenant, TenantKey, ident,
 };
 use crate::core::plan::{self, DatabaseAction, DatabaseChange, Plan};
 use crate::core::shape::{Names, Shape, compare};
@@ -187,6 +187,9 @@ fn scratch() -> Result<Tenant, TenantError> {
         rotation: Rotation::Single,
         rotate_after: None,
         strict_shape: false,
+        class: None,
+        suspended: false,
+        origin: Origin::File,
         template: None,
     })
 }

@@ -85,6 +85,7 @@ fn as_registered(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Reg
         access,
         state: State::Active,
         on_remove: tenant.on_remove,
+        suspended: false,
         protected: tenant.protected,
         secret: RegisteredSecret {
             store: desired.secrets.store.as_str().to_owned(),

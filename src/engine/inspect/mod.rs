@@ -15,6 +15,7 @@ mod names;
 mod observe;
 mod secrets;
 pub(crate) mod shape;
+mod source;
 
 pub use adoption::adoptions;
 pub(crate) use apart::{apart, apart_with_rights};
@@ -24,3 +25,4 @@ pub(crate) use holds::holds;
 pub use locks::many_locks;
 pub(crate) use made::made;
 pub use observe::{Sizes, connections, measure, observe};
+pub use source::source_rows;

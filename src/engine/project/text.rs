@@ -3,6 +3,9 @@
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+/// More than any team writes, and few enough bytes that a wrong file is refused and not read for minutes.
+pub(super) const MAX_CONFIG_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Why a file is not text of ours.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {

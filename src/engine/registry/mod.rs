@@ -36,8 +36,8 @@ pub(crate) use schema::{is_there, is_whole, schema, unreadable};
 pub(crate) use sets::TAKEN;
 pub use sets::{record_set, recorded_sets};
 pub(crate) use states::{
-    forget_restore, has_another_with_owner, history_table, hold_active, hold_to_remove, set_deputy, set_secret_version,
-    set_state, unfinished_restore,
+    forget_restore, has_another_with_owner, history_table, hold_active, hold_to_remove, roles_of_tenants, set_deputy,
+    set_secret_version, set_state, unfinished_restore,
 };
 pub use upgrade::migrate;
 

@@ -24,6 +24,7 @@ pub struct Row<'a> {
     pub state: State,
     pub on_remove: OnRemove,
     pub protected: bool,
+    pub suspended: bool,
     pub password_source: PasswordSource,
     pub rotation: Rotation,
     pub secret: &'a RegisteredSecret,
@@ -77,6 +78,7 @@ pub(super) fn read(
             state,
             on_remove,
             protected: row.get("protected"),
+            suspended: row.get("suspended"),
             secret: RegisteredSecret {
                 store: row.get("secret_store"),
                 place: row.get("secret_place"),
@@ -136,6 +138,7 @@ pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), po
             &secret.fields.sslmode.map(SslMode::as_str),
             &row.password_changed,
             &row.history_table,
+            &row.suspended,
             &row.rotation.as_str(),
         ],
     )?;

@@ -68,6 +68,14 @@ pub(crate) fn hold_active(
     Ok(transaction.ask_opt(include_str!("sql/hold_active.sql"), &[&tenant.as_str(), &username])?.is_some())
 }
 
+/// The roles that the registry says are tenants'; none where there is no registry, or none that we may read.
+pub(crate) fn roles_of_tenants(transaction: &mut Transaction<'_>) -> Result<Vec<String>, postgres::Error> {
+    if transaction.ask_opt(include_str!("sql/readable.sql"), &[])?.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(transaction.ask(include_str!("sql/roles.sql"), &[])?.iter().map(|row| row.get("role")).collect())
+}
+
 /// The history's name that is remembered of the tenant.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ mod neighbours;
 mod probe;
 mod probes;
 mod run;
+mod suspended;
 mod users;
 
 pub use context::Verify;

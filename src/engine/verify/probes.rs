@@ -11,6 +11,7 @@ use super::context::Verify;
 use super::held;
 use super::neighbours::neighbours;
 use super::probe::{self, Picked, Probe};
+use super::suspended;
 use super::users;
 use crate::core::model::{Access, Tenant, qualified};
 use crate::core::verdict::{Answer, Check, Ruling, Verdict};
@@ -29,7 +30,10 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRA
 
 pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -> Verdict {
     let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
-    if let Some(mut client) = probes.log_in()
+    if tenant.suspended {
+        let login = probes.connect().map(drop);
+        probes.checks.extend(suspended::checks(verify.observed.roles.get(&tenant.username), login));
+    } else if let Some(mut client) = probes.log_in()
         && let Err(error) = probes.in_a_transaction(&mut client, schemas)
     {
         let detail = format!("the session ended early: {error}");

@@ -138,6 +138,8 @@ pub struct Registered {
     pub state: State,
     pub on_remove: OnRemove,
     pub protected: bool,
+    /// The last apply suspended it.
+    pub suspended: bool,
     pub secret: RegisteredSecret,
     pub password_source: PasswordSource,
     /// Two users until they are dropped, whatever is declared by then. Which one is in force says the secret.

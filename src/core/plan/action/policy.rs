@@ -9,6 +9,7 @@ pub enum SetPolicy {
     OnRemove(OnRemove, OnRemove),
     Protected(bool, bool),
     Access(Access, Access),
+    Suspended(bool, bool),
 }
 
 impl Action for SetPolicy {
@@ -21,6 +22,7 @@ impl Action for SetPolicy {
             Self::OnRemove(..) => "on_remove",
             Self::Protected(..) => "protected",
             Self::Access(..) => "access",
+            Self::Suspended(..) => "suspended",
         }
         .into()
     }
@@ -30,6 +32,7 @@ impl Action for SetPolicy {
             Self::OnRemove(from, _) => from.as_str().into(),
             Self::Protected(from, _) => from.to_string(),
             Self::Access(from, _) => from.as_str().into(),
+            Self::Suspended(from, _) => from.to_string(),
         })
     }
 
@@ -38,6 +41,7 @@ impl Action for SetPolicy {
             Self::OnRemove(_, to) => to.as_str().into(),
             Self::Protected(_, to) => to.to_string(),
             Self::Access(_, to) => to.as_str().into(),
+            Self::Suspended(_, to) => to.to_string(),
         })
     }
 }

@@ -40,6 +40,11 @@ impl Rights {
         (!roles.is_empty()).then_some(Self { roles, ..self })
     }
 
+    /// The same of another role.
+    pub(in crate::core::plan) fn of_role(self, role: String) -> Self {
+        Self { roles: vec![role], ..self }
+    }
+
     #[must_use]
     pub fn take(&self) -> Vec<String> {
         let with = if self.with_options { " WITH INHERIT TRUE, SET TRUE" } else { "" };

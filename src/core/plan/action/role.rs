@@ -48,6 +48,14 @@ pub struct CreateRole {
     pub login: bool,
     /// -1: none.
     pub connection_limit: i32,
+    /// Nobody may log in as it yet.
+    pub suspended: bool,
+}
+
+impl CreateRole {
+    fn word(&self) -> &'static str {
+        if self.login && !self.suspended { "LOGIN" } else { "NOLOGIN" }
+    }
 }
 
 impl Action for CreateRole {
@@ -60,15 +68,15 @@ impl Action for CreateRole {
     }
 
     fn after(&self) -> Option<String> {
-        let login = if self.login { "LOGIN" } else { "NOLOGIN" };
-        let limit = self.connection_limit;
+        let (login, limit) = (self.word(), self.connection_limit);
         Some(if limit < 0 { login.to_owned() } else { format!("{login}, connection limit {limit}") })
     }
 
     fn sql(&self) -> Vec<Sql> {
         let (name, limit) = (ident(&self.role), self.connection_limit);
         if self.login {
-            let sql = format!("CREATE ROLE {name} LOGIN CONNECTION LIMIT {limit} PASSWORD {ELIDED_VERIFIER}");
+            let word = self.word();
+            let sql = format!("CREATE ROLE {name} {word} CONNECTION LIMIT {limit} PASSWORD {ELIDED_VERIFIER}");
             vec![Sql::with_verifier(sql)]
         } else {
             statements([format!("CREATE ROLE {name} NOLOGIN CONNECTION LIMIT {limit}")])

@@ -105,6 +105,7 @@ pub(in crate::core::plan) fn one(facts: &Facts<'_>, findings: &mut Findings, use
         None => findings.change(CreateRole {
             role: user.to_owned(),
             login: user == facts.logins.login,
+            suspended: tenant.suspended,
             connection_limit: tenant.connection_limit,
         }),
     }

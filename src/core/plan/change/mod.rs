@@ -20,5 +20,6 @@ pub(super) mod role;
 pub(super) mod schema;
 pub(super) mod secret;
 pub(super) mod settings;
+pub(super) mod suspended;
 pub(super) mod tablespace;
 pub(super) mod template;

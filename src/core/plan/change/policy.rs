@@ -12,6 +12,9 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
     if row.protected != tenant.protected {
         findings.change(SetPolicy::Protected(row.protected, tenant.protected));
     }
+    if row.suspended != tenant.suspended {
+        findings.change(SetPolicy::Suspended(row.suspended, tenant.suspended));
+    }
     if row.access != tenant.access {
         findings.change(SetPolicy::Access(row.access, tenant.access));
     }

@@ -47,8 +47,9 @@ fn user(facts: &Facts<'_>, findings: &mut Findings) {
     let role = &tenant.username;
     match facts.current.role {
         None => {
-            let login = tenant.rotation == Rotation::Single;
-            findings.change(CreateRole { role: role.clone(), login, connection_limit: tenant.connection_limit });
+            let (login, suspended) = (tenant.rotation == Rotation::Single, tenant.suspended);
+            let connection_limit = tenant.connection_limit;
+            findings.change(CreateRole { role: role.clone(), login, suspended, connection_limit });
         }
         Some(found) => attributes(facts, findings, Whose::Username, role, found),
     }
@@ -80,10 +81,14 @@ fn close(facts: &Facts<'_>, findings: &mut Findings, name: &str, attributes: &mu
 pub(super) fn attributes(facts: &Facts<'_>, findings: &mut Findings, whose: Whose, name: &str, role: &Role) {
     let limit = if whose == Whose::Owner { -1 } else { facts.tenant.connection_limit };
     let mut attributes = Vec::new();
-    if name == facts.logins.login && !role.can_login {
+    let suspended = facts.tenant.suspended;
+    if name == facts.logins.login && !suspended && !role.can_login {
         attributes.push(Attribute::Login);
     }
-    if whose == Whose::Username && name != facts.logins.login && role.can_login {
+    // Whatever else is kept.
+    if suspended && whose != Whose::Owner && role.can_login {
+        attributes.push(Attribute::Without("LOGIN"));
+    } else if whose == Whose::Username && name != facts.logins.login && role.can_login {
         close(facts, findings, name, &mut attributes);
     }
     let owners_login = (role.can_login && whose == Whose::Owner).then_some("LOGIN");

@@ -4,7 +4,7 @@
 
 use super::{adoption, role};
 use crate::core::model::{
-    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, Rotation, SecretContents,
+    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, Role, Rotation, SecretContents,
     SecretFields, SecretState, SslMode, State,
 };
 use crate::core::plan::action::{DeleteSecret, ForgetSecret, SecretBefore, WhichPassword, WriteSecret};
@@ -52,7 +52,10 @@ pub(in crate::core::plan) fn decide(
     let active = facts.registered.filter(|row| row.state == State::Active);
     // A role that is created or enabled now has no password that anybody knows: whoever disabled it may have recreated it.
     // A role without one was restored from a dump that holds none, or somebody took it away.
-    let awake = facts.login_role().is_some_and(|role| role.can_login && !role.lacks_password);
+    // A suspended tenant's role is disabled by us, and keeps its password.
+    let stays_suspended = tenant.suspended && active.is_some_and(|row| row.suspended);
+    let is_usual = |role: &&Role| (role.can_login || stays_suspended) && !role.lacks_password;
+    let awake = facts.login_role().as_ref().is_some_and(is_usual);
     let registered = active.filter(|_| awake);
     // The password of record goes along, whether or not the role is still there.
     let moved = active

@@ -117,6 +117,8 @@ impl One<'_> {
             differs(FleetKey::OnRemove, row.on_remove.as_str(), tenant.on_remove.as_str()).filter(|_| drops),
             differs(FleetKey::Protected, row.protected.to_string(), tenant.protected.to_string())
                 .filter(|_| row.protected),
+            differs(FleetKey::Suspended, row.suspended.to_string(), tenant.suspended.to_string())
+                .filter(|_| tenant.suspended),
             differs(FleetKey::PasswordFrom, given.0, given.1),
         ];
         all.into_iter().flatten().collect()

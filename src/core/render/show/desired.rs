@@ -22,7 +22,13 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
     let owns = tenant.access == Access::Owner;
     let users = tenant.login_users();
     let limit = tenant.connection_limit;
-    role(&mut page, &tenant.username, users.is_empty(), limit, if owns { &groups } else { &of_user });
+    role(
+        &mut page,
+        &tenant.username,
+        users.is_empty() && !tenant.suspended,
+        limit,
+        if owns { &groups } else { &of_user },
+    );
     users.iter().for_each(|user| page.line(2, format!("has the member {}", one_line(user))));
     let path: Vec<String> =
         std::iter::once(&tenant.schema).chain(&desired.shared_schemas).map(|n| one_line(n)).collect();
@@ -59,6 +65,9 @@ pub(super) fn text(desired: &Desired, observed: &Observed, tenant: &Tenant) -> S
         page.line(2, format!("rotation {}", tenant.rotation.as_str()));
     }
     page.line(2, format!("protected {}", tenant.protected));
+    if tenant.suspended {
+        page.line(2, "suspended true");
+    }
     page.into_string()
 }
 

@@ -60,6 +60,9 @@ pub(super) fn text(
             page.line(2, format!("rotation {}", row.rotation.as_str()));
         }
         page.line(2, format!("protected {}", row.protected));
+        if row.suspended {
+            page.line(2, "suspended true");
+        }
     }
     page.into_string()
 }

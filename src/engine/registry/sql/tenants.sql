@@ -7,6 +7,7 @@ SELECT tenant, schema_name, schema_oid, username, owner, access, state, on_remov
        to_jsonb(t) ->> 'secret_place' AS secret_place,
        to_jsonb(t) ->> 'secret_sslmode' AS secret_sslmode,
        to_jsonb(t) ->> 'history_table' AS history_table,
+       coalesce((to_jsonb(t) ->> 'suspended')::boolean, false) AS suspended,
        to_jsonb(t) ->> 'rotation' AS rotation
 FROM tenantry.tenants t
 ORDER BY tenant
