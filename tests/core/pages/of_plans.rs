@@ -183,6 +183,8 @@ fn fleet() -> Vec<ListRow> {
         connections: n,
         secret_age: Some(n * 4_000),
         locks: None,
+        class: None,
+        declared: Some("file".into()),
     };
     let mut rows: Vec<_> = (0..24).map(|n| row(n, "active", if n == 0 { None } else { Some(n % 8) })).collect();
     rows.push(row(24, "retained", Some(99)));
