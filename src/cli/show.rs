@@ -68,10 +68,9 @@ fn show_plan(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
     // Nobody is asked which database it is now: the file says for which one it was made.
     let database = &plan.database;
     out.talks_to(&format!(
-        "{} on {}:{} (from {})",
+        "{} on {} (from {})",
         visible(&database.name),
-        visible(&database.host),
-        database.port,
+        visible(&database.address()),
         visible(&path.display().to_string())
     ));
     out.print(&shown::document(plan, out))?;

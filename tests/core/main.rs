@@ -8,6 +8,9 @@ mod support_as_applied;
 
 mod compatibility;
 mod facade;
+mod faults;
 mod layout;
+mod pages;
 mod plan_cases;
+mod situations;
 mod two_store_model;

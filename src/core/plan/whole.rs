@@ -59,6 +59,13 @@ impl DatabaseIdentity {
             system_identifier: server.system_identifier.clone(),
         }
     }
+
+    /// Host and port as a person types them: `db.internal:5432`, `[::1]:5432`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
 }
 
 /// Only some of the tenants were looked at: nothing is known about the others.

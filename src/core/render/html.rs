@@ -46,7 +46,7 @@ pub struct Report<'a> {
 #[must_use]
 pub fn report(report: &Report<'_>) -> String {
     let database = &report.plan.database;
-    let title = format!("Tenants of {} on {}:{}", database.name, database.host, database.port);
+    let title = format!("Tenants of {} on {}", database.name, database.address());
     // The style sheet and nothing else, by its digest: a name that became markup after all would still do nothing.
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let mut page = format!(

@@ -66,9 +66,7 @@ pub(super) fn no_changes(plan: &Document) -> &'static str {
 /// Which database a command talks to, as whom, and who said so: `app on db.internal:5432 as admin (from PGHOST)`.
 #[must_use]
 pub fn heading(database: &DatabaseIdentity, user: &str, origin: &str) -> String {
-    let [name, host, user, origin] = [&database.name, &database.host, user, origin].map(visible);
-    let host = if host.contains(':') { format!("[{host}]") } else { host.into_owned() };
-    format!("{name} on {host}:{} as {user} (from {origin})", database.port)
+    visible(&format!("{} on {} as {user} (from {origin})", database.name, database.address())).into_owned()
 }
 
 /// That the rest was not looked at.
@@ -115,7 +113,7 @@ fn database(page: &mut Page, plan: &Document, style: Style) {
         return;
     }
     let database = &plan.database;
-    let place = if style.headed { String::new() } else { format!(" on {}:{}", visible(&database.host), database.port) };
+    let place = if style.headed { String::new() } else { format!(" on {}", visible(&database.address())) };
     page.line(0, style.paint(Tone::Strong, &format!("database {}{place}", visible(&database.name))));
     let (first, others): (Vec<_>, Vec<_>) =
         plan.hazards.iter().partition(|hazard| hazard.kind == HazardKind::PrivilegedTenant);
