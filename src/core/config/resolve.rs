@@ -271,7 +271,7 @@ fn resolve_tenant(
         password: password.map(SecretString::from),
         secret_path: secret_path.replace("{tenant}", key.as_str()),
         class: classes.of(own).map(str::to_owned),
-        suspended: suspended,
+        suspended,
         origin: own.origin,
         rotation,
         rotate_after,
