@@ -115,7 +115,7 @@ fn a_role_or_schema_that_is_not_in_the_registry_blocks_and_is_left_as_it_is() {
         }
         let run = run
             .says("not managed by tenantry")
-            .says("cannot be adopted yet")
+            .says("adopt it: tenantry adopt u-one")
             .says("ALTER SCHEMA \"tenant_u_three\" RENAME TO");
         assert!(run.stdout.contains("1 applied") && run.stdout.contains("3 skipped"), "{}", run.stdout);
         assert_eq!(fleet.ask("SELECT tenant FROM tenantry.tenants"), "u-four");
