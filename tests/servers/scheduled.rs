@@ -68,6 +68,7 @@ fn every_metric_says_what_is_there() {
             "tenantry_drift",
             "tenantry_last_run_timestamp_seconds",
             "tenantry_oldest_password_age_seconds",
+            "tenantry_passwords_due",
             "tenantry_pending_migrations",
             "tenantry_run_duration_seconds",
             "tenantry_tenants{verb=\"blocked\"}",
