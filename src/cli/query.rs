@@ -58,7 +58,7 @@ fn question(args: &QueryArgs) -> Result<Question, Failure> {
     };
     Question::new(&sql).map_err(|error| {
         let hint = match error {
-            NotReading::Nothing => "write one, such as: tenantry query 'SELECT count(*) FROM users'",
+            NotReading::Nothing => "write one, such as: SELECT count(*) FROM users",
             NotReading::Several => "one at a time; WITH and UNION ALL ask for several things at once",
             NotReading::Other(_) => {
                 "query takes one SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN; what changes something is a migration's, or a program's that \

@@ -86,7 +86,8 @@ impl Faults {
             let own = OfFile { faults: taken_from(&mut faults, begin), syntax: taken_from(&mut syntax, begin) };
             if file == 0 {
                 let placeless = own.faults.into_iter().chain(std::mem::take(&mut faults)).collect();
-                errors.extend(OfFile { faults: placeless, ..own }.error(file, text, places));
+                let syntax = own.syntax.into_iter().chain(std::mem::take(&mut syntax)).collect();
+                errors.extend(OfFile { faults: placeless, syntax }.error(file, text, places));
             } else {
                 errors.extend(own.error(file, text, places));
             }

@@ -104,9 +104,7 @@ fn said(error: &DatabaseError, question: &Question) -> Fault {
     };
     let hint = match error.sqlstate() {
         Some("57014") => Some("more time: --timeout 5m".to_owned()),
-        Some("25006") => {
-            Some("query only reads; tenantry exec runs a program as the tenant, psql among them".to_owned())
-        }
+        Some("25006") => Some("query only reads; exec runs a program as the tenant, psql among them".to_owned()),
         _ => error.hint().map(str::to_owned),
     };
     Fault { message, sqlstate: error.sqlstate().map(str::to_owned), hint }

@@ -140,7 +140,19 @@ fn the_fleet_and_the_proof_as_json() {
     let _session = fleet.log_in("lj-one");
     let list = fleet.run(&["list", "--format", "json"]).ends(0).json();
     let rows = list.as_array().unwrap();
-    let columns = ["tenant", "schema", "username", "state", "migration", "size", "connections", "secret_age"];
+    let columns = [
+        "tenant",
+        "schema",
+        "username",
+        "state",
+        "class",
+        "declared",
+        "migration",
+        "size",
+        "connections",
+        "secret_age",
+        "rows",
+    ];
     rows.iter().for_each(|row| keys(row, &columns));
     let states: Vec<_> =
         rows.iter().map(|row| (row["tenant"].as_str().unwrap(), row["state"].as_str().unwrap())).collect();

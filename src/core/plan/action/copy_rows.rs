@@ -70,7 +70,7 @@ impl Action for CopyRows {
         let (schema, owner) = (ident(&self.schema), ident(&self.owner));
         let read = match &self.from {
             RowsOf::Tenant(from) => format!(
-                "-- COPY {}.… TO STDOUT, of every table, in one REPEATABLE READ transaction that is rolled back",
+                "-- COPY {}... TO STDOUT, of every table, in one REPEATABLE READ transaction that is rolled back",
                 ident(&from.subject.schema)
             ),
             RowsOf::Archive(from) => format!("-- pg_restore --data-only --file=- {}", from.file),
@@ -78,7 +78,7 @@ impl Action for CopyRows {
         statements([
             format!("-- TRUNCATE of every table in {schema}, without its triggers and foreign keys"),
             read,
-            format!("-- INSERT INTO {schema}.… and setval() of every sequence, in functions that belong to {owner}"),
+            format!("-- INSERT INTO {schema}... and setval() of every sequence, in functions that belong to {owner}"),
             "-- triggers and foreign keys again; materialized views; rows and structure compared".to_owned(),
         ])
     }
