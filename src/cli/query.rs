@@ -62,7 +62,7 @@ fn question(args: &QueryArgs) -> Result<Question, Failure> {
             NotReading::Several => "one at a time; WITH and UNION ALL ask for several things at once",
             NotReading::Other(_) => {
                 "query takes one SELECT, WITH, VALUES, TABLE, SHOW or EXPLAIN; what changes something is a migration's, or a program's that \
-                 tenantry exec runs"
+                 exec runs"
             }
         };
         Failure::refused(format!("the query: {error}"), hint)
