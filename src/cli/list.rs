@@ -16,9 +16,13 @@ pub fn run(global: &Global, args: &ListArgs, out: &mut Output) -> Result<Exit, F
     let mut looked = project::open(global, options)?.look()?;
     out.talks_to(&looked.place());
     let mut rows = looked.tenants()?;
-    let sorted_by = args.sort.iter().map(|sort| sort.column);
-    if args.columns.iter().copied().chain(sorted_by).any(|column| column == Column::LastMigration) {
+    let is_asked_for = |column| args.columns.contains(&column) || args.sort.iter().any(|sort| sort.column == column);
+    if is_asked_for(Column::LastMigration) {
         looked.date_migrations(&mut rows)?;
+    }
+    let is_whole_document = !out.csv && out.format == Format::Json && args.columns.is_empty();
+    if is_whole_document || is_asked_for(Column::Rows) {
+        looked.estimate_rows(&mut rows)?;
     }
     let many = looked.many_locks()?;
     for row in &mut rows {
@@ -34,7 +38,7 @@ pub fn run(global: &Global, args: &ListArgs, out: &mut Output) -> Result<Exit, F
         out.print_data(&render::rows::csv(&render::list::table(&rows, columns)))?;
     } else {
         out.print(&match out.format {
-            Format::Json if args.columns.is_empty() => render::list::json(&rows),
+            Format::Json if is_whole_document => render::list::json(&rows),
             Format::Json => render::rows::json(&render::list::table(&rows, columns)),
             Format::Text => table(),
             // The columns stand below one another.

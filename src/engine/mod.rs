@@ -6,6 +6,7 @@ pub mod failpoint;
 
 pub mod apply;
 pub mod archive;
+pub(crate) mod copy_text;
 pub mod database;
 pub mod deep;
 pub mod error;

@@ -25,15 +25,7 @@ impl Filling {
         template: Option<Template>,
     ) -> Result<Plan, Error> {
         self.is_not_there(observed, key)?;
-        let mut desired = ground.project.desired.clone();
-        if let Some(tenant) = desired.tenants.get_mut(key) {
-            tenant.template = template;
-        }
-        let mut plan = plan::diff(&desired, observed, &|other| other == key);
-        // That it is about one tenant is no news to whoever named it; that there are targets is another matter.
-        plan.targeting = ground.targeting(observed);
-        // Nobody was asked about the rest, which is for apply to show.
-        plan.database_changes.retain(|change| change.action.makes());
+        let plan = of_one(ground, observed, key, template);
         self.creates(&plan, key)?;
         Ok(plan)
     }
@@ -68,4 +60,18 @@ impl Filling {
             None => Err(self.refused(format!("tenant {key} is not declared"), "add it to tenants.toml")),
         }
     }
+}
+
+/// This tenant's plan, with this template whatever tenants.toml says.
+pub(super) fn of_one(ground: &Ground, observed: &Observed, key: &TenantKey, template: Option<Template>) -> Plan {
+    let mut desired = ground.project.desired.clone();
+    if let Some(tenant) = desired.tenants.get_mut(key) {
+        tenant.template = template;
+    }
+    let mut plan = plan::diff(&desired, observed, &|other| other == key);
+    // That it is about one tenant is no news to whoever named it; that there are targets is another matter.
+    plan.targeting = ground.targeting(observed);
+    // Nobody was asked about the rest, which is for apply to show.
+    plan.database_changes.retain(|change| change.action.makes());
+    plan
 }

@@ -115,7 +115,8 @@ impl Looked {
         Ok(Drift { password_ages: password_ages.collect(), passwords_due, plan, taken_at })
     }
 
-    /// Every tenant, declared or registered, with its state; sizes if [`Options::sizes`](super::Options::sizes) asked for them.
+    /// Every tenant, declared or registered, with its state; sizes if [`Options::sizes`](super::Options::sizes) asked for them, and no
+    /// [`rows`](ListRow::rows) until [`Self::estimate_rows`].
     ///
     /// # Errors
     /// What PostgreSQL answered.
@@ -126,23 +127,30 @@ impl Looked {
         let keys: BTreeSet<&TenantKey> = declared.keys().chain(registered).collect();
         let now = Timestamp::now();
         let selected = keys.into_iter().filter(|key| ground.filter.selects(key));
-        let mut rows: Vec<ListRow> =
-            selected.filter_map(|key| row(&self.observed, key, declared.get(key), now)).collect();
-        let users = |key: &str| {
-            let of = |username: &str, users: Vec<String>| std::iter::once(username.to_owned()).chain(users).collect();
-            let row =
-                self.observed.registry.iter().flat_map(|registry| &registry.tenants).find(|(k, _)| k.as_str() == key);
-            row.map(|(_, row)| of(&row.username, row.login_users())).unwrap_or_default()
+        let users = |key: &TenantKey| -> Vec<String> {
+            let row = self.observed.registry.as_ref().and_then(|registry| registry.tenants.get(key));
+            row.map(|row| std::iter::once(row.username.clone()).chain(row.login_users()).collect()).unwrap_or_default()
         };
-        let users: Vec<Vec<String>> = rows.iter().map(|row| users(&row.tenant)).collect();
+        let row_and_users = |key| Some((row(&self.observed, key, declared.get(key), now)?, users(key)));
+        let (mut rows, users): (Vec<ListRow>, Vec<Vec<String>>) = selected.filter_map(row_and_users).unzip();
         let connections = inspect::connections(client, &users.concat())?;
-        let schemas: Vec<&str> = rows.iter().map(|row| row.schema.as_str()).collect();
-        let estimates = inspect::row_estimates(client, &schemas)?;
         for (row, users) in rows.iter_mut().zip(users) {
-            row.rows = estimates.get(&row.schema).copied().filter(|_| row.state != "absent");
             row.connections = users.iter().filter_map(|user| connections.get(user)).sum();
         }
         Ok(rows)
+    }
+
+    /// About how many rows each of these holds. Reads a catalog row of every table.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn estimate_rows(&mut self, rows: &mut [ListRow]) -> Result<(), Error> {
+        let schemas: Vec<&str> = rows.iter().map(|row| row.schema.as_str()).collect();
+        let estimates = inspect::row_estimates(&mut self.session.client, &schemas)?;
+        for row in rows {
+            row.rows = estimates.get(&row.schema).copied().filter(|_| row.state != "absent");
+        }
+        Ok(())
     }
 
     /// Who fills the server's lock table, those with the most locks first.
@@ -203,10 +211,7 @@ impl Looked {
         let ground = &self.session.ground;
         let interrupt = &ground.options.interrupt;
         let verify = Verify {
-            target: &ground.target,
-            store: ground.store.as_ref(),
-            desired: &ground.project.desired,
-            observed: &self.observed,
+            logins: self.logins(),
             parallelism: ground.options.parallelism(),
             stop: &AtomicBool::new(false),
             begins: &|tenant| interrupt.begins(format!("verify {tenant}")),

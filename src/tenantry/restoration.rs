@@ -1,6 +1,6 @@
 //! A tenant from its archive: what must be so before, and what is planned.
 
-use super::creation::Filling;
+use super::creation::{self, Filling};
 use super::declared;
 use super::error::{Error, Guard, Guarded, Refusal};
 use super::session::Ground;
@@ -16,14 +16,8 @@ pub(super) fn declared(ground: &Ground, manifest: &Manifest) -> Result<Tenant, E
 }
 
 pub(super) fn plan(ground: &Ground, observed: &Observed, tenant: &Tenant, manifest: &Manifest) -> Result<Plan, Error> {
-    let mut desired = ground.project.desired.clone();
     // It begins with what the archive holds.
-    desired.tenants.values_mut().for_each(|tenant| tenant.template = None);
-    let mut plan = plan::diff(&desired, observed, &|key| *key == tenant.key);
-    // That it is about one tenant is no news to whoever named its archive; that there are targets is another matter.
-    plan.targeting = ground.targeting(observed);
-    // Nobody was asked about the rest, which is for apply to show.
-    plan.database_changes.retain(|change| change.action.makes());
+    let mut plan = creation::of_one(ground, observed, &tenant.key, None);
     refuse_what_is_there(observed, &plan, tenant)?;
     leave_out_what_it_holds(ground, manifest, &mut plan, observed.server.major())?;
     Ok(plan)

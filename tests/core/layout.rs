@@ -20,13 +20,14 @@ const WITHOUT_A_CIRCLE: [&str; 4] = ["core/", "engine/", "tenantry/", "cli/"];
 
 /// What of the engine imports what: each only what comes before it. The error of a run holds what the database and the store
 /// answer, so it is the one exception: it names their errors.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "failpoint",
     "retry",
     "workers",
     "private",
     "password",
     "installed",
+    "copy_text",
     "error",
     "database",
     "registry",

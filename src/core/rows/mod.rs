@@ -4,7 +4,7 @@ mod reading;
 mod union;
 
 pub use reading::{NotReading, Reading};
-pub use union::union;
+pub use union::{unambiguous, union};
 
 use super::model::TenantKey;
 

@@ -17,7 +17,9 @@ pub fn union(answers: &[Answer]) -> Rows {
     });
     for (tenant, given) in given {
         let mut places = Vec::with_capacity(given.columns.len());
-        for (name, column) in unambiguous(&given.columns).into_iter().zip(&given.columns) {
+        // A query may give a column the name of ours.
+        let names = unambiguous(&given.columns, BTreeSet::from(["tenant".to_owned()]), str::to_owned);
+        for (name, column) in names.into_iter().zip(&given.columns) {
             let place = *number_of.entry(name.clone()).or_insert(columns.len());
             match columns.get_mut(place) {
                 Some(known) => known.kind = together(known.kind, column.kind),
@@ -39,14 +41,15 @@ pub fn union(answers: &[Answer]) -> Rows {
     Rows { columns, rows, cut: None }
 }
 
-/// A query may give several columns one name, or the name of ours: the second one is `name_2`.
-fn unambiguous(columns: &[Column]) -> Vec<String> {
-    let mut taken = BTreeSet::from(["tenant".to_owned()]);
+/// A query may give several columns one name, or one that is taken: the second one is `name_2`. `seen_as`: what two names have in common
+/// that are one.
+#[must_use]
+pub fn unambiguous(columns: &[Column], mut taken: BTreeSet<String>, seen_as: impl Fn(&str) -> String) -> Vec<String> {
     let mut names = Vec::with_capacity(columns.len());
     for column in columns {
         let mut name = column.name.clone();
         let mut n = 2;
-        while !taken.insert(name.clone()) {
+        while !taken.insert(seen_as(&name)) {
             name = format!("{}_{n}", column.name);
             n += 1;
         }

@@ -1,5 +1,7 @@
 //! COPY's lines as INSERT statements: COPY itself reads from the session, and cannot run inside a function.
 
+use crate::engine::copy_text::{NULL, unescaped};
+
 /// Bytes of one statement, about.
 const AT_ONCE: usize = 1 << 16;
 
@@ -34,7 +36,7 @@ pub(super) fn inserts<'a>(into: &'a [u8], lines: &'a [u8]) -> impl Iterator<Item
 fn row(line: &[u8], sql: &mut Vec<u8>) {
     for (n, field) in line.split(|byte| *byte == b'\t').enumerate() {
         sql.push(if n == 0 { b'(' } else { b',' });
-        if field == b"\\N" {
+        if field == NULL {
             sql.extend_from_slice(b"NULL");
         } else {
             value(field, sql);
@@ -43,24 +45,9 @@ fn row(line: &[u8], sql: &mut Vec<u8>) {
     sql.push(b')');
 }
 
-/// The escapes that COPY TO writes (manual, "COPY", Text Format).
 fn value(field: &[u8], sql: &mut Vec<u8>) {
     sql.push(b'\'');
-    let mut bytes = field.iter();
-    while let Some(&byte) = bytes.next() {
-        let byte = match byte {
-            b'\\' => match bytes.next() {
-                Some(b'b') => 8,
-                Some(b'f') => 12,
-                Some(b'n') => b'\n',
-                Some(b'r') => b'\r',
-                Some(b't') => b'\t',
-                Some(b'v') => 11,
-                Some(&other) => other,
-                None => b'\\',
-            },
-            other => other,
-        };
+    for byte in unescaped(field) {
         sql.push(byte);
         if byte == b'\'' {
             sql.push(byte);

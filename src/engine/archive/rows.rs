@@ -3,10 +3,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use super::manifest::TableRows;
-use super::names::readable;
+use super::names::{identifiers, readable};
 use super::programs::{Programs, failed, read_to_end};
 use super::script::{bare, restricted_by};
 use crate::engine::error::{Context, Error};
@@ -34,9 +34,7 @@ pub(super) enum Piece {
 /// When pg_restore cannot read the dump.
 pub(super) fn read(programs: &Programs, dump: &Path, most: usize) -> Result<Data, Error> {
     let doing = format!("reading back {}", dump.display());
-    let mut command = programs.command("pg_restore", None);
-    command.args(["--data-only", "--file=-"]).arg(dump).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().doing(&doing)?;
+    let mut child = printing(programs, dump).spawn().doing(&doing)?;
     let said = read_to_end(child.stderr.take());
     let read = child.stdout.take().map(|stdout| in_script(BufReader::with_capacity(1 << 16, stdout), most));
     let status = child.wait().doing(&doing)?;
@@ -47,6 +45,13 @@ pub(super) fn read(programs: &Programs, dump: &Path, most: usize) -> Result<Data
     let mut data = read.transpose().doing(&doing)?.unwrap_or(Data { tables: Vec::new(), kept: None });
     data.tables.sort_by(|a, b| a.table.cmp(&b.table));
     Ok(data)
+}
+
+/// The pg_restore that prints a dump's data.
+pub(super) fn printing(programs: &Programs, dump: &Path) -> Command {
+    let mut command = programs.command("pg_restore", None);
+    command.args(["--data-only", "--file=-"]).arg(dump).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 /// In COPY's text format a row is a line, whatever it holds, and `\.` ends them (manual, "COPY", Text Format).
@@ -185,21 +190,9 @@ pub(super) fn first_of_line(script: &mut impl BufRead, begin: &mut Vec<u8>, enou
     }
 }
 
-/// The table's name in `schema.table (columns) FROM stdin;`, each name quoted where it must be.
+/// The table's name in `schema.table (columns)`.
 fn table_of(statement: &str) -> String {
-    let mut names = vec![String::new()];
-    let mut quoted = false;
-    let mut chars = statement.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.next_if_eq(&'"').is_some() => names.last_mut().into_iter().for_each(|n| n.push('"')),
-            '"' => quoted = !quoted,
-            '.' if !quoted => names.push(String::new()),
-            ' ' if !quoted => break,
-            c => names.last_mut().into_iter().for_each(|name| name.push(c)),
-        }
-    }
-    names.pop().unwrap_or_default()
+    identifiers(statement, '.').0.pop().unwrap_or_default()
 }
 
 #[cfg(test)]

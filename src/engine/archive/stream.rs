@@ -2,12 +2,12 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout};
 use std::thread::JoinHandle;
 
-use super::names::readable;
+use super::names::{identifiers, readable};
 use super::programs::{Programs, failed, read_to_end};
-use super::rows::{COPIES, first_of_line, statement_of_copy};
+use super::rows::{COPIES, first_of_line, printing, statement_of_copy};
 use crate::engine::error::{Context, Error};
 
 /// What a dump's data are made of.
@@ -32,9 +32,7 @@ impl Stream {
     /// When pg_restore cannot be started.
     pub fn open(programs: &Programs, dump: &Path) -> Result<Self, Error> {
         let doing = format!("reading {}", dump.display());
-        let mut command = programs.command("pg_restore", None);
-        command.args(["--data-only", "--file=-"]).arg(dump).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().doing(&doing)?;
+        let mut child = printing(programs, dump).spawn().doing(&doing)?;
         let said = read_to_end(child.stderr.take());
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe).map_err(io::Error::from).doing(&doing)?;
         Ok(Self { child, said, script: Script::new(BufReader::with_capacity(1 << 16, stdout)), doing })
@@ -181,40 +179,6 @@ fn stand(statement: &str) -> Option<Part> {
     let (value, is_called) = numbers.split_once(", ")?;
     let sequence = identifiers(&name, '.').0.pop()?;
     Some(Part::Stand { sequence, value: value.parse().ok()?, is_called: is_called.parse().ok()? })
-}
-
-/// Names with something between each and the next, quoted where they must be; and what comes after them.
-fn identifiers(text: &str, between: char) -> (Vec<String>, &str) {
-    let mut names = Vec::new();
-    let mut rest = text.trim_start();
-    loop {
-        let (name, after) = identifier(rest);
-        names.push(name);
-        match after.strip_prefix(between) {
-            Some(more) => rest = more.trim_start(),
-            None => return (names, after),
-        }
-    }
-}
-
-fn identifier(text: &str) -> (String, &str) {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find([' ', '.', ',', '(', ')']).unwrap_or(text.len());
-        return (text[..end].to_owned(), &text[end..]);
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    while let Some((before, after)) = rest.split_once('"') {
-        name.push_str(before);
-        match after.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return (name, after),
-        }
-    }
-    (name + rest, "")
 }
 
 #[cfg(test)]

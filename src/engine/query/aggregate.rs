@@ -13,7 +13,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use super::budget::Budget;
-use crate::core::rows::{Column, Kind, Reading, Row, Rows};
+use crate::core::rows::{Column, Kind, Reading, Row, Rows, unambiguous};
 
 /// A statement over the table `tenants`, and how much it may take.
 pub struct Aggregate<'a> {
@@ -59,7 +59,9 @@ fn filled(rows: &Rows) -> rusqlite::Result<Connection> {
     let mut db = Connection::open_in_memory()?;
     db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST)?;
-    let names: Vec<String> = names(&rows.columns).iter().map(|name| quoted(name)).collect();
+    // SQLite's names differ in more than case.
+    let names = unambiguous(&rows.columns, BTreeSet::new(), str::to_lowercase);
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
     db.execute_batch(&format!("CREATE TABLE tenants ({})", names.join(", ")))?;
     let places = vec!["?"; names.len()].join(", ");
     let transaction = db.transaction()?;
@@ -72,22 +74,6 @@ fn filled(rows: &Rows) -> rusqlite::Result<Connection> {
     }
     transaction.commit()?;
     Ok(db)
-}
-
-/// SQLite's names differ in more than case.
-fn names(columns: &[Column]) -> Vec<String> {
-    let mut taken = BTreeSet::new();
-    let mut names = Vec::with_capacity(columns.len());
-    for column in columns {
-        let mut name = column.name.clone();
-        let mut n = 2;
-        while !taken.insert(name.to_lowercase()) {
-            name = format!("{}_{n}", column.name);
-            n += 1;
-        }
-        names.push(name);
-    }
-    names
 }
 
 /// A NUL would end the statement.

@@ -7,9 +7,9 @@ use postgres::types::Type;
 use postgres::{CancelToken, Client, SimpleQueryMessage};
 
 use super::budget::Budget;
-use super::copy_text::fields;
 use super::question::Question;
 use crate::core::rows::{Column, Cut, Kind, Reading, Row, Rows};
+use crate::engine::copy_text::fields;
 use crate::engine::database::{DatabaseError, Target};
 use crate::engine::login::{NO_OTHER_LIMITS, WHATEVER_IT_HOLDS};
 

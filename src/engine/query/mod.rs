@@ -7,7 +7,6 @@ mod aggregate;
 mod ask;
 mod attend;
 mod budget;
-mod copy_text;
 mod question;
 mod run;
 

@@ -2,18 +2,14 @@
 
 use std::sync::atomic::AtomicBool;
 
-use crate::core::model::{Desired, Observed, PublicSchema, TenantKey};
+use crate::core::model::{PublicSchema, TenantKey};
 use crate::core::plan::public_schema_policy;
 use crate::core::verdict::Verdict;
-use crate::engine::database::Target;
-use crate::engine::secrets::SecretStore;
+use crate::engine::login::Logins;
 
 /// What verifying needs.
 pub struct Verify<'a> {
-    pub target: &'a Target,
-    pub store: &'a dyn SecretStore,
-    pub desired: &'a Desired,
-    pub observed: &'a Observed,
+    pub logins: Logins<'a>,
     pub parallelism: usize,
     pub stop: &'a AtomicBool,
     /// A tenant is logged in as from now on.
@@ -24,6 +20,6 @@ pub struct Verify<'a> {
 impl Verify<'_> {
     /// Whether public was left open on purpose.
     pub(super) fn public_is_kept(&self) -> bool {
-        public_schema_policy(self.desired, self.observed) == PublicSchema::Keep
+        public_schema_policy(self.logins.desired, self.logins.observed) == PublicSchema::Keep
     }
 }

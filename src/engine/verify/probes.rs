@@ -16,7 +16,7 @@ use super::users;
 use crate::core::model::{Access, Tenant, qualified};
 use crate::core::verdict::{Answer, Check, Ruling, Verdict};
 use crate::engine::database::{Ask, DatabaseError, HARDLY_WAIT, giving_way};
-use crate::engine::login::{Logins, NO_OTHER_LIMITS, NoLogin, WHATEVER_IT_HOLDS};
+use crate::engine::login::{NO_OTHER_LIMITS, NoLogin, WHATEVER_IT_HOLDS};
 
 /// A tenant may lock its tables, and put code that sleeps on their triggers. Said again before each probe: that code may
 /// also SET these for the rest of the transaction.
@@ -32,7 +32,7 @@ pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -
     let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
     if tenant.suspended {
         let login = probes.connect().map(drop);
-        probes.checks.extend(suspended::checks(verify.observed.roles.get(&tenant.username), login));
+        probes.checks.extend(suspended::checks(verify.logins.observed.roles.get(&tenant.username), login));
     } else if let Some(mut client) = probes.log_in()
         && let Err(error) = probes.in_a_transaction(&mut client, schemas)
     {
@@ -74,8 +74,7 @@ impl Probes<'_> {
     }
 
     fn connect(&self) -> Result<Client, NoLogin> {
-        let Verify { target, store, desired, observed, .. } = *self.verify;
-        Ok(Logins { target, store, desired, observed }.of(self.tenant)?.target.connect()?)
+        Ok(self.verify.logins.of(self.tenant)?.target.connect()?)
     }
 
     /// As the application would, but writing whatever `default_transaction_read_only` says: who may SET that is not kept from
@@ -135,11 +134,11 @@ impl Probes<'_> {
 
     /// Of every object that the migrations made.
     fn holds_what_its_access_says(&mut self, asking: &mut Transaction<'_>) -> Result<(), DatabaseError> {
-        let history = &self.verify.desired.migrations.table;
+        let history = &self.verify.logins.desired.migrations.table;
         let owner = self.tenant.owner();
         let rows = asking.ask(include_str!("sql/held.sql"), &[&self.tenant.schema, &owner, history])?;
         let groups: Vec<held::Group> = rows.iter().map(held::Group::from).collect();
-        let faults = held::faults(self.tenant, self.verify.observed.server.major(), &groups);
+        let faults = held::faults(self.tenant, self.verify.logins.observed.server.major(), &groups);
         let result = |faults: &[String]| if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) };
         if self.tenant.access != Access::Owner {
             let access = self.tenant.access.as_str();
@@ -195,7 +194,7 @@ impl Probes<'_> {
     /// A member that does not inherit still may SET ROLE.
     fn is_no_other(&mut self, asking: &mut Transaction<'_>) -> Result<(), DatabaseError> {
         let tenant = self.tenant;
-        let others = self.verify.desired.tenants.values().filter(|other| other.key != tenant.key);
+        let others = self.verify.logins.desired.tenants.values().filter(|other| other.key != tenant.key);
         let all = others.flat_map(|other| {
             [other.username.clone(), other.owner_role.clone()].into_iter().chain(other.login_users())
         });
@@ -224,8 +223,8 @@ impl Probes<'_> {
 
     /// In the order they are tried.
     fn probes(&self, asking: &mut Transaction<'_>, schemas: &[String]) -> Result<Vec<Probe>, DatabaseError> {
-        let (tenant, observed) = (self.tenant, self.verify.observed);
-        let history = &self.verify.desired.migrations.table;
+        let (tenant, observed) = (self.tenant, self.verify.logins.observed);
+        let history = &self.verify.logins.desired.migrations.table;
         let mut probes = probe::life_of_a_table(tenant, &unused(&tenant.schema));
         let rows = asking.ask(include_str!("sql/one_of_each.sql"), &[&tenant.schema, &tenant.owner(), history])?;
         for row in &rows {
@@ -255,7 +254,7 @@ impl Probes<'_> {
         if !kept {
             if observed.database.public_schema.is_some() {
                 probes.push(probe::create_in("create in schema public", "public", &unused("public")));
-                if !self.verify.desired.shared_schemas.iter().any(|schema| schema == "public") {
+                if !self.verify.logins.desired.shared_schemas.iter().any(|schema| schema == "public") {
                     probes.push(probe::use_public(&name));
                 }
             }
@@ -273,7 +272,7 @@ impl Probes<'_> {
 
     /// A tenant of no migrations has none.
     fn has_history(&self) -> bool {
-        let found = self.verify.observed.schemas.get(&self.tenant.schema);
+        let found = self.verify.logins.observed.schemas.get(&self.tenant.schema);
         found.is_some_and(|schema| !matches!(schema.history, crate::core::model::History::Absent))
     }
 

@@ -25,12 +25,12 @@ impl Verify<'_> {
 
     /// Every tenant schema there is, declared or registered, retained ones included.
     fn schemas(&self) -> Vec<String> {
-        let declared = self.desired.tenants.values().map(|tenant| tenant.schema.clone());
-        let registered = self.observed.registry.iter().flat_map(|registry| registry.tenants.values());
+        let declared = self.logins.desired.tenants.values().map(|tenant| tenant.schema.clone());
+        let registered = self.logins.observed.registry.iter().flat_map(|registry| registry.tenants.values());
         let registered = registered.filter(|row| row.state != State::Removed).map(|row| row.schema.clone());
         declared
             .chain(registered)
-            .filter(|schema| self.observed.schemas.contains_key(schema))
+            .filter(|schema| self.logins.observed.schemas.contains_key(schema))
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect()

@@ -15,7 +15,7 @@ pub(super) fn checks(verify: &Verify<'_>, tenant: &Tenant) -> Vec<Check> {
     if users.is_empty() {
         return Vec::new();
     }
-    let roles = &verify.observed.roles;
+    let roles = &verify.logins.observed.roles;
     let closed = match roles.get(&tenant.username) {
         Some(role) if role.can_login => Err(format!("{} may log in", tenant.username)),
         _ => Ok(()),
@@ -30,7 +30,9 @@ pub(super) fn checks(verify: &Verify<'_>, tenant: &Tenant) -> Vec<Check> {
 
 fn members(verify: &Verify<'_>, tenant: &Tenant, users: &[String]) -> Result<(), String> {
     let fault = |user: &String| {
-        let Some(role) = verify.observed.roles.get(user) else { return Some(format!("role {user} does not exist")) };
+        let Some(role) = verify.logins.observed.roles.get(user) else {
+            return Some(format!("role {user} does not exist"));
+        };
         let others = role.member_of.iter().filter(|membership| membership.role != tenant.username);
         let others: Vec<&str> = others.map(|membership| membership.role.as_str()).collect();
         match role.is_member_of(&tenant.username) {
@@ -45,7 +47,7 @@ fn members(verify: &Verify<'_>, tenant: &Tenant, users: &[String]) -> Result<(),
 
 /// With the password of the one that the secret names. `None`: what the secret says is told by the login itself.
 fn the_other(verify: &Verify<'_>, tenant: &Tenant, users: &[String]) -> Option<Check> {
-    let Ok(Found::Readable(_, secret)) = verify.store.read(&tenant.secret_path) else { return None };
+    let Ok(Found::Readable(_, secret)) = verify.logins.store.read(&tenant.secret_path) else { return None };
     if fault_of_password(secret.password.expose_secret()).is_some() {
         return None;
     }
@@ -56,9 +58,9 @@ fn the_other(verify: &Verify<'_>, tenant: &Tenant, users: &[String]) -> Option<C
     }
     let other = users.iter().find(|user| *user != named)?;
     let fields = SecretFields { username: other.clone(), ..secret.fields.clone() };
-    let elsewhere = verify.desired.advertise.host.is_some();
+    let elsewhere = verify.logins.desired.advertise.host.is_some();
     let as_other = Secret { fields: fields.clone(), ..secret };
-    let Err(error) = verify.target.of_secret(&as_other, &fields, elsewhere).connect() else {
+    let Err(error) = verify.logins.target.of_secret(&as_other, &fields, elsewhere).connect() else {
         return Some(Check::asked(what, Err(format!("{other} logs in with it too"))));
     };
     // A wrong password, or a role that may not log in.

@@ -3,19 +3,29 @@
 use crate::core::rows::Row;
 
 /// The fields of one line, without its line end. What is no UTF-8 has U+FFFD in its place.
-pub(super) fn fields(line: &[u8]) -> Row {
+pub(crate) fn fields(line: &[u8]) -> Row {
     line.split(|byte| *byte == b'\t').map(field).collect()
 }
 
 fn field(raw: &[u8]) -> Option<String> {
-    if raw == b"\\N" {
+    if raw == NULL {
         return None;
     }
-    let mut out = Vec::with_capacity(raw.len());
-    let mut bytes = raw.iter();
-    while let Some(byte) = bytes.next() {
+    Some(match String::from_utf8(unescaped(raw).collect()) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
+}
+
+/// What stands for a field that is NULL.
+pub(crate) const NULL: &[u8] = b"\\N";
+
+/// The bytes of a field's value, without the escapes that COPY TO writes.
+pub(crate) fn unescaped(field: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let mut bytes = field.iter().copied();
+    std::iter::from_fn(move || {
         // A backslash is never the last byte, and never in the middle of a character: the client's encoding is UTF-8.
-        out.push(match byte {
+        Some(match bytes.next()? {
             b'\\' => match bytes.next() {
                 Some(b'b') => 8,
                 Some(b'f') => 12,
@@ -23,15 +33,11 @@ fn field(raw: &[u8]) -> Option<String> {
                 Some(b'r') => b'\r',
                 Some(b't') => b'\t',
                 Some(b'v') => 11,
-                Some(other) => *other,
+                Some(other) => other,
                 None => b'\\',
             },
-            byte => *byte,
-        });
-    }
-    Some(match String::from_utf8(out) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+            byte => byte,
+        })
     })
 }
 
