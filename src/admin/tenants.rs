@@ -63,7 +63,7 @@ impl DatabaseAdmin {
         let tenant = self.tenant(&config)?;
         let failed = format!("Failed to create tenant '{}' with user '{}'", tenant.schema, tenant.username);
         let _turn = self.turn();
-        let about = self.project()?.about(&tenant);
+        let about = self.project()?.about(std::slice::from_ref(&tenant));
         let planned = about.lock().and_then(|locked| locked.create(&tenant, None));
         self.deliver(&about, &tenant, planned.map_err(|error| not_created(&tenant, error))?, &failed)
     }
@@ -77,7 +77,7 @@ impl DatabaseAdmin {
         let failed = format!("Failed to copy tenant '{from}' to '{}'", tenant.schema);
         let original = self.known(from, &failed)?;
         let _turn = self.turn();
-        let about = self.project()?.about_these(&[tenant.clone(), original.clone()]);
+        let about = self.project()?.about(&[tenant.clone(), original.clone()]);
         let template = Template { tenant: original.key, data: with_data };
         let planned = about.lock().and_then(|locked| locked.create(&tenant, Some(&template)));
         self.deliver(&about, &tenant, planned.map_err(|error| not_created(&tenant, error))?, &failed)
@@ -113,7 +113,7 @@ impl DatabaseAdmin {
             return Err(AdminError::invalid(format!("{failed}: with a secret store a new password is generated")));
         }
         let _turn = self.turn();
-        let about = self.project()?.about(&tenant);
+        let about = self.project()?.about(std::slice::from_ref(&tenant));
         let planned = about.lock().and_then(|locked| locked.renew(&tenant));
         self.deliver(&about, &tenant, planned.map_err(|error| AdminError::of(&failed, error))?, &failed)
     }
@@ -148,7 +148,7 @@ impl DatabaseAdmin {
     pub fn stats(&self, schema_name: &str) -> Result<TenantStats, AdminError> {
         let failed = format!("Failed to look at tenant '{schema_name}'");
         let tenant = self.known(schema_name, &failed)?;
-        let measured = self.project()?.about(&tenant).measured(&tenant);
+        let measured = self.project()?.about(std::slice::from_ref(&tenant)).measured(&tenant);
         let measured = measured.map_err(|error| AdminError::of(&failed, error))?;
         Ok(TenantStats {
             schema_name: tenant.schema,
@@ -227,7 +227,11 @@ impl DatabaseAdmin {
     /// The tenant that has this schema, as the registry has it.
     fn known(&self, schema: &str, failed: &str) -> Result<Tenant, AdminError> {
         let wanted = self.named(schema, "postgres")?;
-        let observed = self.project()?.about(&wanted).registered().map_err(|error| AdminError::of(failed, error))?;
+        let observed = self
+            .project()?
+            .about(std::slice::from_ref(&wanted))
+            .registered()
+            .map_err(|error| AdminError::of(failed, error))?;
         let mut rows = observed.registry.into_iter().flat_map(|registry| registry.tenants);
         let found = rows.find(|(_, row)| row.schema == schema && row.state == State::Active);
         let (key, row) =

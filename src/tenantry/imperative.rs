@@ -2,23 +2,16 @@
 //!
 //! Of everybody else nothing is looked at: what it takes does not grow with the fleet.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use super::Tenantry;
 use super::approved::Way;
 use super::consent::{self, Consent};
 use super::creation::Filling;
 use super::environment::Environment;
 use super::error::{Clash, Error, Guard, Refusal};
-use super::filter::Filter;
 use super::guards;
 use super::locked::Locked;
-use super::options::Options;
 use super::planned::Planned;
 use super::rotation::{self, Which};
 use super::session::Session;
-use crate::core::config::Configuration;
 use crate::core::model::secret::Secret;
 use crate::core::model::{Named, Observed, OnRemove, Origin, Registered, Scope, State, Template, Tenant};
 use crate::core::report::{Outcome, Report, TenantError};
@@ -27,90 +20,62 @@ use crate::engine::inspect::{self, Sizes};
 use crate::engine::project::Project;
 use crate::engine::secrets::Found;
 
-/// What stands for tenants.toml in messages.
-const NO_FILE: &str = "this program";
+/// The same project, and all that is spoken of is these tenants. Whoever has one of their names is looked at too.
+pub(super) fn about(project: &Project, tenants: &[Tenant]) -> Project {
+    let mut project = Project::clone(project);
+    let roles = tenants.iter().flat_map(|tenant| [tenant.username.clone(), tenant.owner_role.clone()]);
+    project.desired.scope = Scope::Named(Named {
+        keys: tenants.iter().map(|tenant| tenant.key.clone()).collect(),
+        schemas: tenants.iter().map(|tenant| tenant.schema.clone()).collect(),
+        roles: roles.collect(),
+        removes: None,
+    });
+    project.desired.tenants = tenants.iter().map(|tenant| (tenant.key.clone(), tenant.clone())).collect();
+    project
+}
 
-impl Tenantry {
-    /// For a configuration that is a value; what it names is relative to `root`. Without `has_migrations` it names none.
-    pub(crate) fn of_value(
-        configuration: Configuration,
-        root: PathBuf,
-        environment: &Environment,
-        options: Options,
-        has_migrations: bool,
-    ) -> Result<Self, Error> {
-        let project = if has_migrations {
-            Project::of(configuration, root, Vec::new())?
-        } else {
-            Project::without_migrations(configuration, root)
-        };
-        Self::of(Path::new(NO_FILE), project, environment, options, Filter::new(&[])?)
+/// The same, and the tenant that has this one's schema is to go.
+pub(super) fn without(project: &Project, tenant: &Tenant) -> Project {
+    let mut project = about(project, std::slice::from_ref(tenant));
+    project.desired.tenants.clear();
+    if let Scope::Named(named) = &mut project.desired.scope {
+        named.removes = Some(tenant.schema.clone());
     }
+    project
+}
 
-    /// The same, and all that is spoken of is this tenant. Whoever has one of its names is looked at too.
-    pub(crate) fn about(&self, tenant: &Tenant) -> Self {
-        self.about_these(std::slice::from_ref(tenant))
-    }
+/// The registry as it is, and nothing of what it names.
+pub(super) fn registered(session: Session) -> Result<Observed, Error> {
+    let Session { ground, mut client } = session;
+    Ok(inspect::registered(&mut client, &ground.target, &ground.project.desired)?)
+}
 
-    pub(crate) fn about_these(&self, tenants: &[Tenant]) -> Self {
-        let mut project = Project::clone(&self.project);
-        let roles = tenants.iter().flat_map(|tenant| [tenant.username.clone(), tenant.owner_role.clone()]);
-        project.desired.scope = Scope::Named(Named {
-            keys: tenants.iter().map(|tenant| tenant.key.clone()).collect(),
-            schemas: tenants.iter().map(|tenant| tenant.schema.clone()).collect(),
-            roles: roles.collect(),
-            removes: None,
-        });
-        project.desired.tenants = tenants.iter().map(|tenant| (tenant.key.clone(), tenant.clone())).collect();
-        Self { project: Arc::new(project), ..self.clone() }
-    }
+pub(super) fn measured(mut session: Session, tenant: &Tenant) -> Result<Measured, Error> {
+    let mut observed = session.observe(Sizes::Removed)?;
+    let client = &mut session.client;
+    let bytes = inspect::measure(client, &mut observed, &tenant.subject())?;
+    let schema = observed.schemas.get(&tenant.schema);
+    let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
+    let users = row.into_iter().flat_map(Registered::login_users).chain([tenant.username.clone()]);
+    let users: Vec<String> = users.collect();
+    Ok(Measured {
+        bytes,
+        tables: schema.map_or(0, |schema| schema.tables),
+        migration: schema.and_then(|schema| schema.history.applied().last()).map(|applied| applied.version),
+        rows: inspect::row_estimates(client, &[&tenant.schema])?.remove(&tenant.schema),
+        connections: inspect::connections(client, &users)?.values().sum(),
+    })
+}
 
-    /// The same, and the tenant that has this one's schema is to go.
-    pub(crate) fn without(&self, tenant: &Tenant) -> Self {
-        let about = self.about(tenant);
-        let mut project = Project::clone(&about.project);
-        project.desired.tenants.clear();
-        if let Scope::Named(named) = &mut project.desired.scope {
-            named.removes = Some(tenant.schema.clone());
+/// The tenant's secret, from the store.
+pub(super) fn secret_of(project: &Project, environment: &Environment, tenant: &Tenant) -> Result<Secret, Error> {
+    let store = project.store(&|name| environment.get(name))?;
+    match store.read(&tenant.secret_path).doing(format!("reading the secret of {}", tenant.key))? {
+        Found::Readable(_, secret) => Ok(secret),
+        Found::Absent | Found::Foreign { .. } => {
+            let message = format!("the secret at {} is gone", store.locate(&tenant.secret_path));
+            Err(refused(Clash::Blocked, message, "a new password, and a new secret: DatabaseAdmin::rotate"))
         }
-        Self { project: Arc::new(project), ..about }
-    }
-
-    /// What this tenant takes.
-    pub(crate) fn measured(&self, tenant: &Tenant) -> Result<Measured, Error> {
-        let mut session = self.session()?;
-        let mut observed = session.observe(Sizes::Removed)?;
-        let client = &mut session.client;
-        let bytes = inspect::measure(client, &mut observed, &tenant.subject())?;
-        let schema = observed.schemas.get(&tenant.schema);
-        let row = observed.registry.as_ref().and_then(|registry| registry.tenants.get(&tenant.key));
-        let users: Vec<String> =
-            row.into_iter().flat_map(Registered::login_users).chain([tenant.username.clone()]).collect();
-        Ok(Measured {
-            bytes,
-            tables: schema.map_or(0, |schema| schema.tables),
-            migration: schema.and_then(|schema| schema.history.applied().last()).map(|applied| applied.version),
-            rows: inspect::row_estimates(client, &[&tenant.schema])?.remove(&tenant.schema),
-            connections: inspect::connections(client, &users)?.values().sum(),
-        })
-    }
-
-    /// The tenant's secret, from the store.
-    pub(crate) fn secret_of(&self, tenant: &Tenant) -> Result<Secret, Error> {
-        let store = self.project.store(&|name| self.environment.get(name))?;
-        match store.read(&tenant.secret_path).doing(format!("reading the secret of {}", tenant.key))? {
-            Found::Readable(_, secret) => Ok(secret),
-            Found::Absent | Found::Foreign { .. } => {
-                let message = format!("the secret at {} is gone", store.locate(&tenant.secret_path));
-                Err(refused(Clash::Blocked, message, "a new password, and a new secret: DatabaseAdmin::rotate"))
-            }
-        }
-    }
-
-    /// The registry as it is, and nothing of what it names.
-    pub(crate) fn registered(&self) -> Result<Observed, Error> {
-        let Session { ground, mut client } = self.session()?;
-        Ok(inspect::registered(&mut client, &ground.target, &ground.project.desired)?)
     }
 }
 
