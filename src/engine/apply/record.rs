@@ -24,6 +24,7 @@ impl Job<'_> {
                 let secret = secret::registered(self.apply, tenant, fields, secret_version.clone());
                 let is_kept = *password == PasswordOrigin::Kept;
                 let source = if is_kept { PasswordSource::Kept } else { tenant.password_source() };
+                self.note_access(transaction)?;
                 self.register_declared(transaction, tenant, (&secret, source))
             }
             // Not before the secret is switched.
