@@ -183,6 +183,13 @@ mod tests {
     use crate::core::migrations::MigrationFile;
 
     #[test]
+    fn only_prismas_lock_is_of_all_migrations() {
+        assert!(Format::Prisma.is_of_all(prisma::LOCK));
+        assert!(!Format::Prisma.is_of_all("20240101120000_init/metadata.toml"));
+        assert!(!Format::Diesel.is_of_all(prisma::LOCK));
+    }
+
+    #[test]
     fn formats_are_named_as_in_the_file() {
         for format in Format::ALL {
             assert_eq!(serde_json::to_value(format).unwrap(), format.as_str());
