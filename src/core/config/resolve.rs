@@ -15,8 +15,8 @@ use super::{advertise, classes::Classes, rotation, template, vault};
 use crate::core::migrations::{Format, MigrationSet};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, Rotation, SecretsPolicy,
-    Source, Tenant, TenantKey, check_role_name, check_schema_name,
+    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Source,
+    Tenant, TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -248,15 +248,6 @@ fn resolve_tenant(
     }
     let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), places, faults);
     let suspended = own.suspended.or(defaults.suspended).unwrap_or(false);
-    if suspended && rotation == Rotation::TwoUser {
-        let hint = "set rotation = \"single\" for it, apply, and suspend it then".to_owned();
-        let at = places.value(&path(own.suspended.is_some(), "suspended"));
-        faults.push(
-            at,
-            format!("tenant {key} has two users (rotation = \"two-user\") and cannot be suspended"),
-            Some(hint),
-        );
-    }
     Tenant {
         key: key.clone(),
         schema,

@@ -57,6 +57,7 @@ fn as_registered(declared: &Tenant, row: &Registered) -> Tenant {
         access: row.access,
         secret_path: row.secret.path.clone(),
         rotation: row.rotation,
+        suspended: row.suspended,
         password: None,
         ..declared.clone()
     }
