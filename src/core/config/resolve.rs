@@ -246,7 +246,7 @@ fn resolve_tenant(
         let at = places.value(&path(own.password_from.is_some(), "password_from"));
         faults.push(at, format!("the password {problem}"), Some("omit password_from to have one generated".into()));
     }
-    let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), places, faults);
+    let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), &path, places, faults);
     let suspended = own.suspended.or(defaults.suspended).unwrap_or(false);
     Tenant {
         key: key.clone(),
