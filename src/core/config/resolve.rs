@@ -15,8 +15,8 @@ use super::{advertise, classes::Classes, rotation, template, vault};
 use crate::core::migrations::{Format, MigrationSet};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, SecretsPolicy, Source,
-    Tenant, TenantKey, check_role_name, check_schema_name,
+    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, Scope,
+    SecretsPolicy, Source, Tenant, TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -61,6 +61,7 @@ impl Configuration {
             defaults: self.defaults,
             tenants: self.tenants,
             source: self.source,
+            scope: Scope::default(),
         }
     }
 }
@@ -86,6 +87,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
             Some("put {tenant} into it, as in \"tenants/{tenant}\"".into()),
         );
     }
+    placeholder::check(&raw, places, faults);
     if !(16..=128).contains(&raw.passwords.length) {
         faults.push(places.value(&["passwords", "length"]), "the length is not between 16 and 128", None);
     }
