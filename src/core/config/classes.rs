@@ -186,8 +186,8 @@ b = { class = "pr0" }
                 "2:20 connection_limit -2 is not between -1 (none) and 2147483647",
                 "3:9 a class is of no other class",
                 "4:28 search_path is set by tenantry itself",
-                "6:16 rotate_after: \"soon\" is no duration",
-                "7:17 password_from",
+                "6:16 \"soon\" is not a duration",
+                "7:17 password_from gives tenant a one password, but rotation = \"two-user\" takes two in turn",
                 "9:1 unknown key \"acces\"",
                 "12:15 there is no class \"pr0\"",
             ]
