@@ -172,9 +172,9 @@ fn is_free(observed: &Observed, tenant: &Tenant) -> Result<(), Error> {
                 format!("schema {schema:?} already exists: it is tenant {other}'s, with user {:?}", row.username);
             return Err(refused(Clash::Schema, message, "a new password for it: DatabaseAdmin::rotate"));
         }
-        if [&row.username, &row.owner].into_iter().any(|role| role == username || role == owner_role) {
-            let message =
-                format!("role {username:?} already exists: it is tenant {other}'s, with schema {:?}", row.schema);
+        let taken = [&row.username, &row.owner].into_iter().find(|role| [username, owner_role].contains(role));
+        if let Some(role) = taken {
+            let message = format!("role {role:?} already exists: it is tenant {other}'s, with schema {:?}", row.schema);
             return Err(refused(Clash::User, message, "choose another username"));
         }
         if other == key {
