@@ -88,6 +88,10 @@ mod tests {
             assert_eq!(shown(*number), *version);
         }
         assert_eq!(number("1.2.10").unwrap(), 111_221_000_000_000_000);
+        // Not one of these has the parts of a version, the zeros after them, and the length.
+        for nobodys in [7, 111_221, 111_221_000_000_000_005, 1_112_210_000_000_000_000] {
+            assert_eq!(shown(nobodys), nobodys.to_string());
+        }
         assert_eq!(number("2024.01.15.103000").unwrap(), number("2024_1_15_103000").unwrap());
         assert_eq!(number("01.0.0").unwrap(), number("1").unwrap());
         assert!(number("20240101120000.100").is_err());
