@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::fleet::{Change, Fleet, Names};
+use crate::fleet::{Change, Fleet, Names, Tenant};
 use crate::fleet_support::ask;
 use crate::world::{DATABASE, World, wait};
 
@@ -24,7 +24,7 @@ pub fn the_untouched_work(world: &World, before: &Fleet, change: &Change) -> Res
         if found.is_empty() {
             return Err(format!("{key} was not to be changed, and has no secret"));
         }
-        tries.extend(found.into_iter().map(|secret| (key.clone(), tenant.names(key), secret.clone())));
+        tries.extend(found.into_iter().map(|secret| (key.clone(), tenant, secret.clone())));
     }
     all_well(world.log_in(&tries), "of those that were not to be changed")
 }
@@ -37,7 +37,7 @@ pub fn all_is_well(world: &World, before: &Fleet, fleet: &Fleet) -> Result<(), S
         .tenants
         .iter()
         .map(|(key, tenant)| {
-            (key.clone(), tenant.names(key), secrets.get(&fleet.secret_path(key)).cloned().unwrap_or(Value::Null))
+            (key.clone(), tenant, secrets.get(&fleet.secret_path(key)).cloned().unwrap_or(Value::Null))
         })
         .collect();
     all_well(world.log_in(&tries), "after the apply")?;
@@ -59,9 +59,13 @@ fn all_well(faults: Vec<String>, who: &str) -> Result<(), String> {
 
 /// Active and retained tenants, with their state.
 fn everybody(fleet: &Fleet) -> impl Iterator<Item = (&String, Names, &'static str)> {
+    with_states(fleet).map(|(key, tenant, state)| (key, tenant.names(key), state))
+}
+
+fn with_states(fleet: &Fleet) -> impl Iterator<Item = (&String, &Tenant, &'static str)> {
     let active = fleet.tenants.iter().map(|tenant| (tenant, "active"));
     let retained = fleet.retained.iter().map(|tenant| (tenant, "retained"));
-    active.chain(retained).map(|((key, tenant), state)| (key, tenant.names(key), state))
+    active.chain(retained).map(|((key, tenant), state)| (key, tenant, state))
 }
 
 fn nothing_is_nobodys(world: &World, fleet: &Fleet) -> Result<(), String> {
@@ -79,13 +83,27 @@ fn nothing_is_nobodys(world: &World, fleet: &Fleet) -> Result<(), String> {
     let groups = ["tenants", "owners"].map(|whose| format!("tenantry_{DATABASE}_{whose} false"));
     let mut roles = BTreeSet::from(["postgres true".to_owned()]);
     roles.extend(groups);
-    for (_, names, state) in everybody(fleet) {
-        roles.insert(format!("{} {}", names.username, state == "active"));
+    for (key, tenant, state) in with_states(fleet) {
+        let names = tenant.names(key);
+        let may_log_in = state == "active" && !tenant.suspended;
+        roles.insert(format!("{} {}", names.username, may_log_in && !tenant.two_user));
         if names.owner != names.username {
             roles.insert(format!("{} false", names.owner));
         }
+        if tenant.two_user {
+            // Of the two one is idle: before the first rotation, and after --end-old, it may not log in.
+            roles.extend(
+                tenant
+                    .logins(key)
+                    .into_iter()
+                    .map(|user| format!("{user} {}", if may_log_in { "one" } else { "false" })),
+            );
+        }
     }
-    the_same("roles", "SELECT rolname || ' ' || rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_'", roles)?;
+    let who = "SELECT rolname || ' ' || CASE WHEN rolname ~ '_[ab]$' AND bool_or(rolcanlogin) \
+               OVER (PARTITION BY regexp_replace(rolname, '_[ab]$', '/')) THEN 'one' ELSE rolcanlogin::text END \
+               FROM pg_roles WHERE rolname !~ '^pg_'";
+    the_same("roles", who, roles)?;
     let schemas = everybody(fleet).map(|(_, names, _)| names.schema).chain(["public".into(), "tenantry".into()]);
     the_same(
         "schemas",
@@ -119,7 +137,9 @@ fn the_store_holds_these(world: &World, fleet: &Fleet) -> Result<(), String> {
         .map(|key| (fleet.secret_path(key), json!({"managed_by": "tenantry", "tenant": key, "database": DATABASE})))
         .collect();
     for (path, custom) in &wanted {
-        if found.get(path) != Some(custom) {
+        // Beside these the mark says whose fleet's it is.
+        let has = |(name, value): (&String, &Value)| found.get(path).is_some_and(|there| there[name] == *value);
+        if !custom.as_object().unwrap().iter().all(has) {
             return Err(format!("the store has at {path}: {:?}", found.get(path)));
         }
     }

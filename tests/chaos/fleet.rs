@@ -13,6 +13,7 @@ const SIZE: usize = 50;
 const KEYS: usize = 64;
 /// Several tenants' owner role.
 const CROWD: &str = "crowd";
+const ROTATION: &str = "rotation of";
 const POLICIES: [&str; 5] = ["archive", "archive", "archive", "retain", "drop"];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub struct Tenant {
     pub password: Option<String>,
     pub limit: Option<u32>,
     pub work_mem: Option<u32>,
+    /// Two users log in for it in turn.
+    pub two_user: bool,
+    pub suspended: bool,
+    pub gold: bool,
+    /// Whose rows a new one begins with.
+    pub template: Option<String>,
 }
 
 /// The names a tenant goes by.
@@ -47,6 +54,12 @@ impl Tenant {
         Names { schema: self.schema.clone().unwrap_or_else(|| format!("tenant_{plain}")), username, owner }
     }
 
+    /// Who logs in for it.
+    pub fn logins(&self, key: &str) -> Vec<String> {
+        let username = self.names(key).username;
+        if self.two_user { ["a", "b"].map(|user| format!("{username}_{user}")).into() } else { vec![username] }
+    }
+
     fn in_crowd(&self) -> bool {
         self.owner.as_deref() == Some(CROWD)
     }
@@ -63,6 +76,10 @@ impl Tenant {
         }
         keys.extend(self.limit.iter().map(|limit| format!("connection_limit = {limit}")));
         keys.extend(self.work_mem.iter().map(|size| format!("settings = {{ work_mem = \"{size}kB\" }}")));
+        keys.extend(self.two_user.then(|| "rotation = \"two-user\"".to_owned()));
+        keys.extend(self.suspended.then(|| "suspended = true".to_owned()));
+        keys.extend(self.gold.then(|| "class = \"gold\"".to_owned()));
+        keys.extend(self.template.iter().map(|from| format!("template = \"{from}\", template_data = true")));
         keys.extend(self.password.iter().map(|_| format!("password_from = \"${{{}}}\"", Self::variable(key))));
         format!("{key} = {{ {} }}", keys.join(", "))
     }
@@ -99,8 +116,11 @@ impl Fleet {
     }
 
     pub fn toml(&self, head: &str) -> String {
-        let mut text =
-            format!("{head}\n[secrets]\nstore = \"vault\"\npath = \"{}/{{tenant}}\"\n\n[tenants]\n", self.prefix);
+        let mut text = format!(
+            "{head}\n[secrets]\nstore = \"vault\"\npath = \"{}/{{tenant}}\"\n\n\
+             [classes.gold]\nsettings = {{ statement_timeout = \"5min\" }}\n\n[tenants]\n",
+            self.prefix
+        );
         for (key, tenant) in &self.tenants {
             writeln!(text, "{}", tenant.toml(key)).unwrap();
         }
@@ -116,23 +136,51 @@ impl Fleet {
         format!("{}/{key}", self.prefix)
     }
 
-    /// A rotation now and then; else tenants.toml is changed, and applied.
+    /// A rotation or a copy now and then; else tenants.toml is changed, and applied.
     pub fn change(&self, rng: &mut StdRng, round: u32) -> Change {
-        if rng.random_bool(0.1) { self.rotate(rng) } else { self.declare_otherwise(rng, round) }
+        match rng.random_range(0..20) {
+            0 | 1 => self.rotate(rng, false),
+            2 if self.tenants.values().any(|tenant| tenant.two_user) => self.rotate(rng, true),
+            3 if self.tenants.len() + self.retained.len() < KEYS => self.copy(rng),
+            _ => self.declare_otherwise(rng, round),
+        }
     }
 
-    fn rotate(&self, rng: &mut StdRng) -> Change {
-        let generated = self.tenants.iter().filter(|(_, tenant)| tenant.password.is_none());
-        let mut keys: Vec<String> = generated.map(|(key, _)| key.clone()).collect();
+    /// `end_old`: of those with two users only, and the former one is locked out.
+    fn rotate(&self, rng: &mut StdRng, end_old: bool) -> Change {
+        let rotated = |tenant: &Tenant| if end_old { tenant.two_user } else { tenant.password.is_none() };
+        let mut keys: Vec<String> =
+            self.tenants.iter().filter(|(_, tenant)| rotated(tenant)).map(|(key, _)| key.clone()).collect();
         keys.shuffle(rng);
         keys.truncate(rng.random_range(1..=12));
-        let args = [vec!["rotate".to_owned(), "-y".to_owned()], keys.clone()].concat();
+        let flags = ["rotate", "-y", "--end-old"].map(str::to_owned);
+        let args = [&flags[..if end_old { 3 } else { 2 }], &keys].concat();
         let words = args.join(" ");
         Change { args, after: self.clone(), tenants: keys.len(), touched: keys.into_iter().collect(), words }
     }
 
+    /// A new tenant, with another one's rows.
+    fn copy(&self, rng: &mut StdRng) -> Change {
+        let mut after = self.clone();
+        let from = self.tenants.keys().collect::<Vec<_>>().choose(rng).copied().cloned().unwrap();
+        let to = self.free(rng).into_iter().find(|key| !self.retained.contains_key(key)).unwrap();
+        after.tenants.insert(to.clone(), Tenant::random(rng));
+        let args: Vec<String> = ["copy", "-y", "--data", &from, &to].map(str::to_owned).into();
+        let words = args.join(" ");
+        Change { args, after, tenants: 1, touched: [to].into(), words }
+    }
+
+    /// Keys that no declared tenant has, in any order.
+    fn free(&self, rng: &mut StdRng) -> Vec<String> {
+        let mut free: Vec<String> = (0..KEYS).map(key).filter(|key| !self.tenants.contains_key(key)).collect();
+        free.shuffle(rng);
+        free
+    }
+
     fn declare_otherwise(&self, rng: &mut StdRng, round: u32) -> Change {
         let mut after = self.clone();
+        // It mattered when they were created; and whose rows they were may go.
+        after.tenants.values_mut().for_each(|tenant| tenant.template = None);
         let mut told: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut keys: Vec<String> = self.tenants.keys().cloned().collect();
         keys.shuffle(rng);
@@ -149,23 +197,27 @@ impl Fleet {
         }
         for (what, name) in [("schemas go round:", NAME_OF_SCHEMA), ("usernames go round:", NAME_OF_USER)] {
             if rng.random_bool(0.2) {
-                told.entry(what).or_default().extend(after.send_round(rng, name));
+                told.entry(what).or_default().extend(after.send_round(rng, name, self));
             }
         }
         let wanted = (SIZE + rng.random_range(0..=4)).saturating_sub(2 + after.tenants.len());
-        let mut free: Vec<String> = (0..KEYS).map(key).filter(|key| !self.tenants.contains_key(key)).collect();
-        free.shuffle(rng);
-        for key in free.into_iter().take(wanted) {
+        let untouched: Vec<String> =
+            self.tenants.keys().filter(|key| !told.values().flatten().any(|told| told == *key)).cloned().collect();
+        for key in self.free(rng).into_iter().take(wanted) {
             let back = after.retained.remove(&key);
             told.entry(if back.is_some() { "wake" } else { "create" }).or_default().push(key.clone());
-            after.tenants.insert(key, back.unwrap_or_else(|| Tenant::random(rng)));
+            let template = untouched.choose(rng).filter(|_| rng.random_bool(0.3)).cloned();
+            after.tenants.insert(key, back.unwrap_or_else(|| Tenant { template, ..Tenant::random(rng) }));
         }
         let touched: BTreeSet<String> = told.values().flatten().cloned().collect();
-        if rng.random_bool(0.1) {
+        // A secret names another user, or is at another path, but not both at once.
+        if rng.random_bool(0.1) && !told.contains_key(ROTATION) {
             after.prefix = if self.prefix == "tenants" { format!("moved/{round}") } else { "tenants".into() };
             told.entry("prefix").or_default().push(after.prefix.clone());
         }
-        for _ in 0..[0, 0, 0, 0, 0, 1, 2].choose(rng).copied().unwrap_or(0) {
+        // Rows are copied from who has all migrations.
+        let copies = after.tenants.values().any(|tenant| tenant.template.is_some());
+        for _ in 0..[0, 0, 0, 0, 0, 1, 2].choose(rng).copied().filter(|_| !copies).unwrap_or(0) {
             let next = migration(after.migrations.len() + 1);
             told.entry("migration").or_default().push(next.0.clone());
             after.migrations.push(next);
@@ -186,10 +238,19 @@ const NAME_OF_USER: NameOf = |tenant| &mut tenant.username;
 
 impl Fleet {
     /// Some tenants get each the name of the next, the last that of the first. Says who. Names that are not the usual ones
-    /// only: a usual one would be wanted back by the tenant that it is made of.
-    fn send_round(&mut self, rng: &mut StdRng, name_of: NameOf) -> Vec<String> {
-        let named = self.tenants.iter_mut().map(|(key, tenant)| (key, name_of(tenant)));
-        let mut ring: Vec<_> = named.filter(|(_, name)| name.is_some()).collect();
+    /// only: a usual one would be wanted back by the tenant that it is made of. Who has two users keeps its name, and who is
+    /// suspended now changes it later.
+    fn send_round(&mut self, rng: &mut StdRng, name_of: NameOf, before: &Fleet) -> Vec<String> {
+        let may = |key: &String, tenant: &Tenant| {
+            let two_users = |tenant: &Tenant| tenant.two_user;
+            let was = before.tenants.get(key);
+            !two_users(tenant)
+                && !was.is_some_and(two_users)
+                && (!tenant.suspended || was.is_some_and(|was| was.suspended))
+        };
+        let named = self.tenants.iter_mut().filter(|(key, tenant)| may(key, tenant));
+        let mut ring: Vec<_> =
+            named.map(|(key, tenant)| (key, name_of(tenant))).filter(|(_, name)| name.is_some()).collect();
         ring.shuffle(rng);
         ring.truncate(rng.random_range(2..=4));
         let mut names: Vec<_> = ring.iter_mut().map(|(_, name)| name.take()).collect();
@@ -234,17 +295,23 @@ impl Tenant {
             access,
             on_remove: POLICIES.choose(rng).unwrap(),
             owner: crowd.then(|| CROWD.to_owned()),
-            password: rng.random_bool(0.2).then(|| word(rng)),
+            two_user: rng.random_bool(0.2),
             ..Self::default()
         }
+        .with_a_password(rng)
+    }
+
+    fn with_a_password(mut self, rng: &mut StdRng) -> Self {
+        self.password = (!self.two_user && rng.random_bool(0.25)).then(|| word(rng));
+        self
     }
 
     /// One change; says which.
     fn change(&mut self, rng: &mut StdRng, key: &str, round: u32) -> &'static str {
         // What needs quotes, in SQL and in a URL.
         let name = |what: &str| Some(format!("{key} {what}@{round}"));
-        match rng.random_range(0..9) {
-            0 => {
+        match rng.random_range(0..13) {
+            0 if !self.two_user => {
                 self.username = if self.username.is_some() { None } else { name("User") };
                 "rename user of"
             }
@@ -256,7 +323,7 @@ impl Tenant {
                 self.owner = if self.owner.is_some() { None } else { name("Owner") };
                 "rename owner of"
             }
-            3 => {
+            3 if !self.two_user => {
                 self.password = Some(word(rng));
                 "give password to"
             }
@@ -283,6 +350,18 @@ impl Tenant {
                     self.owner = None;
                 }
                 "access of"
+            }
+            8 | 9 if self.password.is_none() && !self.suspended => {
+                self.two_user = !self.two_user;
+                ROTATION
+            }
+            10 | 11 if !self.two_user => {
+                self.suspended = !self.suspended;
+                "suspension of"
+            }
+            12 => {
+                self.gold = !self.gold;
+                "class of"
             }
             _ => {
                 self.limit = Some(rng.random_range(5..50));

@@ -35,7 +35,7 @@ use table::{Outcome, Table};
 use world::{Ended, World};
 
 /// Random changes of many tenants may be alike.
-const APPLY: [&str; 18] = [
+const APPLY: [&str; 22] = [
     "apply",
     "-y",
     "--allow-removals",
@@ -52,6 +52,10 @@ const APPLY: [&str; 18] = [
     "defaults.on_remove",
     "--allow-fleet-change",
     "defaults.protected",
+    "--allow-fleet-change",
+    "defaults.suspended",
+    "--allow-fleet-change",
+    "secrets.path",
     "--allow-fleet-change",
     "defaults.password_from",
 ];

@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use postgres::error::SqlState;
 use serde_json::Value;
 use tenantry::sandbox::Server;
 
-use crate::fleet::{Fleet, Names};
+use crate::fleet::{Fleet, Tenant};
 use crate::fleet_support::ask;
 use crate::openbao::OpenBao;
 use crate::postgres_server::{Version, binaries, target};
@@ -138,12 +139,19 @@ impl World {
         found
     }
 
-    /// Each of these logs in with the secret that was delivered, as its own program would. Says who cannot.
-    pub fn log_in(&self, tenants: &[(String, Names, Value)]) -> Vec<String> {
-        in_parallel(tenants, |(key, names, secret)| {
+    /// Each of these logs in with the secret that was delivered, as its own program would; who is suspended may not. Says with
+    /// whom it is otherwise.
+    pub fn log_in(&self, tenants: &[(String, &Tenant, Value)]) -> Vec<String> {
+        in_parallel(tenants, |(key, tenant, secret)| {
             let Some(url) = secret["url"].as_str() else { return Some(format!("{key} has no secret")) };
+            let names = tenant.names(key);
             let mut client = match postgres::Client::connect(url, postgres::NoTls) {
+                Ok(_) if tenant.suspended => return Some(format!("{key} is suspended, and can log in")),
                 Ok(client) => client,
+                Err(error) if tenant.suspended => {
+                    let is_locked_out = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+                    return (!is_locked_out).then(|| format!("{key} is suspended: {error:?}"));
+                }
                 Err(error) => return Some(format!("{key} cannot log in: {error:?}")),
             };
             let found = ask(&mut client, "SELECT current_user, current_schema(), (SELECT count(*) > -1 FROM users)");

@@ -276,11 +276,12 @@ fn an_admin_that_may_not_act_for_the_old_owner_is_told_which_grant_it_lacks() {
              ALTER TABLE tenant_la_more.refinery_schema_history ADD PRIMARY KEY (version), OWNER TO la_more",
         );
         fleet.declare("la-one = {}\nla-more = {}");
-        let grant = format!("GRANT \"la_more\" TO \"{}\";", fleet.admin_name(Admin::Createrole));
+        let options = if major >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+        let grant = format!("GRANT \"la_more\" TO \"{}\"{options};", fleet.admin_name(Admin::Createrole));
         adopt(&fleet, &[]).ends(1).says("the history in schema tenant_la_more").says(&grant);
         fleet.execute(&grant);
         adopt(&fleet, &[]).ends(0).says("1 applied");
-        fleet.execute(&grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "));
+        fleet.execute(&format!("REVOKE la_more FROM {}", fleet.admin_name(Admin::Createrole)));
         fleet.settled();
         // Nobody but a superuser takes anything from one.
         fleet.execute("CREATE SCHEMA tenant_la_two");

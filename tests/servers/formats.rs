@@ -1,5 +1,6 @@
 //! Migrations written for other tools: each tool's project is applied, goes on, and is not taken for another's.
 
+mod adopted;
 mod projects;
 
 use std::fs;

@@ -17,6 +17,7 @@ use super::place::Place;
 use super::psql;
 use super::statements::{Cut, Statement, cut};
 use super::sum::{checksum, short_checksum};
+use super::tool_sum;
 
 /// One file of the migrations directory.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct MigrationFile {
     pub(super) enums: Vec<EnumChange>,
     named: Named,
     checksum: u64,
+    /// What the tool itself records of it.
+    tool_sums: Vec<String>,
     /// refinery's own value, of its own files.
     migration: Option<Migration>,
 }
@@ -105,6 +108,7 @@ impl MigrationFile {
             extensions: cut.looks.into_iter().flat_map(|look| look.extensions).collect(),
             named,
             checksum,
+            tool_sums: tool_sum::sums(format, sql),
             migration,
         })
     }
@@ -124,6 +128,12 @@ impl MigrationFile {
     #[must_use]
     pub fn checksum(&self) -> String {
         self.checksum.to_string()
+    }
+
+    /// Whether the tool whose file it is recorded it with this checksum, as PostgreSQL prints it, as far as that tool keeps any.
+    #[must_use]
+    pub fn has_tool_sum(&self, sum: &str) -> bool {
+        self.tool_sums.is_empty() || self.tool_sums.iter().any(|own| own == sum)
     }
 
     /// The format that a row of a history is of, where it is this file's by its name and text, and of another format by its version

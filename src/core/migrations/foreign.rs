@@ -10,16 +10,8 @@ use super::file::MigrationFile;
 use super::format::{Format, flyway_version};
 use super::set::MigrationSet;
 
-/// Where a tool keeps its history, unless it is told otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ForeignHistory {
-    /// In the schema that the tool migrates.
-    pub table: &'static str,
-    /// In the order in which a [`Row`] has them.
-    pub columns: &'static [&'static str],
-}
-
-/// The values of [`ForeignHistory::columns`], as PostgreSQL writes them as text: `t` and `f` for booleans.
+/// The values of a tool's columns, in the order in which [`history_of`](super::history_of) names them, as PostgreSQL writes them as
+/// text: `t` and `f` for booleans.
 pub type Row = Vec<Option<String>>;
 
 /// What a foreign history says is applied already.
@@ -53,29 +45,17 @@ pub struct ForeignFault {
     pub hint: String,
 }
 
-/// Where the format's tool keeps its history.
-#[must_use]
-pub fn history_of(format: Format) -> ForeignHistory {
-    let (table, columns): (_, &[&str]) = match format {
-        Format::Refinery => ("refinery_schema_history", &["version"]),
-        Format::Sqlx => ("_sqlx_migrations", &["version", "success"]),
-        Format::Diesel => ("__diesel_schema_migrations", &["version"]),
-        Format::GolangMigrate => ("schema_migrations", &["version", "dirty"]),
-        Format::Dbmate => ("schema_migrations", &["version"]),
-        Format::Flyway => ("flyway_schema_history", &["installed_rank", "version", "type", "success"]),
-        Format::Prisma => ("_prisma_migrations", &["migration_name", "finished_at", "rolled_back_at"]),
-    };
-    ForeignHistory { table, columns }
-}
-
 /// Which of the files were applied, by these rows in any order.
 ///
 /// # Errors
-/// A migration that failed half-way, that has no file, or that is not told apart.
+/// A migration that failed half-way, that has no file or another text, that was left out, or that is not told apart.
 pub fn baseline(format: Format, set: &MigrationSet, rows: &[Row]) -> Result<Baseline, ForeignFault> {
     let applied = match format {
         Format::Refinery | Format::Diesel | Format::Dbmate => by_version(set, rows, |_| true),
-        Format::Sqlx => by_version(set, rows, |row| is_true(row, 1)),
+        Format::Sqlx => by_version(set, rows, |row| is_true(row, 1)).and_then(|applied| {
+            let recorded = rows.iter().filter_map(|row| Some((set.get(text(row, 0)?.parse().ok()?)?, text(row, 2))));
+            recorded.map(|(file, sum)| unchanged(file, sum)).collect::<Result<(), _>>().map(|()| applied)
+        }),
         Format::GolangMigrate => by_last(set, rows),
         Format::Flyway => by_flyway(set, rows),
         Format::Prisma => by_directory(set, rows),
@@ -115,6 +95,17 @@ fn without_file(what: &str) -> ForeignFault {
         message: format!("holds {what}, which has no file"),
         hint: "restore the file: the files must include every migration that was applied".into(),
     }
+}
+
+/// The file is what was applied, as far as the tool keeps a checksum.
+fn unchanged(file: &MigrationFile, sum: Option<&str>) -> Result<(), ForeignFault> {
+    if sum.is_none_or(|sum| file.has_tool_sum(sum)) {
+        return Ok(());
+    }
+    Err(ForeignFault {
+        message: format!("has another checksum for {}: the file was changed after it was applied", file.file),
+        hint: "restore the file as it was applied".into(),
+    })
 }
 
 /// A row for each version.
@@ -175,8 +166,10 @@ fn by_flyway(set: &MigrationSet, rows: &[Row]) -> Result<BTreeSet<Version>, Fore
         } else if kind.starts_with("UNDO") || kind == "DELETE" {
             version.map(|version| applied.remove(&version));
         } else {
-            let version = version.filter(|version| set.get(*version).is_some());
-            applied.insert(version.ok_or_else(|| without_file(&format!("V{said} ({kind})")))?);
+            let file = version.and_then(|version| set.get(version));
+            let file = file.ok_or_else(|| without_file(&format!("V{said} ({kind})")))?;
+            unchanged(file, text(row, 4))?;
+            applied.insert(file.version());
         }
     }
     Ok(applied)
@@ -192,7 +185,9 @@ fn by_directory(set: &MigrationSet, rows: &[Row]) -> Result<BTreeSet<Version>, F
             (None, None) => return Err(failed(name, set.format)),
             (Some(_), None) => {
                 let file = set.iter().find(|file| file.file.strip_suffix("/migration.sql") == Some(name));
-                applied.insert(file.map(MigrationFile::version).ok_or_else(|| without_file(name))?);
+                let file = file.ok_or_else(|| without_file(name))?;
+                unchanged(file, text(row, 3))?;
+                applied.insert(file.version());
             }
         }
     }
@@ -201,6 +196,7 @@ fn by_directory(set: &MigrationSet, rows: &[Row]) -> Result<BTreeSet<Version>, F
 
 #[cfg(test)]
 mod tests {
+    use super::super::tool_table::history_of;
     use super::*;
 
     fn set(format: Format, files: &[&str]) -> MigrationSet {
@@ -215,7 +211,8 @@ mod tests {
     }
 
     fn applied(format: Format, files: &[&str], found: &[&[&str]]) -> Result<Vec<Version>, String> {
-        let columns = history_of(format).columns.len();
+        // Without the checksum, which comes last.
+        let columns = history_of(format).unwrap().columns.iter().filter(|(name, _)| *name != "checksum").count();
         assert!(found.iter().all(|row| row.len() == columns), "a row has the columns that are read");
         let baseline = baseline(format, &set(format, files), &rows(found)).map_err(|fault| fault.message)?;
         Ok(baseline.applied.into_iter().collect())
@@ -269,5 +266,21 @@ mod tests {
         assert_eq!(found(&[&["1_a", "-", "2024-01-01"], &["1_a", "2024-01-02", "-"]]), Ok(vec![1]));
         assert!(found(&[&["1_a", "-", "-"]]).unwrap_err().contains("1_a failed"));
         assert!(found(&[&["9_z", "2024-01-01", "-"]]).unwrap_err().contains("9_z, which has no file"));
+    }
+
+    #[test]
+    fn a_file_that_was_changed_afterwards_is_told_by_its_checksum() {
+        let cases: [(_, _, &[&str]); 3] = [
+            (Format::Sqlx, "1_a.sql", &["1", "t"]),
+            (Format::Flyway, "V1__a.sql", &["1", "1", "SQL", "t"]),
+            (Format::Prisma, "1_a/migration.sql", &["1_a", "2024-01-01", "-"]),
+        ];
+        for (format, file, row) in cases {
+            let set = set(format, &[file]);
+            let with = |sum: &str| baseline(format, &set, &rows(&[&[row, &[sum]].concat()]));
+            let sum = super::super::tool_sum::sums(format, "").remove(0);
+            assert!(with(&sum).is_ok() && with("-").is_ok(), "{format:?}");
+            assert!(with("17").unwrap_err().message.contains(&format!("another checksum for {file}")), "{format:?}");
+        }
     }
 }

@@ -18,6 +18,8 @@ mod scratch_run;
 mod set;
 mod statements;
 mod sum;
+mod tool_sum;
+mod tool_table;
 mod transactions;
 
 pub use blocking::Blocking;
@@ -34,4 +36,5 @@ pub use look::Extension;
 pub use names::Misnamed;
 pub use set::MigrationSet;
 pub use statements::{Detach, Statement};
+pub use tool_table::{ForeignTable, history_of};
 pub use transactions::{Begins, Transaction};

@@ -7,6 +7,7 @@ use super::file::MigrationFile;
 use super::format::Format;
 use super::lint::MigrationFault;
 use super::scratch_run::up_front;
+use super::tool_table::history_of;
 
 /// The migrations in version order, and the name of each tenant's history table.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,13 @@ impl MigrationSet {
             }
         }
         if faults.is_empty() { Ok(set) } else { Err(faults) }
+    }
+
+    /// The tables in a tenant's schema that record migrations and belong to none: the history, and that of the tool whose files they are.
+    #[must_use]
+    pub fn history_tables(&self) -> Vec<&str> {
+        let its = history_of(self.format).map(|its| its.table);
+        std::iter::once(self.table.as_str()).chain(its).collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &MigrationFile> {

@@ -13,6 +13,7 @@ use crate::core::plan::action::{Baseline, MakeArchive, Migrate};
 use crate::core::plan::{Action, Change};
 use crate::core::report::TenantError;
 use crate::engine::database::{DatabaseError, execute_unlogged};
+use crate::engine::inspect;
 use crate::engine::password;
 use crate::engine::retry::retry;
 
@@ -98,9 +99,25 @@ impl Job<'_> {
 
     /// The history is made, and says that these ran.
     fn baseline(&self, transaction: &mut Transaction<'_>, baseline: &Baseline) -> Result<(), Ended> {
+        if baseline.by_tool {
+            self.tool_says_the_same(transaction, baseline).map_err(rolled_back)?;
+        }
         let Baseline { schema, owner, versions, .. } = baseline;
         let call = Call { schema, owner, versions, history_sql: &baseline.history_sql(), mode: Mode::Record };
         migrate::run(self, transaction, &call).map_err(retried)
+    }
+
+    /// The tool whose history is taken over may have gone on since the plan was made.
+    fn tool_says_the_same(&self, transaction: &mut Transaction<'_>, baseline: &Baseline) -> Result<(), TenantError> {
+        let set = &self.apply.desired.migrations;
+        let found = inspect::tool_history_of(transaction, set.format, &baseline.schema)
+            .map_err(|error| self.error(&format!("reading the history of {}", set.format.as_str()), &error))?;
+        let now = found.and_then(|history| history.versions(set).ok()).unwrap_or_default();
+        if now.iter().eq(&baseline.versions) {
+            return Ok(());
+        }
+        let message = format!("{}'s history changed since the plan was made; nothing was changed", set.format.as_str());
+        Err(TenantError::new(message).hint("adopt again: tenantry adopt"))
     }
 
     /// For whoever waits for it.

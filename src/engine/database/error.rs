@@ -3,7 +3,7 @@
 //! A tokio-postgres error prints "db error" and keeps the rest in its sources; here the chain is walked once.
 
 use std::error::Error as _;
-use std::fmt;
+use std::{fmt, io};
 
 use postgres::error::{DbError, ErrorPosition};
 use thiserror::Error;
@@ -81,6 +81,15 @@ impl DatabaseError {
     /// What neither the server nor the driver said.
     pub(crate) fn other(message: String) -> Self {
         Self { message, server: None, closed: false }
+    }
+
+    /// Of a COPY that is read.
+    pub(crate) fn of_copy(error: io::Error) -> Self {
+        match error.into_inner().map(|inner| inner.downcast::<postgres::Error>()) {
+            Some(Ok(error)) => Self::from(*error),
+            Some(Err(other)) => Self::other(other.to_string()),
+            None => Self::other("the connection ended".to_owned()),
+        }
     }
 
     pub fn server(&self) -> Option<&ServerError> {

@@ -49,7 +49,7 @@ impl Deep<'_> {
         client: &mut Client,
         versions: &BTreeSet<Version>,
     ) -> Result<Reference, TenantError> {
-        let table = &self.desired.migrations.table;
+        let tables = self.tables();
         self.rehearsed(client, versions, |transaction, names| {
             let subject = [Subject {
                 schema: names.schema.clone(),
@@ -57,9 +57,9 @@ impl Deep<'_> {
                 owner: names.owner.clone(),
                 strict: false,
             }];
-            let shape = rows(transaction, &subject, table, None)?.remove(&names.schema).unwrap_or_default();
+            let shape = rows(transaction, &subject, &tables, None)?.remove(&names.schema).unwrap_or_default();
             let named = named(&names, &shape);
-            let digest = digests(transaction, &subject, table, &named)?.remove(&names.schema).unwrap_or_default();
+            let digest = digests(transaction, &subject, &tables, &named)?.remove(&names.schema).unwrap_or_default();
             Ok(Reference { names, shape, named, digest: digest.digest })
         })
     }

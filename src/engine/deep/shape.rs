@@ -119,9 +119,9 @@ impl Deep<'_> {
         let reference = self.reference(client, &versions).map_err(|error| refused(error.to_string()))?;
         let shape = self.apart(client, std::slice::from_ref(&seen), |transaction| {
             let subject = seen.subject();
-            let own = digests(transaction, std::slice::from_ref(&subject), self.table(), &[])?;
+            let own = digests(transaction, std::slice::from_ref(&subject), &self.tables(), &[])?;
             let own = own.into_values().next().unwrap_or_default().own;
-            let found = rows(transaction, &[Subject { strict: true, ..subject }], self.table(), None)?;
+            let found = rows(transaction, &[Subject { strict: true, ..subject }], &self.tables(), None)?;
             let mut shape = found.into_values().next().unwrap_or_default();
             seen.leave_out(&mut shape, &reference, &own);
             Ok(shape)
@@ -130,8 +130,8 @@ impl Deep<'_> {
         Ok((shape, wanted))
     }
 
-    fn table(&self) -> &str {
-        &self.desired.migrations.table
+    pub(super) fn tables(&self) -> Vec<&str> {
+        self.desired.migrations.history_tables()
     }
 
     /// The versions the tenant has, and its names; nothing without a schema.
@@ -192,11 +192,11 @@ impl Deep<'_> {
     ) -> Result<Vec<(TenantKey, Found)>, Error> {
         let subjects: Vec<Subject> = chunk.iter().map(Seen::subject).collect();
         self.apart(client, chunk, |transaction| {
-            let mut digests = digests(transaction, &subjects, self.table(), &reference.named)?;
+            let mut digests = digests(transaction, &subjects, &self.tables(), &reference.named)?;
             let mut named = if reference.named.is_empty() {
                 BTreeMap::new()
             } else {
-                rows(transaction, &subjects, self.table(), Some(&reference.named))?
+                rows(transaction, &subjects, &self.tables(), Some(&reference.named))?
             };
             let mut results = Vec::with_capacity(chunk.len());
             let mut odd = Vec::new();
@@ -212,7 +212,7 @@ impl Deep<'_> {
             // With what the username owns: it may be the migrations'.
             let strict = |seen: &Seen<'_>| Subject { strict: true, ..seen.subject() };
             let subjects: Vec<Subject> = odd.iter().map(|(seen, _)| strict(seen)).collect();
-            let mut shapes = rows(transaction, &subjects, self.table(), None)?;
+            let mut shapes = rows(transaction, &subjects, &self.tables(), None)?;
             for (seen, own) in odd {
                 let mut shape = shapes.remove(&seen.names.schema).unwrap_or_default();
                 seen.leave_out(&mut shape, reference, &own);

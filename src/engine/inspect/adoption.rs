@@ -30,10 +30,15 @@ pub fn adoptions(
     let history_owners = history_owners(client, desired, &schemas)?;
     roles(client, desired, observed, (&schemas, &history_owners))?;
     history::read_unregistered(client, desired, observed, (&schemas, &history_owners))?;
+    let mut tool_histories = match baseline {
+        Some(_) => BTreeMap::new(),
+        None => history::of_the_tool(client, desired, observed, &schemas)?,
+    };
     for tenant in tenants {
         let row = as_registered(desired, observed, tenant);
         let history_owner = history_owners.get(&tenant.schema).cloned();
-        let adoption = Adoption { row, history_owner, baseline, password, opens: None };
+        let tool_history = tool_histories.remove(&tenant.schema);
+        let adoption = Adoption { row, history_owner, baseline, tool_history, password, opens: None };
         observed.adoptions.insert(tenant.key.clone(), adoption);
     }
     Ok(())

@@ -3,15 +3,18 @@
 mod chunk;
 mod found;
 mod locked;
+mod tool;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use postgres::{Client, Transaction};
 
 use found::{Histories, Owned};
+pub(crate) use tool::tool_history_of;
 
 use super::apart::apart;
-use crate::core::model::{Desired, History, Observed, Server, State, Unseen, ident};
+use crate::core::model::{Applied, Desired, History, Observed, Server, State, ToolHistory, Unseen, ident};
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
 
@@ -37,10 +40,10 @@ pub(super) fn read(client: &mut Client, desired: &Desired, observed: &mut Observ
             renamed.entry(remembered).or_default().push(owned);
         }
     }
-    let mut histories = locked::read_all(client, desired, configured, &registered)?;
+    let mut histories = read_all(client, desired, configured, &registered)?;
     let (mut called, mut like) = (BTreeMap::new(), Vec::new());
     for (table, tenants) in renamed {
-        for (schema, history) in locked::read_all(client, desired, table, &tenants)? {
+        for (schema, history) in read_all(client, desired, table, &tenants)? {
             called.insert(schema.clone(), table.to_owned());
             if histories.insert(schema.clone(), history).is_some() {
                 like.push((schema, configured.to_owned()));
@@ -72,13 +75,13 @@ pub(super) fn read_unregistered(
     (schemas, owners): (&[&str], &BTreeMap<String, String>),
 ) -> Result<(), Error> {
     let owned: Vec<Owned<'_>> = owners.iter().map(|(schema, owner)| (schema.as_str(), owner.as_str())).collect();
-    let histories = locked::read_all(client, desired, &desired.migrations.table, &owned)?;
+    let histories = read_all(client, desired, &desired.migrations.table, &owned)?;
     let without = schemas.iter().filter(|schema| !histories.contains_key(**schema));
     let without = without.filter_map(|schema| observed.schemas.get_key_value(*schema));
     let without: Vec<Owned<'_>> = without.map(|(name, schema)| (name.as_str(), schema.owner.as_str())).collect();
     let like = like_histories(client, desired, &without)?;
     observed.unseen.extend(unseen(&histories, &observed.server).map(|unseen| Unseen {
-        hint: as_their_owners(&histories, owners, observed).or(unseen.hint),
+        hint: as_their_owners(hidden(&histories), owners, observed).or(unseen.hint),
         what: unseen.what,
     }));
     for (schema, history) in histories {
@@ -94,16 +97,68 @@ pub(super) fn read_unregistered(
     Ok(())
 }
 
-/// Who adopts acts as the former owners anyway; nobody is told to act as a superuser.
-fn as_their_owners(histories: &Histories, owners: &BTreeMap<String, String>, observed: &Observed) -> Option<String> {
+/// Of those of these schemas that have no history: the one of the tool whose files the migrations are.
+pub(super) fn of_the_tool(
+    client: &mut Client,
+    desired: &Desired,
+    observed: &mut Observed,
+    schemas: &[&str],
+) -> Result<BTreeMap<String, ToolHistory>, Error> {
+    let without = schemas.iter().filter_map(|schema| observed.schemas.get_key_value(*schema));
+    let without = without.filter(|(_, schema)| matches!(schema.history, History::Absent));
+    let without: Vec<Owned<'_>> = without.map(|(name, schema)| (name.as_str(), schema.owner.as_str())).collect();
+    let histories = tool::read_all(client, desired, &without)?;
+    let owners: BTreeMap<String, String> = histories
+        .iter()
+        .filter_map(|(schema, history)| match history {
+            ToolHistory::Unseen(owner) => Some((schema.clone(), owner.clone())),
+            _ => None,
+        })
+        .collect();
+    let hidden: Vec<&str> = owners.keys().map(String::as_str).collect();
+    let unseen = unseen_in(&hidden, &observed.server);
+    let hint = as_their_owners(hidden.into_iter(), &owners, observed);
+    observed.unseen.extend(unseen.map(|unseen| Unseen { hint: hint.or(unseen.hint), what: unseen.what }));
+    Ok(histories)
+}
+
+/// Equal lists of migrations, of which a fleet has a few, are held once.
+fn read_all(client: &mut Client, desired: &Desired, table: &str, tenants: &[Owned<'_>]) -> Result<Histories, Error> {
+    let mut known: HashSet<Arc<[Applied]>> = HashSet::new();
+    locked::read_all(client, desired, table, tenants, &mut |transaction, chunk| {
+        let mut found = chunk::read(transaction, table, chunk)?;
+        for history in found.values_mut() {
+            if let History::Read { applied, .. } = history {
+                match known.get(applied) {
+                    Some(same) => *applied = Arc::clone(same),
+                    None => drop(known.insert(Arc::clone(applied))),
+                }
+            }
+        }
+        Ok(found)
+    })
+}
+
+fn hidden(histories: &Histories) -> impl Iterator<Item = &str> {
     let hidden = histories.iter().filter(|(_, history)| matches!(history, History::Unseen { .. }));
-    let hidden: BTreeSet<&String> = hidden.filter_map(|(schema, _)| owners.get(schema)).collect();
+    hidden.map(|(schema, _)| schema.as_str())
+}
+
+/// Who adopts acts as the former owners anyway; nobody is told to act as a superuser.
+fn as_their_owners<'a>(
+    hidden: impl Iterator<Item = &'a str>,
+    owners: &BTreeMap<String, String>,
+    observed: &Observed,
+) -> Option<String> {
+    let hidden: BTreeSet<&String> = hidden.filter_map(|schema| owners.get(schema)).collect();
     let is_superuser = |owner: &String| observed.roles.get(owner).is_none_or(|role| role.powers.contains("SUPERUSER"));
     if hidden.iter().any(|owner| is_superuser(owner)) {
         return None;
     }
     let admin = ident(&observed.server.admin.name);
-    let grants = hidden.iter().map(|owner| format!("GRANT {} TO {admin};", ident(owner)));
+    // From 16 on a grant that is there keeps what it does not mention, and the right to give it away alone reads nothing.
+    let options = if observed.server.major() >= 16 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+    let grants = hidden.iter().map(|owner| format!("GRANT {} TO {admin}{options};", ident(owner)));
     Some(grants.collect::<Vec<_>>().join(" "))
 }
 
@@ -126,9 +181,11 @@ fn like_histories(
 
 /// What the role of the session would have to be granted.
 fn unseen(histories: &Histories, server: &Server) -> Option<Unseen> {
+    unseen_in(&hidden(histories).collect::<Vec<_>>(), server)
+}
+
+fn unseen_in(schemas: &[&str], server: &Server) -> Option<Unseen> {
     let reader = server.reader.as_ref().unwrap_or(&server.admin.name);
-    let hidden = histories.iter().filter(|(_, history)| matches!(history, History::Unseen { .. }));
-    let schemas: Vec<&str> = hidden.map(|(schema, _)| schema.as_str()).collect();
     let first = schemas.first()?;
     let more = if schemas.len() > 1 { format!(" and {} more", schemas.len() - 1) } else { String::new() };
     Some(Unseen {

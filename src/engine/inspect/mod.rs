@@ -21,7 +21,7 @@ mod undeclared;
 pub use adoption::adoptions;
 pub(crate) use apart::{apart, apart_with_rights};
 pub(crate) use catalog::{LONG_SETTING, dependents_of};
-pub(crate) use history::history_of;
+pub(crate) use history::{history_of, tool_history_of};
 pub(crate) use holds::holds;
 pub use locks::many_locks;
 pub(crate) use made::made;

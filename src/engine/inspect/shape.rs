@@ -36,11 +36,11 @@ const DIGESTS: &str = concat!(include_str!("sql/shape.sql"), include_str!("sql/s
 pub(crate) fn rows(
     transaction: &mut Transaction<'_>,
     subjects: &[Subject],
-    history_table: &str,
+    history_tables: &[&str],
     titles: Option<&[String]>,
 ) -> Result<BTreeMap<String, Shape>, Error> {
     let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
-    for row in ask(transaction, ROWS, subjects, history_table, titles)? {
+    for row in ask(transaction, ROWS, subjects, history_tables, titles)? {
         let [kind, name, part_kind, part] = ["kind", "object", "part_kind", "part"].map(|c| row.get::<_, String>(c));
         let part = (!part_kind.is_empty()).then_some(PartName { kind: part_kind, name: part });
         shapes.entry(row.get("schema")).or_default().insert(
@@ -61,10 +61,10 @@ pub(crate) fn rows(
 pub(crate) fn digests(
     transaction: &mut Transaction<'_>,
     subjects: &[Subject],
-    history_table: &str,
+    history_tables: &[&str],
     without: &[String],
 ) -> Result<BTreeMap<String, Digest>, Error> {
-    let rows = ask(transaction, DIGESTS, subjects, history_table, Some(without))?;
+    let rows = ask(transaction, DIGESTS, subjects, history_tables, Some(without))?;
     Ok(rows.iter().map(|row| (row.get("schema"), Digest { digest: row.get("digest"), own: row.get("own") })).collect())
 }
 
@@ -72,7 +72,7 @@ fn ask(
     transaction: &mut Transaction<'_>,
     query: &str,
     subjects: &[Subject],
-    history_table: &str,
+    history_tables: &[&str],
     titles: Option<&[String]>,
 ) -> Result<Vec<Record>, Error> {
     let doing = "reading the shapes of the schemas";
@@ -80,7 +80,7 @@ fn ask(
     let [schemas, usernames, owners] = [column(|s| &s.schema), column(|s| &s.username), column(|s| &s.owner)];
     let strict: Vec<bool> = subjects.iter().map(|subject| subject.strict).collect();
     let rows =
-        transaction.ask(query, &[&schemas, &usernames, &owners, &strict, &history_table, &titles]).doing(doing)?;
+        transaction.ask(query, &[&schemas, &usernames, &owners, &strict, &history_tables, &titles]).doing(doing)?;
     // The query left the last schema's search_path behind.
     transaction.batch_execute("SET LOCAL search_path = pg_catalog, pg_temp").doing(doing)?;
     Ok(rows)

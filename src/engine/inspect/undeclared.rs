@@ -31,8 +31,10 @@ pub fn undeclared(client: &mut Client, desired: &Desired, observed: &Observed) -
             schemas: catalog::schemas(transaction, &names, std::slice::from_ref(table))?,
             ..Undeclared::default()
         };
-        let rows = transaction.ask(include_str!("sql/history_owners.sql"), &[&names, table]).doing(doing)?;
-        found.with_history = rows.iter().map(|row| row.get("schema")).collect();
+        for table in desired.migrations.history_tables() {
+            let rows = transaction.ask(include_str!("sql/history_owners.sql"), &[&names, &table]).doing(doing)?;
+            found.with_history.extend(rows.iter().map(|row| row.get::<_, String>("schema")));
+        }
         found.roles = catalog::roles(transaction, &found.role_names(desired, observed), admin, false)?;
         Ok(found)
     })

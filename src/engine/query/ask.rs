@@ -1,6 +1,6 @@
 //! One tenant's session.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 use std::sync::atomic::AtomicUsize;
 
 use postgres::types::Type;
@@ -77,21 +77,13 @@ fn copy(
     let mut line = Vec::new();
     loop {
         line.clear();
-        if reader.read_until(b'\n', &mut line).map_err(of_the_server)? == 0 {
+        if reader.read_until(b'\n', &mut line).map_err(DatabaseError::of_copy)? == 0 {
             return Ok(None);
         }
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         if let Err(cut) = take(fields(line)) {
             return Ok(Some(cut));
         }
-    }
-}
-
-fn of_the_server(error: io::Error) -> DatabaseError {
-    match error.into_inner().map(|inner| inner.downcast::<postgres::Error>()) {
-        Some(Ok(error)) => DatabaseError::from(*error),
-        Some(Err(other)) => DatabaseError::other(other.to_string()),
-        None => DatabaseError::other("the connection ended".to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::migrate::{HistoryReaders, Migrate};
 use super::view::{Action, Kind};
-use crate::core::migrations::{Format, Version};
+use crate::core::migrations::{Format, Version, history_of};
 use crate::core::plan::statement::{Sql, statements};
 
 /// A schema, or roles, that the registry knows from now on. Nothing is done to them by it.
@@ -46,6 +46,8 @@ pub struct Baseline {
     /// In their order.
     pub versions: Vec<Version>,
     pub files: Vec<String>,
+    /// By what the tool whose files they are recorded; otherwise by what a person said.
+    pub by_tool: bool,
     pub readers: HistoryReaders,
 }
 
@@ -82,7 +84,11 @@ impl Action for Baseline {
 
     fn after(&self) -> Option<String> {
         let last = self.versions.last().copied().unwrap_or_default();
-        Some(format!("{}, recorded as applied and not run", self.format.label(last)))
+        let by = match history_of(self.format).filter(|_| self.by_tool) {
+            Some(its) => format!(", as {} says", its.table),
+            None => String::new(),
+        };
+        Some(format!("{}, recorded as applied and not run{by}", self.format.label(last)))
     }
 
     /// The files, as comments.

@@ -70,7 +70,7 @@ fn stays_called(facts: &Facts<'_>) -> Result<(), Blocked> {
 fn stays_where_it_is(facts: &Facts<'_>) -> Result<(), Blocked> {
     let (tenant, logins) = (facts.tenant, &facts.logins);
     let secrets = &facts.fleet.desired.secrets;
-    let is_another = logins.named.as_ref().is_some_and(|named| *named != logins.login);
+    let is_another = !logins.users.is_empty() && logins.named.as_ref().is_some_and(|named| *named != logins.login);
     let Some(row) = facts.registered.filter(|row| is_another && row.state == State::Active) else { return Ok(()) };
     let stays = row.secret.path == tenant.secret_path && row.secret.store == secrets.store.as_str();
     if !stays {

@@ -86,7 +86,7 @@ fn table<'a>(job: &'a Job<'_>) -> &'a str {
 fn structure(job: &Job<'_>, transaction: &mut Transaction<'_>, copy: &CopyRows) -> Result<Vec<u8>, TenantError> {
     let (schema, username, owner) = (copy.schema.clone(), copy.username.clone(), copy.owner.clone());
     let subject = Subject { schema, username, owner, strict: true };
-    let digests = digests(transaction, &[subject], table(job), &[]);
+    let digests = digests(transaction, &[subject], &[table(job)], &[]);
     let digests = digests.map_err(|error| job.told("comparing the structure", &error))?;
     Ok(digests.into_values().next().unwrap_or_default().digest)
 }

@@ -128,26 +128,42 @@ fn classify(
         .collect()
 }
 
+/// What kind of thing stands under a history's name.
+pub(super) struct Kind {
+    relkind: String,
+    row_security: bool,
+}
+
+impl Kind {
+    pub fn of(row: &Record) -> Self {
+        Self { relkind: row.get("kind"), row_security: row.get("row_security") }
+    }
+}
+
+/// Reading anything else would run somebody's code.
+pub(super) fn not_a_table(kind: &Kind) -> Option<Distrust> {
+    if kind.relkind == "r" {
+        return kind.row_security.then(|| Distrust::new("row security is on: its policies are code"));
+    }
+    let word = match kind.relkind.as_str() {
+        "v" => "a view",
+        "m" => "a materialized view",
+        "f" => "a foreign table",
+        "p" => "a partitioned table",
+        "S" => "a sequence",
+        _ => "something else",
+    };
+    Some(Distrust::new(format!("it is {word}, not an ordinary table")))
+}
+
 fn distrust(row: &Record, expected_owner: &str) -> Option<Distrust> {
-    let kind: &str = row.get("kind");
-    if kind != "r" {
-        let word = match kind {
-            "v" => "a view",
-            "m" => "a materialized view",
-            "f" => "a foreign table",
-            "p" => "a partitioned table",
-            "S" => "a sequence",
-            _ => "something else",
-        };
-        return Some(Distrust::new(format!("it is {word}, not an ordinary table")));
+    if let Some(why) = not_a_table(&Kind::of(row)) {
+        return Some(why);
     }
     let owner: &str = row.get("owner");
     if owner != expected_owner {
         let why = format!("it belongs to {owner:?}, not to {expected_owner:?}");
         return Some(Distrust { why, is_only_anothers: true });
-    }
-    if row.get("row_security") {
-        return Some(Distrust::new("row security is on: its policies are code"));
     }
     let columns: Vec<String> = row.get("columns");
     let fits = matches!(

@@ -1,5 +1,5 @@
 -- The shape of these schemas ($1), of which the roles $2 are the usernames and $3 the owners: every object with its parts,
--- each with its definition, without the history table ($5), what extensions bring, and what PostgreSQL makes by itself.
+-- each with its definition, without the history tables ($5), what extensions bring, and what PostgreSQL makes by itself.
 -- own: made by the tenant, unless its shape is strict ($4). The queries of shape_rows.sql and shape_digests.sql follow.
 --
 -- A definition is spelled with the tenant's own schema in the search_path, so that no name of that schema is qualified
@@ -21,7 +21,7 @@ WITH RECURSIVE tenant AS MATERIALIZED (
                           WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind,
            c.relowner = t.maker AS own
     FROM pg_class c JOIN tenant t ON t.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> $5::text::name
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> ALL ($5::text[]::name[])
       AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
 ), routine AS MATERIALIZED (
     SELECT t.nspname, t.path, p.oid, p.proowner = t.maker AS own
