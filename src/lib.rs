@@ -16,6 +16,10 @@ mod engine;
 #[cfg(feature = "engine")]
 mod tenantry;
 
+/// Tenants created and removed one by one, by a program.
+#[cfg(feature = "engine")]
+pub mod admin;
+
 /// A tenant in files.
 #[cfg(feature = "engine")]
 pub mod archive {
@@ -54,9 +58,9 @@ pub use engine::failpoint;
 pub use engine::{database, error::Error as RunError, query::Question, registry::Recovery, sandbox};
 #[cfg(feature = "engine")]
 pub use tenantry::{
-    Adopting, Approved, Archived, Asked, Consent, Copying, Drift, Edit, Environment, Error, Events, Guard, Intent,
-    Interrupt, Limits, Locked, Looked, MAX_FAILURES, Need, NeedsConsent, Options, Planned, Programs, Refusal, Tenantry,
-    Trail, Which, read_plan,
+    Adopting, Approved, Archived, Asked, Clash, Consent, Copying, Drift, Edit, Environment, Error, Events, Guard,
+    Intent, Interrupt, Limits, Locked, Looked, MAX_FAILURES, Need, NeedsConsent, Options, Planned, Programs, Refusal,
+    Tenantry, Trail, Which, read_plan,
 };
 
 /// The page about the library, whose example is compiled.

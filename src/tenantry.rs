@@ -21,6 +21,7 @@ mod error;
 mod events;
 mod filter;
 mod guards;
+mod imperative;
 mod interrupt;
 mod locked;
 mod looked;
@@ -46,7 +47,7 @@ pub use copying::Copying;
 pub use edited::Edit;
 pub use entered::Programs;
 pub use environment::Environment;
-pub use error::{Error, Guard, Refusal};
+pub use error::{Clash, Error, Guard, Refusal};
 pub use events::Events;
 pub use interrupt::Interrupt;
 pub use locked::{Intent, Locked};
@@ -56,8 +57,11 @@ pub use planned::{Planned, read_plan};
 pub use rotation::Which;
 
 use self::filter::Filter;
+use self::imperative::Measured;
 use self::session::Session;
-use crate::core::model::{Advertise, Desired, TenantKey};
+use crate::core::config::Configuration;
+use crate::core::model::secret::Secret;
+use crate::core::model::{Advertise, Desired, Observed, Tenant, TenantKey};
 use crate::engine::project::Project;
 use crate::engine::sandbox::Server;
 
@@ -210,6 +214,47 @@ impl Tenantry {
     /// Why it cannot be archived whole; then no file is left.
     pub fn archive(&self, tenant: &str, dir: Option<&Path>, events: &dyn Events) -> Result<Archived, Error> {
         archive::run(self.session()?, tenant, dir, events)
+    }
+
+    /// For a configuration that is a value; what it names is relative to `root`. Without `has_migrations` it names none.
+    pub(crate) fn of_value(
+        configuration: Configuration,
+        root: PathBuf,
+        environment: &Environment,
+        options: Options,
+        has_migrations: bool,
+    ) -> Result<Self, Error> {
+        let project = if has_migrations {
+            Project::of(configuration, root, Vec::new())?
+        } else {
+            Project::without_migrations(configuration, root)
+        };
+        Self::of(Path::new("this program"), project, environment, options, Filter::new(&[])?)
+    }
+
+    /// The same, and all that is spoken of is these tenants.
+    pub(crate) fn about(&self, tenants: &[Tenant]) -> Self {
+        Self { project: Arc::new(imperative::about(&self.project, tenants)), ..self.clone() }
+    }
+
+    /// The same, and the tenant that has this one's schema is to go.
+    pub(crate) fn without(&self, tenant: &Tenant) -> Self {
+        Self { project: Arc::new(imperative::without(&self.project, tenant)), ..self.clone() }
+    }
+
+    /// The registry as it is, and nothing of what it names.
+    pub(crate) fn registered(&self) -> Result<Observed, Error> {
+        imperative::registered(self.session()?)
+    }
+
+    /// What this tenant takes.
+    pub(crate) fn measured(&self, tenant: &Tenant) -> Result<Measured, Error> {
+        imperative::measured(self.session()?, tenant)
+    }
+
+    /// The tenant's secret, from the store.
+    pub(crate) fn secret_of(&self, tenant: &Tenant) -> Result<Secret, Error> {
+        imperative::secret_of(&self.project, &self.environment, tenant)
     }
 
     fn session(&self) -> Result<Session, Error> {

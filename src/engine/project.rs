@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
-use crate::core::config::{self, ConfigError, Text};
+use crate::core::config::{self, ConfigError, Configuration, Text};
 use crate::core::digest::digest;
+use crate::core::migrations::MigrationSet;
 use crate::core::model::{Desired, Source, StoreKind};
 use crate::engine::database::Target;
 use crate::engine::error::{Context, Error};
@@ -67,12 +68,24 @@ impl Project {
         let texts: Vec<Text> = std::iter::once(main).chain(more).collect();
         let configuration = config::parse_all(&texts, &unread, env)?;
         let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
+        let project = Self::of(configuration, root, texts)?;
+        Ok(Self { variables: asked.take(), ..project })
+    }
+
+    /// What this configuration comes to, which no file need hold.
+    ///
+    /// # Errors
+    /// The faults of the migrations.
+    pub fn of(configuration: Configuration, root: PathBuf, texts: Vec<Text>) -> Result<Self, Error> {
         let dir = root.join(&configuration.migrations_dir);
         let found = migrations::read(&dir, &configuration)?;
         let (migrations, not_run) = (found.set, found.not_run);
-        let mut read = texts[0].source.clone();
-        for text in &texts[1..] {
-            read.extend(["\0", &text.path, "\0", &text.source]);
+        let mut read = String::new();
+        for (number, text) in texts.iter().enumerate() {
+            if number > 0 {
+                read.extend(["\0", &text.path, "\0"]);
+            }
+            read.push_str(&text.source);
         }
         for file in migrations.iter() {
             read.extend(["\0", &file.file, "\0", &file.sql]);
@@ -84,8 +97,16 @@ impl Project {
         for (file, text) in &found.settings {
             read.extend(["\0", file, "\0", text]);
         }
-        let (desired, variables) = (configuration.with_migrations(migrations), asked.take());
-        Ok(Self { desired, root, texts, digest: digest(&read), not_run, variables })
+        let desired = configuration.with_migrations(migrations);
+        Ok(Self { desired, root, texts, digest: digest(&read), not_run, variables: BTreeSet::new() })
+    }
+
+    /// The same without a migrations directory.
+    #[must_use]
+    pub fn without_migrations(configuration: Configuration, root: PathBuf) -> Self {
+        let none = MigrationSet::none(&configuration.migrations_table);
+        let desired = configuration.with_migrations(none);
+        Self { desired, root, texts: Vec::new(), digest: digest(""), not_run: Vec::new(), variables: BTreeSet::new() }
     }
 
     /// Whether `${…}` in tenants.toml stands for this environment variable: it may be a password.
@@ -141,6 +162,7 @@ impl Project {
         let policy = &self.desired.secrets;
         match policy.store {
             StoreKind::File => Ok(Box::new(secrets::open_file(&self.root.join(&policy.dir)))),
+            StoreKind::Returned => Ok(Box::new(secrets::no_store())),
             StoreKind::Vault => {
                 let mut settings = policy.vault.resolve(env);
                 if policy.vault.ca_cert.is_some() {

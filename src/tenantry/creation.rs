@@ -2,8 +2,8 @@
 
 use super::error::{Error, Guard, Refusal};
 use super::session::Ground;
-use crate::core::model::{Observed, State, Template, TenantKey};
-use crate::core::plan::{self, EndState, Plan, Verb};
+use crate::core::model::{Observed, Scope, State, Template, TenantKey};
+use crate::core::plan::{self, DatabaseAction, EndState, Plan, Verb};
 
 /// Whose guard it is, and the word for what is typed.
 pub(super) struct Filling {
@@ -72,6 +72,11 @@ pub(super) fn of_one(ground: &Ground, observed: &Observed, key: &TenantKey, temp
     // That it is about one tenant is no news to whoever named it; that there are targets is another matter.
     plan.targeting = ground.targeting(observed);
     // Nobody was asked about the rest, which is for apply to show.
-    plan.database_changes.retain(|change| change.action.makes());
+    let settles = |action: DatabaseAction| match (&observed.registry, &desired.scope) {
+        (None, Scope::Named(_)) => true,
+        (Some(registry), Scope::Named(_)) if !registry.is_of_a_file => action.closes_public() || action.makes(),
+        _ => action.makes(),
+    };
+    plan.database_changes.retain(|change| settles(change.action));
     plan
 }

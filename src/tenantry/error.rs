@@ -113,6 +113,26 @@ pub enum Guard {
     Copyable,
     /// Only what is there, and not registered, is adopted.
     Adoptable,
+    /// A program creates a tenant only where there is none, and changes only those that programs created.
+    OneTenant(Clash),
+}
+
+/// Why a tenant is not created, or changed, for a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Clash {
+    /// There is a schema of this name.
+    Schema,
+    /// There is a role of this name.
+    User,
+    /// No tenant has this schema.
+    NoTenant,
+    /// The tenant of this schema has another username.
+    AnotherUser,
+    /// tenants.toml, or its source, declares the tenant.
+    OfAFile,
+    /// It cannot be changed as it is.
+    Blocked,
 }
 
 impl Refusal {

@@ -42,7 +42,7 @@ pub enum Intent {
 
 /// The lock of apply, held until this ends, or what comes of it.
 pub struct Locked {
-    session: Session,
+    pub(super) session: Session,
     lock: Lock,
 }
 
@@ -90,7 +90,7 @@ impl Locked {
         Ok(self.converging(observed, plan))
     }
 
-    fn converging(self, observed: Observed, plan: Plan) -> Planned {
+    pub(super) fn converging(self, observed: Observed, plan: Plan) -> Planned {
         let store = &self.session.ground.store;
         let needs = consent::of_converging(&plan, &|path| store.locate(path), observed.moved);
         self.planned(observed, plan, needs, Way::Converge)
@@ -176,7 +176,7 @@ impl Locked {
         Ok(self.planned(observed, plan, needs, Way::Adopt))
     }
 
-    fn planned(self, observed: Observed, plan: Plan, needs: Vec<Need>, way: Way) -> Planned {
+    pub(super) fn planned(self, observed: Observed, plan: Plan, needs: Vec<Need>, way: Way) -> Planned {
         let Self { session, lock } = self;
         Planned { session, lock, observed, plan, needs, notes: Vec::new(), way }
     }

@@ -12,7 +12,7 @@ use super::lost::lost;
 use super::session::Session;
 use super::undeclared;
 use crate::core::migrations::Format;
-use crate::core::model::{ManyLocks, Observed, Registered, SecretState, State, Tenant, TenantKey, Unseen};
+use crate::core::model::{ManyLocks, Observed, Origin, Registered, SecretState, State, Tenant, TenantKey, Unseen};
 use crate::core::plan::{self, Plan, Saved, Targeting};
 use crate::core::render::Style;
 use crate::core::render::list::ListRow;
@@ -298,13 +298,15 @@ fn row(observed: &Observed, key: &TenantKey, declared: Option<&Tenant>, now: Tim
         }
         _ => None,
     };
+    let by_program = || registered.map(|row| row.declared_by).filter(|origin| *origin == Origin::Api);
+    let origin = declared.map(|tenant| tenant.origin).or_else(by_program);
     Some(ListRow {
         tenant: key.to_string(),
         schema: schema.clone(),
         username: username.clone(),
         state: state(registered).to_owned(),
         class: declared.and_then(|tenant| tenant.class.clone()),
-        declared: declared.map(|tenant| tenant.origin.as_str().to_owned()),
+        declared: origin.map(|origin| origin.as_str().to_owned()),
         migration: found.and_then(|schema| schema.history.applied().last()).map(|applied| applied.version),
         size: found.map_or(0, |schema| schema.bytes),
         connections: 0,

@@ -57,7 +57,7 @@ impl Session {
         let (client, endpoint) = connected.map_err(RunError::from)?;
         let target = listed.at(&endpoint);
         let kind = match project.desired.secrets.store {
-            StoreKind::File => "the secret store",
+            StoreKind::File | StoreKind::Returned => "the secret store",
             StoreKind::Vault => "Vault",
         };
         match store.preflight() {

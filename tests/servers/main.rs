@@ -38,6 +38,7 @@ mod formats;
 mod guards;
 mod hostile;
 mod identity;
+mod imperative;
 mod in_sync;
 mod isolation;
 mod library;

@@ -172,6 +172,7 @@ fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
         },
         password_source: tenant.password_source(),
         rotation: tenant.rotation,
+        declared_by: tenant.origin,
         created_at: jiff::Timestamp::UNIX_EPOCH,
         password_changed_at: Some(jiff::Timestamp::UNIX_EPOCH),
         former_secrets: Vec::new(),

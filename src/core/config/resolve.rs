@@ -15,8 +15,8 @@ use super::{advertise, classes::Classes, rotation, template, vault};
 use crate::core::migrations::{Format, MigrationSet};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, Rotation, SecretsPolicy,
-    Source, Tenant, TenantKey, check_role_name, check_schema_name,
+    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, Rotation, Scope,
+    SecretsPolicy, Source, Tenant, TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -61,6 +61,7 @@ impl Configuration {
             defaults: self.defaults,
             tenants: self.tenants,
             source: self.source,
+            scope: Scope::default(),
         }
     }
 }

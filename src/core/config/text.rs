@@ -23,6 +23,7 @@ impl Text {
         match self.origin {
             Origin::File => format!("{}, line {line}", self.path),
             Origin::Source => format!("row {line} of {}", self.path),
+            Origin::Api => self.path.clone(),
         }
     }
 }

@@ -18,6 +18,12 @@ pub struct MigrationSet {
 }
 
 impl MigrationSet {
+    /// Without files. `table`: the name of the history, were there any.
+    #[must_use]
+    pub fn none(table: &str) -> Self {
+        Self { table: table.to_owned(), ..Self::default() }
+    }
+
     /// Of refinery's files.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{AtMost, Rotation, SecretFields, Server, SslMode, Subject, TenantKey, ident};
+use super::{AtMost, Registered, Rotation, SecretFields, Server, SslMode, State, Subject, TenantKey, ident};
 use crate::core::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -34,6 +34,27 @@ pub struct Desired {
     pub tenants: BTreeMap<TenantKey, Tenant>,
     /// `[source] query`.
     pub source: Option<Source>,
+    pub scope: Scope,
+}
+
+/// Of which tenants this speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Of all. Those that a file or its source declared, and no longer declares, are to go.
+    #[default]
+    Fleet,
+    /// Of whoever has one of these names, and of nobody else: what tenants share is completed, and otherwise left as it is.
+    Named(Named),
+}
+
+/// Whom a program speaks of that creates and removes tenants one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    pub keys: BTreeSet<TenantKey>,
+    pub schemas: BTreeSet<String>,
+    pub roles: BTreeSet<String>,
+    /// The schema of the one tenant that is to go.
+    pub removes: Option<String>,
 }
 
 /// Tenants that a table of the database names.
@@ -77,6 +98,18 @@ pub struct SecretsPolicy {
 }
 
 impl Desired {
+    /// Whether a registered tenant is to go. Absence from tenants.toml says nothing of one that a program created; only what was
+    /// begun of its removal is finished.
+    #[must_use]
+    pub fn lets_go(&self, key: &TenantKey, row: &Registered) -> bool {
+        let is_begun = matches!(row.state, State::Removing | State::Removed);
+        !self.tenants.contains_key(key)
+            && match &self.scope {
+                Scope::Fleet => row.declared_by != Origin::Api || is_begun,
+                Scope::Named(named) => row.declared_by == Origin::Api && named.removes.as_ref() == Some(&row.schema),
+            }
+    }
+
     /// What the tenant's secret has to say, but for the password: planned, shown, compared and written. `remembered`: as it
     /// was written last.
     #[must_use]
@@ -122,6 +155,7 @@ impl SecretsPolicy {
     pub fn place(&self) -> String {
         match self.store {
             StoreKind::File => self.dir.display().to_string(),
+            StoreKind::Returned => String::new(),
             StoreKind::Vault => {
                 let part = |text: &Option<String>| text.clone().unwrap_or_default();
                 format!("{}/{}", part(&self.vault.namespace), part(&self.vault.mount))
@@ -136,6 +170,10 @@ pub enum StoreKind {
     Vault,
     #[default]
     File,
+    /// None: whoever has a tenant created is told its password, and nobody else.
+    #[serde(skip)]
+    #[schemars(skip)]
+    Returned,
 }
 
 impl StoreKind {
@@ -144,6 +182,7 @@ impl StoreKind {
         match self {
             Self::Vault => "vault",
             Self::File => "file",
+            Self::Returned => "returned",
         }
     }
 }
@@ -252,6 +291,8 @@ pub enum Origin {
     File,
     /// A row of `[source] query`.
     Source,
+    /// No file: a program, by [`DatabaseAdmin`](crate::admin::DatabaseAdmin).
+    Api,
 }
 
 impl Origin {
@@ -260,6 +301,7 @@ impl Origin {
         match self {
             Self::File => "file",
             Self::Source => "source",
+            Self::Api => "api",
         }
     }
 }

@@ -4,10 +4,10 @@ use super::doubt::{Doubt, Missing};
 use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
 use super::rename_cycle::RenameCycles;
-use super::tenant_plan::{TenantPlan, Verb};
+use super::tenant_plan::{Note, TenantPlan, Verb};
 use super::whole::{DatabaseIdentity, Plan, Targeting};
 use super::{database, home, limits, missing, order, powers, removal, tenant, whole_fleet};
-use crate::core::model::{Desired, Observed, State, TenantKey};
+use crate::core::model::{Desired, Observed, Origin, Registered, Scope, State, TenantKey};
 use crate::core::words::count;
 
 /// What turns `observed` into `desired`, for the tenants that `selects` takes.
@@ -23,9 +23,11 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
     let declared = desired.tenants.values().filter(|tenant| selects(&tenant.key)).map(|t| tenant::plan(&fleet, t));
     let removed = fleet
         .registered()
-        .filter(|(key, _)| !desired.tenants.contains_key(*key) && selects(key))
+        .filter(|(key, row)| desired.lets_go(key, row) && selects(key))
         .filter_map(|(key, row)| removal::plan(&fleet, key, row));
-    let mut tenants: Vec<_> = declared.chain(removed).collect();
+    let left =
+        fleet.registered().filter(|(key, _)| selects(key)).filter_map(|(key, row)| left_alone(desired, key, row));
+    let mut tenants: Vec<_> = declared.chain(removed).chain(left).collect();
     tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
     cycles.complete(&fleet, as_it_is, &mut tenants);
     let mut hazards = powers::plan(&fleet, &mut tenants);
@@ -58,6 +60,16 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
         fleet_changes,
         shape: None,
     }
+}
+
+/// A tenant that a program created, and that is declared nowhere.
+fn left_alone(desired: &Desired, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
+    let is_left = row.declared_by == Origin::Api && !desired.tenants.contains_key(key) && !desired.lets_go(key, row);
+    (is_left && desired.scope == Scope::Fleet).then(|| {
+        let detail = "a program created it, and tenants.toml does not declare it: it is neither compared nor removed; to declare it: tenantry adopt --print '*'";
+        let notes = vec![Note { what: "not declared".into(), detail: detail.into() }];
+        TenantPlan { notes, ..TenantPlan::of(row.subject(key)) }
+    })
 }
 
 /// A query that names fewer tenants than it did is no decision to remove the others.

@@ -11,7 +11,9 @@ use super::phases::{EndOld, Phases, Switch};
 use super::tenant_plan::{Blocked, EndState, TenantPlan, Verb, Work};
 use super::whole::{DatabaseIdentity, Plan};
 use super::{home, limits, missing};
-use crate::core::model::{Desired, Observed, Registered, Registry, Rotation, State, Tenant, TenantKey, literal};
+use crate::core::model::{
+    Desired, Observed, Registered, Registry, Rotation, State, StoreKind, Tenant, TenantKey, literal,
+};
 
 /// A new password for each declared tenant that `selects` takes, in PostgreSQL and in the secret store.
 ///
@@ -40,7 +42,10 @@ pub fn rotation(desired: &Desired, observed: &Observed, selects: &dyn Fn(&Tenant
 
 fn plan(fleet: &Fleet<'_>, declared: &Tenant, end_old: bool) -> TenantPlan {
     let registered = fleet.registered_tenant(&declared.key);
-    let tenant = registered.map_or_else(|| declared.clone(), |row| as_registered(declared, row));
+    let mut tenant = registered.map_or_else(|| declared.clone(), |row| as_registered(declared, row));
+    if fleet.desired.secrets.store == StoreKind::Returned {
+        tenant.password.clone_from(&declared.password);
+    }
     let mut plan = TenantPlan::of(tenant.subject());
     let work = renew(fleet, &tenant, declared, registered);
     let work = work.and_then(|work| if end_old { and_end(fleet, &tenant, work) } else { Ok(work) });
@@ -75,7 +80,8 @@ fn renew(
         None | Some(State::Removed) => Blocked::new("it does not exist yet", apply()),
         Some(state) => Blocked::new(format!("it is {}", state.as_str()), apply()),
     })?;
-    if declared.password.is_some() {
+    let is_returned = fleet.desired.secrets.store == StoreKind::Returned;
+    if declared.password.is_some() && !is_returned {
         let hint = format!("change it where password_from takes it from, and then: {}", apply());
         return Err(Blocked::new("its password is given by password_from", hint));
     }

@@ -86,6 +86,12 @@ impl DatabaseAction {
             | Self::MoveHere => false,
         }
     }
+
+    /// Takes from PUBLIC what tenants are not to have either.
+    #[must_use]
+    pub fn closes_public(self) -> bool {
+        matches!(self, Self::ClosePublicSchema | Self::RevokeTemp)
+    }
 }
 
 /// Before the tenants, or after them.

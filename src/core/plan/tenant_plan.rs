@@ -108,6 +108,7 @@ impl EndState {
     pub fn delivers(&self) -> Option<(&Tenant, &PasswordOrigin)> {
         match self {
             Self::Declared { tenant, password, .. } => Some((tenant, password)),
+            Self::Rotated { tenant, .. } if tenant.password.is_some() => Some((tenant, &PasswordOrigin::Given)),
             Self::Rotated { tenant, .. } => Some((tenant, &PasswordOrigin::Generated)),
             Self::None | Self::Removed { .. } | Self::Retained { .. } => None,
         }

@@ -19,7 +19,7 @@ pub struct ListRow {
     pub state: String,
     /// As it is declared now; null: of none.
     pub class: Option<String>,
-    /// Where it is declared: "file" or "source"; null: nowhere any more.
+    /// Where it is declared: "file", "source", or "api" for one that a program created; null: nowhere any more.
     pub declared: Option<String>,
     /// The highest version applied; null: none yet.
     pub migration: Option<i64>,

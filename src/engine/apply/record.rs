@@ -7,7 +7,9 @@ use super::job::Job;
 use super::progress::Progress;
 use super::secret;
 use crate::core::migrations::Version;
-use crate::core::model::{Access, Applied, PasswordSource, RegisteredSecret, Rotation, State, Tenant, set_digest};
+use crate::core::model::{
+    Access, Applied, PasswordSource, RegisteredSecret, Rotation, State, StoreKind, Tenant, set_digest,
+};
 use crate::core::plan::{EndState, Kind, PasswordOrigin};
 use crate::core::report::TenantError;
 use crate::engine::{inspect, registry};
@@ -22,7 +24,9 @@ impl Job<'_> {
             EndState::None => Ok(()),
             EndState::Declared { tenant, password, secret_version, fields } => {
                 let secret = secret::registered(self.apply, tenant, fields, secret_version.clone());
-                let is_kept = *password == PasswordOrigin::Kept;
+                // One that is only returned nobody keeps but whom it was returned to.
+                let is_returned = self.apply.desired.secrets.store == StoreKind::Returned;
+                let is_kept = is_returned || *password == PasswordOrigin::Kept;
                 let source = if is_kept { PasswordSource::Kept } else { tenant.password_source() };
                 self.register_declared(transaction, tenant, (&secret, source))
             }
@@ -80,6 +84,7 @@ impl Job<'_> {
                 protected: tenant.protected,
                 suspended: tenant.suspended,
                 password_source,
+                declared_by: tenant.origin,
                 rotation: if drops_users { Rotation::TwoUser } else { tenant.rotation },
                 secret,
                 password_changed: phases.switch.is_none() && phases.has(&[Kind::CreateRole, Kind::SetPassword]),

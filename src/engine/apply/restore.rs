@@ -88,6 +88,7 @@ impl Restore<'_> {
             // Nobody logs in before it is restored anyway.
             suspended: false,
             password_source: tenant.password_source(),
+            declared_by: tenant.origin,
             // The plan that follows makes the two users.
             rotation: Rotation::Single,
             secret: &secret::registered(self.apply, tenant, &fields, None),

@@ -101,6 +101,7 @@ fn as_registered(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Reg
         },
         password_source: tenant.password_source(),
         rotation: Rotation::Single,
+        declared_by: tenant.origin,
         created_at: jiff::Timestamp::UNIX_EPOCH,
         password_changed_at: None,
         deputy: None,

@@ -25,6 +25,6 @@ pub(crate) use history::{history_of, tool_history_of};
 pub(crate) use holds::holds;
 pub use locks::many_locks;
 pub(crate) use made::made;
-pub use observe::{Sizes, connections, measure, observe, row_estimates};
+pub use observe::{Sizes, connections, measure, observe, registered, row_estimates};
 pub use source::source_rows;
 pub use undeclared::undeclared;

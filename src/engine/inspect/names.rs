@@ -42,7 +42,7 @@ impl Names {
             if row.state == State::Active {
                 planned.insert(row.schema.clone());
             }
-            if !desired.tenants.contains_key::<TenantKey>(key) {
+            if desired.lets_go(key, row) {
                 removed.push(row.schema.clone());
                 removed_roles.extend([row.username.clone(), row.owner.clone()]);
             }
@@ -73,6 +73,9 @@ fn dropped(desired: &Desired, observed: &Observed) -> Vec<(String, String)> {
     for (key, row) in registered().filter(|(_, row)| !matches!(row.state, State::Removed | State::Retained)) {
         let is_own = owners.get(row.owner.as_str()).is_some_and(|tenants| tenants.len() == 1);
         let tenant = desired.tenants.get(key);
+        if tenant.is_none() && !desired.lets_go(key, row) {
+            continue;
+        }
         if tenant.is_none() {
             dropped.insert(row.username.clone(), &row.schema);
         }

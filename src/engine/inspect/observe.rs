@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{Client, IsolationLevel};
+use postgres::{Client, IsolationLevel, Transaction};
 
 use super::holds::holds;
 use super::names::Names;
@@ -42,6 +42,35 @@ pub fn observe(
     Ok(observed)
 }
 
+/// The registry, and nothing of what it names.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub fn registered(client: &mut Client, target: &Target, desired: &Desired) -> Result<Observed, Error> {
+    let mut transaction = client.build_transaction().read_only(true).start().doing("starting to read the registry")?;
+    let observed = begun(&mut transaction, target, desired)?;
+    transaction.commit().doing("reading the registry")?;
+    Ok(observed)
+}
+
+/// The server, what tenants share, and the registry.
+fn begun(transaction: &mut Transaction<'_>, target: &Target, desired: &Desired) -> Result<Observed, Error> {
+    // Sizes wait for whoever locked a table: a tenant may, forever.
+    transaction.batch_execute(&desired.limits_waits()).doing("setting lock_timeout")?;
+    let mut observed = database::read(transaction, target, desired)?;
+    database::forbidden(transaction, desired, &mut observed)?;
+    if observed.registry.is_some() {
+        // A policy is code; where one would run, the query fails instead (manual, row_security).
+        transaction.batch_execute("SET LOCAL row_security = off").doing("setting row_security")?;
+        let mut schema = registry::schema(transaction, &observed.server.admin.name)?;
+        schema.default_acls = catalog::default_acls_in(transaction, "tenantry")?;
+        let rows = registry::read(transaction, &desired.scope);
+        observed.registry = Some(rows.map_err(|error| registry::unreadable(error, &schema))?);
+        observed.registry_schema = Some(schema);
+    }
+    Ok(observed)
+}
+
 fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Sizes) -> Result<Observed, Error> {
     let mut transaction = client
         .build_transaction()
@@ -50,19 +79,7 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
         .isolation_level(IsolationLevel::RepeatableRead)
         .start()
         .doing("starting to read the catalogs")?;
-    // Sizes wait for whoever locked a table: a tenant may, forever.
-    transaction.batch_execute(&desired.limits_waits()).doing("setting lock_timeout")?;
-    let mut observed = database::read(&mut transaction, target, desired)?;
-    database::forbidden(&mut transaction, desired, &mut observed)?;
-    if observed.registry.is_some() {
-        // A policy is code; where one would run, the query fails instead (manual, row_security).
-        transaction.batch_execute("SET LOCAL row_security = off").doing("setting row_security")?;
-        let mut schema = registry::schema(&mut transaction, &observed.server.admin.name)?;
-        schema.default_acls = catalog::default_acls_in(&mut transaction, "tenantry")?;
-        let rows = registry::read(&mut transaction);
-        observed.registry = Some(rows.map_err(|error| registry::unreadable(error, &schema))?);
-        observed.registry_schema = Some(schema);
-    }
+    let mut observed = begun(&mut transaction, target, desired)?;
     let names = Names::of(desired, &observed);
     let group = plan::group_role(&observed.database.name);
     let admin = observed.server.admin.name.clone();

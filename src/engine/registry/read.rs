@@ -7,24 +7,24 @@ use postgres::Transaction;
 use super::embedded;
 use super::lock::LOCK_KEY;
 use super::{home, leftovers, lock, rows, sets};
-use crate::core::model::Registry;
+use crate::core::model::{Registry, Scope};
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
 
 /// So many of the migrations make what [`super::leftovers::read_leftovers`] reads.
 const LEFTOVERS_SINCE: usize = 3;
 
-/// The registry as it stands.
+/// The registry as it stands; of the tenants those that `scope` is about.
 ///
 /// # Errors
 /// What PostgreSQL answered, or a row that this version does not know how to read.
-pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
+pub fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<Registry, Error> {
     let versions = applied(transaction)?;
     let (applied, has_home) = (versions.len(), versions.contains(&home::SINCE));
     let pending = embedded::migrations::runner().get_migrations().len().saturating_sub(applied);
     let identity = home::identity(transaction)?;
     let others_at_work = others_at_work(transaction).doing("looking up who holds the lock")?;
-    let mut tenants = rows::read(transaction, others_at_work)?;
+    let mut tenants = rows::read(transaction, others_at_work, scope)?;
     if identity.as_ref().is_some_and(|identity| !identity.is_of_here) {
         // It came with a dump, or is of a copy. There every object has another OID, and what has one of these by chance is
         // something else.
@@ -33,13 +33,16 @@ pub fn read(transaction: &mut Transaction<'_>) -> Result<Registry, Error> {
     let came_from =
         identity.filter(|identity| identity.is_of_another_cluster).map(|identity| identity.system_identifier);
     let home = if has_home { home::read(transaction)? } else { None };
-    let mut registry = Registry { version: applied, pending, tenants, came_from, home, ..Registry::default() };
+    // One of an older form does not say who declared its tenants: a file did.
+    let mut registry =
+        Registry { version: applied, pending, tenants, came_from, home, is_of_a_file: true, ..Registry::default() };
     // One of an older form has none of these yet.
     if applied >= LEFTOVERS_SINCE {
         leftovers::read_leftovers(transaction, &mut registry)?;
     }
     if pending == 0 {
         registry.recorded_sets = sets::recorded_sets(transaction)?;
+        registry.is_of_a_file = rows::is_of_a_file(transaction).doing("reading tenantry.tenants")?;
     }
     Ok(registry)
 }

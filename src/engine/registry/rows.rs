@@ -6,9 +6,10 @@ use postgres::Transaction;
 use postgres::types::ToSql;
 
 use crate::core::model::{
-    Access, OnRemove, PasswordSource, Registered, RegisteredSecret, Rotation, SecretFields, SslMode, State, TenantKey,
+    Access, Named, OnRemove, Origin, PasswordSource, Registered, RegisteredSecret, Rotation, Scope, SecretFields,
+    SslMode, State, TenantKey,
 };
-use crate::engine::database::Ask;
+use crate::engine::database::{Ask, Record};
 use crate::engine::error::{Context, Error};
 
 const READ: &str = include_str!("sql/tenants.sql");
@@ -27,13 +28,14 @@ pub struct Row<'a> {
     pub suspended: bool,
     pub password_source: PasswordSource,
     pub rotation: Rotation,
+    pub declared_by: Origin,
     pub secret: &'a RegisteredSecret,
     pub password_changed: bool,
     /// The refinery history's name, from this apply on.
     pub history_table: &'a str,
 }
 
-/// Every row, by tenant. A value that this version does not know is an error, not a guess. Whoever makes a deputy holds the
+/// The rows that `scope` is about, by tenant. A value that this version does not know is an error, not a guess. Whoever makes a deputy holds the
 /// lock: without `others_at_work` one is left over.
 ///
 /// # Errors
@@ -41,9 +43,10 @@ pub struct Row<'a> {
 pub(super) fn read(
     transaction: &mut Transaction<'_>,
     others_at_work: bool,
+    scope: &Scope,
 ) -> Result<BTreeMap<TenantKey, Registered>, Error> {
     let mut tenants = BTreeMap::new();
-    for row in transaction.ask(READ, &[]).doing("reading tenantry.tenants")? {
+    for row in chosen(transaction, scope).doing("reading tenantry.tenants")? {
         let name: String = row.get("tenant");
         let unknown = || {
             Error::refused(
@@ -59,6 +62,12 @@ pub(super) fn read(
         let rotation = match row.get::<_, Option<&str>>("rotation") {
             None | Some("single") => Rotation::Single,
             Some("two-user") => Rotation::TwoUser,
+            Some(_) => return Err(unknown()),
+        };
+        let declared_by = match row.get::<_, Option<&str>>("declared_by") {
+            None | Some("file") => Origin::File,
+            Some("source") => Origin::Source,
+            Some("api") => Origin::Api,
             Some(_) => return Err(unknown()),
         };
         let state = match row.get("state") {
@@ -98,6 +107,7 @@ pub(super) fn read(
             },
             password_source,
             rotation,
+            declared_by,
             created_at: row.get("created_at"),
             password_changed_at: row.get("password_changed_at"),
             former_secrets: Vec::new(),
@@ -108,6 +118,24 @@ pub(super) fn read(
         tenants.insert(key, registered);
     }
     Ok(tenants)
+}
+
+fn chosen(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<Vec<Record>, postgres::Error> {
+    let Scope::Named(Named { keys, schemas, roles, .. }) = scope else {
+        let all: Option<Vec<&str>> = None;
+        return transaction.ask(READ, &[&all, &all, &all]);
+    };
+    let keys: Vec<&str> = keys.iter().map(TenantKey::as_str).collect();
+    let (schemas, roles): (Vec<&String>, Vec<&String>) = (schemas.iter().collect(), roles.iter().collect());
+    transaction.ask(READ, &[&Some(keys), &schemas, &roles])
+}
+
+/// Whether a file or its source declares any tenant.
+///
+/// # Errors
+/// What PostgreSQL answered.
+pub(super) fn is_of_a_file(transaction: &mut Transaction<'_>) -> Result<bool, postgres::Error> {
+    Ok(transaction.ask_one(include_str!("sql/is_of_a_file.sql"), &[])?.get("is_of_a_file"))
 }
 
 /// # Errors
@@ -140,6 +168,7 @@ pub fn upsert(transaction: &mut Transaction<'_>, row: &Row<'_>) -> Result<(), po
             &row.history_table,
             &row.suspended,
             &row.rotation.as_str(),
+            &row.declared_by.as_str(),
         ],
     )?;
     Ok(())

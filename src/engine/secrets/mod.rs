@@ -6,12 +6,14 @@
 mod document;
 mod error;
 mod file;
+mod none;
 mod open;
 mod store;
 mod vault;
 
 pub use error::SecretError;
 pub use file::FileStore;
+pub use none::no_store;
 pub use open::{open_file, open_vault};
 pub use store::{Found, SecretStore, WritableStore};
 pub use vault::VaultStore;

@@ -7,7 +7,7 @@ use super::history::Applied;
 use super::schema::DefaultAcl;
 use crate::core::digest::digest;
 use crate::core::model::acl::Acl;
-use crate::core::model::desired::{Access, OnRemove, PasswordSource};
+use crate::core::model::desired::{Access, OnRemove, Origin, PasswordSource};
 use crate::core::model::name::TenantKey;
 use crate::core::model::rotation::Rotation;
 use crate::core::model::secret::SecretFields;
@@ -30,6 +30,8 @@ pub struct Registry {
     pub former_owners: BTreeSet<String>,
     /// The sets of migrations of which it is known what they make, by their [`set_digest`].
     pub recorded_sets: BTreeSet<String>,
+    /// A file or its source declares tenants, which may not be among `tenants`: what they share is as that file says.
+    pub is_of_a_file: bool,
 }
 
 impl Registry {
@@ -144,6 +146,8 @@ pub struct Registered {
     pub password_source: PasswordSource,
     /// Two users until they are dropped, whatever is declared by then. Which one is in force says the secret.
     pub rotation: Rotation,
+    /// Who declared it when it was last applied to.
+    pub declared_by: Origin,
     pub created_at: jiff::Timestamp,
     pub password_changed_at: Option<jiff::Timestamp>,
     /// The role that pg_dump or pg_restore logs in as for this tenant; left over, unless somebody is using it now.

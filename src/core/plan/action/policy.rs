@@ -1,7 +1,7 @@
 //! What only the registry remembers.
 
 use super::view::{Action, Kind};
-use crate::core::model::{Access, OnRemove};
+use crate::core::model::{Access, OnRemove, Origin};
 
 /// From, to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,7 @@ pub enum SetPolicy {
     Protected(bool, bool),
     Access(Access, Access),
     Suspended(bool, bool),
+    DeclaredBy(Origin, Origin),
 }
 
 impl Action for SetPolicy {
@@ -23,6 +24,7 @@ impl Action for SetPolicy {
             Self::Protected(..) => "protected",
             Self::Access(..) => "access",
             Self::Suspended(..) => "suspended",
+            Self::DeclaredBy(..) => "declared by",
         }
         .into()
     }
@@ -33,6 +35,7 @@ impl Action for SetPolicy {
             Self::Protected(from, _) => from.to_string(),
             Self::Access(from, _) => from.as_str().into(),
             Self::Suspended(from, _) => from.to_string(),
+            Self::DeclaredBy(from, _) => from.as_str().into(),
         })
     }
 
@@ -42,6 +45,7 @@ impl Action for SetPolicy {
             Self::Protected(_, to) => to.to_string(),
             Self::Access(_, to) => to.as_str().into(),
             Self::Suspended(_, to) => to.to_string(),
+            Self::DeclaredBy(_, to) => to.as_str().into(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What only the registry remembers: `protected` and `on_remove` must hold when the tenant is no longer declared.
 
+use crate::core::model::Origin;
 use crate::core::plan::action::SetPolicy;
 use crate::core::plan::facts::{Facts, Findings};
 
@@ -14,6 +15,10 @@ pub(in crate::core::plan) fn diff(facts: &Facts<'_>, findings: &mut Findings) {
     }
     if row.suspended != tenant.suspended {
         findings.change(SetPolicy::Suspended(row.suspended, tenant.suspended));
+    }
+    // From now on its absence from there means something.
+    if row.declared_by == Origin::Api && tenant.origin != Origin::Api {
+        findings.change(SetPolicy::DeclaredBy(row.declared_by, tenant.origin));
     }
     if row.access != tenant.access {
         findings.change(SetPolicy::Access(row.access, tenant.access));

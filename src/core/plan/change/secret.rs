@@ -5,7 +5,7 @@
 use super::{adoption, role};
 use crate::core::model::{
     Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, Role, Rotation, SecretContents,
-    SecretFields, SecretState, SslMode, State,
+    SecretFields, SecretState, SslMode, State, StoreKind,
 };
 use crate::core::plan::action::{DeleteSecret, ForgetSecret, SecretBefore, WhichPassword, WriteSecret};
 use crate::core::plan::facts::{Facts, Findings};
@@ -41,6 +41,10 @@ pub(in crate::core::plan) fn decide(
     let fleet = facts.fleet;
     if is_kept(facts) {
         return Ok((PasswordOrigin::Kept, None));
+    }
+    if fleet.desired.secrets.store == StoreKind::Returned {
+        let is_new = facts.registered.is_none() && tenant.password.is_some();
+        return Ok((if is_new { PasswordOrigin::Given } else { PasswordOrigin::Kept }, None));
     }
     let store = fleet.desired.secrets.store.as_str();
     // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
@@ -203,6 +207,10 @@ fn warn_of_weaker_tls(
 /// # Errors
 /// When the secret at the tenant's path is somebody else's.
 pub(in crate::core::plan) fn renew(facts: &Facts<'_>, findings: &mut Findings) -> Result<(), Blocked> {
+    if facts.fleet.desired.secrets.store == StoreKind::Returned {
+        role::set_password(facts, findings, WhichPassword::Given);
+        return Ok(());
+    }
     let found = ours_at(facts, &facts.tenant.secret_path)?;
     role::set_password(facts, findings, WhichPassword::Generated);
     if !facts.logins.switches {

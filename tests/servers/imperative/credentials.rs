@@ -1,0 +1,42 @@
+//! What is returned opens the database, whatever the names and the password hold.
+
+use super::*;
+
+/// Every symbol that a generated password may have, and names that must be quoted and escaped.
+#[test]
+fn whatever_the_names_and_the_password_hold_the_string_connects() {
+    for version in BOTH {
+        let (_fleet, admin) = fleet(Admin::Superuser, version, "imp_odd");
+        let every: String = ('!'..='~').collect();
+        let given = [every.clone(), "naïve Ⅸ пароль".into(), " ".into(), "a@b:c/d?e#f%20g".into()];
+        for (n, password) in given.into_iter().enumerate() {
+            let names = (format!("Od {n} \"x\"; DROP é"), format!("od{n}@a/b:c% d'{}", version.major()));
+            let config = TenantConfig { schema_name: names.0, username: names.1, password: password.clone() };
+            let credentials = admin.create_tenant(config.clone()).unwrap();
+            assert_eq!(credentials.password, password);
+            assert!(credentials.connection_string.is_ascii(), "{}", credentials.connection_string);
+            let mut client = connect(&credentials);
+            let found = client.query_one("SELECT current_schema::text, current_user::text, user_count()", &[]).unwrap();
+            assert_eq!((found.get(0), found.get(1), found.get(2)), (config.schema_name, config.username, 0_i64));
+            assert!(!format!("{credentials:?}{credentials}").contains("naïve"));
+            drop(client);
+            let rotated = admin.rotate(&credentials.schema_name, &credentials.username, "").unwrap();
+            assert!(postgres::Client::connect(&credentials.connection_string, postgres::NoTls).is_err());
+            connect(&rotated);
+            let chosen = admin.rotate(&credentials.schema_name, &credentials.username, &every).unwrap();
+            assert_eq!(chosen.password, every);
+            connect(&chosen);
+            admin.remove_tenant(&credentials.schema_name, &credentials.username).unwrap();
+        }
+    }
+}
+
+#[test]
+fn passwords_are_generated_of_the_characters_asked_for() {
+    let (_fleet, admin) = fleet(Admin::Superuser, BOTH[0], "imp_chars");
+    let plain = admin.clone().with_alphanumeric_passwords();
+    let made = plain.create_tenant(config("ch_plain", "ch_plain_user")).unwrap();
+    assert!(made.password.len() == 32 && made.password.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let made = admin.create_tenant(config("ch_any", "ch_any_user")).unwrap();
+    assert!(made.password.len() == 32 && made.password.bytes().all(|b| b.is_ascii_graphic()));
+}
