@@ -1,6 +1,7 @@
 //! What Python imports as `tenantry._tenantry`: the library's façade, each call of which answers with the JSON that the command
 //! prints. Words, types and exceptions for people are in tenantry/*.py.
 
+mod admin;
 mod project;
 mod raised;
 mod running;
@@ -10,6 +11,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _tenantry {
+    #[pymodule_export]
+    use crate::admin::Admin;
     #[pymodule_export]
     use crate::project::Project;
     #[pymodule_export]

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use tenantry::plan::{FleetKey, Plan, Saved};
@@ -16,7 +15,7 @@ use tenantry::{
 };
 
 use crate::raised::{self, Words};
-use crate::running::{Ended, Phase, Telling, run};
+use crate::running::{Ended, Phase, Stop, Telling, run, seconds};
 
 #[pyclass(frozen, module = "tenantry._tenantry")]
 pub struct Project {
@@ -160,7 +159,7 @@ impl Project {
                 interrupted: report.interrupted,
             }))
         };
-        let Ended { result, interrupted } = run(py, &interrupt, &phase, work)?;
+        let Ended { result, interrupted } = run(py, Stop::By(&interrupt), &phase, work)?;
         let applied = match (result, &interrupted) {
             (Ok(applied), _) => applied.unwrap_or_default(),
             // It says why nothing came of it.
@@ -240,7 +239,7 @@ impl Project {
         let options = Options { interrupt: interrupt.clone(), ..options };
         let (file, environment) = (self.file.clone(), self.environment.clone());
         let work = move |telling: &Telling| work(&Tenantry::open(&file, &environment, options)?, telling);
-        run(py, &interrupt, &Phase::default(), work)?.read(py)
+        run(py, Stop::By(&interrupt), &Phase::default(), work)?.read(py)
     }
 }
 
@@ -299,8 +298,4 @@ fn why_cut(cut: Cut) -> String {
         Cut::Bytes(bytes) => format!("more than {bytes} bytes of one tenant"),
         Cut::BytesOfAll(bytes) => format!("more than {bytes} bytes of all tenants"),
     }
-}
-
-fn seconds(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
 }

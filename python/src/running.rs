@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use tenantry::report::TenantOutcome;
 use tenantry::{Error, Events, Interrupt};
@@ -25,6 +26,11 @@ const WRITING: u8 = 1;
 const LEFT: u8 = 2;
 
 impl Phase {
+    /// Of work that writes from its beginning.
+    pub fn writing() -> Self {
+        Self(Arc::new(AtomicU8::new(WRITING)))
+    }
+
     /// Whether it may write: nobody has gone away.
     pub fn may_write(&self) -> bool {
         self.0.compare_exchange(READING, WRITING, Ordering::SeqCst, Ordering::SeqCst).is_ok()
@@ -68,9 +74,37 @@ impl Events for Telling {
     }
 }
 
+/// What a signal does to work that writes.
+#[derive(Clone, Copy)]
+pub enum Stop<'a> {
+    /// A first one starts no more tenants, a second has the running ones cancelled and rolled back.
+    By(&'a Interrupt),
+    /// It is one tenant's, and is waited for.
+    Never,
+}
+
+impl Stop<'_> {
+    fn first(self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::By(interrupt) => log(py, "warning", &first(&interrupt.underway())),
+            Self::Never => log(py, "warning", "interrupted: waiting for what is done to one tenant"),
+        }
+    }
+
+    fn second(self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::By(interrupt) => {
+                py.detach(|| interrupt.cancel());
+                log(py, "warning", "interrupted again: cancelling and rolling back; once more leaves at once")
+            }
+            Self::Never => log(py, "warning", "interrupted again: still waiting; once more leaves at once"),
+        }
+    }
+}
+
 /// What came of the work, and what a signal's handler raised meanwhile.
-pub struct Ended<T> {
-    pub result: Result<T, Error>,
+pub struct Ended<T, E = Error> {
+    pub result: Result<T, E>,
     pub interrupted: Option<PyErr>,
 }
 
@@ -84,14 +118,14 @@ impl<T> Ended<T> {
     }
 }
 
-/// Runs it. A signal whose handler raises ends the waiting at once while nothing is written. While something is, a first one
-/// starts no more tenants, a second has the running ones cancelled and rolled back, and a third leaves them to PostgreSQL.
-pub fn run<T: Send + 'static>(
+/// Runs it. A signal whose handler raises ends the waiting at once while nothing is written. While something is, the first two do
+/// what `stop` says, and a third leaves it to PostgreSQL.
+pub fn run<T: Send + 'static, E: Send + 'static>(
     py: Python<'_>,
-    interrupt: &Interrupt,
+    stop: Stop<'_>,
     phase: &Phase,
-    work: impl FnOnce(&Telling) -> Result<T, Error> + Send + 'static,
-) -> PyResult<Ended<T>> {
+    work: impl FnOnce(&Telling) -> Result<T, E> + Send + 'static,
+) -> PyResult<Ended<T, E>> {
     let (tell, told) = channel();
     // A receiver is one thread's, and waits in the part without the GIL.
     let told = Mutex::new(told);
@@ -101,17 +135,16 @@ pub fn run<T: Send + 'static>(
         let mut heard =
             said.map_or(Ok(()), |Said { level, words }| log(py, level, &words)).and_then(|()| py.check_signals());
         while let Err(raised) = heard {
-            interrupt.stop();
+            if let Stop::By(interrupt) = stop {
+                interrupt.stop();
+            }
             if phase.may_leave() {
                 return Err(raised);
             }
             interrupted.push(raised);
             heard = match interrupted.len() {
-                1 => log(py, "warning", &first(&interrupt.underway())),
-                2 => {
-                    py.detach(|| interrupt.cancel());
-                    log(py, "warning", "interrupted again: cancelling and rolling back; once more leaves at once")
-                }
+                1 => stop.first(py),
+                2 => stop.second(py),
                 _ => return Err(interrupted.swap_remove(0)),
             };
         }
@@ -149,4 +182,8 @@ fn first(underway: &[String]) -> String {
         "interrupted: no more tenants are started; waiting for {}; interrupt again to cancel them and roll them back",
         underway.join("; ")
     )
+}
+
+pub fn seconds(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))
 }

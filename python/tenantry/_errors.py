@@ -102,3 +102,23 @@ class QueryFailed(RunError):
         super().__init__(message, **words)
         self.rows = rows
         self.failures = failures
+
+
+class AdminError(Error):
+    """What :class:`DatabaseAdmin` was asked for was not done; nothing was changed, unless the message says so."""
+
+
+class DatabaseError(AdminError):
+    """PostgreSQL, or the secret store, did not do what every change begins with: look, and take the lock."""
+
+
+class PoolError(AdminError):
+    """There was no connection, or it was lost."""
+
+
+class SqlExecutionError(AdminError):
+    """What was asked for could not be done: a name is taken, a right is missing, a migration failed."""
+
+
+class InvalidConfigError(AdminError):
+    """What was asked for makes no sense."""

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union, c
 
 from . import _tenantry
 from ._documents import ListRow
+from ._environment import encoded
 from ._errors import ApplyFailed, QueryFailed
 from ._results import Drift, Plan, Report, Rows, Verification
 
@@ -37,8 +38,7 @@ class Tenantry:
         if isinstance(targets, str):
             raise TypeError('targets is a list of globs, such as ["acme-*"]')
         self._config = os.fspath(config)
-        environment = _encoded(os.environ if env is None else env)
-        self._project = _tenantry.Project(self._config, database_url, list(targets), parallelism, environment)
+        self._project = _tenantry.Project(self._config, database_url, list(targets), parallelism, encoded(env))
 
     def plan(self, *, deep: bool = False, moved: bool = False) -> Plan:
         """What apply would do. Changes nothing, and takes no lock.
@@ -149,10 +149,6 @@ class Tenantry:
 
     def __repr__(self) -> str:
         return f"Tenantry({self._config!r})"
-
-
-def _encoded(environment: Mapping[str, str]) -> List[Tuple[bytes, bytes]]:
-    return [(os.fsencode(name), os.fsencode(value)) for name, value in environment.items()]
 
 
 def _failed(report: Report) -> ApplyFailed:

@@ -3,7 +3,7 @@
 from os import PathLike
 from typing import Any, TypedDict, final
 
-__all__ = ["Project", "Server", "__version__"]
+__all__ = ["Admin", "Project", "Server", "__version__"]
 
 __version__: str
 
@@ -21,6 +21,52 @@ class _Partly(TypedDict):
     cut: list[tuple[str, str]]
     undeclared: list[str]
     all_cut: str | None
+
+_Credentials = tuple[str, str, str, str]
+
+class _Info(TypedDict):
+    schema_name: str
+    username: str
+    key: str
+    state: str
+    declared_by: str
+    created_at: float
+    password_changed_at: float | None
+
+class _Stats(TypedDict):
+    schema_name: str
+    username: str
+    bytes: int
+    tables: int
+    rows: int | None
+    connections: int
+    migration: int | None
+
+@final
+class Admin:
+    def __new__(
+        cls,
+        url: str,
+        migrations: str | PathLike[str] | None,
+        secrets: str | PathLike[str] | None,
+        vault: bool,
+        archives: str | PathLike[str] | None,
+        symbols: bool,
+        patience: float,
+        environment: list[tuple[bytes, bytes]],
+    ) -> Admin: ...
+    def create_tenant(
+        self, schema_name: str, username: str, password: str
+    ) -> tuple[_Credentials | None, BaseException | None]: ...
+    def copy_tenant(
+        self, original: str, schema_name: str, username: str, password: str, with_data: bool
+    ) -> tuple[_Credentials | None, BaseException | None]: ...
+    def remove_tenant(self, schema_name: str, username: str) -> tuple[tuple[()] | None, BaseException | None]: ...
+    def rotate(
+        self, schema_name: str, username: str, password: str
+    ) -> tuple[_Credentials | None, BaseException | None]: ...
+    def list_tenants(self) -> list[_Info]: ...
+    def stats(self, schema_name: str) -> _Stats: ...
 
 @final
 class Project:
