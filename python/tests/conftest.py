@@ -33,7 +33,7 @@ _number = itertools.count(1)
 @pytest.fixture
 def database(server: str) -> Iterator[str]:
     """The superuser's URL of a database that nobody else uses."""
-    name = f"test_{next(_number)}"
+    name = f"py_{next(_number)}"
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
         yield urlsplit(server)._replace(path=f"/{name}").geturl()

@@ -12,7 +12,7 @@ import pytest
 from conftest import Project
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["python.md"]
+PAGES = [name for name in ("python.md", "coming-from-cloacina.md", "coming-from-cinchdb.md") if (DOCS / name).exists()]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 

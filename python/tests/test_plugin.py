@@ -60,7 +60,7 @@ def test_on_a_database_of_ones_own_with_xdist(
     with psycopg.connect(database) as admin:
         left = "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'test\\_%' UNION SELECT rolname FROM pg_roles WHERE rolname LIKE 'test\\_%'"
         assert admin.execute(left).fetchall() == []
-        assert admin.execute("SELECT count(*) > 3 FROM tenantry.audit").fetchone() == (True,)
+        assert admin.execute("SELECT count(*) > 3 FROM tenantry.audit_log").fetchone() == (True,)
 
 
 def test_a_broken_migration_is_the_tests_error(generated: pytest.Pytester) -> None:
