@@ -5,8 +5,8 @@ use postgres::Client;
 use super::consent::{self, About, Consent, Need};
 use super::error::{Error, Guard, Guarded, Refusal};
 use super::session::Ground;
-use crate::core::model::{Desired, Observed};
-use crate::core::plan::{Plan, Saved, Stale, TenantPlan, unreachable_extension};
+use crate::core::model::{Desired, Observed, VaultObject};
+use crate::core::plan::{Phases, Plan, Saved, Stale, TenantPlan, unreachable_extension};
 use crate::core::render::escape::visible;
 use crate::core::words::few;
 use crate::engine::apply::{check_admin, check_archives, check_registry, check_server};
@@ -116,11 +116,18 @@ pub(super) fn all(
     check_archives(observed, plan, &ground.project.archive_dir(), &env).guarded(Guard::Archives)
 }
 
-/// Every secret that the plan writes, and those that it only marks.
+/// Every secret that the plan writes, and those that it only marks; who may read them.
 fn may_write(store: &dyn SecretStore, plan: &Plan) -> Result<(), Error> {
     let claims = plan.database_changes.iter().flat_map(|change| change.claims()).map(|claim| claim.path.clone());
     let work = plan.tenants.iter().filter(|tenant| tenant.has_work());
     let written = work.filter_map(|tenant| tenant.phases.secret.as_ref().map(|write| write.path.clone()));
     let paths: Vec<String> = written.chain(claims).collect();
-    store.may_write(&paths).doing("checking whether the secrets may be written").guarded(Guard::Store)
+    store.may_write(&paths).doing("checking whether the secrets may be written").guarded(Guard::Store)?;
+    let Some(access) = store.access() else { return Ok(()) };
+    let phases = || plan.tenants.iter().filter(|tenant| tenant.has_work()).map(|tenant| &tenant.phases);
+    let set: Vec<&VaultObject> = phases().flat_map(Phases::sets_vault).map(|set| &set.object).collect();
+    let deleted = phases().flat_map(Phases::deletes_vault).filter(|delete| delete.before.is_some());
+    let deleted: Vec<&VaultObject> = deleted.map(|delete| &delete.object).collect();
+    let doing = "checking whether policies and roles in Vault may be changed";
+    access.may_change(&set, &deleted).doing(doing).guarded(Guard::Store)
 }

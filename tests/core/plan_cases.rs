@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::support_as_applied::{as_applied, judge_given_passwords, look_for_histories, server, untouched};
 use case::Case;
 use similar::TextDiff;
-use tenantry::model::{Desired, Observed};
+use tenantry::model::{Desired, Observed, VaultSeen};
 use tenantry::plan::Verb;
 use tenantry::render::{Style, json, text};
 
@@ -44,6 +44,10 @@ fn sides(case: &Case) -> (Observed, Desired) {
         }
         None => untouched(case.server()),
     };
+    if after.secrets.access().is_some() {
+        // Nobody asks Vault before.
+        observed.vault.get_or_insert_with(|| VaultSeen { secrets_at: "secret/data".into(), ..VaultSeen::default() });
+    }
     by_hand::carry_out(case.section("by hand").unwrap_or_default(), &mut observed);
     (observed, after)
 }

@@ -1,4 +1,5 @@
 //! The same lives with their secrets in a real OpenBao: KV version 2 and 1, AppRole, and what goes wrong.
+mod access;
 mod whose;
 
 use std::process::Stdio;

@@ -3,8 +3,9 @@
 use secrecy::ExposeSecret;
 use tenantry::model::{
     Access, Acl, Admin, Applied, Belongs, Database, DefaultAcl, Desired, Extension, Grantee, Group, History,
-    Membership, ObjectGroup, ObjectKind, Observed, PublicSchema, PublicState, Registered, RegisteredSecret, Registry,
-    Role, Schema, SecretContents, SecretFields, SecretState, Server, SharedSchema, State, Tenant, ident,
+    Membership, ObjectGroup, ObjectKind, Observed, PublicSchema, PublicState, Readable, Registered, RegisteredSecret,
+    RegisteredVaultObject, Registry, Role, Schema, SecretContents, SecretFields, SecretState, Server, SharedSchema,
+    State, Tenant, VaultSeen, ident,
 };
 use tenantry::plan::{
     group_role, object_privileges, owners_privileges, owners_role, owners_want_temp, schema_privileges,
@@ -109,8 +110,25 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
             SecretState::Ours { version: "1".into(), created: None, marked: true, belongs: Belongs::Here, contents };
         observed.secrets.insert(tenant.secret_path.clone(), secret);
     }
+    give_access(desired, &mut observed, &mut registry);
     observed.registry = Some(registry);
     observed
+}
+
+/// What Vault has once each tenant may read its secret.
+fn give_access(desired: &Desired, observed: &mut Observed, registry: &mut Registry) {
+    let Some(access) = desired.secrets.access() else { return };
+    let vault = observed.vault.insert(VaultSeen { secrets_at: "secret/data".into(), ..VaultSeen::default() });
+    for tenant in desired.tenants.values() {
+        let path = format!("secret/data/{}", tenant.secret_path);
+        let secret = Readable { tenant: &tenant.key, database: &observed.database.name, path: &path };
+        for (object, contents) in access.of(secret) {
+            let namespace = desired.secrets.vault_namespace();
+            let registered = RegisteredVaultObject { namespace, object: object.clone() };
+            registry.vault_access.entry(tenant.key.clone()).or_default().insert(registered);
+            vault.objects.insert(object, contents);
+        }
+    }
 }
 
 /// As another look would judge: does the secret hold the password that `after` gives?

@@ -267,7 +267,7 @@ impl Fleet {
     pub fn unmark(&self, tenants: &[&str]) {
         self.execute(
             "ALTER TABLE tenantry.identity DROP COLUMN fleet, DROP COLUMN former_fleets, DROP COLUMN reached, DROP COLUMN server_started;
-             DROP TABLE tenantry.runs; ALTER TABLE tenantry.tenants DROP COLUMN history_table, DROP COLUMN rotation, DROP COLUMN suspended, DROP COLUMN declared_by; DELETE FROM tenantry.refinery_schema_history WHERE version >= 10",
+             DROP TABLE tenantry.runs, tenantry.vault_access; ALTER TABLE tenantry.tenants DROP COLUMN history_table, DROP COLUMN rotation, DROP COLUMN suspended, DROP COLUMN declared_by; DELETE FROM tenantry.refinery_schema_history WHERE version >= 10",
         );
         for tenant in tenants {
             let mut secret = self.secret(tenant);

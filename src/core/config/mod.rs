@@ -19,6 +19,7 @@ mod rotation;
 mod template;
 mod text;
 mod vault;
+mod vault_access;
 
 pub use duration::duration;
 pub use edit::{with_tenant, without_tenant};

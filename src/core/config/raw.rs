@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::vault_access::RawAccess;
 use crate::core::migrations::Format;
 use crate::core::model::{Access, Advertise, Charset, Mode, OnRemove, Origin, PublicSchema, Rotation, StoreKind};
 
@@ -113,6 +114,7 @@ pub struct RawVault {
     /// A file of PEM certificates that sign the server's; default: VAULT_CACERT.
     pub ca_cert: Option<PathBuf>,
     pub auth: Option<RawAuth>,
+    pub access: Option<RawAccess>,
 }
 
 /// How to log in to Vault.

@@ -62,6 +62,7 @@ const FILE: Form = Table(&[
                     ("password", Secret),
                 ]),
             ),
+            ("access", ACCESS),
         ]),
     ),
     ("passwords", Table(&[("length", Shown), ("charset", Shown)])),
@@ -71,6 +72,13 @@ const FILE: Form = Table(&[
     ("source", Table(&[("query", Shown)])),
     ("classes", Each(&TENANT)),
     ("tenants", Each(&TENANT)),
+]);
+
+const ACCESS: Form = Table(&[
+    ("policy", Shown),
+    ("approle", Shown),
+    ("kubernetes", Table(&[("role", Shown), ("service_account", Shown), ("namespace", Shown)])),
+    ("mount", Shown),
 ]);
 
 const TENANT: Form = Table(&[

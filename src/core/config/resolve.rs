@@ -11,7 +11,7 @@ use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawTenant};
-use super::{advertise, classes::Classes, rotation, template, vault};
+use super::{advertise, classes::Classes, rotation, template, vault, vault_access};
 use crate::core::migrations::{Format, MigrationSet};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
@@ -119,6 +119,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
         }
     }
     collisions(&tenants, &raw.tenants, &classes, &raw.database.shared_schemas, places, faults);
+    vault_access::check(&vault, (raw.secrets.store, &path), &tenants, places, faults);
     template::check(&tenants, &raw, places, faults);
     Configuration {
         database_url: raw.database.url.map(SecretString::from),

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAuth, RawAuthMethod, RawVault};
+use super::vault_access;
 use crate::core::model::vault::{VaultAuth, VaultConfig};
 
 pub(super) fn resolve(raw: RawVault, places: &Places<'_>, faults: &mut Faults) -> VaultConfig {
@@ -14,6 +15,7 @@ pub(super) fn resolve(raw: RawVault, places: &Places<'_>, faults: &mut Faults) -
         mount: raw.mount,
         ca_cert: raw.ca_cert,
         auth: raw.auth.and_then(|auth| resolve_auth(auth, places, faults)),
+        access: raw.access.and_then(|access| vault_access::resolve(access, places, faults)),
     }
 }
 

@@ -9,7 +9,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::vault::VaultConfig;
-use super::{AtMost, Registered, Rotation, SecretFields, Server, SslMode, State, Subject, TenantKey, ident};
+use super::{
+    AtMost, Registered, Rotation, SecretFields, Server, SslMode, State, Subject, TenantKey, VaultAccess, ident,
+};
 use crate::core::migrations::MigrationSet;
 
 /// Everything `tenants.toml` and the migrations say.
@@ -149,6 +151,18 @@ impl Desired {
 }
 
 impl SecretsPolicy {
+    /// `[vault.access]`, where the secrets are in Vault.
+    #[must_use]
+    pub fn access(&self) -> Option<&VaultAccess> {
+        self.vault.access.as_ref().filter(|_| self.store == StoreKind::Vault)
+    }
+
+    /// The namespace in which policies and roles are, as it is configured.
+    #[must_use]
+    pub fn vault_namespace(&self) -> String {
+        self.vault.namespace.clone().unwrap_or_default()
+    }
+
     /// Where versions count, as it is configured: the directory, or the namespace and the mount. Not an address: that of a
     /// tunnel leads to the same place.
     #[must_use]

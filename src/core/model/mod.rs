@@ -17,6 +17,7 @@ pub mod secret;
 mod sql;
 pub(crate) mod sslmode;
 pub mod vault;
+mod vault_access;
 
 pub use acl::{Acl, AclItem, Entry, Grantee, ParseAclError};
 pub use at_most::AtMost;
@@ -31,3 +32,4 @@ pub use rotation::{LONGEST_USERNAME_OF_TWO, Rotation, login_users};
 pub use secret::SecretFields;
 pub use sql::{ident, literal, qualified};
 pub use sslmode::SslMode;
+pub use vault_access::*;

@@ -8,6 +8,7 @@ mod registry;
 mod schema;
 mod secret;
 mod server;
+mod vault;
 
 pub use adoption::*;
 pub use column::*;
@@ -17,6 +18,7 @@ pub use registry::*;
 pub use schema::*;
 pub use secret::*;
 pub use server::*;
+pub use vault::*;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +46,8 @@ pub struct Observed {
     pub schema_names: BTreeMap<u32, String>,
     /// By secret path; declared and registered ones, absent ones left out.
     pub secrets: BTreeMap<String, SecretState>,
+    /// Who may read them, where that is declared or registered and may be looked at.
+    pub vault: Option<VaultSeen>,
     /// What we may not look at. It is as it was, as far as a plan goes.
     pub unseen: Vec<Unseen>,
     /// Whether each password of record opens the database; found out by `--deep` only.

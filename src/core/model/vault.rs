@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use super::vault_access::VaultAccess;
+
 /// The `[vault]` section. What it leaves out comes from the environment, see [`VaultConfig::resolve`].
 #[derive(Clone, Debug, Default)]
 pub struct VaultConfig {
@@ -15,6 +17,8 @@ pub struct VaultConfig {
     pub mount: Option<String>,
     pub ca_cert: Option<PathBuf>,
     pub auth: Option<VaultAuth>,
+    /// Who else may read the secrets: each tenant its own.
+    pub access: Option<VaultAccess>,
 }
 
 /// How to log in. `mount` is where the auth method is mounted, by default under its own name.

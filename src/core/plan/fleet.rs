@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::groups::{group_role, owners_role};
 use super::public_schema::owners_want_temp;
 use super::tenant_plan::SeenSchema;
-use crate::core::model::{Access, Adoption, Belongs, Desired, Observed, Registered, SecretState, State, TenantKey};
+use crate::core::model::{
+    Access, Adoption, Belongs, Desired, Observed, Registered, SecretState, State, TenantKey, VaultObject,
+};
 
 /// Both sides, and what many tenants ask of them, computed once.
 pub(super) struct Fleet<'a> {
@@ -144,6 +146,13 @@ impl<'a> Fleet<'a> {
                 // Of the last two there is a doubt, which concerns the whole database.
                 Belongs::Here | Belongs::Unmarked | Belongs::AnotherCluster(_) | Belongs::AnotherCopy(_) => true,
             }
+    }
+
+    /// What the registry says was made in Vault for the tenant, in the namespace that is configured.
+    pub fn vault_objects(&self, key: &TenantKey) -> impl Iterator<Item = &'a VaultObject> {
+        let namespace = self.desired.secrets.vault_namespace();
+        let registered = self.observed.registry.iter().flat_map(|registry| registry.vault_access.get(key)).flatten();
+        registered.filter(move |registered| registered.namespace == namespace).map(|registered| &registered.object)
     }
 
     /// The version of a secret at this path that the registry names and that is this database's to delete.

@@ -21,6 +21,7 @@ pub enum FleetKey {
     SecretPath,
     SecretDir,
     VaultMount,
+    VaultAccess,
     Schema,
     Username,
     Owner,
@@ -32,7 +33,7 @@ pub enum FleetKey {
 }
 
 impl FleetKey {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SharedSchemas,
         Self::Advertise,
         Self::HistoryTable,
@@ -40,6 +41,7 @@ impl FleetKey {
         Self::SecretPath,
         Self::SecretDir,
         Self::VaultMount,
+        Self::VaultAccess,
         Self::Schema,
         Self::Username,
         Self::Owner,
@@ -61,6 +63,7 @@ impl FleetKey {
             Self::SecretPath => "secrets.path",
             Self::SecretDir => "secrets.dir",
             Self::VaultMount => "vault.mount",
+            Self::VaultAccess => "vault.access",
             Self::Schema => "defaults.schema",
             Self::Username => "defaults.username",
             Self::Owner => "defaults.owner",

@@ -1,8 +1,8 @@
 //! What happens to one tenant, in the order of docs/adr/0001: who applies reads it from top to bottom.
 
 use super::action::{
-    Action, BorrowRights, Change, DeleteSecret, DropLargeObjects, EndSessions, ForgetSecret, Kind, LateMigrations,
-    MakeArchive, Migrate, ParkNames, ReturnRights, Rights, WriteSecret,
+    Action, BorrowRights, Change, DeleteSecret, DeleteVault, DropLargeObjects, EndSessions, ForgetSecret, Kind,
+    LateMigrations, MakeArchive, Migrate, ParkNames, ReturnRights, Rights, SetVault, WriteSecret,
 };
 use crate::core::model::Rotation;
 
@@ -81,6 +81,8 @@ impl Batch {
 /// What cannot be part of the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AfterCommit {
+    SetVault(SetVault),
+    DeleteVault(DeleteVault),
     DeleteSecret(DeleteSecret),
     ForgetSecret(ForgetSecret),
     /// A plan shows them with those of the transaction.
@@ -158,14 +160,14 @@ impl Phases {
     pub fn deletes_secrets(&self) -> impl Iterator<Item = &DeleteSecret> {
         self.after.iter().filter_map(|after| match after {
             AfterCommit::DeleteSecret(delete) => Some(delete),
-            AfterCommit::ForgetSecret(_) | AfterCommit::Migrate(_) => None,
+            _ => None,
         })
     }
 
     pub fn forgets_secrets(&self) -> impl Iterator<Item = &ForgetSecret> {
         self.after.iter().filter_map(|after| match after {
             AfterCommit::ForgetSecret(forget) => Some(forget),
-            AfterCommit::DeleteSecret(_) | AfterCommit::Migrate(_) => None,
+            _ => None,
         })
     }
 
@@ -173,20 +175,40 @@ impl Phases {
     pub fn late_migrations(&self) -> Option<&LateMigrations> {
         self.after.iter().find_map(|after| match after {
             AfterCommit::Migrate(late) => Some(late),
-            AfterCommit::DeleteSecret(_) | AfterCommit::ForgetSecret(_) => None,
+            _ => None,
         })
     }
 
-    /// Writes a secret, or deletes one.
+    pub fn sets_vault(&self) -> impl Iterator<Item = &SetVault> {
+        self.after.iter().filter_map(|after| match after {
+            AfterCommit::SetVault(set) => Some(set),
+            _ => None,
+        })
+    }
+
+    pub fn deletes_vault(&self) -> impl Iterator<Item = &DeleteVault> {
+        self.after.iter().filter_map(|after| match after {
+            AfterCommit::DeleteVault(delete) => Some(delete),
+            _ => None,
+        })
+    }
+
+    /// Writes a secret, deletes one, or changes who may read it.
     #[must_use]
     pub fn changes_secrets(&self) -> bool {
-        self.secret.is_some() || self.switch.is_some() || self.deletes_secrets().next().is_some()
+        let mut kinds = self.after.iter().filter_map(AfterCommit::view).map(Action::kind);
+        let vault = [Kind::SetVaultPolicy, Kind::SetVaultRole, Kind::DeleteVaultRole, Kind::DeleteVaultPolicy];
+        let access = kinds.any(|kind| vault.contains(&kind));
+        self.secret.is_some() || self.switch.is_some() || self.deletes_secrets().next().is_some() || access
     }
 }
 
 impl AfterCommit {
-    fn view(&self) -> Option<&dyn Action> {
+    /// `None`: a plan shows it elsewhere.
+    pub(super) fn view(&self) -> Option<&dyn Action> {
         match self {
+            Self::SetVault(action) => Some(action),
+            Self::DeleteVault(action) => Some(action),
             Self::DeleteSecret(action) => Some(action),
             Self::ForgetSecret(action) => Some(action),
             Self::Migrate(_) => None,

@@ -8,7 +8,7 @@ use super::action::{
     RevokeGifts, Rights, Whose,
 };
 use super::batches::Batches;
-use super::change::{deputy, secret};
+use super::change::{deputy, secret, vault_access};
 use super::fleet::Fleet;
 use super::hazard::{Hazard, HazardKind};
 use super::phases::{AfterCommit, Batch, Phases};
@@ -22,10 +22,12 @@ use crate::core::words::{count, size};
 /// `None` when there is nothing left to do: it was retained, and its secret is gone.
 pub(super) fn plan(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
     let mut plan = TenantPlan::of(row.subject(key));
-    let only_secrets = || Phases { after: secret_deletion(fleet, row), ..Phases::default() };
+    let only_secrets = || Phases { after: deletions(fleet, key, row), ..Phases::default() };
     let (secret, state) = (row.secret.clone(), row.state);
     let work = match row.state {
-        State::Retained if row.secret.version.is_none() => return None,
+        State::Retained if row.secret.version.is_none() && vault_access::removal(fleet, key, row).is_empty() => {
+            return None;
+        }
         // It was committed; only the secret is left.
         State::Retained => {
             Ok(Work { phases: only_secrets(), hazards: Vec::new(), target: EndState::Retained { secret, state } })
@@ -70,7 +72,7 @@ fn remove(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Result<Work, 
     let (secret, state) = (row.secret.clone(), row.state);
     let mut hazards = session_hazard(fleet, row);
     if row.on_remove == OnRemove::Retain {
-        return Ok(Work { phases: retain(fleet, row), hazards, target: EndState::Retained { secret, state } });
+        return Ok(Work { phases: retain(fleet, key, row), hazards, target: EndState::Retained { secret, state } });
     }
     let archives = row.on_remove == OnRemove::Archive;
     if let Some(schema) = schema {
@@ -161,8 +163,8 @@ fn lock_out(row: &Registered, roles: Vec<String>, is_dropped: bool) -> Option<En
     (!roles.is_empty()).then(|| EndSessions { roles, username: row.username.clone(), login, is_dropped })
 }
 
-fn retain(fleet: &Fleet<'_>, row: &Registered) -> Phases {
-    let mut phases = Phases { after: secret_deletion(fleet, row), ..Phases::default() };
+fn retain(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Phases {
+    let mut phases = Phases { after: deletions(fleet, key, row), ..Phases::default() };
     phases.transaction.extend(deputy::drop(fleet.observed, row).map(Change::from));
     let users = users_there(fleet, row);
     for role in users.iter().cloned() {
@@ -198,7 +200,7 @@ fn drop_all(
         rights: rights.clone().map(BorrowRights),
         lock_out: lock_out(row, users.clone(), true),
         archive: schema.filter(|_| row.on_remove == OnRemove::Archive).map(|_| archive(fleet, key, row)),
-        after: secret_deletion(fleet, row),
+        after: deletions(fleet, key, row),
         ..Phases::default()
     };
     let mut changes: Vec<Change> = Vec::new();
@@ -274,8 +276,10 @@ pub(crate) fn disk_short(bytes: i64, free: u64, dir: &Path) -> Option<String> {
     })
 }
 
-fn secret_deletion(fleet: &Fleet<'_>, row: &Registered) -> Vec<AfterCommit> {
-    let mut deletions = secret::former(fleet, row);
+/// Nobody reads the secret any more, and then it goes.
+fn deletions(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Vec<AfterCommit> {
+    let mut deletions = vault_access::removal(fleet, key, row);
+    deletions.extend(secret::former(fleet, row));
     // Somebody else's is left alone; an absent one needs nothing.
     if row.secret.store == fleet.desired.secrets.store.as_str() {
         deletions.extend(secret::deletion(fleet, &row.secret.path));

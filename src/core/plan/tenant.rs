@@ -1,9 +1,9 @@
 //! One declared tenant: from what is there to what is declared.
 
-use super::action::{BorrowRights, Change, ReturnRights};
+use super::action::{Action, BorrowRights, Change, ReturnRights};
 use super::change::{
     adopted_password, adoption, baseline, defaults, deputy, grants, history, login, membership, migrations, objects,
-    outside, policy, rename, rights, role, schema, secret, settings, suspended, tablespace, template,
+    outside, policy, rename, rights, role, schema, secret, settings, suspended, tablespace, template, vault_access,
 };
 use super::facts::{Facts, Findings, LockOut};
 use super::fleet::Fleet;
@@ -54,6 +54,7 @@ fn converge(mut facts: Facts<'_>, findings: &mut Findings) -> Result<Option<Work
     migrations::diff(&facts, findings)?;
     template::diff(&facts, findings)?;
     policy::diff(&facts, findings);
+    vault_access::diff(&facts, findings)?;
     tablespace::warn(&facts, findings);
     if findings.is_empty() {
         return Ok(None);
@@ -84,6 +85,7 @@ fn phases(facts: &Facts<'_>, findings: &mut Findings) -> Phases {
     let mut transaction = std::mem::take(&mut findings.changes);
     transaction.sort_by_key(Change::kind);
     let (secret, mut after) = (findings.secret.take(), std::mem::take(&mut findings.after));
+    after.sort_by_key(|after| after.view().map(Action::kind));
     // The rights of the transaction end with it.
     let rights = transaction.iter().find_map(|change| match change {
         Change::ReturnRights(give) => give.rights.clone().without(&give.dropped),

@@ -30,6 +30,7 @@ impl Job<'_> {
         if let Some(switch) = &phases.switch {
             self.switch(client, switch, delivery)?;
         }
+        self.change_access(client)?;
         let deletes = phases.deletes_secrets().next().is_some();
         if deletes {
             // Whoever has the lock now may have created the tenant again, with this very secret.

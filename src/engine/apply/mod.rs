@@ -2,6 +2,7 @@
 //!
 //! Apply decides nothing. What it finds to be otherwise than the plan saw is a failure of that tenant, and of no other.
 
+mod access;
 mod after;
 mod archive;
 mod attempts;

@@ -28,6 +28,7 @@ impl Job<'_> {
                 let is_returned = self.apply.desired.secrets.store == StoreKind::Returned;
                 let is_kept = is_returned || *password == PasswordOrigin::Kept;
                 let source = if is_kept { PasswordSource::Kept } else { tenant.password_source() };
+                self.note_access(transaction)?;
                 self.register_declared(transaction, tenant, (&secret, source))
             }
             // Not before the secret is switched.

@@ -3,6 +3,7 @@
 //! Reading is set-based: a fixed number of queries whatever the number of tenants. Only histories are read schema by
 //! schema, in chunks that are each a short transaction of their own.
 
+mod access;
 mod adoption;
 mod apart;
 mod catalog;

@@ -6,7 +6,7 @@ use postgres::{Client, IsolationLevel, Transaction};
 
 use super::holds::holds;
 use super::names::Names;
-use super::{catalog, database, history, made, secrets};
+use super::{access, catalog, database, history, made, secrets};
 use crate::core::model::{Desired, Observed, Subject};
 use crate::core::plan;
 use crate::engine::database::{Ask, Target};
@@ -38,6 +38,7 @@ pub fn observe(
     history::read(client, desired, &mut observed)?;
     made::taken(client, desired, &mut observed)?;
     secrets::read(store, desired, &mut observed)?;
+    access::read(store, desired, &mut observed)?;
     observed.looked_at = Some(jiff::Timestamp::now());
     Ok(observed)
 }

@@ -41,7 +41,7 @@ pub(super) fn read(store: &dyn SecretStore, desired: &Desired, observed: &mut Ob
     };
     let (secrets, unseen) = match look(store, &expected, &paths, &here) {
         Err(Error::Secrets { source, .. }) if source.is_denied() => {
-            (paths.into_iter().map(|path| (path, SecretState::Unseen)).collect(), Some(unseen(&source)))
+            (paths.into_iter().map(|path| (path, SecretState::Unseen)).collect(), Some(unseen("the secrets", &source)))
         }
         found => found?,
     };
@@ -50,8 +50,8 @@ pub(super) fn read(store: &dyn SecretStore, desired: &Desired, observed: &mut Ob
     Ok(())
 }
 
-fn unseen(error: &SecretError) -> Unseen {
-    Unseen { what: format!("the secrets: {error}"), hint: error.hint() }
+pub(super) fn unseen(what: &str, error: &SecretError) -> Unseen {
+    Unseen { what: format!("{what}: {error}"), hint: error.hint() }
 }
 
 type Secrets = BTreeMap<String, SecretState>;
@@ -129,7 +129,7 @@ fn read_each(
             }
             Ok((Found::Foreign { reason, .. }, _)) => Ok((Some(SecretState::Foreign(reason)), None)),
             Err(Error::Secrets { source, .. }) if source.is_denied() => {
-                Ok((Some(SecretState::Unseen), Some(unseen(&source))))
+                Ok((Some(SecretState::Unseen), Some(unseen("the secrets", &source))))
             }
             Err(error) => Err(error),
         }

@@ -3,6 +3,7 @@
 //! All SQL that names one of them stands here, in `sql/`, one statement a file, and in [`mod@recover`], which prints some; but
 //! for what a plan shows (`core/plan/bookkeeping.rs`).
 
+mod access;
 mod audit;
 mod embedded;
 pub(crate) mod form;
@@ -21,6 +22,7 @@ mod text;
 mod trail;
 mod upgrade;
 
+pub use access::{forget_access, note_access};
 pub use audit::append_audit;
 pub(crate) use audit::has_audited;
 pub(crate) use history::time_of_no_consequence;

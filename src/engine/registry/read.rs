@@ -6,7 +6,7 @@ use postgres::Transaction;
 
 use super::embedded;
 use super::lock::LOCK_KEY;
-use super::{home, leftovers, lock, rows, sets};
+use super::{access, home, leftovers, lock, rows, sets};
 use crate::core::model::{Registry, Scope};
 use crate::engine::database::Ask;
 use crate::engine::error::{Context, Error};
@@ -39,6 +39,9 @@ pub fn read(transaction: &mut Transaction<'_>, scope: &Scope) -> Result<Registry
     // One of an older form has none of these yet.
     if applied >= LEFTOVERS_SINCE {
         leftovers::read_leftovers(transaction, &mut registry)?;
+    }
+    if versions.contains(&access::SINCE) {
+        access::read(transaction, &mut registry)?;
     }
     if pending == 0 {
         registry.recorded_sets = sets::recorded_sets(transaction)?;

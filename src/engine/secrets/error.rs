@@ -37,6 +37,9 @@ pub enum SecretError {
     #[error("no KV secrets engine at mount \"{mount}\": {reason}")]
     WrongMount { mount: String, reason: String },
 
+    #[error("no auth method {method} at auth/{mount} in the secret store")]
+    NoAuthMethod { mount: String, method: &'static str },
+
     #[error("no namespace \"{namespace}\" in the secret store")]
     WrongNamespace { namespace: String },
 
@@ -105,6 +108,9 @@ impl SecretError {
             }
             Self::WrongMount { .. } => {
                 "see the mounts: bao secrets list (or vault secrets list); then set [vault] mount = \"…\"".to_owned()
+            }
+            Self::NoAuthMethod { mount, method } => {
+                format!("enable it: bao auth enable -path={mount} {method} (or vault); or set [vault.access] mount to where it is")
             }
             Self::WrongNamespace { .. } => {
                 "see the namespaces: bao namespace list (or vault namespace list); then set [vault] namespace = \"…\"".to_owned()

@@ -3,6 +3,7 @@
 //! The store holds the password of record; PostgreSQL is converged to it. So every write is check-and-set: it names
 //! the version it means to replace, and fails if someone else was faster.
 
+mod access;
 mod document;
 mod error;
 mod file;
@@ -11,6 +12,7 @@ mod open;
 mod store;
 mod vault;
 
+pub use access::AccessStore;
 pub use error::SecretError;
 pub use file::FileStore;
 pub use none::no_store;

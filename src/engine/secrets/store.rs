@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::access::AccessStore;
 use super::error::SecretError;
 use crate::core::model::secret::{Mark, Secret, SecretHead};
 
@@ -43,6 +44,11 @@ pub trait SecretStore: Send + Sync {
     /// A store that cannot tell says yes.
     fn may_write(&self, _paths: &[String]) -> Result<(), SecretError> {
         Ok(())
+    }
+
+    /// Who may read the secrets, where the store has policies that say so.
+    fn access(&self) -> Option<&dyn AccessStore> {
+        None
     }
 
     /// Where a person finds the secret: `vault https://… secret/tenants/acme`.

@@ -3,7 +3,7 @@
 use tenantry::model::{
     Acl, Applied, Belongs, Column, DefaultAcl, Dependent, Distrust, Entry, Extension, Foreign, FormerSecret, Grantee,
     Group, History, Keeper, Membership, ObjectGroup, ObjectKind, Observed, PublicState, RegistryObject, RegistrySchema,
-    Role, Schema, SecretState, SharedSchema, State, TenantKey,
+    Role, Schema, SecretState, SharedSchema, State, TenantKey, VaultContents, VaultObject, VaultRole, VaultSeen,
 };
 
 use super::by_hand_roles::{alter_role, every_schema, group, holds, membership, outside};
@@ -139,6 +139,7 @@ fn one(line: &str, observed: &mut Observed) -> Option<()> {
         ["delete", "secret", path] => drop(observed.secrets.remove(*path)?),
         ["secret", path, rest @ ..] => secret(observed, path, rest)?,
         ["new", "store", "is", "empty"] => observed.secrets.clear(),
+        ["vault", rest @ ..] => vault(observed.vault.as_mut()?, rest)?,
         ["public", rest @ ..] => public(observed, rest)?,
         ["shared", "schema", name, "exists"] => {
             let shared = SharedSchema { owner: "somebody".into(), ..SharedSchema::default() };
@@ -372,6 +373,33 @@ fn public(observed: &mut Observed, words: &[&str]) -> Option<()> {
         ["has", "temp"] => observed.database.public_has_temp = true,
         _ => return None,
     }
+    Some(())
+}
+
+/// `policy tenant-acme of somebody`, `approle tenant-acme gives a b`, `policy tenant-acme deleted`.
+fn vault(vault: &mut VaultSeen, words: &[&str]) -> Option<()> {
+    let (object, rest) = match words {
+        ["policy", name, rest @ ..] => (VaultObject::Policy { name: (*name).into() }, rest),
+        ["approle", name, rest @ ..] => (VaultObject::AppRole { mount: "approle".into(), name: (*name).into() }, rest),
+        _ => return None,
+    };
+    let contents = match rest {
+        ["deleted"] => {
+            vault.objects.remove(&object)?;
+            return Some(());
+        }
+        ["of", "somebody"] => VaultContents::Policy("path \"theirs/*\" { capabilities = [\"list\"] }".into()),
+        ["widened"] => match vault.objects.get(&object)? {
+            VaultContents::Policy(text) => VaultContents::Policy(text.replace("/acme\"", "/*\"")),
+            VaultContents::Role(_) => return None,
+        },
+        ["gives", policies @ ..] => {
+            let policies = policies.iter().map(|policy| (*policy).to_owned()).collect();
+            VaultContents::Role(VaultRole { policies, bound: None })
+        }
+        _ => return None,
+    };
+    drop(vault.objects.insert(object, contents));
     Some(())
 }
 

@@ -143,7 +143,7 @@ fn a_lock_on_the_registry_is_named_and_its_session_ended() {
                 "CREATE FUNCTION {name}_planted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
                  CREATE TRIGGER t BEFORE UPDATE ON tenantry.tenants FOR EACH ROW EXECUTE FUNCTION {name}_planted()"
             );
-            let older = "ALTER TABLE tenantry.tenants DROP COLUMN history_table, DROP COLUMN rotation, DROP COLUMN suspended, DROP COLUMN declared_by; \
+            let older = "DROP TABLE tenantry.vault_access; ALTER TABLE tenantry.tenants DROP COLUMN history_table, DROP COLUMN rotation, DROP COLUMN suspended, DROP COLUMN declared_by; \
                          DELETE FROM tenantry.refinery_schema_history WHERE version >= 11";
             for (ended, made) in (1..).zip([trigger.as_str(), older]) {
                 fleet.execute(made);

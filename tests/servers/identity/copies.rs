@@ -326,7 +326,7 @@ fn secrets_without_a_mark_are_marked_and_stay_as_they_are() {
         fleet.applies_and_settles();
         let before = secrets(&fleet, "cl");
         fleet.unmark(&["cl-one", "cl-two"]);
-        fleet.run(&["drift"]).ends(2).says("pending upgrades: 5").says("2 secrets marked as this database's");
+        fleet.run(&["drift"]).ends(2).says("pending upgrades: 7").says("2 secrets marked as this database's");
         fleet.run(&["apply", "-y", "--target", "cl-one"]).ends(0);
         fleet.run(&["drift", "--target", "cl-one"]).ends(0);
         fleet.run(&["drift"]).ends(2).says("1 secret marked as this database's");

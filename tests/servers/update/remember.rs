@@ -149,7 +149,7 @@ fn a_history_that_was_renamed_by_hand_is_remembered_or_asked_about() {
 fn a_registry_of_an_older_version_learns_the_histories_names_where_they_are_right() {
     for version in BOTH {
         let (mut fleet, _) = seeded(Admin::Superuser, version, "older");
-        fleet.execute("ALTER TABLE tenantry.tenants DROP COLUMN history_table, DROP COLUMN rotation, DROP COLUMN suspended, DROP COLUMN declared_by; DELETE FROM tenantry.refinery_schema_history WHERE version >= 11");
+        fleet.execute("DROP TABLE tenantry.vault_access; ALTER TABLE tenantry.tenants DROP COLUMN history_table, DROP COLUMN rotation, DROP COLUMN suspended, DROP COLUMN declared_by; DELETE FROM tenantry.refinery_schema_history WHERE version >= 11");
         call_it(&mut fleet, "refinery_schema_histroy", TENANTS);
         fleet
             .run(&["plan"])

@@ -11,6 +11,7 @@ use crate::core::model::desired::{Access, OnRemove, Origin, PasswordSource};
 use crate::core::model::name::TenantKey;
 use crate::core::model::rotation::Rotation;
 use crate::core::model::secret::SecretFields;
+use crate::core::model::vault_access::RegisteredVaultObject;
 
 /// The tool's own tables.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub struct Registry {
     /// Owner roles made for several tenants of which none is registered with it: not yet, or no longer. Each is dropped when none
     /// is declared with it.
     pub former_owners: BTreeSet<String>,
+    /// What was made in Vault for each tenant, or was about to be.
+    pub vault_access: BTreeMap<TenantKey, BTreeSet<RegisteredVaultObject>>,
     /// The sets of migrations of which it is known what they make, by their [`set_digest`].
     pub recorded_sets: BTreeSet<String>,
     /// A file or its source declares tenants, which may not be among `tenants`: what they share is as that file says.

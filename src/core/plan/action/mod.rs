@@ -18,6 +18,7 @@ mod role;
 mod schema;
 mod secret;
 mod setting;
+mod vault;
 mod view;
 
 pub use adopt::{Adopt, Baseline};
@@ -45,4 +46,5 @@ pub use schema::CreateSchema;
 pub use secret::{DeleteSecret, ForgetSecret, SecretBefore, WriteSecret};
 pub(super) use setting::items;
 pub use setting::{SetSetting, Value};
+pub use vault::{DeleteVault, SetVault};
 pub use view::{Action, Kind};

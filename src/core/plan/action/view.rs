@@ -65,5 +65,9 @@ pub enum Kind {
     ReturnRights,
     SetPolicy,
     WriteSecret,
+    SetVaultPolicy,
+    SetVaultRole,
+    DeleteVaultRole,
+    DeleteVaultPolicy,
     DeleteSecret,
 }

@@ -23,3 +23,4 @@ pub(super) mod settings;
 pub(super) mod suspended;
 pub(super) mod tablespace;
 pub(super) mod template;
+pub(super) mod vault_access;

@@ -114,6 +114,12 @@ pub(super) fn parts(fleet: &Fleet<'_>, plan: &TenantPlan) -> Parts {
     for path in [declared, row.map(|row| &*row.secret.path)].into_iter().flatten() {
         parts.insert(format!("secret {path}"), digest(&format!("{:?}", observed.secrets.get(path))));
     }
+    // Only where there is some, so that it is not among what moved of those who have none.
+    let access: Vec<_> = fleet.vault_objects(&plan.tenant).collect();
+    let found: Vec<_> = plan.phases.sets_vault().map(|set| &set.before).collect();
+    if !(access.is_empty() && found.is_empty()) {
+        parts.insert("its access to Vault".to_owned(), digest(&format!("{access:?} {found:?}")));
+    }
     parts
 }
 

@@ -1,6 +1,6 @@
 //! What of a tenant comes from a key that others have too, before and after.
 
-use crate::core::model::{OnRemove, PasswordSource, Registered, StoreKind, Tenant};
+use crate::core::model::{OnRemove, PasswordSource, Registered, StoreKind, Tenant, VaultObject};
 use crate::core::plan::action::Change;
 use crate::core::plan::fleet::Fleet;
 use crate::core::plan::fleet_change::FleetKey;
@@ -55,6 +55,7 @@ impl One<'_> {
             differences.extend(self.secret());
             differences.extend(self.policy());
             differences.extend(renamed_history(plan));
+            differences.extend(self.vault_access(plan));
         }
         differences
     }
@@ -103,6 +104,20 @@ impl One<'_> {
             self.fleet.desired.secret_fields(self.tenant, &observed.server, &observed.database.name, Some(before));
         let place = |host: &str, port: u16| format!("{host}:{port}");
         differs(FleetKey::Advertise, place(&before.host, before.port), place(&after.host, after.port))
+    }
+
+    /// What programs read their secrets by goes. To give them something is no danger.
+    fn vault_access(&self, plan: &TenantPlan) -> Option<Difference> {
+        plan.phases.deletes_vault().find(|delete| delete.before.is_some())?;
+        let key = self.tenant.key.as_str();
+        let names = |objects: Vec<&VaultObject>| {
+            let names: Vec<String> = objects.iter().map(|object| templated(&object.path(), key)).collect();
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        };
+        let goes = plan.phases.deletes_vault().map(|delete| &delete.object).collect();
+        let new = plan.phases.sets_vault().filter(|set| set.before.is_none());
+        let comes = new.map(|set| &set.object).collect();
+        differs(FleetKey::VaultAccess, names(goes), names(comes))
     }
 
     /// Who is looked after better than before is in no danger.

@@ -17,12 +17,25 @@ pub(super) struct Ask<T> {
     path: String,
     query: Option<String>,
     body: Option<Vec<u8>>,
+    method: RequestMethod,
     answer: PhantomData<fn() -> T>,
 }
 
 impl<T> Ask<T> {
-    fn get(path: String) -> Self {
-        Self { path, query: None, body: None, answer: PhantomData }
+    pub(super) fn get(path: String) -> Self {
+        Self { path, query: None, body: None, method: RequestMethod::GET, answer: PhantomData }
+    }
+
+    pub(super) fn list(path: String) -> Self {
+        Self { query: Some("list=true".to_owned()), ..Self::get(path) }
+    }
+
+    pub(super) fn post(path: String, body: &Value) -> Self {
+        Self { body: Some(body.to_string().into_bytes()), method: RequestMethod::POST, ..Self::get(path) }
+    }
+
+    pub(super) fn delete(path: String) -> Self {
+        Self { method: RequestMethod::DELETE, ..Self::get(path) }
     }
 }
 
@@ -36,7 +49,7 @@ impl<T: DeserializeOwned + Send + Sync> Endpoint for Ask<T> {
     }
 
     fn method(&self) -> RequestMethod {
-        if self.body.is_some() { RequestMethod::POST } else { RequestMethod::GET }
+        self.method.clone()
     }
 
     fn query(&self) -> Result<Option<String>, ClientError> {
@@ -111,6 +124,5 @@ pub(super) fn detailed_metadata(mount: &str, folder: &str, after: &str, limit: u
 
 /// What the token may do at each of these paths, by path.
 pub(super) fn capabilities_self(paths: &[String]) -> Ask<BTreeMap<String, Value>> {
-    let body = serde_json::json!({ "paths": paths });
-    Ask { body: Some(body.to_string().into_bytes()), ..Ask::get("sys/capabilities-self".to_owned()) }
+    Ask::post("sys/capabilities-self".to_owned(), &serde_json::json!({ "paths": paths }))
 }

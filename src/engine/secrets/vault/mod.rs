@@ -2,6 +2,7 @@
 //!
 //! [`session`] keeps a token alive and repeats what may pass, [`kv2`] and [`kv1`] know the two engines.
 
+mod access;
 mod endpoints;
 mod failure;
 mod http;
@@ -20,6 +21,7 @@ use vaultrs::api;
 
 use self::mount::Kind;
 use self::session::{Access, PROBE, Refusal, Session};
+use super::access::AccessStore;
 use super::error::SecretError;
 use super::store::{Found, SecretStore, WritableStore, components};
 use crate::core::model::secret::{Mark, Secret, SecretHead};
@@ -122,6 +124,21 @@ impl SecretStore for VaultStore {
                 }
             }
         }
+        self.may(&needed)
+    }
+
+    fn locate(&self, path: &str) -> String {
+        format!("vault {} {}/{path}", self.session.address(), self.mount)
+    }
+
+    fn access(&self) -> Option<&dyn AccessStore> {
+        Some(self)
+    }
+}
+
+impl VaultStore {
+    /// Whether the token has all these capabilities, each on its path.
+    fn may(&self, needed: &[(String, &'static str)]) -> Result<(), SecretError> {
         // In one request for many tenants, yet not one of megabytes.
         for needed in needed.chunks(1000) {
             let mut asked: Vec<_> = needed.iter().map(|(path, _)| path.clone()).collect();
@@ -141,10 +158,6 @@ impl SecretStore for VaultStore {
             }
         }
         Ok(())
-    }
-
-    fn locate(&self, path: &str) -> String {
-        format!("vault {} {}/{path}", self.session.address(), self.mount)
     }
 }
 
