@@ -15,8 +15,8 @@ pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$wh
 
 cd -- "$root"
 ruled=$root/python/pyproject.toml
-mypy --config-file "$ruled" --cache-dir "${CARGO_TARGET_DIR:-$root/target}/mypy" python/tenantry python/tests
+mypy --config-file "$ruled" --cache-dir "${CARGO_TARGET_DIR:-$root/target}/mypy" python/tenantry python/tests examples/signup-fastapi
 # Not from python/: there is the source of the package, without what is compiled.
 (cd / && stubtest tenantry._tenantry --concise)
-if [ "$#" = 0 ]; then set -- python/tests; fi
+if [ "$#" = 0 ]; then set -- python/tests examples/signup-fastapi; fi
 pytest --config-file "$ruled" --rootdir "$root" -p no:cacheprovider -n "${PYTEST_WORKERS:-2}" "$@"
