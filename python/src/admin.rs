@@ -5,11 +5,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use tenantry::Environment;
 use tenantry::admin::{AdminError, DatabaseAdmin, Secrets, TenantConfig, TenantCredentials, TenantInfo, TenantStats};
+use tenantry::{Environment, Interrupt};
 
 use crate::raised::{self, Words};
-use crate::running::{Ended, Phase, Stop, run, seconds};
+use crate::running::{Ended, Phase, run, seconds};
 
 #[pyclass(frozen, module = "tenantry._tenantry")]
 pub struct Admin(DatabaseAdmin);
@@ -109,8 +109,7 @@ impl Admin {
         py: Python<'_>,
         work: impl FnOnce(&DatabaseAdmin) -> Result<T, AdminError> + Send + 'static,
     ) -> PyResult<T> {
-        let admin = self.0.clone();
-        match run(py, Stop::Never, &Phase::default(), move |_| work(&admin))? {
+        match self.run(py, &Phase::default(), work)? {
             Ended { interrupted: Some(interrupted), .. } => Err(interrupted),
             Ended { result, .. } => result.map_err(|error| of_admin(py, &error)),
         }
@@ -122,8 +121,7 @@ impl Admin {
         py: Python<'_>,
         work: impl FnOnce(&DatabaseAdmin) -> Result<T, AdminError> + Send + 'static,
     ) -> PyResult<Done<T>> {
-        let admin = self.0.clone();
-        let Ended { result, interrupted } = run(py, Stop::Never, &Phase::writing(), move |_| work(&admin))?;
+        let Ended { result, interrupted } = self.run(py, &Phase::writing(), work)?;
         match (result, interrupted) {
             (Ok(done), interrupted) => Ok((Some(done), interrupted.map(|raised| raised.into_value(py).into_any()))),
             (Err(error), None) => Err(of_admin(py, &error)),
@@ -132,6 +130,18 @@ impl Admin {
                 Ok((None, Some(interrupted.into_value(py).into_any())))
             }
         }
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        phase: &Phase,
+        work: impl FnOnce(&DatabaseAdmin) -> Result<T, AdminError> + Send + 'static,
+    ) -> PyResult<Ended<T, AdminError>> {
+        // One that was stopped stays stopped.
+        let interrupt = Interrupt::default();
+        let admin = self.0.clone().with_interrupt(interrupt.clone());
+        run(py, &interrupt, phase, move |_| work(&admin))
     }
 }
 

@@ -15,7 +15,7 @@ use tenantry::{
 };
 
 use crate::raised::{self, Words};
-use crate::running::{Ended, Phase, Stop, Telling, run, seconds};
+use crate::running::{Ended, Phase, Telling, run, seconds};
 
 #[pyclass(frozen, module = "tenantry._tenantry")]
 pub struct Project {
@@ -159,7 +159,7 @@ impl Project {
                 interrupted: report.interrupted,
             }))
         };
-        let Ended { result, interrupted } = run(py, Stop::By(&interrupt), &phase, work)?;
+        let Ended { result, interrupted } = run(py, &interrupt, &phase, work)?;
         let applied = match (result, &interrupted) {
             (Ok(applied), _) => applied.unwrap_or_default(),
             // It says why nothing came of it.
@@ -239,7 +239,7 @@ impl Project {
         let options = Options { interrupt: interrupt.clone(), ..options };
         let (file, environment) = (self.file.clone(), self.environment.clone());
         let work = move |telling: &Telling| work(&Tenantry::open(&file, &environment, options)?, telling);
-        run(py, Stop::By(&interrupt), &Phase::default(), work)?.read(py)
+        run(py, &interrupt, &Phase::default(), work)?.read(py)
     }
 }
 

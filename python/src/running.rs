@@ -74,34 +74,6 @@ impl Events for Telling {
     }
 }
 
-/// What a signal does to work that writes.
-#[derive(Clone, Copy)]
-pub enum Stop<'a> {
-    /// A first one starts no more tenants, a second has the running ones cancelled and rolled back.
-    By(&'a Interrupt),
-    /// It is one tenant's, and is waited for.
-    Never,
-}
-
-impl Stop<'_> {
-    fn first(self, py: Python<'_>) -> PyResult<()> {
-        match self {
-            Self::By(interrupt) => log(py, "warning", &first(&interrupt.underway())),
-            Self::Never => log(py, "warning", "interrupted: waiting for what is done to one tenant"),
-        }
-    }
-
-    fn second(self, py: Python<'_>) -> PyResult<()> {
-        match self {
-            Self::By(interrupt) => {
-                py.detach(|| interrupt.cancel());
-                log(py, "warning", "interrupted again: cancelling and rolling back; once more leaves at once")
-            }
-            Self::Never => log(py, "warning", "interrupted again: still waiting; once more leaves at once"),
-        }
-    }
-}
-
 /// What came of the work, and what a signal's handler raised meanwhile.
 pub struct Ended<T, E = Error> {
     pub result: Result<T, E>,
@@ -118,11 +90,11 @@ impl<T> Ended<T> {
     }
 }
 
-/// Runs it. A signal whose handler raises ends the waiting at once while nothing is written. While something is, the first two do
-/// what `stop` says, and a third leaves it to PostgreSQL.
+/// Runs it. A signal whose handler raises ends the waiting at once while nothing is written. While something is, a first one
+/// starts no more tenants, a second has the running ones cancelled and rolled back, and a third leaves them to PostgreSQL.
 pub fn run<T: Send + 'static, E: Send + 'static>(
     py: Python<'_>,
-    stop: Stop<'_>,
+    interrupt: &Interrupt,
     phase: &Phase,
     work: impl FnOnce(&Telling) -> Result<T, E> + Send + 'static,
 ) -> PyResult<Ended<T, E>> {
@@ -135,16 +107,17 @@ pub fn run<T: Send + 'static, E: Send + 'static>(
         let mut heard =
             said.map_or(Ok(()), |Said { level, words }| log(py, level, &words)).and_then(|()| py.check_signals());
         while let Err(raised) = heard {
-            if let Stop::By(interrupt) = stop {
-                interrupt.stop();
-            }
+            interrupt.stop();
             if phase.may_leave() {
                 return Err(raised);
             }
             interrupted.push(raised);
             heard = match interrupted.len() {
-                1 => stop.first(py),
-                2 => stop.second(py),
+                1 => log(py, "warning", &first(&interrupt.underway())),
+                2 => {
+                    py.detach(|| interrupt.cancel());
+                    log(py, "warning", "interrupted again: cancelling and rolling back; once more leaves at once")
+                }
                 _ => return Err(interrupted.swap_remove(0)),
             };
         }

@@ -125,10 +125,10 @@ pub struct NoLogin {
 }
 
 impl NoLogin {
-    /// Of a tenant that was adopted with its own password.
+    /// Of a tenant that was adopted with its own password, or created by a program that was told it.
     fn unknown(tenant: &TenantKey) -> Self {
         let message = format!(
-            "it was adopted with its own password, which tenantry does not know; a new one, in a secret: tenantry rotate {tenant}"
+            "it has a password of its own, which tenantry does not know; a new one, in a secret: tenantry rotate {tenant}"
         );
         Self { faulty: false, sqlstate: None, message }
     }
