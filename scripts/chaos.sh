@@ -7,7 +7,8 @@ here=$root/scripts
 . "$here/needs.sh"
 need_rust
 cd "$root"
-if [ "${PG:-}" = 18 ]; then "$here/postgres18.sh" >/dev/null; fi
+# Its own pg_dump, too.
+if [ "${PG:-}" = 18 ]; then TENANTRY_PG_BINDIR=$("$here/postgres18.sh") && export TENANTRY_PG_BINDIR; fi
 PATH=$("$here/postgres.sh"):$PATH
 export PATH
 "$here/openbao.sh" >/dev/null

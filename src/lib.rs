@@ -1,10 +1,25 @@
 //! A declarative reconciler for schema-per-tenant PostgreSQL.
 //!
-//! [`Tenantry`] is the door: it opens a tenants.toml, looks, plans under a lock, asks every guard, and applies. What stands
-//! behind it is in two layers, each of which knows only those before it: the core is pure (`tenants.toml` → desired; desired and
+//! ```text
+//! tenants.toml + migrations/ ─────────────► desired ┐
+//!                                                   ├─ diff ─► plan ─► show, save, or apply ─► report
+//! PostgreSQL's catalogs, registry, secrets ► observed ┘        (pure)       (one transaction a tenant)
+//! ```
+//!
+//! `Tenantry` is the door: it opens a tenants.toml, looks, plans under a lock, asks every guard, and applies. `admin::DatabaseAdmin`
+//! creates and removes tenants one by one, for a program that keeps no file. What stands behind both is in two layers, each of which knows only those before it: the core is pure (`tenants.toml` → desired; desired and
 //! observed → plan → words); the engine is what looks and acts (PostgreSQL, the secret store, archives).
 //!
-//! Without the feature `engine` the library is the pure core: no driver, no network, no clock, no environment.
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `cli` (default) | the command `tenantry`, and what it needs: clap, miette and the like. It includes `engine` |
+//! | `engine` | the door, `admin`, `secrets`, `archive`, `sandbox`: what talks to PostgreSQL and the secret store. A program that uses the library takes this one: `default-features = false, features = ["engine"]` |
+//! | none | the pure core: `config`, `migrations`, `model`, `plan`, `render`; no driver, no network, no clock, no environment |
+//! | `failpoints` | for tenantry's own tests |
+//!
+//! The minimum supported Rust version is 1.94. PostgreSQL 14 to 18.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 

@@ -105,6 +105,8 @@ fn refused(failed: &str, refusal: Refusal) -> AdminError {
         Guard::Admin | Guard::MayApply => (Some("42501"), format!("permission denied: {message}")),
         // Somebody else is at work, and was waited for.
         Guard::Lock => {
+            let longer = "wait until it has finished, or for longer: DatabaseAdmin::with_patience";
+            let hint = Some(longer.to_owned());
             return AdminError::Database(Cause::new(format!("{failed}: {message}"), Some("55P03".into()), hint));
         }
         _ => (None, message),
@@ -159,5 +161,11 @@ impl Deref for Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl From<Cause> for String {
+    fn from(cause: Cause) -> Self {
+        cause.text
     }
 }

@@ -46,7 +46,7 @@ use crate::core::config;
 use crate::core::model::vault::VaultConfig;
 use crate::core::model::{Charset, OnRemove, StoreKind};
 use crate::engine::database::Target;
-use crate::tenantry::{Environment, Options, Tenantry};
+use crate::tenantry::{Environment, Interrupt, Options, Tenantry};
 
 /// Where passwords are kept besides the [`TenantCredentials`] that are returned.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +71,7 @@ pub struct DatabaseAdmin {
     charset: Charset,
     archives: Option<PathBuf>,
     patience: Duration,
+    interrupt: Interrupt,
     /// Whoever waits here needs no connection to wait.
     turn: Arc<Mutex<()>>,
 }
@@ -92,6 +93,7 @@ impl DatabaseAdmin {
             charset: Charset::default(),
             archives: None,
             patience: PATIENCE,
+            interrupt: Interrupt::default(),
             turn: Arc::default(),
         };
         if url.trim().is_empty() {
@@ -129,6 +131,12 @@ impl DatabaseAdmin {
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Stops what is running, by a clone of it; see [`Interrupt`]. One that was stopped stays stopped.
+    #[must_use]
+    pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self }
     }
 
     /// What libpq's variables, `VAULT_*` and `PATH` say. By default nothing of the process's environment is looked at.
@@ -171,6 +179,7 @@ impl DatabaseAdmin {
             database_url: Some(self.url.expose_secret().to_owned()),
             parallelism: Some(1),
             lock_timeout: self.patience,
+            interrupt: self.interrupt.clone(),
             ..Options::default()
         };
         let has_migrations = self.migrations.is_some();

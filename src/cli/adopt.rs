@@ -67,8 +67,9 @@ fn print(global: &Global, glob: &str, out: &mut Output) -> Result<Exit, Failure>
     written.and_then(|()| stdout.flush()).map_err(Failure::of_stdout)?;
     let without = found.iter().filter(|declaration| declaration.needs_a_baseline).count();
     let baseline = if without > 0 { " --baseline VERSION" } else { "" };
+    let then = if found.iter().all(|declaration| declaration.is_registered) { "apply" } else { "adopt" };
     out.note(&format!(
-        "{} of {}; nothing was changed; read it, add it to {}, and then: tenantry adopt{baseline}",
+        "{} of {}; nothing was changed; read it, add it to {}, and then: tenantry {then}{baseline}",
         count(found.len(), "tenant"),
         looked.place(),
         global.config.display()

@@ -90,16 +90,21 @@ impl Login {
         self.target.user()
     }
 
-    /// The PG* variables with which libpq's programs log in, and `DATABASE_URL`. They hold the password: for a child's environment,
-    /// never for an argument or a log.
+    /// The PG* variables with which programs log in, and `DATABASE_URL`. They hold the password: for a child's environment, never
+    /// for an argument or a log.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, SecretString)> {
         let mut variables = self.target.environment();
-        // What a program calls itself is its own affair.
-        variables.retain(|(name, _)| *name != "PGAPPNAME");
+        variables.retain(|(name, value)| !is_for_libpq_alone(name, value.expose_secret()));
         variables.push(("DATABASE_URL", self.secret.url.clone()));
         variables
     }
+}
+
+/// What a program calls itself is its own affair; and Go's lib/pq refuses to connect where there is a variable that it does not
+/// implement, even if it only says what is so anyway.
+fn is_for_libpq_alone(name: &str, value: &str) -> bool {
+    matches!((name, value), ("PGAPPNAME" | "PGGSSENCMODE" | "PGSSLCERTMODE", _) | ("PGCHANNELBINDING", "prefer"))
 }
 
 /// Why a tenant is not logged in as.
@@ -120,10 +125,10 @@ pub struct NoLogin {
 }
 
 impl NoLogin {
-    /// Of a tenant that was adopted with its own password.
+    /// Of a tenant that was adopted with its own password, or created by a program that was told it.
     fn unknown(tenant: &TenantKey) -> Self {
         let message = format!(
-            "it was adopted with its own password, which tenantry does not know; a new one, in a secret: tenantry rotate {tenant}"
+            "it has a password of its own, which tenantry does not know; a new one, in a secret: tenantry rotate {tenant}"
         );
         Self { faulty: false, sqlstate: None, message }
     }

@@ -13,7 +13,7 @@ use super::planned::Planned;
 use super::rotation::{self, Which};
 use super::session::Session;
 use crate::core::model::secret::Secret;
-use crate::core::model::{Named, Observed, OnRemove, Origin, Registered, Scope, State, Template, Tenant};
+use crate::core::model::{Desired, Named, Observed, OnRemove, Origin, Registered, Scope, State, Template, Tenant};
 use crate::core::report::{Outcome, Report, TenantError};
 use crate::engine::error::Context;
 use crate::engine::inspect::{self, Sizes};
@@ -112,12 +112,14 @@ impl Locked {
     pub(crate) fn remove(mut self, tenant: &Tenant, on_remove: OnRemove) -> Result<Planned, Error> {
         let mut observed = self.session.observe(Sizes::Removed)?;
         guards::sees_everything(&observed)?;
-        is_ours(&observed, tenant)?;
-        if let Some(registry) = &mut observed.registry {
-            // One that was to be archived still is.
-            let row = registry.tenants.values_mut().find(|row| row.schema == tenant.schema);
-            row.filter(|_| on_remove == OnRemove::Archive).into_iter().for_each(|row| row.on_remove = on_remove);
+        let row = is_ours(&observed, tenant)?;
+        is_kept_here(&self.session.ground.project.desired, row)?;
+        if row.on_remove == OnRemove::Archive && on_remove != OnRemove::Archive && row.state == State::Active {
+            let message = format!("the tenant with schema {:?} is to be archived before it is removed", row.schema);
+            return Err(refused(Clash::Blocked, message, "say where: DatabaseAdmin::with_archives"));
         }
+        let rows = observed.registry.iter_mut().flat_map(|registry| registry.tenants.values_mut());
+        rows.filter(|row| row.schema == tenant.schema).for_each(|row| row.on_remove = on_remove);
         let mut plan = self.session.ground.diff(&observed);
         plan.database_changes.clear();
         Ok(self.converging(observed, plan))
@@ -127,8 +129,8 @@ impl Locked {
     pub(crate) fn renew(mut self, tenant: &Tenant) -> Result<Planned, Error> {
         let observed = self.session.observe(Sizes::Removed)?;
         guards::sees_everything(&observed)?;
-        is_ours(&observed, tenant)?;
         let ground = &self.session.ground;
+        is_kept_here(&ground.project.desired, is_ours(&observed, tenant)?)?;
         let (plan, _) = rotation::plan(ground, &observed, &Which::Named(vec![tenant.key.to_string()]), false);
         let needs = consent::new_secrets(&plan, &|path| ground.store.locate(path));
         Ok(self.planned(observed, plan, needs.into_iter().collect(), Way::Rotate))
@@ -170,9 +172,9 @@ fn is_free(observed: &Observed, tenant: &Tenant) -> Result<(), Error> {
                 format!("schema {schema:?} already exists: it is tenant {other}'s, with user {:?}", row.username);
             return Err(refused(Clash::Schema, message, "a new password for it: DatabaseAdmin::rotate"));
         }
-        if [&row.username, &row.owner].into_iter().any(|role| role == username || role == owner_role) {
-            let message =
-                format!("role {username:?} already exists: it is tenant {other}'s, with schema {:?}", row.schema);
+        let taken = [&row.username, &row.owner].into_iter().find(|role| [username, owner_role].contains(role));
+        if let Some(role) = taken {
+            let message = format!("role {role:?} already exists: it is tenant {other}'s, with schema {:?}", row.schema);
             return Err(refused(Clash::User, message, "choose another username"));
         }
         if other == key {
@@ -196,6 +198,20 @@ fn is_free(observed: &Observed, tenant: &Tenant) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A secret that nobody looks at here would stay behind, or say what is no longer true.
+fn is_kept_here(desired: &Desired, row: &Registered) -> Result<(), Error> {
+    let secret = &row.secret;
+    let is_here = secret.store == desired.secrets.store.as_str()
+        && secret.place.as_ref().is_none_or(|place| *place == desired.secrets.place());
+    if secret.version.is_none() || is_here {
+        return Ok(());
+    }
+    let place = secret.place.as_deref().unwrap_or_default();
+    let message =
+        format!("the secret of the tenant with schema {:?} is in another store: {} {place}", row.schema, secret.store);
+    Err(refused(Clash::Blocked, message, "name that store: DatabaseAdmin::with_secrets"))
 }
 
 /// A program created it, and it has this schema and this username.

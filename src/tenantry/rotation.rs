@@ -78,7 +78,7 @@ fn chosen(ground: &Ground, observed: &Observed, which: &Which) -> (BTreeSet<Tena
     let (kept, there): (Vec<_>, Vec<_>) = there.into_iter().partition(|tenant| is_kept(&tenant.key));
     let left_out = vec![
         (given.len(), "the password comes from password_from"),
-        (kept.len(), "adopted with its own password, so by name: tenantry rotate TENANT"),
+        (kept.len(), "with a password of its own, so by name: tenantry rotate TENANT"),
         (absent.len(), "not set up in this database yet, so first: tenantry apply"),
     ];
     let now = Timestamp::now();

@@ -6,7 +6,7 @@ use postgres::Client;
 use super::error::{Error, Guard, Refusal};
 use super::session::Ground;
 use crate::core::model::Observed;
-use crate::core::undeclared::Declaration;
+use crate::core::undeclared::{Declaration, created};
 use crate::engine::inspect;
 
 pub(super) fn declared(
@@ -23,5 +23,6 @@ pub(super) fn declared(
     let matcher = matcher.compile_matcher();
     let desired = &ground.project.desired;
     let undeclared = inspect::undeclared(client, desired, observed)?;
-    Ok(undeclared.declare(desired, observed, &|schema| matcher.is_match(schema)))
+    let is_meant = |schema: &str| matcher.is_match(schema);
+    Ok([created(desired, observed, &is_meant), undeclared.declare(desired, observed, &is_meant)].concat())
 }

@@ -5,8 +5,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::fleet::{Change, Fleet, Names, Tenant};
+use crate::fleet::{Change, Fleet};
 use crate::fleet_support::ask;
+use crate::tenant::{Names, Tenant};
 use crate::world::{DATABASE, World, wait};
 
 /// Tenants that the round does not touch log in with what was delivered, whatever was cut off: at the old path or, while

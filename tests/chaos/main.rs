@@ -17,6 +17,7 @@ mod postgres_server;
 #[path = "../support/proxy.rs"]
 mod proxy;
 mod table;
+mod tenant;
 mod world;
 
 use std::collections::BTreeMap;

@@ -11,11 +11,12 @@ use postgres::error::SqlState;
 use serde_json::Value;
 use tenantry::sandbox::Server;
 
-use crate::fleet::{Fleet, Tenant};
+use crate::fleet::Fleet;
 use crate::fleet_support::ask;
 use crate::openbao::OpenBao;
 use crate::postgres_server::{Version, binaries, target};
 use crate::proxy::Proxy;
+use crate::tenant::Tenant;
 
 pub const DATABASE: &str = "chaos";
 /// Logins and requests at once.
@@ -76,6 +77,7 @@ impl World {
         let url = url.replace(&format!(":{}/", self.server.port()), &format!(":{}/", self.line.port));
         command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
         command.env_clear().env("HOME", self.dir.path()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(std::env::var_os("TENANTRY_PG_BINDIR").map(|dir| ("TENANTRY_PG_BINDIR", dir)));
         command.env("TENANTRY_DATABASE_URL", url).env("VAULT_TOKEN", &self.bao.token).envs(fleet.passwords());
         command
     }

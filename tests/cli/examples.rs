@@ -28,6 +28,6 @@ fn the_library_plans_and_applies() {
 #[test]
 fn neither_tenant_sees_the_other() {
     let readme = fs::read_to_string(snapshot::root().join("examples/per-tenant-credentials/README.md")).unwrap();
-    let said = per_tenant_credentials::run().unwrap();
+    let said = per_tenant_credentials::run(None).unwrap();
     assert!(readme.contains(&said), "the README says otherwise:\n{said}");
 }

@@ -93,6 +93,8 @@ fn what_is_wrong_with_a_configuration_is_said_at_its_place() {
         "[vault]\naddress = \"https://v\"\nauth = {}\n[tenants]",
         "[tenants]\nacme = {\nglobex = {}",
         "[tenants]\nacme = {}\nacme = {}",
+        // The lines before and after one that does not parse are read.
+        "[tenants]\nacme = { acces = 1 }\nglobex = {} x\ninitech = { acces = 1 }\nhooli = { acces = 1 }",
     ];
     let one = |source: &&str| {
         let title = source.replace('\n', " ⏎ ").replace("hunter2", "…");

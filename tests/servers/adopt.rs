@@ -75,7 +75,7 @@ fn a_schema_with_its_user_is_adopted_with_its_password_and_its_rows() {
             adopt(&fleet, &[]).ends(0).says("Nothing to adopt");
             adopt(&fleet, &[&key]).ends(1).says("is managed by tenantry already");
             // A job that renews all passwords leaves alone what programs do not read from a secret.
-            fleet.run(&["rotate", "-y", "--all"]).ends(0).says("1 tenant left out: adopted with its own password");
+            fleet.run(&["rotate", "-y", "--all"]).ends(0).says("1 tenant left out: with a password of its own");
             fleet.run(&["verify"]).ends(1).says(&format!("tenantry rotate {key}"));
 
             fleet.migration("V3__more.sql", "CREATE TABLE more (id int);");

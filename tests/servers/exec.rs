@@ -1,5 +1,6 @@
 //! Programs that run as tenants.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -48,6 +49,10 @@ fn one_tenants_program_has_its_login_and_nothing_of_the_administrators() {
             for name in ["VAULT_TOKEN", "GIVEN", "TENANTRY_DATABASE_URL", "PGOPTIONS", "PGSERVICE"] {
                 assert!(!names.contains(&name), "{name}");
             }
+            // What lib/pq knows of a login without TLS; a variable more, and it refuses to connect.
+            let of_libpq: BTreeSet<&str> = names.iter().copied().filter(|name| name.starts_with("PG")).collect();
+            let known = ["PGCONNECT_TIMEOUT", "PGDATABASE", "PGHOST", "PGPASSWORD", "PGPORT", "PGSSLMODE", "PGUSER"];
+            assert_eq!(of_libpq, known.into());
             assert!(
                 names.contains(&"KEPT") && told.contains(&format!("TENANTRY_SCHEMA={schema}\nTENANTRY_TENANT={key}\n")),
                 "{names:?}"

@@ -2,6 +2,8 @@
 //! leaves nothing, and nobody else's tenant is touched.
 
 mod credentials;
+mod pages;
+mod processes;
 mod refusals;
 
 use tenantry::Environment;
@@ -93,15 +95,21 @@ fn no_file_removes_them_and_one_may_declare_them() {
         fleet.run(&["drift"]).ends(0);
         assert_eq!(ask(&mut connect(&credentials), "SELECT user_count()"), "0");
 
-        fleet.declare(&format!("{schema} = {{ schema = \"{schema}\", username = \"{user}\" }}"));
+        let printed = fleet.run(&["adopt", "--print", "fi_*"]).ends(0);
+        assert!(printed.stdout.contains(&format!("[tenants.{schema}]")), "{}", printed.stdout);
+        fleet.declare(&printed.stdout);
         fleet.run(&["plan"]).ends(0).says("declared by  api → file");
-        fleet.applies_and_settles();
-        // The password is the tenant's own.
+        fleet.apply();
+        fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
+        // The password is the tenant's own, until a rotation puts one into the secret store.
         assert_eq!(ask(&mut connect(&credentials), "SELECT user_count()"), "0");
+        fleet.run(&["verify"]).says(&format!("a new one, in a secret: tenantry rotate {schema}"));
+        fleet.run(&["rotate", "-y", &schema]).ends(0);
+        assert!(postgres::Client::connect(&credentials.connection_string, postgres::NoTls).is_err());
+        fleet.settled();
+        assert_eq!(ask(&mut fleet.log_in(&schema), "SELECT user_count()"), "0");
         let error = admin.remove_tenant(&schema, &user).unwrap_err();
         assert!(error.to_string().contains("is declared in tenants.toml"), "{error}");
-        assert_eq!(ask(&mut connect(&credentials), "SELECT user_count()"), "0");
-
         fleet.declare("");
         fleet.run(&["apply", "-y", "--allow-removals", "1"]).ends(0);
         assert_eq!(fleet.ask(&format!("SELECT count(*) FROM pg_namespace WHERE nspname = '{schema}'")), "0");
@@ -116,6 +124,15 @@ fn credentials_are_kept_in_a_store_where_there_is_one() {
     let credentials = admin.create_tenant(config("st_one", "st_one_user")).unwrap();
     let read = || std::fs::read_to_string(fleet.path("kept").join("tenants/st_one.json")).unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(&read()).unwrap()["url"] == credentials.connection_string);
+    // Whoever does not look there would leave it behind.
+    let elsewhere = DatabaseAdmin::new(&fleet.url).unwrap();
+    for error in [
+        elsewhere.remove_tenant("st_one", "st_one_user").unwrap_err(),
+        elsewhere.rotate("st_one", "st_one_user", "").unwrap_err(),
+    ] {
+        assert!(error.message().contains("is in another store: file"), "{error}");
+    }
+    connect(&credentials);
     let rotated = admin.rotate("st_one", "st_one_user", "").unwrap();
     assert_ne!(rotated.password, credentials.password);
     assert!(serde_json::from_str::<serde_json::Value>(&read()).unwrap()["url"] == rotated.connection_string);

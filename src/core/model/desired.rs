@@ -184,7 +184,8 @@ pub enum StoreKind {
     Vault,
     #[default]
     File,
-    /// None: whoever has a tenant created is told its password, and nobody else.
+    // None: whoever has a tenant created is told its password, and nobody else. No doc comment: the file cannot say it, and its JSON
+    // schema would look as if it could.
     #[serde(skip)]
     #[schemars(skip)]
     Returned,
@@ -305,7 +306,7 @@ pub enum Origin {
     File,
     /// A row of `[source] query`.
     Source,
-    /// No file: a program, by [`DatabaseAdmin`](crate::admin::DatabaseAdmin).
+    /// No file: a program, by `DatabaseAdmin`.
     Api,
 }
 

@@ -27,6 +27,8 @@ pub struct Declaration {
     pub remarks: Vec<String>,
     /// It has objects and no history: adopting it takes a baseline.
     pub needs_a_baseline: bool,
+    /// A program created it, and it is registered: there is nothing to adopt.
+    pub is_registered: bool,
 }
 
 /// Who owns it or something in it, or may use it by a grant of its own.

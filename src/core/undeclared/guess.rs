@@ -54,6 +54,7 @@ impl<'a> Guess<'a> {
             connection_limit: limit.filter(|limit| i64::from(*limit) != defaults.connection_limit),
             settings: role.map(|role| self.settings(role)).unwrap_or_default(),
             needs_a_baseline: !schema.objects.is_empty() && !self.undeclared.with_history.contains(name),
+            is_registered: false,
             remarks,
             key,
         })

@@ -6,7 +6,7 @@ use crate::core::render::escape::visible;
 use crate::core::render::page::Page;
 use crate::core::words::count;
 
-/// Of a tenant that was adopted with its own password.
+/// Of a tenant that was adopted with its own password, or created by a program.
 pub(super) const KEPT: &str = "no secret: its password is its own";
 
 /// Who is to hold these letters: the tenant, and a keeper that reads by a grant.
