@@ -344,8 +344,10 @@ fn an_agent_renders_the_tenants_credentials() {
     let example = example.replace("/run/acme", fleet.path("acme").to_str().unwrap());
     fs::write(fleet.path("agent.hcl"), example).unwrap();
     let config = format!("-config={}", fleet.path("agent.hcl").display());
-    let agent =
-        Command::new(openbao::binary()).env_clear().args(["agent", &config, "-exit-after-auth"]).output().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let mut agent = Command::new(openbao::binary());
+    agent.env_clear().env("PATH", path).env("HOME", fleet.path("")).args(["agent", &config, "-exit-after-auth"]);
+    let agent = agent.output().unwrap();
     assert!(agent.status.success(), "{}", String::from_utf8_lossy(&agent.stdout));
     let rendered = fs::read_to_string(fleet.path("acme/database.env")).unwrap();
     let secret = bao.api("GET", "secret/data/tenants/acme", Value::Null)["data"]["data"].clone();
