@@ -53,7 +53,7 @@ pub mod secrets {
 #[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod unguarded {
-    pub use crate::engine::secrets::{WritableAccess, WritableStore};
+    pub use crate::engine::secrets::WritableStore;
 }
 
 /// What became of programs that ran as tenants.
