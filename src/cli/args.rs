@@ -258,6 +258,10 @@ pub struct ApplyArgs {
 }
 
 /// Those with a flag of their own left out.
+fn class_glob(text: &str) -> Result<globset::GlobMatcher, String> {
+    globset::Glob::new(text).map(|glob| glob.compile_matcher()).map_err(|error| error.kind().to_string())
+}
+
 fn fleet_key() -> impl clap::builder::TypedValueParser<Value = FleetKey> {
     let keys = FleetKey::ALL.into_iter().filter(|key| *key != FleetKey::HistoryTable).map(FleetKey::as_str);
     clap::builder::PossibleValuesParser::new(keys).try_map(|key| key.parse::<FleetKey>())
@@ -389,6 +393,9 @@ pub struct ListArgs {
     /// Only tenants in this state; may be repeated
     #[arg(long, value_name = "STATE", value_parser = clap::builder::PossibleValuesParser::new(STATES))]
     pub state: Vec<String>,
+    /// Only tenants of classes that match this glob, such as pro or trial-*; may be repeated
+    #[arg(long, value_name = "GLOB", value_parser = class_glob)]
+    pub class: Vec<globset::GlobMatcher>,
     /// Only tenants whose password is older, such as 30d
     #[arg(long, value_name = "DURATION", value_parser = tenantry::config::duration)]
     pub older_than: Option<std::time::Duration>,

@@ -63,7 +63,9 @@ fn is_wanted(row: &ListRow, args: &ListArgs) -> bool {
     let older = |age: std::time::Duration| {
         row.secret_age.is_some_and(|seconds| u64::try_from(seconds).unwrap_or_default() >= age.as_secs())
     };
+    let is_of = |class: &String| args.class.iter().any(|glob| glob.is_match(class));
     (args.state.is_empty() || args.state.contains(&row.state))
+        && (args.class.is_empty() || row.class.as_ref().is_some_and(is_of))
         && args.older_than.is_none_or(older)
         && args
             .version_below

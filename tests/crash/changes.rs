@@ -42,7 +42,10 @@ struct Scene {
 
 const TWO: &str = "{p}-old = {}\n{p}-b = {}";
 
-const SCENES: [Scene; 13] = [
+const AWAKE: &str = "{p}-old = {}\n{p}-b = { rotation = \"two-user\" }";
+const SUSPENDED: &str = "{p}-old = { suspended = true }\n{p}-b = { rotation = \"two-user\", suspended = true }";
+
+const SCENES: [Scene; 15] = [
     Scene {
         name: "first",
         before: ("", ""),
@@ -175,6 +178,20 @@ const SCENES: [Scene; 13] = [
         passes: &["after_locked_out", "after_commit", "after_secret_deleted"],
     },
     Scene {
+        name: "suspend",
+        before: ("", AWAKE),
+        after: ("", SUSPENDED),
+        migration: None,
+        passes: &["after_locked_out", "before_begin", "after_changes", "before_commit", "after_commit"],
+    },
+    Scene {
+        name: "wake",
+        before: ("", SUSPENDED),
+        after: ("", AWAKE),
+        migration: None,
+        passes: &["before_begin", "after_changes", "before_commit", "after_commit"],
+    },
+    Scene {
         name: "redeclare",
         before: ("", "{p}-old = {}\n{p}-b = {}"),
         after: ("", "{p}-old = {}"),
@@ -240,4 +257,4 @@ fn play_on_both(name: &str) {
 macro_rules! scenes {
     ($($name:ident)*) => { $(#[test] fn $name() { play_on_both(stringify!($name)); })* };
 }
-scenes!(first create given rename rotate paths late label drop retain redeclare swap);
+scenes!(first create given rename rotate paths late label drop retain redeclare swap suspend wake);

@@ -27,7 +27,8 @@ pub fn no_orphans(fleet: &Fleet, prefix: &str, secrets: &BTreeSet<String>, at: &
          UNION ALL SELECT 'row ' || tenant FROM tenantry.tenants WHERE state = 'removed' \
          UNION ALL SELECT 'former secret ' || path FROM tenantry.former_secrets UNION ALL SELECT 'former owner ' || role FROM tenantry.former_owners \
          UNION ALL SELECT 'deputy ' || deputy FROM tenantry.tenants WHERE deputy IS NOT NULL \
-         UNION ALL SELECT 'nologin ' || username FROM tenantry.tenants JOIN pg_roles ON rolname = secret_username WHERE state = 'active' AND NOT rolcanlogin \
+         UNION ALL SELECT 'nologin ' || username FROM tenantry.tenants JOIN pg_roles ON rolname = secret_username WHERE state = 'active' AND NOT suspended AND NOT rolcanlogin \
+         UNION ALL SELECT 'suspended ' || rolname FROM tenantry.tenants JOIN pg_roles ON rolname IN (username, username || '_a', username || '_b') WHERE suspended AND rolcanlogin \
          UNION ALL SELECT 'login ' || username FROM tenantry.tenants JOIN pg_roles ON rolname = username WHERE rotation = 'two-user' AND rolcanlogin \
          UNION ALL SELECT 'lock' FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory' AND d.datname = current_database()"
     ));

@@ -76,6 +76,28 @@ fn a_rotation_that_ends_the_old_one() {
     play("end", Admin::Createrole, (TWO, TWO), &END_OLD, &[]);
 }
 
+/// Whatever was read or opened before is of no use once the same command has run again.
+#[test]
+fn a_rotation_that_ends_the_old_one_does_the_rest_when_it_is_run_again() {
+    for (admin, version) in [(Admin::Superuser, BOTH[0]), (Admin::Createrole, BOTH[1])] {
+        for point in POINTS {
+            let fleet = Fleet::under(admin, version, "two_again");
+            let key = format!("{}-one", fleet.database.name.replace('_', "-"));
+            fleet.declare(&format!("{key} = {TWO}"));
+            fleet.run(&APPLY).ends(0);
+            let leaked = fleet.secret(&key);
+            let mut session = fleet.log_in(&key);
+            assert!(cut_off(&fleet, &END_OLD, point), "{point}");
+            fleet.run(&END_OLD).ends(0);
+            let refused = postgres::Client::connect(leaked["url"].as_str().unwrap(), postgres::NoTls);
+            assert!(refused.is_err(), "{point}: the password that leaked");
+            assert!(session.batch_execute("SELECT 1").is_err(), "{point}: a session from before");
+            assert_eq!(opens(&fleet, &key), Ok(()), "{point}");
+            fleet.run(&["plan", "--deep", "--detailed-exitcode"]).ends(0);
+        }
+    }
+}
+
 #[test]
 fn from_one_to_two() {
     play("to", Admin::Superuser, (SINGLE, TWO), &APPLY, &[]);

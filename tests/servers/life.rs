@@ -22,6 +22,14 @@ fn a_class_stands_between_the_tenant_and_the_defaults_and_list_and_show_say_it()
     fleet.run(&["list"]).ends(0).says("class").says("pro");
     let list = fleet.run(&["list", "--format", "json"]).ends(0).json();
     assert_eq!((&list[0]["class"], &list[0]["declared"]), (&"free".into(), &"file".into()), "{list}");
+    let of = |globs: &[&str]| {
+        let globs = globs.iter().flat_map(|glob| ["--class", glob]).collect::<Vec<_>>();
+        fleet.run(&[&["list", "--format", "csv", "--columns", "tenant"], globs.as_slice()].concat()).ends(0).stdout
+    };
+    assert_eq!(of(&["p*"]), "tenant\nlc-three\nlc-two\n");
+    assert_eq!(of(&["free", "pro"]), "tenant\nlc-one\nlc-three\nlc-two\n");
+    assert_eq!(of(&["fr"]), "tenant\n");
+    fleet.run(&["list", "--class", "p["]).ends(64);
     fleet.run(&["show", "lc-two"]).ends(0).says("of class pro");
 
     let source = fs::read_to_string(fleet.path("tenants.toml")).unwrap();

@@ -3,6 +3,8 @@
 mod two_user;
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use crate::fleet;
 use crate::fleet::{Admin, BOTH, Fleet, ask};
@@ -97,6 +99,39 @@ fn all_of_them_or_those_whose_password_is_old() {
 }
 
 #[test]
+fn those_that_are_due_are_noted_and_rotated_and_no_others() {
+    let fleet = Fleet::usual(BOTH[0], "rotate_due");
+    fleet.declare(
+        "rd-old = { rotate_after = \"30d\" }\nrd-two = { rotate_after = \"30d\", rotation = \"two-user\" }\n\
+         rd-new = { rotate_after = \"40d\" }\nrd-never = {}",
+    );
+    fleet.apply();
+    let age = |days: u32| {
+        fleet.execute(&format!("UPDATE tenantry.tenants SET password_changed_at = now() - interval '{days} days'"));
+    };
+    let secrets = || ["rd-old", "rd-two", "rd-new", "rd-never"].map(|tenant| fleet.secret(tenant)["password"].clone());
+    let before = secrets();
+    age(29);
+    fleet.run(&["rotate", "-y", "--due"]).ends(0).says("No passwords to rotate.");
+    age(35);
+    let plan = fleet.run(&["plan", "--detailed-exitcode"]).ends(0);
+    assert_eq!(plan.stdout.matches("due").count(), 2, "{}", plan.stdout);
+    let ages = fleet.run(&["list", "--older-than", "30d", "--format", "csv", "--columns", "tenant,secret_age"]).ends(0);
+    assert_eq!(ages.stdout.lines().count(), 5, "{}", ages.stdout);
+    assert!(ages.stdout.contains("rd-old,30240"), "{}", ages.stdout);
+    let metrics = fleet.path("due.prom");
+    fleet.run(&["drift", "--metrics", metrics.to_str().unwrap()]).ends(0);
+    assert!(fs::read_to_string(&metrics).unwrap().contains("tenantry_passwords_due 2\n"));
+
+    fleet.run(&["rotate", "-y", "--due"]).ends(0).says("2 applied");
+    let after = secrets();
+    assert!(after[0] != before[0] && after[1] != before[1] && after[2] == before[2] && after[3] == before[3]);
+    assert_eq!(fleet.secret("rd-two")["username"], "rd_two_user_b");
+    fleet.run(&["rotate", "-y", "--due"]).ends(0).says("No passwords to rotate.");
+    fleet.settled();
+}
+
+#[test]
 fn what_cannot_be_rotated_is_told_and_left() {
     let fleet = Fleet::usual(BOTH.into_iter().next().unwrap(), "rotate_not");
     fleet.declare("rn-one = {}\nrn-foreign = {}\nrn-given = { password_from = \"a password that is given\" }");
@@ -119,6 +154,52 @@ fn what_cannot_be_rotated_is_told_and_left() {
     assert_ne!(fleet.secret("rn-one")["password"], before["password"]);
     assert_eq!(fs::read_to_string(fleet.secret_file("rn-foreign")).unwrap(), foreign);
     fleet.log_in("rn-given");
+}
+
+#[test]
+fn a_client_that_reads_openbao_logs_in_through_every_turn_of_two_users() {
+    let bao = OpenBao::dev();
+    for version in BOTH {
+        let mut fleet = Fleet::usual(version, "turns_bao");
+        fleet.head = format!("[secrets]\nstore = \"vault\"\n[vault]\naddress = \"{}\"\n{}", bao.address, fleet.head);
+        fleet.env.insert("VAULT_TOKEN".into(), bao.token.clone());
+        let key = format!("tb-{}", fleet.database.server.port());
+        fleet.declare(&format!("{key} = {{ rotation = \"two-user\" }}"));
+        fleet.apply();
+        let path = format!("secret/data/tenants/{key}");
+        let read = || bao.try_api("GET", &path, &json!(null)).unwrap().1["data"]["data"].clone();
+        let (stop, turns) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let [first, second, third] = thread::scope(|scope| {
+            let client = scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    fleet::log_in(&read()).batch_execute("SELECT FROM users").unwrap();
+                    turns.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            let first = read();
+            fleet.run(&["rotate", "-y", &key]).ends(0);
+            let second = read();
+            // The one before, until the next rotation.
+            fleet::log_in(&first);
+            fleet.run(&["rotate", "-y", &key]).ends(0);
+            logs_in_no_more(&first);
+            stop.store(true, Ordering::Relaxed);
+            client.join().unwrap();
+            fleet.run(&["rotate", "-y", "--end-old", &key]).ends(0);
+            [first, second, read()]
+        });
+        assert!(turns.into_inner() > 1);
+        let user = key.replace('-', "_");
+        let users = [&first, &second, &third].map(|secret| secret["username"].as_str().unwrap().to_owned());
+        assert_eq!(users, ["a", "b", "b"].map(|letter| format!("{user}_user_{letter}")));
+        assert_ne!(third["password"], second["password"]);
+        logs_in_no_more(&second);
+        fleet::log_in(&third).batch_execute("SELECT FROM users").unwrap();
+        let open = format!("SELECT rolname FROM pg_roles WHERE rolname LIKE '{user}%' AND rolcanlogin");
+        assert_eq!(fleet.ask(&open), format!("{user}_user_b"));
+        fleet.run(&["plan", "--deep", "--detailed-exitcode"]).ends(0);
+        fleet.run(&["verify"]).ends(0);
+    }
 }
 
 #[test]

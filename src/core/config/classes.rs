@@ -162,6 +162,9 @@ c = { class = "pro", access = "full", settings = { jit = true } }
 connection_limit = -2
 class = "free"
 settings = { search_path = "x" }
+rotation = "two-user"
+rotate_after = "soon"
+password_from = "a password that is given"
 [classes.free]
 acces = "full"
 [tenants]
@@ -183,10 +186,12 @@ b = { class = "pr0" }
                 "2:20 connection_limit -2 is not between -1 (none) and 2147483647",
                 "3:9 a class is of no other class",
                 "4:28 search_path is set by tenantry itself",
-                "6:1 unknown key \"acces\"",
-                "9:15 there is no class \"pr0\"",
+                "6:16 \"soon\" is not a duration",
+                "7:17 password_from gives tenant a one password, but rotation = \"two-user\" takes two in turn",
+                "9:1 unknown key \"acces\"",
+                "12:15 there is no class \"pr0\"",
             ]
         );
-        assert_eq!(error.faults[4].hint.as_deref(), Some("did you mean \"pro\"?"));
+        assert_eq!(error.faults[6].hint.as_deref(), Some("did you mean \"pro\"?"));
     }
 }

@@ -10,6 +10,7 @@ mod duration;
 mod edit;
 mod fault;
 mod interpolate;
+mod placeholder;
 mod places;
 pub mod raw;
 mod read;

@@ -11,12 +11,12 @@ use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
 use super::raw::{RawAtMost, RawConfig, RawTenant};
-use super::{advertise, classes::Classes, rotation, template, vault, vault_access};
+use super::{advertise, classes::Classes, placeholder, rotation, template, vault, vault_access};
 use crate::core::migrations::{Format, MigrationSet};
 use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, Rotation, Scope,
-    SecretsPolicy, Source, Tenant, TenantKey, check_role_name, check_schema_name,
+    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, Scope, SecretsPolicy,
+    Source, Tenant, TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -87,6 +87,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
             Some("put {tenant} into it, as in \"tenants/{tenant}\"".into()),
         );
     }
+    placeholder::check(&raw, places, faults);
     if !(16..=128).contains(&raw.passwords.length) {
         faults.push(places.value(&["passwords", "length"]), "the length is not between 16 and 128", None);
     }
@@ -248,17 +249,8 @@ fn resolve_tenant(
         let at = places.value(&path(own.password_from.is_some(), "password_from"));
         faults.push(at, format!("the password {problem}"), Some("omit password_from to have one generated".into()));
     }
-    let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), places, faults);
+    let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), &path, places, faults);
     let suspended = own.suspended.or(defaults.suspended).unwrap_or(false);
-    if suspended && rotation == Rotation::TwoUser {
-        let hint = "set rotation = \"single\" for it, apply, and suspend it then".to_owned();
-        let at = places.value(&path(own.suspended.is_some(), "suspended"));
-        faults.push(
-            at,
-            format!("tenant {key} has two users (rotation = \"two-user\") and cannot be suspended"),
-            Some(hint),
-        );
-    }
     Tenant {
         key: key.clone(),
         schema,

@@ -8,17 +8,16 @@ use super::places::Places;
 use super::raw::RawTenant;
 use crate::core::model::{LONGEST_USERNAME_OF_TWO, Rotation, TenantKey};
 
-pub(super) fn resolve(
+/// `path`: where a key is written, in the tenant itself or in what it takes over.
+pub(super) fn resolve<'p>(
     key: &TenantKey,
     username: &str,
     (own, defaults): (&RawTenant, &RawTenant),
+    path: &dyn Fn(bool, &'static str) -> Vec<&'p str>,
     places: &Places<'_>,
     faults: &mut Faults,
 ) -> (Rotation, Option<Duration>) {
-    // A key of [defaults] is at fault where it is written.
-    let at = |own: bool, field| {
-        if own { places.value(&["tenants", key.as_str(), field]) } else { places.value(&["defaults", field]) }
-    };
+    let at = |own: bool, field| places.value(&path(own, field));
     let rotation = own.rotation.or(defaults.rotation).unwrap_or_default();
     if rotation == Rotation::TwoUser {
         if username.len() > LONGEST_USERNAME_OF_TWO {

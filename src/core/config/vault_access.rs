@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(faults(&format!("{policy}\n{KUBERNETES}\napprole = \"{{tenant}}\""), VAULT).len(), 1);
         assert_eq!(faults(&format!("{policy}\n{KUBERNETES}"), &format!("{VAULT}\na_b = {{}}")).len(), 1);
         assert_eq!(faults("policy = \"{tenant}\"", &format!("{VAULT}\nroot = {{}}")).len(), 1);
-        for path in ["t/*/{tenant}", "+/{tenant}", "{{x}}/{tenant}", "a\\\"b/{tenant}"] {
+        for path in ["t/*/{tenant}", "+/{tenant}", "x}/{tenant}", "a\\\"b/{tenant}"] {
             let secrets = VAULT.replace("\"vault\"", &format!("\"vault\"\npath = \"{path}\""));
             assert_eq!(faults(policy, &secrets).len(), 1, "{path}");
         }

@@ -45,7 +45,10 @@ pub struct Switch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndOld {
     pub sessions: EndSessions,
-    /// To end them takes its rights; `None`: we have them.
+    /// Those of the one that the secret is to name, from before it got its password: a run that was cut off may have left them.
+    /// Ended before the secret names it.
+    pub earlier: Option<EndSessions>,
+    /// To end them takes their rights; `None`: we have them.
     pub rights: Option<Rights>,
 }
 
@@ -114,7 +117,8 @@ impl Phases {
         if let Some(switch) = &self.switch {
             actions.push(&switch.secret);
             actions.extend(switch.then.iter().map(Change::view));
-            actions.extend(switch.end.iter().map(|end| &end.sessions as &dyn Action));
+            let ended = switch.end.iter().flat_map(|end| end.earlier.iter().chain([&end.sessions]));
+            actions.extend(ended.map(|sessions| sessions as &dyn Action));
         }
         actions.extend(self.after.iter().filter_map(AfterCommit::view));
         actions

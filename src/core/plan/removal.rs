@@ -41,7 +41,7 @@ pub(super) fn plan(fleet: &Fleet<'_>, key: &TenantKey, row: &Registered) -> Opti
             remove(fleet, key, &Registered { on_remove: OnRemove::Drop, protected: false, ..row.clone() })
         }
     };
-    plan.notes = large_objects_that_stay(fleet, key, row).into_iter().collect();
+    plan.notes = large_objects_that_stay(fleet, key, row).into_iter().chain(secret_that_stays(fleet, row)).collect();
     plan.take(Verb::Remove, work);
     if plan.phases.drops_schema() {
         plan.seen = fleet.seen(&row.schema);
@@ -273,6 +273,24 @@ pub(crate) fn disk_short(bytes: i64, free: u64, dir: &Path) -> Option<String> {
     u64::try_from(bytes).is_ok_and(|bytes| bytes > free).then(|| {
         let free = size(i64::try_from(free).unwrap_or(i64::MAX));
         format!("up to {} of archives are to be written to {}, where {free} is free", size(bytes), dir.display())
+    })
+}
+
+/// Where nobody looks any more nothing can be deleted, and after the removal nothing says that it is there.
+fn secret_that_stays(fleet: &Fleet<'_>, row: &Registered) -> Option<Note> {
+    let (policy, secret) = (&fleet.desired.secrets, &row.secret);
+    secret.version.as_ref()?;
+    let elsewhere = secret.place.as_ref().filter(|place| **place != policy.place());
+    if secret.store == policy.store.as_str() && elsewhere.is_none() {
+        return None;
+    }
+    let place = secret.place.as_ref().map(|place| format!(", in {place}")).unwrap_or_default();
+    Some(Note {
+        what: format!("secret {}", secret.path),
+        detail: format!(
+            "stays in the store {:?}{place}: [secrets] leads elsewhere now; set that back before this is applied, or delete it there",
+            secret.store
+        ),
     })
 }
 

@@ -62,6 +62,7 @@ fn as_registered(declared: &Tenant, row: &Registered) -> Tenant {
         access: row.access,
         secret_path: row.secret.path.clone(),
         rotation: row.rotation,
+        suspended: row.suspended,
         password: None,
         ..declared.clone()
     }
@@ -135,13 +136,23 @@ fn and_end(fleet: &Fleet<'_>, tenant: &Tenant, mut work: Work) -> Result<Work, B
         work.hazards.retain(|hazard| hazard.kind != HazardKind::ChangesCredentials);
         let to = &switch.secret.fields.username;
         let must_read = format!("clients must read the secret again: it will name {to}, and {old} logs in no more");
-        let ended = format!("sessions of {old} are ended");
+        let there = fleet.observed.roles.contains_key(&logins.login);
+        let earlier = Some(logins.login).filter(|_| there);
+        let ended = match &earlier {
+            Some(next) => format!("sessions of {old}, and those that {next} has until then, are ended"),
+            None => format!("sessions of {old} are ended"),
+        };
         let said = [(HazardKind::ChangesCredentials, must_read), (HazardKind::EndsSessions, ended)];
         work.hazards.extend(said.map(|(kind, detail)| Hazard { kind, detail }));
-        let rights = Rights::lacking(fleet.observed, std::slice::from_ref(&old));
-        let sessions =
-            EndSessions { roles: vec![old.clone()], username: tenant.username.clone(), login: old, is_dropped: false };
-        switch.end = Some(EndOld { sessions, rights });
+        let users: Vec<String> = earlier.iter().cloned().chain([old.clone()]).collect();
+        let rights = Rights::lacking(fleet.observed, &users);
+        let sessions = |user: String| EndSessions {
+            roles: vec![user.clone()],
+            username: tenant.username.clone(),
+            login: user,
+            is_dropped: false,
+        };
+        switch.end = Some(EndOld { sessions: sessions(old), earlier: earlier.map(sessions), rights });
     }
     Ok(work)
 }

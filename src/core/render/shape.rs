@@ -72,7 +72,8 @@ fn summary(report: &Report) -> String {
     format!("Shape: {} as migrated, {differ} different{unseen}.", count(report.as_migrated, "tenant"))
 }
 
-pub(super) fn text(page: &mut Page, report: &Report, style: Style) {
+/// `registered`: the tenants are in the registry, and can be shown one by one.
+pub(super) fn text(page: &mut Page, report: &Report, registered: bool, style: Style) {
     page.gap();
     for (who, tone, lines) in entries(report) {
         page.line(0, style.paint(tone, &format!("{} shape of {}", tone.sign(), visible(&who))));
@@ -90,7 +91,7 @@ pub(super) fn text(page: &mut Page, report: &Report, style: Style) {
         page.gap();
     }
     page.line(0, style.paint(Tone::Strong, &summary(report)));
-    if report.differs() {
+    if report.differs() && registered {
         page.line(0, "tenantry show TENANT --shape shows the whole difference.");
     }
 }

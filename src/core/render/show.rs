@@ -26,15 +26,17 @@ pub fn tenant(desired: &Desired, observed: &Observed, key: &TenantKey, style: &S
     let class = declared.and_then(|tenant| tenant.class.as_ref());
     let class = class.map(|class| format!(" of class {}", one_line(class))).unwrap_or_default();
     page.line(0, style.paint(Tone::Strong, &format!("tenant {key}{class}")));
-    if before == after {
+    let plan = crate::core::plan::diff(desired, observed, &|other| other == key);
+    if before == after && plan.unseen.is_empty() {
         page.line(0, "In sync: the observed state is as declared.");
+    } else if before == after {
+        page.line(0, "No difference in what could be seen; not everything could:");
     } else {
         page.line(0, style.paint(Tone::Remove, "- observed"));
         page.line(0, style.paint(Tone::Create, "+ desired"));
     }
     page.gap();
     inline::lines(&mut page, 0, "  ", (&before, &after), *style);
-    let plan = crate::core::plan::diff(desired, observed, &|other| other == key);
     let mut notes = plan.tenants.iter().flat_map(|tenant| &tenant.notes).peekable();
     if notes.peek().is_some() {
         page.gap();

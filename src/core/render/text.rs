@@ -38,7 +38,8 @@ pub fn plan(plan: &Document, style: &Style) -> String {
     }
     page.line(0, style.paint(Tone::Strong, &summary(plan)));
     if let Some(report) = &plan.shape {
-        super::shape::text(&mut page, report, style);
+        let is_adopted = |tenant: &ShownTenant| tenant.changes.iter().any(|change| change.kind == Kind::Adopt);
+        super::shape::text(&mut page, report, !plan.tenants.iter().any(is_adopted), style);
     }
     page.into_string()
 }

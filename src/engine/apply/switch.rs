@@ -7,9 +7,14 @@ use super::job::Job;
 use super::secret::{self, Delivery};
 use super::sessions::end_with_rights;
 use crate::core::model::RegisteredSecret;
+use crate::core::plan::action::Rights;
 use crate::core::plan::{Change, EndOld, EndState, Switch};
 use crate::core::report::TenantError;
 use crate::engine::registry;
+
+fn taken(rights: Option<&Rights>) -> String {
+    rights.map(|rights| rights.take().join("; ")).unwrap_or_default()
+}
 
 impl Job<'_> {
     /// After COMMIT: whom the secret names until here can log in until the last of this is done.
@@ -20,6 +25,9 @@ impl Job<'_> {
         let of_database = |error: postgres::Error| database_error("", &error.into());
         // Whoever has the lock now may have switched it to the other one.
         self.still_holds_the_lock(client).map_err(of_database)?;
+        if let Some(EndOld { earlier: Some(earlier), rights, .. }) = &switch.end {
+            end_with_rights(client, &earlier.roles, &taken(rights.as_ref())).map_err(of_database)?;
+        }
         let written = secret::write_as(self.apply, self.plan, &switch.secret, delivery)?;
         fail_point!("after_secret_is_switched");
         let mut transaction = self.begin(client).map_err(of_database)?;
@@ -35,9 +43,8 @@ impl Job<'_> {
         fail_point!("after_switch_is_noted");
         match &switch.end {
             None => Ok(()),
-            Some(EndOld { sessions, rights }) => {
-                let take = rights.as_ref().map(|rights| rights.take().join("; ")).unwrap_or_default();
-                end_with_rights(client, &sessions.roles, &take).map_err(of_database)
+            Some(EndOld { sessions, rights, .. }) => {
+                end_with_rights(client, &sessions.roles, &taken(rights.as_ref())).map_err(of_database)
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -
     let mut probes = Probes { verify, tenant, checks: Vec::new(), other_databases: Vec::new() };
     if tenant.suspended {
         let login = probes.connect().map(drop);
-        probes.checks.extend(suspended::checks(verify.logins.observed.roles.get(&tenant.username), login));
+        probes.checks.extend(suspended::checks(tenant, &verify.logins.observed.roles, login));
     } else if let Some(mut client) = probes.log_in()
         && let Err(error) = probes.in_a_transaction(&mut client, schemas)
     {

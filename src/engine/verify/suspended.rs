@@ -1,16 +1,21 @@
 //! A suspended tenant: its secret is kept, and lets nobody in.
 
-use crate::core::model::Role;
+use std::collections::BTreeMap;
+
+use crate::core::model::{Role, Tenant};
 use crate::core::verdict::{Answer, Check, Ruling};
 use crate::engine::login::NoLogin;
 
-/// What its role is, and what logging in with its secret came to.
-pub(super) fn checks(role: Option<&Role>, login: Result<(), NoLogin>) -> [Check; 2] {
-    let is_kept_out = match role {
-        Some(role) if role.can_login => Err("its role may log in; tenantry apply takes LOGIN from it".to_owned()),
-        Some(_) => Ok(()),
-        None => Err("its role does not exist".to_owned()),
-    };
+/// What its roles are, and what logging in with its secret came to.
+pub(super) fn checks(tenant: &Tenant, roles: &BTreeMap<String, Role>, login: Result<(), NoLogin>) -> [Check; 2] {
+    let names = std::iter::once(tenant.username.clone()).chain(tenant.login_users());
+    let faults = names.filter_map(|name| match roles.get(&name) {
+        Some(role) if role.can_login => Some(format!("{name} may log in; tenantry apply takes LOGIN from it")),
+        Some(_) => None,
+        None => Some(format!("role {name} does not exist")),
+    });
+    let faults: Vec<String> = faults.collect();
+    let is_kept_out = if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) };
     let catalogs = Check::asked("is suspended: its role may not log in", is_kept_out);
     [catalogs, tried(login)]
 }

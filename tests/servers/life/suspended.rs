@@ -109,3 +109,75 @@ fn one_whose_transaction_fails_is_as_before_and_one_that_was_suspended_stays_so(
     fleet.applies_and_settles();
     is_kept_out(&fleet, "lf-one");
 }
+
+#[test]
+fn of_two_users_neither_logs_in_and_the_one_that_the_secret_names_comes_back() {
+    for version in BOTH {
+        for (admin, prefix) in [(Admin::Superuser, "s2"), (Admin::Createrole, "c2")] {
+            let fleet = Fleet::under(admin, version, &format!("{prefix}_two"));
+            let (key, user) = (format!("{prefix}-two"), format!("{prefix}_two_user"));
+            let declare = |more: &str| fleet.declare(&format!("{key} = {{ rotation = \"two-user\"{more} }}"));
+            declare("");
+            fleet.apply();
+            let held = fleet.memberships(admin);
+            let first = fleet.secret(&key);
+            let mut old = fleet.log_in(&key);
+            fleet.run(&["rotate", "-y", &key]).ends(0);
+            let mut new = fleet.log_in(&key);
+
+            declare(", suspended = true");
+            fleet.run(&["plan"]).ends(0).says(&format!("sessions of {user}, {user}_a, {user}_b are ended"));
+            fleet.applies_and_settles();
+            old.batch_execute("SELECT 1").unwrap_err();
+            new.batch_execute("SELECT 1").unwrap_err();
+            is_kept_out(&fleet, &key);
+            assert!(postgres::Client::connect(first["url"].as_str().unwrap(), postgres::NoTls).is_err());
+            let logins = format!("SELECT count(*) FROM pg_roles WHERE rolname LIKE '{user}%' AND rolcanlogin");
+            assert_eq!(fleet.ask(&logins), "0");
+            fleet.run(&["verify"]).ends(0).says("1 tenant");
+            fleet.run(&["drift", "--deep"]).ends(0);
+            assert_eq!(fleet.memberships(admin), held);
+
+            // By hand: either of them.
+            for letter in ["a", "b"] {
+                fleet.execute(&format!("ALTER ROLE {user}_{letter} LOGIN"));
+                fleet.run(&["verify"]).ends(2).says(&format!("{user}_{letter} may log in"));
+                fleet.applies_and_settles();
+                assert_eq!(fleet.ask(&logins), "0");
+            }
+            // A leaked password is replaced meanwhile, and lets nobody in.
+            fleet.run(&["rotate", "-y", &key]).ends(0);
+            fleet.run(&["rotate", "-y", "--end-old", &key]).ends(0);
+            is_kept_out(&fleet, &key);
+            assert_eq!(fleet.ask(&logins), "0");
+            fleet.settled();
+            fleet.declare(&format!("{key} = {{ suspended = true }}"));
+            fleet.try_apply().ends(1).says("its rotation cannot change while it is suspended");
+
+            declare("");
+            // Not before the apply that says so.
+            fleet.run(&["rotate", "-y", &key]).ends(0);
+            is_kept_out(&fleet, &key);
+            fleet.applies_and_settles();
+            fleet.log_in(&key).batch_execute("SELECT FROM users").unwrap();
+            fleet.run(&["verify"]).ends(0);
+            let before = fleet.secret(&key);
+            fleet.run(&["rotate", "-y", &key]).ends(0);
+            assert_ne!(fleet.secret(&key)["username"], before["username"]);
+            fleet.log_in(&key).batch_execute("SELECT FROM users").unwrap();
+            fleet.settled();
+            assert_eq!(fleet.memberships(admin), held);
+        }
+    }
+}
+
+#[test]
+fn a_new_one_of_two_users_may_be_suspended_at_once_and_removed() {
+    let fleet = Fleet::usual(BOTH[0], "life_two_new");
+    fleet.declare("l2-one = { suspended = true, rotation = \"two-user\" }");
+    fleet.applies_and_settles();
+    is_kept_out(&fleet, "l2-one");
+    fleet.declare("");
+    fleet.run(&["apply", "-y", "--allow-removals", "1"]).ends(0);
+    assert_eq!(fleet.ask("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'l2\\_%'"), "0");
+}

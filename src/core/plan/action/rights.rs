@@ -40,9 +40,12 @@ impl Rights {
         (!roles.is_empty()).then_some(Self { roles, ..self })
     }
 
-    /// The same of another role.
-    pub(in crate::core::plan) fn of_role(self, role: String) -> Self {
-        Self { roles: vec![role], ..self }
+    /// The same once this role has another name.
+    pub(in crate::core::plan) fn renamed(mut self, from: &str, to: &str) -> Self {
+        for role in self.roles.iter_mut().filter(|role| *role == from) {
+            to.clone_into(role);
+        }
+        self
     }
 
     #[must_use]

@@ -225,7 +225,8 @@ pub(in crate::core::plan) fn renew(facts: &Facts<'_>, findings: &mut Findings) -
 fn deliver(facts: &Facts<'_>, findings: &mut Findings, write: WriteSecret) {
     match facts.logins.named.as_ref().filter(|_| facts.logins.switches) {
         Some(named) => {
-            let still = if facts.logins.users.contains(named) && facts.tenant.rotation == Rotation::TwoUser {
+            let is_turned = facts.logins.users.contains(named) && facts.tenant.rotation == Rotation::TwoUser;
+            let still = if is_turned && !facts.tenant.suspended {
                 format!("; {named} can log in until the next rotation")
             } else {
                 String::new()
