@@ -31,7 +31,6 @@ mod engine;
 #[cfg(feature = "engine")]
 mod tenantry;
 
-/// Tenants created and removed one by one, by a program.
 #[cfg(feature = "engine")]
 pub mod admin;
 
