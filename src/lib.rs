@@ -31,7 +31,6 @@ mod engine;
 #[cfg(feature = "engine")]
 mod tenantry;
 
-/// Tenants created and removed one by one, by a program.
 #[cfg(feature = "engine")]
 pub mod admin;
 
@@ -44,7 +43,9 @@ pub mod archive {
 /// Tenants' secrets, to be read.
 #[cfg(feature = "engine")]
 pub mod secrets {
-    pub use crate::engine::secrets::{FileStore, Found, SecretError, SecretStore, VaultStore, open_file, open_vault};
+    pub use crate::engine::secrets::{
+        AccessStore, FileStore, Found, SecretError, SecretStore, VaultStore, Wrapped, open_file, open_vault,
+    };
 }
 
 /// For the tests of the stores themselves. Nothing here asks a guard: a program changes secrets by [`Approved::apply`].

@@ -33,6 +33,7 @@ mod restoration;
 mod rotation;
 mod session;
 mod undeclared;
+mod wrapped;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -310,6 +310,9 @@ pub struct ShowArgs {
     /// Compare the shape of the tenant's schema with what the migrations create
     #[arg(long)]
     pub shape: bool,
+    /// Print a response-wrapping token of Vault's instead, with which the tenant's secret can be read once within this time, such as 5m
+    #[arg(long, value_name = "DURATION", value_parser = tenantry::config::duration, conflicts_with = "shape")]
+    pub wrap: Option<std::time::Duration>,
     /// The tenant's key, or the file of a saved plan
     #[arg(value_name = "TENANT|PLANFILE")]
     pub tenant: String,

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret;
 use tenantry::model::TenantKey;
 use tenantry::render;
 use tenantry::render::escape::visible;
+use tenantry::secrets::Wrapped;
 use tenantry::{Options, read_plan};
 
 use super::args::{Format, Global, ShowArgs};
@@ -35,6 +37,9 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
     let tenantry = project::open(global, Options { sizes: true, ..project::options(global) })?;
     tenantry.must_select(&key)?;
     let mut looked = tenantry.look()?;
+    if let Some(ttl) = args.wrap {
+        return wrap(&looked.wrap(&key, ttl)?, out);
+    }
     out.talks_to(&looked.place());
     if args.shape {
         let (shape, wanted) = looked.shape(&key)?;
@@ -52,6 +57,24 @@ pub fn run(global: &Global, args: &ShowArgs, out: &mut Output) -> Result<Exit, F
         Format::Text => out.again().complete(&shown).into_owned(),
         Format::Markdown => in_markdown(&shown),
     })?;
+    Ok(Exit::Ok)
+}
+
+/// Nothing but the token is on stdout, for a script.
+fn wrap(wrapped: &Wrapped, out: &mut Output) -> Result<Exit, Failure> {
+    let Wrapped { token, accessor, ttl, path } = wrapped;
+    let token = token.expose_secret();
+    if out.format == Format::Json {
+        let shown =
+            serde_json::json!({ "token": token, "accessor": accessor, "ttl_seconds": ttl.as_secs(), "path": path });
+        out.print(&format!("{shown:#}\n"))?;
+        return Ok(Exit::Ok);
+    }
+    out.print_data(&format!("{token}\n"))?;
+    out.note(&format!(
+        "it unwraps to {path} once, within {} seconds: bao unwrap TOKEN (or vault unwrap)",
+        ttl.as_secs()
+    ));
     Ok(Exit::Ok)
 }
 

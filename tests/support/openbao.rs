@@ -33,7 +33,7 @@ pub struct Certificates {
     key: PathBuf,
 }
 
-fn binary() -> &'static str {
+pub fn binary() -> &'static str {
     static BINARY: OnceLock<String> = OnceLock::new();
     BINARY.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/openbao.sh");

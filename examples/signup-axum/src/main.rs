@@ -58,7 +58,8 @@ struct Customer {
 impl Customer {
     /// "Acme Corp" is acme_corp, in schema tenant_acme_corp.
     fn named(company: &str) -> Self {
-        let letters = company.trim().chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' });
+        let letters =
+            company.trim().chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' });
         let name: String = letters.collect();
         Self { schema: format!("tenant_{name}"), username: format!("{name}_user"), name }
     }
@@ -91,7 +92,10 @@ async fn list(State(admin): State<DatabaseAdmin>) -> Result<Json<Vec<String>>, F
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, AdminError> + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?.map_err(Failure::from)
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+        .map_err(Failure::from)
 }
 
 struct Failure(StatusCode, String);

@@ -1,5 +1,7 @@
 //! What `tenants.toml` says, word for word. The JSON schema for editors is made from these types,
 //! so their comments are what a person reads while typing.
+// What stands in brackets there are tables of the file.
+#![allow(rustdoc::broken_intra_doc_links)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -53,8 +53,9 @@ pub fn baseline(format: Format, set: &MigrationSet, rows: &[Row]) -> Result<Base
     let applied = match format {
         Format::Refinery | Format::Diesel | Format::Dbmate => by_version(set, rows, |_| true),
         Format::Sqlx => by_version(set, rows, |row| is_true(row, 1)).and_then(|applied| {
-            let recorded = rows.iter().filter_map(|row| Some((set.get(text(row, 0)?.parse().ok()?)?, text(row, 2))));
-            recorded.map(|(file, sum)| unchanged(file, sum)).collect::<Result<(), _>>().map(|()| applied)
+            let mut recorded =
+                rows.iter().filter_map(|row| Some((set.get(text(row, 0)?.parse().ok()?)?, text(row, 2))));
+            recorded.try_for_each(|(file, sum)| unchanged(file, sum)).map(|()| applied)
         }),
         Format::GolangMigrate => by_last(set, rows),
         Format::Flyway => by_flyway(set, rows),

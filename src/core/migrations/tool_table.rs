@@ -7,7 +7,7 @@ use super::format::Format;
 pub struct ForeignTable {
     /// In the schema that the tool migrates.
     pub table: &'static str,
-    /// In the order in which a [`Row`] has them.
+    /// In the order in which a `Row` has them.
     pub columns: &'static [(&'static str, Type)],
 }
 

@@ -9,7 +9,7 @@ use crate::core::plan::Action;
 use crate::core::plan::action::{DeleteVault, SetVault};
 use crate::core::report::TenantError;
 use crate::engine::registry;
-use crate::engine::secrets::{AccessStore, SecretError};
+use crate::engine::secrets::{SecretError, WritableAccess};
 
 impl Job<'_> {
     /// What is to be made is noted with the tenant's row, so that a crash leaves nothing that nobody knows of.
@@ -31,7 +31,7 @@ impl Job<'_> {
         let of_database = |error: postgres::Error| database_error("", &error.into());
         // Whoever has the lock now may have another mind.
         self.still_holds_the_lock(client).map_err(of_database)?;
-        let Some(access) = self.apply.store.access() else {
+        let Some(access) = self.apply.store.writable_access() else {
             return Err(TenantError::new("the plan changes policies, which this secret store does not have"));
         };
         for set in phases.sets_vault() {
@@ -53,7 +53,7 @@ impl Job<'_> {
         transaction.commit().map_err(of_database)
     }
 
-    fn set(&self, access: &dyn AccessStore, set: &SetVault) -> Result<(), TenantError> {
+    fn set(&self, access: &dyn WritableAccess, set: &SetVault) -> Result<(), TenantError> {
         let SetVault { object, before, after } = set;
         // It is committed, so that an interrupt keeps nobody from it.
         drop(self.apply.underway.doing(self.plan.tenant.as_str(), &set.what()));
@@ -61,7 +61,7 @@ impl Job<'_> {
         access.set(object, after).map_err(|error| failed("setting", object, &error))
     }
 
-    fn delete(&self, access: &dyn AccessStore, delete: &DeleteVault) -> Result<(), TenantError> {
+    fn delete(&self, access: &dyn WritableAccess, delete: &DeleteVault) -> Result<(), TenantError> {
         let DeleteVault { object, before } = delete;
         let Some(before) = before else { return Ok(()) };
         drop(self.apply.underway.doing(self.plan.tenant.as_str(), &delete.what()));
@@ -72,7 +72,7 @@ impl Job<'_> {
     /// The plan may be old. Vault has no check-and-set for these: this is as close as one gets.
     fn is_as_planned_in_vault(
         &self,
-        access: &dyn AccessStore,
+        access: &dyn WritableAccess,
         object: &VaultObject,
         before: Option<&VaultContents>,
         after: Option<&VaultContents>,

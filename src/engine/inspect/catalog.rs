@@ -63,6 +63,17 @@ pub(super) fn roles(
     admin: &str,
     sees_passwords: bool,
 ) -> Result<BTreeMap<String, Role>, Error> {
+    roles_without_members(transaction, names, &[], admin, sees_passwords)
+}
+
+/// The same; who else is a member of `crowds`, which are among them, nobody wants to know.
+pub(super) fn roles_without_members(
+    transaction: &mut Transaction<'_>,
+    names: &[String],
+    crowds: &[String],
+    admin: &str,
+    sees_passwords: bool,
+) -> Result<BTreeMap<String, Role>, Error> {
     let mut roles = BTreeMap::new();
     for row in transaction.ask(include_str!("sql/roles.sql"), &[&names]).doing("reading the roles")? {
         let powers = [
@@ -104,7 +115,9 @@ pub(super) fn roles(
             settings.insert(parameter.to_ascii_lowercase(), value.to_owned());
         }
     }
-    for row in transaction.ask(include_str!("sql/memberships.sql"), &[&names, &admin]).doing("reading memberships")? {
+    for row in
+        transaction.ask(include_str!("sql/memberships.sql"), &[&names, &admin, &crowds]).doing("reading memberships")?
+    {
         let (name, member): (String, String) = (row.get("role"), row.get("member"));
         let seen_from = |role: &str| Membership {
             role: role.to_owned(),

@@ -7,7 +7,7 @@ use postgres::{Client, IsolationLevel, Transaction};
 use super::holds::holds;
 use super::names::Names;
 use super::{access, catalog, database, history, made, secrets};
-use crate::core::model::{Desired, Observed, Subject};
+use crate::core::model::{Desired, Observed, Scope, Subject};
 use crate::core::plan;
 use crate::engine::database::{Ask, Target};
 use crate::engine::error::{Context, Error};
@@ -87,7 +87,9 @@ fn catalogs(client: &mut Client, target: &Target, desired: &Desired, sizes: Size
     let owners = plan::owners_role(&observed.database.name);
     let asked = [names.roles.as_slice(), &[group.clone(), owners.clone()]].concat();
     let sees_passwords = observed.server.admin.superuser && observed.server.reader.is_none();
-    observed.roles = catalog::roles(&mut transaction, &asked, &admin, sees_passwords)?;
+    // Every tenant is a member of these; of some that are named nobody else is looked at.
+    let crowds = if desired.scope == Scope::Fleet { Vec::new() } else { vec![group.clone(), owners.clone()] };
+    observed.roles = catalog::roles_without_members(&mut transaction, &asked, &crowds, &admin, sees_passwords)?;
     let histories = history::names(desired, &observed);
     observed.schemas = catalog::schemas(&mut transaction, &names.schemas, &histories)?;
     observed.schema_names = catalog::schema_names(&mut transaction, &names.schema_oids)?;

@@ -12,7 +12,7 @@ mod open;
 mod store;
 mod vault;
 
-pub use access::AccessStore;
+pub use access::{AccessStore, Wrapped, WritableAccess};
 pub use error::SecretError;
 pub use file::FileStore;
 pub use none::no_store;

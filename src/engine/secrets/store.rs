@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::access::AccessStore;
+use super::access::{AccessStore, WritableAccess};
 use super::error::SecretError;
 use crate::core::model::secret::{Mark, Secret, SecretHead};
 
@@ -60,6 +60,11 @@ pub trait WritableStore: SecretStore {
     /// Deletes what writes that were interrupted left behind: it may hold a password. For those who hold apply's lock.
     fn tidy(&self) -> Result<(), SecretError> {
         Ok(())
+    }
+
+    /// Who may read the secrets, to be changed, where the store has policies.
+    fn writable_access(&self) -> Option<&dyn WritableAccess> {
+        None
     }
 
     /// Check-and-set. `expected` is the live version to replace; `None` means that there must be none.

@@ -7,6 +7,7 @@
 //! [`probes`] asks the catalogs, then tries; [`probe`] is what is tried, with the answer that is right; [`answer`] tells a
 //! refusal by privilege from any other, and rules.
 
+mod access;
 mod answer;
 mod context;
 mod held;

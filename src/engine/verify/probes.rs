@@ -6,6 +6,7 @@ use std::time::Duration;
 use postgres::{Client, Transaction};
 use rand::RngExt;
 
+use super::access;
 use super::answer::{Tried, Wanted, rule};
 use super::context::Verify;
 use super::held;
@@ -44,6 +45,7 @@ pub(super) fn tenant(verify: &Verify<'_>, tenant: &Tenant, schemas: &[String]) -
     }
     let Probes { mut checks, other_databases, .. } = probes;
     checks.extend(users::checks(verify, tenant));
+    checks.extend(access::checks(verify, tenant));
     let tried = checks.iter().all(|check| check.ruling != Ruling::Open);
     Verdict { tenant: tenant.key.clone(), ok: checks.iter().all(|check| check.ok), tried, checks, other_databases }
 }

@@ -7,6 +7,7 @@
 mod databases;
 mod histories;
 mod names;
+mod programs;
 mod saved;
 mod secrets;
 mod servers;

@@ -1,10 +1,14 @@
 //! Who may read a tenant's secret: logged in with the role that was made for each tenant.
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::{POLICY, REMOVE};
 use crate::fleet::{Admin, BOTH, Fleet};
-use crate::openbao::OpenBao;
+use crate::openbao::{self, OpenBao};
 use crate::postgres_server::Version;
 
 const ACCESS: &str = "[vault.access]\npolicy = \"tenant-{tenant}\"\napprole = \"tenant-{tenant}\"";
@@ -51,6 +55,11 @@ fn token_of(bao: &OpenBao, role: &str) -> String {
     login["auth"]["client_token"].as_str().unwrap().to_owned()
 }
 
+fn secret_ids(bao: &OpenBao) -> usize {
+    let listed = bao.try_api("LIST", "auth/approle/role/tenant-ac-one/secret-id", &Value::Null).unwrap().1;
+    listed["data"]["keys"].as_array().map_or(0, Vec::len)
+}
+
 fn reads(bao: &OpenBao, token: &str, path: &str) -> u16 {
     bao.as_token(token, "GET", path).0
 }
@@ -87,6 +96,7 @@ fn each_tenant_logs_in_and_reads_its_own_secret_only() {
             fleet.applies_and_settles();
             let two = [("ac-one", "tenant-ac-one"), ("ac-two", "tenant-ac-two")];
             each_reads_its_own(&bao, "secret/data/tenants", &two);
+            fleet.run(&["verify"]).ends(0);
             // Changed by hand: seen, and healed; what a role says of the rest is the admin's.
             bao.api(
                 "POST",
@@ -96,6 +106,14 @@ fn each_tenant_logs_in_and_reads_its_own_secret_only() {
             let wider = policy(&bao, "tenant-ac-two").unwrap().replace("tenants/ac-two", "tenants/*");
             bao.policy("tenant-ac-two", &wider);
             fleet.run(&["drift"]).ends(2).says("policies tenant-ac-one, tenantry").says("secret/data/tenants/*");
+            let before = secret_ids(&bao);
+            let verified = fleet.run(&["verify"]).ends(2).says(
+                "may not read secret/data/tenants/ac-one, logged in with Vault role auth/approle/role/tenant-ac-two",
+            );
+            verified.says(
+                "may not list secret/metadata/tenants/, logged in with Vault role auth/approle/role/tenant-ac-one",
+            );
+            assert_eq!(secret_ids(&bao), before, "verify leaves none behind");
             fleet.applies_and_settles();
             each_reads_its_own(&bao, "secret/data/tenants", &two);
             assert_eq!(role(&bao, "ac-one")["token_ttl"], 420);
@@ -273,4 +291,67 @@ fn with_kv_version_1_each_reads_its_own_too() {
     each_reads_its_own(&bao, "old/tenants", &[("av-one", "tenant-av-one"), ("av-two", "tenant-av-two")]);
     fleet.declare("");
     fleet.run(&REMOVE).ends(0);
+}
+
+#[test]
+fn a_secret_is_handed_over_in_a_token_that_unwraps_once() {
+    let bao = bao();
+    let mut fleet = fleet(Admin::Superuser, BOTH[1], "wrapped", &bao);
+    fleet.declare("aw-one = {}");
+    fleet.run(&["show", "aw-one", "--wrap", "5m"]).ends(1).says("has no secret of this database's to hand over");
+    fleet.applies_and_settles();
+    let password = bao.api("GET", "secret/data/tenants/aw-one", Value::Null)["data"]["data"]["password"].clone();
+    let shown = fleet.run(&["show", "aw-one", "--wrap", "5m"]).ends(0);
+    let shown = shown.says("it unwraps to secret/data/tenants/aw-one once, within 300 seconds");
+    assert!(
+        !shown.stdout.contains(password.as_str().unwrap()) && shown.stdout.lines().count() == 1,
+        "{}",
+        shown.stdout
+    );
+    let json = fleet.run(&["show", "aw-one", "--wrap", "1m", "--format", "json"]).ends(0).json();
+    assert_eq!((&json["ttl_seconds"], &json["path"]), (&json!(60), &json!("secret/data/tenants/aw-one")));
+    for token in [shown.stdout.trim(), json["token"].as_str().unwrap()] {
+        let (status, unwrapped) = bao.as_token(token, "PUT", "sys/wrapping/unwrap");
+        assert_eq!((status, &unwrapped["data"]["data"]["password"]), (200, &password));
+        assert_eq!(bao.as_token(token, "PUT", "sys/wrapping/unwrap").0, 400, "only once");
+    }
+    fleet.head = fleet
+        .head
+        .replace("store = \"vault\"", "")
+        .replace("[vault.access]", "[archive]\n#")
+        .replace("approle =", "#")
+        .replace("policy =", "#");
+    fleet.declare("aw-one = {}");
+    fleet.run(&["show", "aw-one", "--wrap", "5m"]).ends(1).says("the secrets are in files; only Vault can wrap one");
+}
+
+/// examples/deploy/vault-agent, with the addresses and files of the test.
+#[test]
+fn an_agent_renders_the_tenants_credentials() {
+    let bao = bao();
+    let fleet = fleet(Admin::Superuser, BOTH[0], "agent", &bao);
+    fleet.declare("acme = {}");
+    fleet.applies_and_settles();
+    let at = "auth/approle/role/tenant-acme";
+    let role_id = bao.api("GET", &format!("{at}/role-id"), Value::Null)["data"]["role_id"].clone();
+    let secret_id = bao.api("POST", &format!("{at}/secret-id"), json!({}))["data"]["secret_id"].clone();
+    fs::create_dir(fleet.path("acme")).unwrap();
+    fs::write(fleet.path("acme/role-id"), role_id.as_str().unwrap()).unwrap();
+    fs::write(fleet.path("acme/secret-id"), secret_id.as_str().unwrap()).unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deploy/vault-agent/agent.hcl");
+    let example = fs::read_to_string(example).unwrap();
+    let example = example.replace("https://vault.internal:8200", &bao.address);
+    let example = example.replace("/run/acme", fleet.path("acme").to_str().unwrap());
+    fs::write(fleet.path("agent.hcl"), example).unwrap();
+    let config = format!("-config={}", fleet.path("agent.hcl").display());
+    let path = std::env::var_os("PATH").unwrap();
+    let mut agent = Command::new(openbao::binary());
+    agent.env_clear().env("PATH", path).env("HOME", fleet.path("")).args(["agent", &config, "-exit-after-auth"]);
+    let agent = agent.output().unwrap();
+    assert!(agent.status.success(), "{}", String::from_utf8_lossy(&agent.stdout));
+    let rendered = fs::read_to_string(fleet.path("acme/database.env")).unwrap();
+    let secret = bao.api("GET", "secret/data/tenants/acme", Value::Null)["data"]["data"].clone();
+    assert!(rendered.starts_with(&format!("DATABASE_URL={}\n", secret["url"].as_str().unwrap())), "{rendered}");
+    assert!(rendered.contains(&format!("PGUSER={}\n", secret["username"].as_str().unwrap())), "{rendered}");
+    assert!(!fleet.path("acme/secret-id").exists());
 }

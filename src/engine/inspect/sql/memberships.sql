@@ -1,4 +1,4 @@
--- Who is a member of these roles ($1), and what are they members of? We are $2.
+-- Who is a member of these roles ($1), and what are they members of? We are $2. Of some ($3), which have many, only we are asked for.
 -- PostgreSQL 16 added set_option and inherit_option, and a grantor that counts: there may be several rows for one pair, and
 -- REVOKE takes away the one of its own grantor, which for a superuser is the bootstrap superuser (OID 10).
 -- Read through to_jsonb, so that one text serves every version.
@@ -13,5 +13,6 @@ JOIN pg_roles me ON me.rolname = $2::text::name
 -- A creator's automatic membership, granted by the bootstrap superuser with neither option, is none in our sense.
 CROSS JOIN LATERAL (SELECT coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true) AS inherits,
                            coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) AS sets) o
-WHERE granted.rolname = ANY ($1::text[]::name[]) OR member.rolname = ANY ($1::text[]::name[])
+WHERE granted.rolname = ANY ($1::text[]::name[]) AND (granted.rolname <> ALL ($3::text[]::name[]) OR member.oid = me.oid)
+   OR member.rolname = ANY ($1::text[]::name[])
 ORDER BY granted.rolname, member.rolname, grantor.rolname, usable

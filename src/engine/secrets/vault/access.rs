@@ -1,6 +1,7 @@
 //! Policies, and the roles of AppRole and Kubernetes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use super::mount::Kind;
 use super::session::{Access, PROBE, Refusal};
 use super::{AT_ONCE, VaultStore};
 use crate::core::model::{Bound, VaultContents, VaultObject, VaultRole};
-use crate::engine::secrets::access::AccessStore;
+use crate::engine::secrets::access::{AccessStore, Wrapped, WritableAccess};
 use crate::engine::secrets::error::SecretError;
 use crate::engine::secrets::store::components;
 use crate::engine::workers;
@@ -45,6 +46,13 @@ impl AccessStore for VaultStore {
         Ok(match self.kind()? {
             Kind::V1 => self.mount.clone(),
             Kind::V2 => format!("{}/data", self.mount),
+        })
+    }
+
+    fn lists_at(&self) -> Result<String, SecretError> {
+        Ok(match self.kind()? {
+            Kind::V1 => self.mount.clone(),
+            Kind::V2 => format!("{}/metadata", self.mount),
         })
     }
 
@@ -114,6 +122,17 @@ impl AccessStore for VaultStore {
         self.may(&needed)
     }
 
+    fn try_role(&self, role: &VaultObject, paths: &[String]) -> Result<Vec<bool>, SecretError> {
+        checked(role)?;
+        self.read_as(role, paths)
+    }
+
+    fn wrap(&self, path: &str, ttl: Duration) -> Result<Wrapped, SecretError> {
+        self.wrap_secret(path, ttl)
+    }
+}
+
+impl WritableAccess for VaultStore {
     fn set(&self, object: &VaultObject, contents: &VaultContents) -> Result<(), SecretError> {
         let body = match contents {
             VaultContents::Policy(text) => json!({ "policy": text }),

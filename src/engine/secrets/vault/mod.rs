@@ -3,6 +3,7 @@
 //! [`session`] keeps a token alive and repeats what may pass, [`kv2`] and [`kv1`] know the two engines.
 
 mod access;
+mod as_tenant;
 mod endpoints;
 mod failure;
 mod http;
@@ -11,6 +12,7 @@ mod kv2;
 mod login;
 mod mount;
 mod session;
+mod wrap;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -21,7 +23,7 @@ use vaultrs::api;
 
 use self::mount::Kind;
 use self::session::{Access, PROBE, Refusal, Session};
-use super::access::AccessStore;
+use super::access::{AccessStore, WritableAccess};
 use super::error::SecretError;
 use super::store::{Found, SecretStore, WritableStore, components};
 use crate::core::model::secret::{Mark, Secret, SecretHead};
@@ -162,6 +164,10 @@ impl VaultStore {
 }
 
 impl WritableStore for VaultStore {
+    fn writable_access(&self) -> Option<&dyn WritableAccess> {
+        Some(self)
+    }
+
     fn write(&self, path: &str, secret: &Secret, expected: Option<&str>) -> Result<SecretHead, SecretError> {
         components(path)?;
         match self.kind()? {

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::login::{Credential, Login, credential, header, repeats, trade};
 use super::{endpoints, http};
-use crate::core::model::vault::VaultSettings;
+use crate::core::model::vault::{VaultAuth, VaultSettings};
 use crate::engine::secrets::SecretError;
 
 /// Between attempts. In all short enough to hold a transaction open for, long enough for a leader to step down.
@@ -30,7 +30,7 @@ pub(super) struct Session {
     settings: VaultSettings,
     http: reqwest::Client,
     base: Url,
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     current: RwLock<Option<Arc<Login>>>,
     /// One thread renews or logs in; the others wait and find it done.
     renewing: Mutex<()>,
@@ -73,7 +73,23 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|source| SecretError::Io { action: "start", path: "the Vault client".to_owned(), source })?;
+        let runtime = Arc::new(runtime);
         Ok(Self { settings, http, base, runtime, current: RwLock::new(None), renewing: Mutex::new(()) })
+    }
+
+    /// The same server, logged in to as somebody else.
+    pub(super) fn as_another(&self, auth: VaultAuth) -> Self {
+        let mut settings = self.settings.clone();
+        settings.auth = auth;
+        let (http, base, runtime) = (self.http.clone(), self.base.clone(), Arc::clone(&self.runtime));
+        Self { settings, http, base, runtime, current: RwLock::new(None), renewing: Mutex::new(()) }
+    }
+
+    /// Ends the token, if there is one. One that cannot be ended ends by itself.
+    pub(super) fn revoke(&self) {
+        if let Some(login) = self.current() {
+            drop(self.repeat(&login.client, async |client| token::revoke_self(client).await));
+        }
     }
 
     pub(super) fn address(&self) -> &str {
