@@ -147,7 +147,7 @@ impl Tenant {
                 self.two_user = !self.two_user;
                 ROTATION
             }
-            10 | 11 if !self.two_user => {
+            10 | 11 => {
                 self.suspended = !self.suspended;
                 "suspension of"
             }
