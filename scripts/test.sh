@@ -47,6 +47,8 @@ tests() {
 # first, so that the binary they leave behind is replaced.
 tests --features failpoints --test crash
 tests
+# A package of its own, so that its web framework is built for nobody else.
+tests --manifest-path examples/signup-axum/Cargo.toml
 
 for command in ${broken[@]+"${broken[@]}"}; do echo "failed: $command"; done
 # One line a test binary: "test result: ok. 3 passed; 0 failed; 0 ignored; …".
