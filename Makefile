@@ -1,12 +1,15 @@
 # What each target does is in scripts/; cargo does the rest. CARGO_TARGET_DIR is respected.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-matrix chaos bench mutants fuzz fmt lint check snapshots clean
+.PHONY: help build wheel demo test test-matrix chaos bench mutants fuzz fmt lint check snapshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: ## Build the release binary
 	@scripts/build.sh
+
+wheel: ## Build the wheel of python/, to be installed with pip
+	@scripts/wheel.sh
 
 demo: ## Try tenants.toml on a throw-away PostgreSQL; VAULT=1: with an OpenBao; KEEP=1: wait before cleaning up
 	@scripts/demo.sh
@@ -30,7 +33,7 @@ fuzz: ## Fuzz the parsers of untrusted files, FUZZ_SECONDS (600) for each target
 	@scripts/fuzz.sh
 
 fmt: ## Format the code
-	cargo fmt
+	cargo fmt --all
 
 lint: ## Clippy, with warnings as errors
 	cargo clippy --locked --all-targets -- -D warnings
@@ -38,6 +41,7 @@ lint: ## Clippy, with warnings as errors
 check: ## Check that it compiles, also as the pure core
 	cargo check --locked --all-targets
 	cargo check --locked --lib --no-default-features
+	cargo check --locked --package tenantry-python
 
 snapshots: ## Rewrite what the tests compare with: the README's tour, docs/commands.md, the JSON schemas, tests/snapshots
 	@scripts/snapshots.sh

@@ -31,7 +31,7 @@ step() {
   echo "== $*"
   "$@" || broken+=("$*")
 }
-step cargo fmt --check
+step cargo fmt --all --check
 step cargo clippy --locked --all-targets -- -D warnings
 step cargo clippy --locked --features failpoints --bin tenantry --test crash -- -D warnings
 step cargo check --locked --lib --no-default-features
@@ -49,8 +49,17 @@ tests --features failpoints --test crash
 tests
 # A package of its own, so that its web framework is built for nobody else.
 tests --manifest-path examples/signup-axum/Cargo.toml
+step cargo clippy --locked --package tenantry-python -- -D warnings
+python() {
+  echo "== $here/python_tests.sh"
+  "$here/python_tests.sh" 2>&1 | tee -a "$log"
+  [ "${PIPESTATUS[0]}" = 0 ] || broken+=("$here/python_tests.sh")
+}
+python
 
 for command in ${broken[@]+"${broken[@]}"}; do echo "failed: $command"; done
-# One line a test binary: "test result: ok. 3 passed; 0 failed; 0 ignored; …".
-awk '/^test result: / { passed += $4; failed += $6 } END { printf "%d passed, %d failed\n", passed, failed }' "$log"
+# One line a test binary: "test result: ok. 3 passed; 0 failed; 0 ignored; …"; of pytest "==== 1 failed, 30 passed in 60.00s ====".
+awk '/^test result: / { passed += $4; failed += $6 }
+  /^=.* in [0-9.]+s.* =*$/ { for (n = 2; n <= NF; n++) { if ($n ~ /^passed/) passed += $(n - 1); if ($n ~ /^(failed|errors?)/) failed += $(n - 1) } }
+  END { printf "%d passed, %d failed\n", passed, failed }' "$log"
 [ "${#broken[@]}" = 0 ]

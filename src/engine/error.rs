@@ -53,6 +53,16 @@ impl Error {
         }
     }
 
+    /// PostgreSQL's code for what it answered, where it was PostgreSQL that did.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Connect(error) => error.sqlstate(),
+            Self::Database { source, .. } => source.sqlstate(),
+            _ => None,
+        }
+    }
+
     /// The connection or the store failed: not what was asked, and asking again of another tenant is of no use.
     #[must_use]
     pub fn is_of_the_line(&self) -> bool {

@@ -30,6 +30,15 @@ impl Error {
         }
     }
 
+    /// PostgreSQL's code for what it answered, where it was PostgreSQL that did.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Run(error) => error.sqlstate(),
+            Self::Refused(_) | Self::Consent(_) => None,
+        }
+    }
+
     /// With everything behind it.
     #[must_use]
     pub fn in_one_line(&self) -> String {

@@ -120,7 +120,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
         }
     }
     collisions(&tenants, &raw.tenants, &classes, &raw.database.shared_schemas, places, faults);
-    vault_access::check(&vault, (raw.secrets.store, &path), &tenants, places, faults);
+    vault_access::check(&vault, (raw.secrets.store, path), &tenants, places, faults);
     template::check(&tenants, &raw, places, faults);
     Configuration {
         database_url: raw.database.url.map(SecretString::from),

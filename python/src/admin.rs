@@ -1,0 +1,217 @@
+//! Tenants created and removed one by one. Each answer is what a dataclass of tenantry/_admin.py is made of.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use tenantry::admin::{AdminError, DatabaseAdmin, Secrets, TenantConfig, TenantCredentials, TenantInfo, TenantStats};
+use tenantry::{Environment, Interrupt};
+
+use crate::raised::{self, Words};
+use crate::running::{Ended, Phase, run, seconds};
+
+#[pyclass(frozen, module = "tenantry._tenantry")]
+pub struct Admin(DatabaseAdmin);
+
+/// Username, password, schema, url.
+type Credentials = (String, String, String, String);
+
+/// What came of a change, unless it failed; and what a signal's handler raised meanwhile.
+type Done<T> = (Option<T>, Option<Py<PyAny>>);
+
+#[pymethods]
+impl Admin {
+    #[new]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        url: &str,
+        migrations: Option<PathBuf>,
+        secrets: Option<PathBuf>,
+        vault: bool,
+        archives: Option<PathBuf>,
+        symbols: bool,
+        patience: f64,
+        environment: Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> PyResult<Self> {
+        let text = |(name, value): (Vec<u8>, Vec<u8>)| (OsString::from_vec(name), OsString::from_vec(value));
+        let environment: Environment = environment.into_iter().map(text).collect();
+        let made = DatabaseAdmin::new(url).map_err(|error| of_admin(py, &error))?;
+        let mut admin = made.with_environment(environment).with_patience(seconds(patience)?);
+        if let Some(dir) = migrations {
+            admin = admin.with_migrations(dir);
+        }
+        admin = match (secrets, vault) {
+            (Some(dir), _) => admin.with_secrets(Secrets::Files(dir)),
+            (None, true) => admin.with_secrets(Secrets::Vault(Box::default())),
+            (None, false) => admin,
+        };
+        if let Some(dir) = archives {
+            admin = admin.with_archives(dir);
+        }
+        if !symbols {
+            admin = admin.with_alphanumeric_passwords();
+        }
+        Ok(Self(admin))
+    }
+
+    fn create_tenant(
+        &self,
+        py: Python<'_>,
+        schema_name: String,
+        username: String,
+        password: String,
+    ) -> PyResult<Done<Credentials>> {
+        let config = TenantConfig { schema_name, username, password };
+        self.change(py, move |admin| admin.create_tenant(config).map(told))
+    }
+
+    fn copy_tenant(
+        &self,
+        py: Python<'_>,
+        original: String,
+        schema_name: String,
+        username: String,
+        password: String,
+        with_data: bool,
+    ) -> PyResult<Done<Credentials>> {
+        let config = TenantConfig { schema_name, username, password };
+        self.change(py, move |admin| admin.copy_tenant(&original, config, with_data).map(told))
+    }
+
+    fn remove_tenant(&self, py: Python<'_>, schema_name: String, username: String) -> PyResult<Done<()>> {
+        self.change(py, move |admin| admin.remove_tenant(&schema_name, &username))
+    }
+
+    fn rotate(
+        &self,
+        py: Python<'_>,
+        schema_name: String,
+        username: String,
+        password: String,
+    ) -> PyResult<Done<Credentials>> {
+        self.change(py, move |admin| admin.rotate(&schema_name, &username, &password).map(told))
+    }
+
+    fn list_tenants(&self, py: Python<'_>) -> PyResult<Vec<Info>> {
+        self.look(py, |admin| Ok(admin.list_tenants()?.into_iter().map(Info::from).collect()))
+    }
+
+    fn stats(&self, py: Python<'_>, schema_name: String) -> PyResult<Stats> {
+        self.look(py, move |admin| admin.stats(&schema_name).map(Stats::from))
+    }
+}
+
+impl Admin {
+    fn look<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&DatabaseAdmin) -> Result<T, AdminError> + Send + 'static,
+    ) -> PyResult<T> {
+        match self.run(py, &Phase::default(), work)? {
+            Ended { interrupted: Some(interrupted), .. } => Err(interrupted),
+            Ended { result, .. } => result.map_err(|error| of_admin(py, &error)),
+        }
+    }
+
+    /// An interrupt waits for what is under way, because nobody could tell afterwards whether it was done.
+    fn change<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&DatabaseAdmin) -> Result<T, AdminError> + Send + 'static,
+    ) -> PyResult<Done<T>> {
+        let Ended { result, interrupted } = self.run(py, &Phase::writing(), work)?;
+        match (result, interrupted) {
+            (Ok(done), interrupted) => Ok((Some(done), interrupted.map(|raised| raised.into_value(py).into_any()))),
+            (Err(error), None) => Err(of_admin(py, &error)),
+            (Err(error), Some(interrupted)) => {
+                interrupted.set_cause(py, Some(of_admin(py, &error)));
+                Ok((None, Some(interrupted.into_value(py).into_any())))
+            }
+        }
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        phase: &Phase,
+        work: impl FnOnce(&DatabaseAdmin) -> Result<T, AdminError> + Send + 'static,
+    ) -> PyResult<Ended<T, AdminError>> {
+        // One that was stopped stays stopped.
+        let interrupt = Interrupt::default();
+        let admin = self.0.clone().with_interrupt(interrupt.clone());
+        run(py, &interrupt, phase, move |_| work(&admin))
+    }
+}
+
+#[derive(IntoPyObject)]
+pub struct Info {
+    schema_name: String,
+    username: String,
+    key: String,
+    state: String,
+    declared_by: String,
+    /// In seconds since 1970.
+    created_at: f64,
+    password_changed_at: Option<f64>,
+}
+
+impl From<TenantInfo> for Info {
+    fn from(info: TenantInfo) -> Self {
+        Self {
+            schema_name: info.schema_name,
+            username: info.username,
+            key: info.key,
+            state: info.state,
+            declared_by: info.declared_by,
+            created_at: info.created_at.as_microsecond() as f64 / 1e6,
+            password_changed_at: info.password_changed_at.map(|at| at.as_microsecond() as f64 / 1e6),
+        }
+    }
+}
+
+#[derive(IntoPyObject)]
+pub struct Stats {
+    schema_name: String,
+    username: String,
+    bytes: i64,
+    tables: i64,
+    rows: Option<i64>,
+    connections: i64,
+    migration: Option<i64>,
+}
+
+impl From<TenantStats> for Stats {
+    fn from(stats: TenantStats) -> Self {
+        Self {
+            schema_name: stats.schema_name,
+            username: stats.username,
+            bytes: stats.bytes,
+            tables: stats.tables,
+            rows: stats.rows,
+            connections: stats.connections,
+            migration: stats.migration,
+        }
+    }
+}
+
+fn told(credentials: TenantCredentials) -> Credentials {
+    let TenantCredentials { username, password, schema_name, connection_string } = credentials;
+    (username, password, schema_name, connection_string)
+}
+
+fn of_admin(py: Python<'_>, error: &AdminError) -> PyErr {
+    let class = match error {
+        AdminError::Database(_) => "DatabaseError",
+        AdminError::Pool(_) => "PoolError",
+        AdminError::SqlExecution { .. } => "SqlExecutionError",
+        AdminError::InvalidConfig { .. } => "InvalidConfigError",
+    };
+    let words = Words {
+        message: error.message().to_owned(),
+        hint: error.hint().map(str::to_owned),
+        sqlstate: error.sqlstate().map(str::to_owned),
+    };
+    raised::raised(py, class, words, None)
+}

@@ -1,0 +1,187 @@
+"""DatabaseAdmin: tenants one by one."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Iterator
+
+import psycopg
+import pytest
+import sqlalchemy
+
+import tenantry
+from tenantry import DatabaseAdmin, TenantConfig
+
+from conftest import USERS, Execute
+from test_interrupt import sleeps, until
+
+
+class Names:
+    """Of this test's own: roles are the cluster's."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def config(self, tenant: str, password: str = "") -> TenantConfig:
+        return TenantConfig(schema_name=f"{self.prefix}_{tenant}", username=f"{self.prefix}_{tenant}_user", password=password)
+
+
+@pytest.fixture
+def names(database: str) -> Names:
+    return Names(database.rpartition("/")[2])
+
+
+@pytest.fixture
+def admin(database: str) -> Iterator[DatabaseAdmin]:
+    admin = DatabaseAdmin(database, env={})
+    yield admin
+    for tenant in admin.list_tenants():
+        admin.remove_tenant(tenant.schema_name, tenant.username)
+
+
+def answers(url: str, sql: str = "SELECT current_user::text, current_schema()::text") -> object:
+    with psycopg.connect(url) as connection:
+        return connection.execute(sql).fetchone()
+
+
+def test_a_tenant_is_created_used_and_removed(admin: DatabaseAdmin, names: Names) -> None:
+    credentials = admin.create_tenant(names.config("acme"))
+    assert (credentials.schema_name, credentials.username) == (f"{names.prefix}_acme", f"{names.prefix}_acme_user")
+    assert len(credentials.password) == 32 and credentials.password.isalnum()
+    assert answers(credentials.connection_string) == (credentials.username, credentials.schema_name)
+    [info] = admin.list_tenants()
+    assert (info.schema_name, info.state, info.declared_by) == (credentials.schema_name, "active", "api")
+    assert info.created_at.tzinfo is not None
+    admin.remove_tenant(credentials.schema_name, credentials.username)
+    assert admin.list_tenants() == []
+    with pytest.raises(psycopg.OperationalError):
+        answers(credentials.connection_string)
+
+
+def test_a_password_with_symbols_makes_a_url_that_connects(admin: DatabaseAdmin, names: Names) -> None:
+    password = "".join(chr(code) for code in range(33, 127)) + "é"
+    credentials = admin.create_tenant(names.config("odd", password))
+    assert credentials.password == password
+    assert answers(credentials.connection_string)
+    engine = sqlalchemy.create_engine(credentials.connection_string.replace("postgresql:", "postgresql+psycopg:", 1))
+    with engine.connect() as connection:
+        assert connection.execute(sqlalchemy.text("SELECT current_schema()")).scalar() == credentials.schema_name
+    engine.dispose()
+
+
+def test_symbols_on_request(database: str, admin: DatabaseAdmin, names: Names) -> None:
+    made = [DatabaseAdmin(database, symbols=True, env={}).create_tenant(names.config(f"t{n}")) for n in range(2)]
+    assert not any(credentials.password.isalnum() for credentials in made)
+    assert all(answers(credentials.connection_string) for credentials in made)
+
+
+def test_no_password_is_shown(admin: DatabaseAdmin, names: Names, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    config = names.config("acme", "hush:@/hush-hush")
+    credentials = admin.create_tenant(config)
+    shown = f"{config!r} {config} {credentials!r} {credentials} {admin!r} {credentials.masked_connection_string}"
+    assert "hush" not in shown + caplog.text and "********" in shown
+    assert credentials.masked_connection_string.startswith(f"postgresql://{credentials.username}:********@")
+    with pytest.raises(tenantry.AdminError) as caught:
+        admin.create_tenant(config)
+    assert "hush" not in f"{caught.value!r} {caught.value}"
+
+
+def test_what_goes_wrong_has_a_class_and_a_sqlstate(admin: DatabaseAdmin, names: Names, database: str) -> None:
+    config = names.config("acme")
+    admin.create_tenant(config)
+    with pytest.raises(tenantry.SqlExecutionError, match=config.username) as caught:
+        admin.create_tenant(TenantConfig(f"{names.prefix}_other", config.username))
+    assert caught.value.sqlstate == "42710"
+    assert pickle.loads(pickle.dumps(caught.value)).sqlstate == "42710"
+    with pytest.raises(tenantry.InvalidConfigError, match="Schema name cannot be empty"):
+        admin.create_tenant(TenantConfig("", "x"))
+    with pytest.raises(tenantry.SqlExecutionError):
+        admin.remove_tenant(f"{names.prefix}_nobody", "nobody")
+    with pytest.raises(tenantry.PoolError) as refused:
+        DatabaseAdmin(database.replace("postgres:", "postgres:wrong", 1), env={}).list_tenants()
+    assert refused.value.sqlstate == "28P01"
+    with pytest.raises(tenantry.InvalidConfigError):
+        DatabaseAdmin("", env={})
+    assert issubclass(tenantry.PoolError, tenantry.AdminError) and issubclass(tenantry.AdminError, tenantry.Error)
+
+
+def test_a_failed_migration_is_an_error_and_leaves_nothing(
+    database: str, admin: DatabaseAdmin, names: Names, tmp_path: Path, execute: Execute
+) -> None:
+    directory = tmp_path
+    (directory / "V1__users.sql").write_text(USERS)
+    (directory / "V2__broken.sql").write_text("CREATE TABLE orders (id bigint REFERENCES nobody);")
+    migrating = DatabaseAdmin(database, migrations=directory, env={})
+    with pytest.raises(tenantry.SqlExecutionError) as caught:
+        migrating.create_tenant(names.config("acme"))
+    assert caught.value.sqlstate == "42P01"
+    assert execute("SELECT 1 FROM pg_roles WHERE rolname LIKE %s", f"{names.prefix}%") == []
+    (directory / "V2__broken.sql").unlink()
+    credentials = migrating.create_tenant(names.config("acme"))
+    assert answers(credentials.connection_string, "SELECT count(*) FROM users") == (0,)
+    stats = migrating.stats(credentials.schema_name)
+    assert (stats.migration, stats.connections, stats.schema_name) == (1, 0, credentials.schema_name)
+
+
+def test_rotation_and_copies(database: str, admin: DatabaseAdmin, names: Names) -> None:
+    first = admin.create_tenant(names.config("acme"))
+    second = admin.rotate(first.schema_name, first.username)
+    assert second.password != first.password and answers(second.connection_string)
+    with pytest.raises(psycopg.OperationalError):
+        answers(first.connection_string)
+    copy = admin.copy_tenant(first.schema_name, names.config("copy"))
+    assert answers(copy.connection_string) == (copy.username, copy.schema_name)
+
+
+def test_apply_never_removes_them(database: str, admin: DatabaseAdmin, names: Names, tmp_path: Path) -> None:
+    credentials = admin.create_tenant(names.config("acme"))
+    file = tmp_path / "tenants.toml"
+    file.write_text("[tenants]\n")
+    (tmp_path / "migrations").mkdir()
+    tenantry.Tenantry(file, database_url=database, env={}).apply(allow_removals=9)
+    assert answers(credentials.connection_string)
+
+
+def test_twenty_at_once_while_others_run(admin: DatabaseAdmin, names: Names) -> None:
+    came = []
+    threads = [
+        threading.Thread(target=lambda n=n: came.append(admin.create_tenant(names.config(f"t{n}")))) for n in range(20)
+    ]
+    ticks = 0
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        ticks += 1
+        time.sleep(0.01)
+    assert len({credentials.schema_name for credentials in came}) == 20
+    assert ticks > 20
+
+
+PROGRAM = """
+import sys, tenantry
+admin = tenantry.DatabaseAdmin(sys.argv[1], migrations=sys.argv[2], env={})
+try:
+    admin.create_tenant(tenantry.TenantConfig(sys.argv[3], sys.argv[3] + "_user"))
+except KeyboardInterrupt as interrupt:
+    print(interrupt.credentials.connection_string)
+"""
+
+
+def test_an_interrupt_waits_for_the_tenant_and_keeps_its_password(
+    database: str, admin: DatabaseAdmin, names: Names, tmp_path: Path, execute: Execute
+) -> None:
+    (tmp_path / "V1__slow.sql").write_text("SELECT pg_sleep(2);")
+    command = [sys.executable, "-c", PROGRAM, database, str(tmp_path), f"{names.prefix}_acme"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    until(lambda: sleeps(execute))
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert answers(out.strip())
