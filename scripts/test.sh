@@ -47,6 +47,8 @@ tests() {
 # first, so that the binary they leave behind is replaced.
 tests --features failpoints --test crash
 tests
+# A package of its own, so that its web framework is built for nobody else.
+tests --manifest-path examples/signup-axum/Cargo.toml
 step cargo clippy --locked --package tenantry-python -- -D warnings
 python() {
   echo "== $here/python_tests.sh"
