@@ -48,8 +48,8 @@ tests() {
 tests --features failpoints --test crash
 tests
 # A package of its own, so that its web framework is built for nobody else.
-tests --manifest-path examples/signup-axum/Cargo.toml
-step cargo clippy --locked --package tenantry-python -- -D warnings
+tests --package signup-axum
+step cargo clippy --locked --package tenantry-python --package signup-axum --all-targets -- -D warnings
 python() {
   echo "== $here/python_tests.sh"
   "$here/python_tests.sh" 2>&1 | tee -a "$log"
