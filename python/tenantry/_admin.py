@@ -36,13 +36,22 @@ class TenantCredentials:
     password: str = field(repr=False)
     schema_name: str
     connection_string: str = field(repr=False)
-    """A percent-encoded URL, which psql, psycopg, SQLAlchemy and JDBC open; whoever opens it is in the tenant's schema."""
+    """A percent-encoded URL, which psql, psycopg, SQLAlchemy and node-postgres open; whoever opens it is in the tenant's schema."""
 
     @property
     def masked_connection_string(self) -> str:
         """For a log."""
         login, at, place = self.connection_string.partition("@")
         return f"{login.rpartition(':')[0]}:{_MASK}{at}{place}"
+
+    @property
+    def jdbc_url(self) -> Optional[str]:
+        """The URL as Java's driver takes it: it reads a user before the host as a part of its name. None for a socket's directory."""
+        login, _, place = self.connection_string.partition("://")[2].partition("@")
+        if place.startswith("%2F"):
+            return None
+        username, _, password = login.partition(":")
+        return f"jdbc:postgresql://{place}{'&' if '?' in place else '?'}user={username}&password={password}"
 
     def __repr__(self) -> str:
         return (

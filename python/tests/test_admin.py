@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Iterator
+from urllib.parse import parse_qs
 
 import psycopg
 import pytest
@@ -89,6 +90,10 @@ def test_no_password_is_shown(admin: DatabaseAdmin, names: Names, caplog: pytest
     shown = f"{config!r} {config} {credentials!r} {credentials} {admin!r} {credentials.masked_connection_string}"
     assert "hush" not in shown + caplog.text and "********" in shown
     assert credentials.masked_connection_string.startswith(f"postgresql://{credentials.username}:********@")
+    assert credentials.jdbc_url is not None
+    place, _, query = credentials.jdbc_url.partition("?")
+    assert place.startswith("jdbc:postgresql://") and "@" not in credentials.jdbc_url
+    assert parse_qs(query)["password"] == [credentials.password]
     with pytest.raises(tenantry.AdminError) as caught:
         admin.create_tenant(config)
     assert "hush" not in f"{caught.value!r} {caught.value}"

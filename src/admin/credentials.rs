@@ -43,12 +43,28 @@ impl TenantCredentials {
     /// The url with the password masked, for a log.
     #[must_use]
     pub fn masked_connection_string(&self) -> String {
-        let Some((scheme, rest)) = self.connection_string.split_once("://") else { return MASK.to_owned() };
-        // Both are percent-encoded, so that the first ":" and the first "@" are the url's own.
-        match rest.split_once('@').and_then(|(login, place)| Some((login.split_once(':')?.0, place))) {
-            Some((username, place)) => format!("{scheme}://{username}:{MASK}@{place}"),
+        match self.parts() {
+            Some([username, _, place]) => format!("postgresql://{username}:{MASK}@{place}"),
             None => MASK.to_owned(),
         }
+    }
+
+    /// The url as Java's driver takes it: it reads a user and a password before the host as a part of its name. `None`: it cannot
+    /// connect to a socket's directory.
+    ///
+    /// Source: pgJDBC, "Initializing the Driver".
+    #[must_use]
+    pub fn jdbc_url(&self) -> Option<String> {
+        let [username, password, place] = self.parts().filter(|[.., place]| !place.starts_with("%2F"))?;
+        let more = if place.contains('?') { '&' } else { '?' };
+        Some(format!("jdbc:postgresql://{place}{more}user={username}&password={password}"))
+    }
+
+    /// The user, the password and what follows, percent-encoded; so that the first ":" and the first "@" are the url's own.
+    fn parts(&self) -> Option<[&str; 3]> {
+        let (login, place) = self.connection_string.strip_prefix("postgresql://")?.split_once('@')?;
+        let (username, password) = login.split_once(':')?;
+        Some([username, password, place])
     }
 }
 
@@ -93,6 +109,23 @@ mod tests {
 
     use super::*;
     use crate::core::model::SecretFields;
+
+    #[test]
+    fn javas_driver_gets_the_login_after_the_place() {
+        let of = |host: &str| {
+            let fields = SecretFields {
+                username: "o'b@x".into(),
+                host: host.into(),
+                port: 5432,
+                database: "a/b".into(),
+                ..SecretFields::default()
+            };
+            TenantCredentials::of(&Secret::new("t", fields, SecretString::from("p+&=?@:/% ".to_owned()))).jdbc_url()
+        };
+        let login = "user=o%27b%40x&password=p%2B%26%3D%3F%40%3A%2F%25%20";
+        assert_eq!(of("::1"), Some(format!("jdbc:postgresql://[::1]:5432/a%2Fb?{login}")));
+        assert_eq!(of("/run/postgresql"), None);
+    }
 
     #[test]
     fn no_password_is_shown() {
