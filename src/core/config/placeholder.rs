@@ -34,12 +34,7 @@ fn in_braces(template: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::core::config::parse;
-
-    fn faults(source: &str) -> Vec<String> {
-        let faults = parse("t.toml", source, &|_| None).err().map(|error| error.faults);
-        faults.into_iter().flatten().map(|fault| fault.message).collect()
-    }
+    use crate::core::config::fault::messages as faults;
 
     #[test]
     fn nothing_but_the_tenant_stands_for_something() {

@@ -39,12 +39,8 @@ pub(super) fn check(tenants: &BTreeMap<TenantKey, Tenant>, raw: &RawConfig, plac
 
 #[cfg(test)]
 mod tests {
+    use crate::core::config::fault::messages as faults;
     use crate::core::config::parse;
-
-    fn faults(source: &str) -> Vec<String> {
-        let faults = parse("t.toml", source, &|_| None).err().map(|error| error.faults);
-        faults.into_iter().flatten().map(|fault| fault.message).collect()
-    }
 
     #[test]
     fn a_template_is_another_tenant_of_the_file() {

@@ -161,11 +161,7 @@ mod tests {
     use crate::core::model::VaultLogin;
 
     fn faults(access: &str, more: &str) -> Vec<String> {
-        let source = format!("[vault.access]\n{access}\n{more}\n");
-        match parse("t.toml", &source, &|_| None) {
-            Ok(_) => Vec::new(),
-            Err(error) => error.faults.iter().map(|fault| fault.message.clone()).collect(),
-        }
+        crate::core::config::fault::messages(&format!("[vault.access]\n{access}\n{more}\n"))
     }
 
     const VAULT: &str = "[secrets]\nstore = \"vault\"\n[tenants]\nacme = {}\nbig-corp = {}";

@@ -36,10 +36,7 @@ pub fn note_access(
     tenant: &TenantKey,
     made: &RegisteredVaultObject,
 ) -> Result<(), postgres::Error> {
-    let RegisteredVaultObject { namespace, object } = made;
-    let values: [&(dyn ToSql + Sync); 5] =
-        [namespace, &object.kind(), &object.mount(), &object.name(), &tenant.as_str()];
-    transaction.execute(include_str!("sql/note_vault_access.sql"), &values).map(drop)
+    change(transaction, include_str!("sql/note_vault_access.sql"), tenant, made)
 }
 
 /// Once it is deleted.
@@ -51,8 +48,17 @@ pub fn forget_access(
     tenant: &TenantKey,
     made: &RegisteredVaultObject,
 ) -> Result<(), postgres::Error> {
+    change(transaction, include_str!("sql/forget_vault_access.sql"), tenant, made)
+}
+
+fn change(
+    transaction: &mut Transaction<'_>,
+    sql: &str,
+    tenant: &TenantKey,
+    made: &RegisteredVaultObject,
+) -> Result<(), postgres::Error> {
     let RegisteredVaultObject { namespace, object } = made;
     let values: [&(dyn ToSql + Sync); 5] =
         [namespace, &object.kind(), &object.mount(), &object.name(), &tenant.as_str()];
-    transaction.execute(include_str!("sql/forget_vault_access.sql"), &values).map(drop)
+    transaction.execute(sql, &values).map(drop)
 }
