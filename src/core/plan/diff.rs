@@ -66,7 +66,7 @@ pub fn diff(desired: &Desired, observed: &Observed, selects: &dyn Fn(&TenantKey)
 fn left_alone(desired: &Desired, key: &TenantKey, row: &Registered) -> Option<TenantPlan> {
     let is_left = row.declared_by == Origin::Api && !desired.tenants.contains_key(key) && !desired.lets_go(key, row);
     (is_left && desired.scope == Scope::Fleet).then(|| {
-        let detail = "a program created it, and tenants.toml does not declare it: it is neither compared nor removed; to declare it: tenantry adopt --print '*'";
+        let detail = "a program created it, and tenants.toml does not declare it: it is neither compared nor removed; its declaration is among what this prints: tenantry adopt --print GLOB";
         let notes = vec![Note { what: "not declared".into(), detail: detail.into() }];
         TenantPlan { notes, ..TenantPlan::of(row.subject(key)) }
     })
