@@ -35,6 +35,7 @@ step cargo fmt --all --check
 step cargo clippy --locked --all-targets -- -D warnings
 step cargo clippy --locked --features failpoints --bin tenantry --test crash -- -D warnings
 step cargo check --locked --lib --no-default-features
+step env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

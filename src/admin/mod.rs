@@ -2,7 +2,7 @@
 //!
 //! A service that signs customers up has no file to edit: it creates a tenant when somebody signs up. [`DatabaseAdmin`] does
 //! that with the same plan, the same guards and the same transaction per tenant as `tenantry apply`, through the same
-//! [`Tenantry`](crate::Tenantry): there is no second way to write.
+//! [`Tenantry`]: there is no second way to write.
 //!
 //! ```no_run
 //! use tenantry::admin::{DatabaseAdmin, TenantConfig};
