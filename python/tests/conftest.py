@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
+import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 from urllib.parse import urlsplit
@@ -15,6 +17,25 @@ import tenantry
 from tenantry import _tenantry
 
 pytest_plugins = ["pytester"]
+
+# A shell ignores SIGINT for what it starts in the background, and so does all that this starts; some tests send it.
+IS_MAIN = threading.current_thread() is threading.main_thread()
+if IS_MAIN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def late(*_: object) -> None:
+    raise TimeoutError("a test takes more than five minutes")
+
+
+@pytest.fixture(autouse=True)
+def in_time() -> Iterator[None]:
+    """A program that a test waits for, and that says nothing, fails the test."""
+    if IS_MAIN:
+        signal.signal(signal.SIGALRM, late)
+        signal.alarm(300)
+    yield
+    signal.alarm(0)
 
 USERS = "CREATE TABLE users (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, name text NOT NULL);"
 
