@@ -268,11 +268,13 @@ impl fmt::Debug for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// What is wrong with a file, in words.
 #[cfg(test)]
-pub(super) fn messages(source: &str) -> Vec<String> {
-    let faults = super::parse("t.toml", source, &|_| None).err().map(|error| error.faults);
-    faults.into_iter().flatten().map(|fault| fault.message).collect()
+pub(super) mod tests_support {
+    /// What is wrong with a file, in words.
+    pub fn messages(source: &str) -> Vec<String> {
+        let faults = crate::core::config::parse("t.toml", source, &|_| None).err().map(|error| error.faults);
+        faults.into_iter().flatten().map(|fault| fault.message).collect()
+    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ fn in_braces(template: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::core::config::fault::messages as faults;
+    use crate::core::config::fault::tests_support::messages as faults;
 
     #[test]
     fn nothing_but_the_tenant_stands_for_something() {

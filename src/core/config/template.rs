@@ -39,7 +39,7 @@ pub(super) fn check(tenants: &BTreeMap<TenantKey, Tenant>, raw: &RawConfig, plac
 
 #[cfg(test)]
 mod tests {
-    use crate::core::config::fault::messages as faults;
+    use crate::core::config::fault::tests_support::messages as faults;
     use crate::core::config::parse;
 
     #[test]

@@ -161,7 +161,7 @@ mod tests {
     use crate::core::model::VaultLogin;
 
     fn faults(access: &str, more: &str) -> Vec<String> {
-        crate::core::config::fault::messages(&format!("[vault.access]\n{access}\n{more}\n"))
+        crate::core::config::fault::tests_support::messages(&format!("[vault.access]\n{access}\n{more}\n"))
     }
 
     const VAULT: &str = "[secrets]\nstore = \"vault\"\n[tenants]\nacme = {}\nbig-corp = {}";
