@@ -257,11 +257,11 @@ pub struct ApplyArgs {
     pub lock: LockArgs,
 }
 
-/// Those with a flag of their own left out.
 fn class_glob(text: &str) -> Result<globset::GlobMatcher, String> {
     globset::Glob::new(text).map(|glob| glob.compile_matcher()).map_err(|error| error.kind().to_string())
 }
 
+/// Those with a flag of their own left out.
 fn fleet_key() -> impl clap::builder::TypedValueParser<Value = FleetKey> {
     let keys = FleetKey::ALL.into_iter().filter(|key| *key != FleetKey::HistoryTable).map(FleetKey::as_str);
     clap::builder::PossibleValuesParser::new(keys).try_map(|key| key.parse::<FleetKey>())

@@ -200,9 +200,7 @@ impl Phases {
     /// Writes a secret, deletes one, or changes who may read it.
     #[must_use]
     pub fn changes_secrets(&self) -> bool {
-        let mut kinds = self.after.iter().filter_map(AfterCommit::view).map(Action::kind);
-        let vault = [Kind::SetVaultPolicy, Kind::SetVaultRole, Kind::DeleteVaultRole, Kind::DeleteVaultPolicy];
-        let access = kinds.any(|kind| vault.contains(&kind));
+        let access = self.sets_vault().next().is_some() || self.deletes_vault().next().is_some();
         self.secret.is_some() || self.switch.is_some() || self.deletes_secrets().next().is_some() || access
     }
 }
