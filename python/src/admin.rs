@@ -1,15 +1,14 @@
 //! Tenants created and removed one by one. Each answer is what a dataclass of tenantry/_admin.py is made of.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+use tenantry::Interrupt;
 use tenantry::admin::{AdminError, DatabaseAdmin, Secrets, TenantConfig, TenantCredentials, TenantInfo, TenantStats};
-use tenantry::{Environment, Interrupt};
 
 use crate::raised::{self, Words};
 use crate::running::{Ended, Phase, run, seconds};
+use crate::variables::Variables;
 
 #[pyclass(frozen, module = "tenantry._tenantry")]
 pub struct Admin(DatabaseAdmin);
@@ -33,12 +32,10 @@ impl Admin {
         archives: Option<PathBuf>,
         symbols: bool,
         patience: f64,
-        environment: Vec<(Vec<u8>, Vec<u8>)>,
+        environment: Variables,
     ) -> PyResult<Self> {
-        let text = |(name, value): (Vec<u8>, Vec<u8>)| (OsString::from_vec(name), OsString::from_vec(value));
-        let environment: Environment = environment.into_iter().map(text).collect();
         let made = DatabaseAdmin::new(url).map_err(|error| of_admin(py, &error))?;
-        let mut admin = made.with_environment(environment).with_patience(seconds(patience)?);
+        let mut admin = made.with_environment(environment.read()).with_patience(seconds(patience)?);
         if let Some(dir) = migrations {
             admin = admin.with_migrations(dir);
         }

@@ -6,6 +6,7 @@ mod project;
 mod raised;
 mod running;
 mod server;
+mod variables;
 
 use pyo3::prelude::*;
 

@@ -1,7 +1,5 @@
 //! A tenants.toml: looks at it, and applies it. Each call reads the file anew, as each command does.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -16,6 +14,7 @@ use tenantry::{
 
 use crate::raised::{self, Words};
 use crate::running::{Ended, Phase, Telling, run, seconds};
+use crate::variables::Variables;
 
 #[pyclass(frozen, module = "tenantry._tenantry")]
 pub struct Project {
@@ -39,12 +38,13 @@ impl Project {
         database_url: Option<String>,
         targets: Vec<String>,
         parallelism: Option<usize>,
-        environment: Vec<(Vec<u8>, Vec<u8>)>,
+        environment: Variables,
     ) -> PyResult<Self> {
-        let text = |(name, value): (Vec<u8>, Vec<u8>)| (OsString::from_vec(name), OsString::from_vec(value));
-        let environment = environment.into_iter().map(text).collect();
-        let project =
-            Self { file, environment, options: Options { database_url, targets, parallelism, ..Options::default() } };
+        let project = Self {
+            file,
+            environment: environment.read(),
+            options: Options { database_url, targets, parallelism, ..Options::default() },
+        };
         // What is wrong with the file is said where it is named.
         project.read(py, project.options.clone(), |_, _| Ok(()))?;
         Ok(project)

@@ -31,6 +31,7 @@ except KeyboardInterrupt as interrupt:
 def started(project: Project, program: str = PROGRAM) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(project.file), project.url],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -85,16 +86,10 @@ def test_what_only_waits_ends_at_once_and_applies_nothing_later(project: Project
     holding.start()
     until(lambda: sleeps(execute))
     project.declares("acme = {}\nglobex = {}\ninitech = {}")
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(project.file), project.url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout and process.stdout.readline() == "begins\n"
+    process = started(project, program)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "left\n"
+    assert process.stdout and process.stdout.readline() == "left\n"
     assert holding.is_alive()
     holding.join()
     # It is still there, and could take the lock now.
