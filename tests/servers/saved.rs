@@ -10,6 +10,7 @@ use crate::fleet::{BOTH, Fleet};
 use crate::postgres_server;
 use crate::postgres_server::{Version, database_on};
 use serde_json::{Value, json};
+use tenantry::sandbox::Server;
 
 /// Saves a plan to plan.json.
 #[track_caller]
@@ -205,7 +206,7 @@ fn another_database_and_another_cluster_are_refused() {
         let refused = fleet.run(&["apply", "-y", "plan.json"]).ends(1).says("it was made for database bound_");
         refused.says(&elsewhere.name).says("nothing was changed");
         // The same name in another cluster.
-        let twin = postgres_server::server(other);
+        let twin = Server::builder().binaries(postgres_server::binaries(other)).start().unwrap();
         fleet::ask(
             &mut postgres_server::target(&twin.admin_url()).connect_admin().unwrap(),
             &format!("CREATE DATABASE \"{}\" TEMPLATE template0", fleet.database.name),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::watch::{Seen, Watch};
 use crate::fleet::{Fleet, MIGRATIONS, Run};
 use crate::openbao::OpenBao;
-use crate::postgres_server::{Version, binaries, database_on};
+use crate::postgres_server::{Version, binaries, database_on, pg_dump_dir};
 use tenantry::sandbox::Server;
 
 /// Everything that makes the server talk.
@@ -36,6 +36,7 @@ fn talkative(version: Version) -> Arc<Server> {
 pub fn fleet(version: Version, name: &str) -> Fleet {
     let mut fleet = Fleet::on(database_on(talkative(version), name));
     fleet.head.clear();
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), pg_dump_dir(version));
     fleet.execute("CREATE SCHEMA stats; CREATE EXTENSION pg_stat_statements SCHEMA stats");
     fleet
 }
