@@ -4,6 +4,7 @@
 //!
 //! `INSTA_UPDATE=always cargo test --test core situations` writes them anew; then read the difference as a DBA would.
 
+mod adoptions;
 mod databases;
 mod histories;
 mod names;
@@ -11,6 +12,7 @@ mod programs;
 mod saved;
 mod secrets;
 mod servers;
+mod templates;
 
 use std::fmt::Write as _;
 
