@@ -13,6 +13,7 @@ mod saved;
 mod secrets;
 mod servers;
 mod templates;
+mod two_users;
 
 use std::fmt::Write as _;
 
