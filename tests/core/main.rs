@@ -11,6 +11,7 @@ mod support_folded;
 mod compatibility;
 mod facade;
 mod faults;
+mod includes;
 mod layout;
 mod pages;
 mod plan_cases;
