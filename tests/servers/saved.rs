@@ -196,9 +196,11 @@ fn a_saved_plan_is_shown_in_every_format_without_a_database() {
 
 #[test]
 fn another_database_and_another_cluster_are_refused() {
-    for (version, other) in [(Version::V18, Version::Installed), (Version::Installed, Version::V18)] {
+    for (tenant, version, other) in
+        [("bo-one", Version::V18, Version::Installed), ("bo-two", Version::Installed, Version::V18)]
+    {
         let mut fleet = Fleet::usual(version, "bound");
-        fleet.declare("bo-one = {}");
+        fleet.declare(&format!("{tenant} = {{}}"));
         save(&fleet);
         let own = fleet.url.clone();
         let elsewhere = database_on(fleet.database.server.clone(), "bound");

@@ -36,7 +36,6 @@ fn talkative(version: Version) -> Arc<Server> {
 pub fn fleet(version: Version, name: &str) -> Fleet {
     let mut fleet = Fleet::on(database_on(talkative(version), name));
     fleet.head.clear();
-    fleet.env.insert("TENANTRY_PG_BINDIR".into(), pg_dump_dir(version));
     fleet.execute("CREATE SCHEMA stats; CREATE EXTENSION pg_stat_statements SCHEMA stats");
     fleet
 }
@@ -60,8 +59,7 @@ pub struct Life {
 
 impl Life {
     pub fn of(mut fleet: Fleet, version: Version) -> Self {
-        let dir = binaries(version).dir().to_path_buf();
-        fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir.to_string_lossy().into_owned());
+        fleet.env.insert("TENANTRY_PG_BINDIR".into(), pg_dump_dir(version));
         fleet.env.insert("TENANTRY_LOG".into(), "trace,tokio_postgres=trace,tokio_postgres::simple_query=trace".into());
         fleet.env.insert("GIVEN".into(), GIVEN[0].into());
         let watch = Some(Watch::begin(fleet.path("")));
@@ -218,7 +216,7 @@ impl Life {
 
     /// pg_dump's own view of the registry, the audit log in it.
     fn registry(&self) -> String {
-        let dump = binaries(self.version).dir().join("pg_dump");
+        let dump = Path::new(&pg_dump_dir(self.version)).join("pg_dump");
         let output =
             Command::new(dump).args(["--schema=tenantry", "--dbname", &self.fleet.database.url]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
