@@ -9,6 +9,7 @@ mod support_as_applied;
 mod compatibility;
 mod facade;
 mod faults;
+mod includes;
 mod layout;
 mod pages;
 mod plan_cases;

@@ -94,6 +94,7 @@ pub fn as_applied(desired: &Desired, server: Server) -> Observed {
         observed.schema_names.insert(oid, tenant.schema.clone());
         let (user, owner) = roles(desired, &observed, tenant);
         for (name, can_login) in tenant.login_users().into_iter().zip([true, false]) {
+            let can_login = can_login && !tenant.suspended;
             let login = Role { can_login, member_of: [Membership::plain(&tenant.username)].into(), ..user.clone() };
             let mut login = Role { members: [].into(), ..login };
             login.settings.insert("role".into(), tenant.username.clone());

@@ -224,6 +224,7 @@ mod tests {
     #[test]
     fn grants_of_several_grantors_are_told_apart_and_change_hands_with_the_object() {
         let acl = Acl::parse(&["u=r*/a", "u=w/b", "=X/a", "=U/u"], "a").unwrap();
+        assert!(Acl::default().is_empty() && !acl.is_empty());
         assert_eq!((acl.of("u"), acl.of("v"), acl.of_public()), ("r".into(), String::new(), "UX".into()));
         let by_others: Vec<_> = acl.entries().filter(|entry| entry.grantor.is_some()).collect();
         assert_eq!(by_others.len(), 2, "{by_others:?}");

@@ -412,3 +412,49 @@ impl OnRemove {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn desired(toml: &str) -> Desired {
+        crate::core::config::parse("t.toml", toml, &|_| None).unwrap().with_migrations(MigrationSet::default())
+    }
+
+    #[test]
+    fn a_tenants_code_finds_its_own_names_first_and_temporary_ones_last() {
+        assert_eq!(desired("[tenants]\n").search_path("tenant_acme"), r#""tenant_acme", pg_temp"#);
+        let shared = desired("[database]\nshared_schemas = ['ext', 'odd \"one']\n[tenants]\n");
+        assert_eq!(shared.search_path("a, b"), r#""a, b", "ext", "odd ""one", pg_temp"#);
+    }
+
+    #[test]
+    fn a_wait_for_a_lock_is_limited_to_the_millisecond_and_for_one_transaction() {
+        let limit =
+            |text: &str| desired(&format!("[migrations]\nlock_timeout = \"{text}\"\n[tenants]\n")).limits_waits();
+        assert_eq!(limit("1500ms"), "SET LOCAL lock_timeout = '1500ms'");
+        assert_eq!(limit("2m"), "SET LOCAL lock_timeout = '120000ms'");
+    }
+
+    #[test]
+    fn a_secret_is_at_its_place_by_namespace_and_mount() {
+        let vault =
+            |keys: &str| desired(&format!("[secrets]\nstore = \"vault\"\n[vault]\n{keys}\n[tenants]\n")).secrets;
+        let named = vault("address = \"https://v\"\nnamespace = \"team/a\"\nmount = \"kv\"");
+        assert_eq!((named.vault_namespace().as_str(), named.place().as_str()), ("team/a", "team/a/kv"));
+        let plain = vault("address = \"https://v\"");
+        assert_eq!((plain.vault_namespace().as_str(), plain.place().as_str()), ("", "/"));
+        let file = desired("[secrets]\nstore = \"file\"\ndir = \"/srv/secrets\"\n[tenants]\n").secrets;
+        assert_eq!(file.place(), "/srv/secrets");
+    }
+
+    /// Rows of the registry hold them, and a CHECK there takes no others.
+    #[test]
+    fn what_is_stored_of_a_tenant_is_called_the_same_for_ever() {
+        assert_eq!([Origin::File, Origin::Source, Origin::Api].map(Origin::as_str), ["file", "source", "api"]);
+        let stores = [StoreKind::Vault, StoreKind::File, StoreKind::Returned];
+        assert_eq!(stores.map(StoreKind::as_str), ["vault", "file", "returned"]);
+        let sources = [PasswordSource::Given, PasswordSource::Generated, PasswordSource::Kept];
+        assert_eq!(sources.map(PasswordSource::as_str), ["given", "generated", "kept"]);
+    }
+}

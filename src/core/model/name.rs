@@ -124,6 +124,7 @@ mod tests {
         assert_eq!(check_schema_name("pg_temp"), Err(NameError::PgPrefix));
         assert_eq!(check_role_name("none"), Err(NameError::Reserved));
         assert_eq!(check_schema_name("a\0b"), Err(NameError::Nul));
+        assert_eq!(check_role_name(&"a".repeat(63)), Ok(()));
         for fine in ["Bobby\"; DROP SCHEMA public; --", "select", "Ünïcode", " "] {
             assert_eq!(check_role_name(fine), Ok(()), "{fine}");
         }

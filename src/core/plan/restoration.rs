@@ -205,4 +205,44 @@ mod tests {
         assert!(!made.contains(&r#"CREATE ROLE "acme_owner" NOLOGIN"#.to_owned()), "{made:#?}");
         assert!(made.contains(&r#"CREATE ROLE "acme_user" NOLOGIN"#.to_owned()));
     }
+
+    #[test]
+    fn what_the_restore_makes_is_the_tenants_in_the_end() {
+        let toml = "[tenants]\nacme = {}\n";
+        let made = restoration(toml, |_| ());
+        let take = [
+            r#"GRANT "acme_user" TO "admin" WITH INHERIT TRUE, SET TRUE"#,
+            r#"GRANT "acme_owner" TO "admin" WITH INHERIT TRUE, SET TRUE"#,
+        ];
+        let give = [r#"REVOKE "acme_user" FROM "admin""#, r#"REVOKE "acme_owner" FROM "admin""#];
+        assert_eq!(made.rights(), [take.map(str::to_owned).to_vec(), give.map(str::to_owned).to_vec()]);
+        let default = |what: &str| {
+            format!(
+                r#"ALTER DEFAULT PRIVILEGES FOR ROLE "dep" IN SCHEMA "tenant_acme" GRANT SELECT ON {what} TO "acme_user", "acme_owner""#
+            )
+        };
+        let opened = made.open_to_each_other("dep");
+        assert_eq!(opened[2..4], [default("TABLES"), default("SEQUENCES")]);
+        assert_eq!((&opened[..2], &opened[4..]), (&take.map(str::to_owned)[..], &give.map(str::to_owned)[..]));
+        assert_eq!(made.take_over("dep"), r#"REASSIGN OWNED BY "dep" TO "acme_owner""#);
+        assert_eq!(made.history(), r#""tenant_acme"."history""#);
+        let usage = r#"GRANT USAGE ON SCHEMA "tenant_acme" TO "admin""#;
+        assert_eq!(made.open_history(false), [usage]);
+        assert_eq!(made.open_history(true), [usage, r#"GRANT SELECT ON "tenant_acme"."history" TO "admin""#]);
+    }
+
+    #[test]
+    fn what_a_restore_left_goes_with_its_own_roles() {
+        let toml = "[tenants]\nacme = {}\n";
+        let made = restoration(toml, |_| ());
+        assert_eq!(made.drops(), ["acme_user", "acme_owner"]);
+        let cleared = made.clear();
+        let schema = cleared.iter().position(|sql| sql == r#"DROP SCHEMA IF EXISTS "tenant_acme" CASCADE"#).unwrap();
+        let user = cleared.iter().position(|sql| sql == r#"DROP ROLE "acme_user""#).unwrap();
+        assert!(schema < user && cleared.contains(&r#"DROP ROLE "acme_owner""#.to_owned()), "{cleared:#?}");
+        // Their memberships went with them.
+        assert!(!cleared.iter().any(|sql| sql.starts_with("REVOKE \"acme_")), "{cleared:#?}");
+        let shared = restoration("[defaults]\nowner = \"everybodys\"\n[tenants]\nacme = {}\nglobex = {}\n", |_| ());
+        assert_eq!(shared.drops(), ["acme_user"]);
+    }
 }

@@ -4,6 +4,7 @@
 //!
 //! `INSTA_UPDATE=always cargo test --test core situations` writes them anew; then read the difference as a DBA would.
 
+mod adoptions;
 mod databases;
 mod histories;
 mod names;
@@ -11,6 +12,8 @@ mod programs;
 mod saved;
 mod secrets;
 mod servers;
+mod templates;
+mod two_users;
 
 use std::fmt::Write as _;
 

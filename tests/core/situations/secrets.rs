@@ -459,3 +459,19 @@ fn secrets_that_are_gone_are_counted() {
     out += &format!("the only one: {}\n", one.told());
     assert_is_snapshot("secrets_that_are_gone", &out);
 }
+
+#[test]
+fn a_password_is_due_once_it_is_as_old_as_it_may_become() {
+    let at = |text: &str| Some(text.parse().unwrap());
+    let Situation { mut observed, .. } = two();
+    let acme = row(&mut observed, "acme");
+    acme.password_changed_at = at("2026-03-01T12:00:00Z");
+    let month = Some(std::time::Duration::from_secs(30 * 24 * 60 * 60));
+    let due = |row: &tenantry::model::Registered, now: &str| row.password_due(month, now.parse().unwrap());
+    assert_eq!(due(acme, "2026-03-31T11:59:59Z"), None);
+    assert_eq!(due(acme, "2026-03-31T12:00:00Z"), at("2026-03-31T12:00:00Z"));
+    assert_eq!(due(acme, "2026-12-01T00:00:00Z"), at("2026-03-31T12:00:00Z"));
+    assert_eq!(acme.password_due(None, "2027-01-01T00:00:00Z".parse().unwrap()), None);
+    acme.password_changed_at = None;
+    assert_eq!(due(acme, "2026-12-01T00:00:00Z"), None);
+}
