@@ -109,7 +109,7 @@ fn adopt(fleet: &Fleet, admin: Admin, version: Version, role: &str) -> Run {
     if admin == Admin::Superuser {
         return fleet.run(&["adopt", "-y", "-v"]);
     }
-    let options = if version == BOTH[0] { "" } else { " WITH INHERIT TRUE, SET TRUE" };
+    let options = if version.major() < 16 { "" } else { " WITH INHERIT TRUE, SET TRUE" };
     let grant = format!("GRANT \"{role}\" TO \"{}\"{options};", fleet.admin_name(admin));
     fleet.run(&["adopt", "-y"]).ends(1).says(&grant);
     fleet.execute(&grant);
