@@ -193,6 +193,23 @@ impl From<TenantStats> for Stats {
     }
 }
 
+/// Of a tenant's connection string.
+#[pyfunction]
+pub fn masked_url(connection_string: String) -> String {
+    opened_with(connection_string).masked_connection_string()
+}
+
+/// Of a tenant's connection string.
+#[pyfunction]
+pub fn jdbc_url(connection_string: String) -> Option<String> {
+    opened_with(connection_string).jdbc_url()
+}
+
+fn opened_with(connection_string: String) -> TenantCredentials {
+    let [username, password, schema_name] = [const { String::new() }; 3];
+    TenantCredentials { username, password, schema_name, connection_string }
+}
+
 fn told(credentials: TenantCredentials) -> Credentials {
     let TenantCredentials { username, password, schema_name, connection_string } = credentials;
     (username, password, schema_name, connection_string)

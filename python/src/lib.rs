@@ -15,6 +15,8 @@ mod _tenantry {
     #[pymodule_export]
     use crate::admin::Admin;
     #[pymodule_export]
+    use crate::admin::{jdbc_url, masked_url};
+    #[pymodule_export]
     use crate::project::Project;
     #[pymodule_export]
     use crate::server::Server;

@@ -69,10 +69,7 @@ impl Project {
         self.look(py, Options { sizes: true, ..self.options.clone() }, |looked| {
             let mut rows = looked.tenants()?;
             looked.estimate_rows(&mut rows)?;
-            for found in looked.many_locks()? {
-                let rows = rows.iter_mut().filter(|row| row.username == found.role);
-                rows.for_each(|row| row.locks = Some(found.locks));
-            }
+            looked.count_locks(&mut rows)?;
             Ok(render::list::json(&rows))
         })
     }
@@ -107,7 +104,9 @@ impl Project {
                 Some(sql) => looked.aggregate(&asked, sql)?,
                 None => asked.rows(),
             };
-            let undeclared = looked.undeclared().iter().map(ToString::to_string).collect();
+            let mut undeclared: Vec<String> =
+                looked.undeclared().into_values().flatten().map(ToString::to_string).collect();
+            undeclared.sort();
             Ok((render::rows::json(&rows), Partly::new(&asked, rows.cut, undeclared)))
         })
     }

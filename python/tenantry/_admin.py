@@ -9,6 +9,7 @@ from typing import List, Mapping, Optional, Tuple, Union
 
 from . import _tenantry
 from ._environment import encoded
+from ._processes import OfOneProcess
 
 _MASK = "********"
 
@@ -41,17 +42,12 @@ class TenantCredentials:
     @property
     def masked_connection_string(self) -> str:
         """For a log."""
-        login, at, place = self.connection_string.partition("@")
-        return f"{login.rpartition(':')[0]}:{_MASK}{at}{place}"
+        return _tenantry.masked_url(self.connection_string)
 
     @property
     def jdbc_url(self) -> Optional[str]:
         """The URL as Java's driver takes it: it reads a user before the host as a part of its name. None for a socket's directory."""
-        login, _, place = self.connection_string.partition("://")[2].partition("@")
-        if place.startswith("%2F"):
-            return None
-        username, _, password = login.partition(":")
-        return f"jdbc:postgresql://{place}{'&' if '?' in place else '?'}user={username}&password={password}"
+        return _tenantry.jdbc_url(self.connection_string)
 
     def __repr__(self) -> str:
         return (
@@ -92,7 +88,7 @@ class TenantStats:
     """The highest version; ``None``: none was run."""
 
 
-class DatabaseAdmin:
+class DatabaseAdmin(OfOneProcess):
     """Creates and removes tenants in one database, with the same transaction per tenant as ``tenantry apply``. Nobody is connected to
     before the first call. Several threads may use it; one at a time changes something.
 

@@ -12,10 +12,11 @@ from . import _tenantry
 from ._documents import ListRow
 from ._environment import encoded
 from ._errors import ApplyFailed, QueryFailed
+from ._processes import OfOneProcess
 from ._results import Drift, Plan, Report, Rows, Verification
 
 
-class Tenantry:
+class Tenantry(OfOneProcess):
     """A ``tenants.toml`` and the database that it is about. The file is read anew with each call.
 
     :param config: the file.

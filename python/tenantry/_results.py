@@ -121,7 +121,7 @@ class Rows(List[Dict[str, Any]]):
     cut: Dict[str, str]
     """Tenants of which there are more rows, and why they are not here."""
     undeclared: List[str]
-    """Tenants in use that were not asked, because tenants.toml no longer names them."""
+    """Tenants in use that were not asked, because tenants.toml does not name them."""
     all_cut: Optional[str]
     """Why there are not all rows of an aggregate."""
 

@@ -3,9 +3,12 @@
 from os import PathLike
 from typing import Any, TypedDict, final
 
-__all__ = ["Admin", "Project", "Server", "__version__"]
+__all__ = ["Admin", "Project", "Server", "__version__", "jdbc_url", "masked_url"]
 
 __version__: str
+
+def jdbc_url(connection_string: str) -> str | None: ...
+def masked_url(connection_string: str) -> str: ...
 
 _Shown = tuple[str, str, bool, str]
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import re
 import signal
+import socket
+import subprocess
 import threading
+import time
+import urllib.request
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, List
 from urllib.parse import urlsplit
 
 import psycopg
@@ -37,6 +43,22 @@ def in_time() -> Iterator[None]:
     yield
     signal.alarm(0)
 
+
+@pytest.fixture(autouse=True)
+def words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever is raised names nothing of Rust's, such as ``DatabaseAdmin::with_archives``."""
+    said: List[str] = []
+    init = tenantry.Error.__init__
+
+    def noted(self: tenantry.Error, *args: Any, **more: Any) -> None:
+        init(self, *args, **more)
+        said.append(str(self))
+
+    monkeypatch.setattr(tenantry.Error, "__init__", noted)
+    yield
+    assert [text for text in said if re.search(r"[A-Z]\w*::\w|\bwith_[a-z]", text)] == []
+
+
 USERS = "CREATE TABLE users (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, name text NOT NULL);"
 
 
@@ -59,6 +81,72 @@ def database(server: str) -> Iterator[str]:
         admin.execute(f"CREATE DATABASE {name}")
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["superuser", "createrole"])
+def url(database: str, request: pytest.FixtureRequest) -> str:
+    """The URL of that database's admin: of a superuser, and of one who may create roles and schemas and is none."""
+    if request.param == "superuser":
+        return database
+    name = urlsplit(database).path[1:]
+    with psycopg.connect(database, autocommit=True) as superuser:
+        superuser.execute(f"CREATE ROLE {name}_admin LOGIN CREATEROLE PASSWORD 'a'")
+        superuser.execute(f"GRANT CREATE ON DATABASE {name} TO {name}_admin")
+    parts = urlsplit(database)
+    return parts._replace(netloc=f"{name}_admin:a@{parts.hostname}:{parts.port}").geturl()
+
+
+@pytest.fixture
+def programs() -> Dict[str, str]:
+    """Where pg_dump is, and nothing else of the caller's environment."""
+    return {name: os.environ[name] for name in ("PATH", "TENANTRY_PG_BINDIR") if name in os.environ}
+
+
+class Vault:
+    """OpenBao, in memory."""
+
+    def __init__(self, dir: Path) -> None:
+        scripts = Path(__file__).parents[2] / "scripts"
+        binary = subprocess.run([scripts / "openbao.sh"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            place = f"127.0.0.1:{free.getsockname()[1]}"
+        self.env = {"VAULT_ADDR": f"http://{place}", "VAULT_TOKEN": "root-token-of-the-tests"}
+        arguments = ["-dev", f"-dev-root-token-id={self.env['VAULT_TOKEN']}", "-dev-no-store-token"]
+        with open(dir / "log", "wb") as log:
+            # The shell waits on a pipe that only this process holds. When we end, however we do, the server is killed.
+            self.process = subprocess.Popen(
+                ["sh", "-c", '"$@" & read -r _; kill -9 $!; wait', "sh", binary, "server", *arguments]
+                + [f"-dev-listen-address={place}"],
+                env={"HOME": str(dir)},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.ask("sys/health")
+                return
+            except OSError:
+                assert time.monotonic() < deadline, (dir / "log").read_text()
+                time.sleep(0.05)
+
+    def ask(self, path: str) -> Any:
+        request = urllib.request.Request(f"{self.env['VAULT_ADDR']}/v1/{path}")
+        request.add_header("X-Vault-Token", self.env["VAULT_TOKEN"])
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def stop(self) -> None:
+        self.process.communicate()
+
+
+@pytest.fixture
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    vault = Vault(tmp_path_factory.mktemp("vault"))
+    yield vault
+    vault.stop()
 
 
 class Project:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Dict, Iterator
 from urllib.parse import parse_qs
 
 import psycopg
@@ -20,7 +20,7 @@ import sqlalchemy
 import tenantry
 from tenantry import DatabaseAdmin, TenantConfig
 
-from conftest import USERS, Execute
+from conftest import USERS, Execute, Vault
 from test_interrupt import sleeps, until
 
 
@@ -40,8 +40,8 @@ def names(database: str) -> Names:
 
 
 @pytest.fixture
-def admin(database: str) -> Iterator[DatabaseAdmin]:
-    admin = DatabaseAdmin(database, env={})
+def admin(url: str) -> Iterator[DatabaseAdmin]:
+    admin = DatabaseAdmin(url, env={})
     yield admin
     for tenant in admin.list_tenants():
         admin.remove_tenant(tenant.schema_name, tenant.username)
@@ -77,8 +77,8 @@ def test_a_password_with_symbols_makes_a_url_that_connects(admin: DatabaseAdmin,
     engine.dispose()
 
 
-def test_symbols_on_request(database: str, admin: DatabaseAdmin, names: Names) -> None:
-    made = [DatabaseAdmin(database, symbols=True, env={}).create_tenant(names.config(f"t{n}")) for n in range(2)]
+def test_symbols_on_request(url: str, admin: DatabaseAdmin, names: Names) -> None:
+    made = [DatabaseAdmin(url, symbols=True, env={}).create_tenant(names.config(f"t{n}")) for n in range(2)]
     assert not any(credentials.password.isalnum() for credentials in made)
     assert all(answers(credentials.connection_string) for credentials in made)
 
@@ -119,16 +119,16 @@ def test_what_goes_wrong_has_a_class_and_a_sqlstate(admin: DatabaseAdmin, names:
 
 
 def test_a_failed_migration_is_an_error_and_leaves_nothing(
-    database: str, admin: DatabaseAdmin, names: Names, tmp_path: Path, execute: Execute
+    url: str, admin: DatabaseAdmin, names: Names, tmp_path: Path, execute: Execute
 ) -> None:
     directory = tmp_path
     (directory / "V1__users.sql").write_text(USERS)
     (directory / "V2__broken.sql").write_text("CREATE TABLE orders (id bigint REFERENCES nobody);")
-    migrating = DatabaseAdmin(database, migrations=directory, env={})
+    migrating = DatabaseAdmin(url, migrations=directory, env={})
     with pytest.raises(tenantry.SqlExecutionError) as caught:
         migrating.create_tenant(names.config("acme"))
     assert caught.value.sqlstate == "42P01"
-    assert execute("SELECT 1 FROM pg_roles WHERE rolname LIKE %s", f"{names.prefix}%") == []
+    assert execute("SELECT 1 FROM pg_roles WHERE rolname LIKE %s", f"{names.prefix}\\_acme%") == []
     (directory / "V2__broken.sql").unlink()
     credentials = migrating.create_tenant(names.config("acme"))
     assert answers(credentials.connection_string, "SELECT count(*) FROM users") == (0,)
@@ -136,7 +136,7 @@ def test_a_failed_migration_is_an_error_and_leaves_nothing(
     assert (stats.migration, stats.connections, stats.schema_name) == (1, 0, credentials.schema_name)
 
 
-def test_rotation_and_copies(database: str, admin: DatabaseAdmin, names: Names) -> None:
+def test_rotation_and_copies(admin: DatabaseAdmin, names: Names) -> None:
     first = admin.create_tenant(names.config("acme"))
     second = admin.rotate(first.schema_name, first.username)
     assert second.password != first.password and answers(second.connection_string)
@@ -146,13 +146,15 @@ def test_rotation_and_copies(database: str, admin: DatabaseAdmin, names: Names) 
     assert answers(copy.connection_string) == (copy.username, copy.schema_name)
 
 
-def test_apply_never_removes_them(database: str, admin: DatabaseAdmin, names: Names, tmp_path: Path) -> None:
+def test_apply_never_removes_them(url: str, admin: DatabaseAdmin, names: Names, tmp_path: Path) -> None:
     credentials = admin.create_tenant(names.config("acme"))
     file = tmp_path / "tenants.toml"
-    file.write_text("[tenants]\n")
+    file.write_text('[database]\npublic_schema = "keep"\n[tenants]\n')
     (tmp_path / "migrations").mkdir()
-    tenantry.Tenantry(file, database_url=database, env={}).apply(allow_removals=9)
+    fleet = tenantry.Tenantry(file, database_url=url, env={})
+    fleet.apply(allow_removals=9)
     assert answers(credentials.connection_string)
+    assert fleet.query("SELECT 1").undeclared == [credentials.schema_name]
 
 
 def test_twenty_at_once_while_others_run(admin: DatabaseAdmin, names: Names) -> None:
@@ -181,12 +183,81 @@ except KeyboardInterrupt as interrupt:
 
 
 def test_an_interrupt_waits_for_the_tenant_and_keeps_its_password(
-    database: str, admin: DatabaseAdmin, names: Names, tmp_path: Path, execute: Execute
+    url: str, admin: DatabaseAdmin, names: Names, tmp_path: Path, execute: Execute
 ) -> None:
     (tmp_path / "V1__slow.sql").write_text("SELECT pg_sleep(2);")
-    command = [sys.executable, "-c", PROGRAM, database, str(tmp_path), f"{names.prefix}_acme"]
+    command = [sys.executable, "-c", PROGRAM, url, str(tmp_path), f"{names.prefix}_acme"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     until(lambda: sleeps(execute))
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert answers(out.strip())
+
+
+def test_credentials_are_kept_in_vault(
+    url: str, admin: DatabaseAdmin, names: Names, vault: Vault, execute: Execute
+) -> None:
+    keeping = DatabaseAdmin(url, vault=True, env=vault.env)
+    first = keeping.create_tenant(names.config("acme"))
+    assert answers(first.connection_string)
+    credentials = keeping.rotate(first.schema_name, first.username)
+    assert answers(credentials.connection_string)
+    secret = vault.ask(f"secret/data/tenants/{first.schema_name}")["data"]["data"]
+    assert secret["url"] == credentials.connection_string and secret["password"] == credentials.password
+    assert credentials.password != first.password
+    with pytest.raises(tenantry.SqlExecutionError, match=r"is in another store: vault\n"):
+        admin.remove_tenant(first.schema_name, first.username)
+    keeping.remove_tenant(first.schema_name, first.username)
+    with pytest.raises(OSError, match="404"):
+        vault.ask(f"secret/metadata/tenants/{first.schema_name}")
+
+    vault.stop()
+    with pytest.raises(tenantry.DatabaseError, match="cannot reach the secret store") as caught:
+        keeping.create_tenant(names.config("other"))
+    assert caught.value.hint is not None and vault.env["VAULT_ADDR"] in caught.value.hint
+    assert execute("SELECT 1 FROM pg_roles WHERE rolname LIKE %s", f"{names.prefix}\\_other%") == []
+    with pytest.raises(TypeError):
+        DatabaseAdmin(url, vault=True, secrets="secrets", env={})
+
+
+def test_a_tenant_is_archived_before_it_is_removed(
+    url: str, admin: DatabaseAdmin, names: Names, tmp_path: Path, programs: Dict[str, str]
+) -> None:
+    archiving = DatabaseAdmin(url, archives=tmp_path, env=programs)
+    credentials = archiving.create_tenant(names.config("acme"))
+    with psycopg.connect(credentials.connection_string) as connection:
+        connection.execute("CREATE TABLE notes AS SELECT 'kept' AS note")
+    archiving.remove_tenant(credentials.schema_name, credentials.username)
+    assert admin.list_tenants() == []
+    assert any(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_a_hint_says_what_to_do_in_no_languages_words(
+    url: str, admin: DatabaseAdmin, names: Names, tmp_path: Path, execute: Execute, programs: Dict[str, str]
+) -> None:
+    def hint(work: Callable[[], object]) -> str:
+        with pytest.raises(tenantry.AdminError) as caught:
+            work()
+        return caught.value.hint or ""
+
+    config = names.config("acme")
+    admin.create_tenant(config)
+    assert "rotate" in hint(lambda: admin.create_tenant(config))
+    assert "list_tenants" in hint(lambda: admin.remove_tenant(f"{names.prefix}_nobody", "nobody"))
+    kept, archived = names.config("kept"), names.config("archived")
+    keeping = DatabaseAdmin(url, secrets=tmp_path / "secrets", env={})
+    keeping.create_tenant(kept)
+    assert hint(lambda: admin.remove_tenant(kept.schema_name, kept.username)) == "name that store"
+    keeping.remove_tenant(kept.schema_name, kept.username)
+    archiving = DatabaseAdmin(url, archives=tmp_path / "archives", env=programs)
+    archiving.create_tenant(archived)
+    assert "archives" in hint(lambda: admin.remove_tenant(archived.schema_name, archived.username))
+    archiving.remove_tenant(archived.schema_name, archived.username)
+
+    (tmp_path / "V1__slow.sql").write_text("SELECT pg_sleep(2);")
+    slow = DatabaseAdmin(url, migrations=tmp_path, env={})
+    thread = threading.Thread(target=lambda: slow.create_tenant(names.config("slow")))
+    thread.start()
+    until(lambda: sleeps(execute))
+    assert "patience" in hint(lambda: DatabaseAdmin(url, patience=0, env={}).create_tenant(names.config("hasty")))
+    thread.join()

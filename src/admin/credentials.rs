@@ -27,6 +27,10 @@ pub struct TenantCredentials {
     pub password: String,
     pub schema_name: String,
     /// A percent-encoded `postgresql://` url. Whoever opens it is in the tenant's schema: the role's search_path says so.
+    ///
+    /// `sslmode` is "require" where the admin's own connection is encrypted, otherwise "disable", as in a project's secret. The admin's
+    /// `sslrootcert` is a file of this machine: a tenant that is to verify the server puts `sslmode=verify-full&sslrootcert=…`, with
+    /// a file of its own, in the place of that.
     pub connection_string: String,
 }
 

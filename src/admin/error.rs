@@ -40,7 +40,7 @@ impl AdminError {
         self.cause().sqlstate.as_deref()
     }
 
-    /// What to do next.
+    /// What to do next. What it leaves to the next apply, the same call does when it is made again.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.cause().hint.as_deref()
@@ -105,7 +105,7 @@ fn refused(failed: &str, refusal: Refusal) -> AdminError {
         Guard::Admin | Guard::MayApply => (Some("42501"), format!("permission denied: {message}")),
         // Somebody else is at work, and was waited for.
         Guard::Lock => {
-            let longer = "wait until it has finished, or for longer: DatabaseAdmin::with_patience";
+            let longer = "try again once it has finished, or have more patience";
             let hint = Some(longer.to_owned());
             return AdminError::Database(Cause::new(format!("{failed}: {message}"), Some("55P03".into()), hint));
         }

@@ -33,7 +33,7 @@ mod tenants;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -46,6 +46,7 @@ use crate::core::config;
 use crate::core::model::vault::VaultConfig;
 use crate::core::model::{Charset, OnRemove, StoreKind};
 use crate::engine::database::Target;
+use crate::engine::workers::Turn;
 use crate::tenantry::{Environment, Interrupt, Options, Tenantry};
 
 /// Where passwords are kept besides the [`TenantCredentials`] that are returned.
@@ -73,7 +74,7 @@ pub struct DatabaseAdmin {
     patience: Duration,
     interrupt: Interrupt,
     /// Whoever waits here needs no connection to wait.
-    turn: Arc<Mutex<()>>,
+    turn: Arc<Turn>,
 }
 
 /// How long another apply on the same database is waited for.
@@ -161,8 +162,6 @@ impl DatabaseAdmin {
         if target.host().starts_with('/') {
             configuration.advertise.host = Some(target.host().to_owned());
         }
-        // As the admin's own line is asked to be.
-        configuration.advertise.sslmode = Some(target.sslmode()).filter(|mode| *mode != Default::default());
         match &self.secrets {
             Secrets::Returned => configuration.secrets.store = StoreKind::Returned,
             Secrets::Files(dir) => configuration.secrets.dir.clone_from(dir),
@@ -185,6 +184,11 @@ impl DatabaseAdmin {
         let has_migrations = self.migrations.is_some();
         let made = Tenantry::of_value(configuration, PathBuf::new(), &self.environment, options, has_migrations);
         made.map_err(|error| AdminError::of("Failed to read the migrations", error))
+    }
+
+    /// For who only looks: no secret is read, so that nobody waits for a store.
+    fn looking(&self) -> Result<Tenantry, AdminError> {
+        Self { secrets: Secrets::Returned, ..self.clone() }.project()
     }
 
     fn on_remove(&self) -> OnRemove {

@@ -1,7 +1,5 @@
 //! What is done to one tenant, and what is known of it.
 
-use std::sync::PoisonError;
-
 use secrecy::SecretString;
 
 use super::credentials::{TenantConfig, TenantCredentials};
@@ -62,7 +60,7 @@ impl DatabaseAdmin {
     pub fn create_tenant(&self, config: TenantConfig) -> Result<TenantCredentials, AdminError> {
         let tenant = self.tenant(&config)?;
         let failed = format!("Failed to create tenant '{}' with user '{}'", tenant.schema, tenant.username);
-        let _turn = self.turn();
+        let _turn = self.turn.take();
         let about = self.project()?.about(std::slice::from_ref(&tenant));
         let planned = about.lock().and_then(|locked| locked.create(&tenant, None));
         self.deliver(&about, &tenant, planned.map_err(|error| not_created(&tenant, error))?, &failed)
@@ -76,7 +74,7 @@ impl DatabaseAdmin {
         let tenant = self.tenant(&to)?;
         let failed = format!("Failed to copy tenant '{from}' to '{}'", tenant.schema);
         let original = self.known(from, &failed)?;
-        let _turn = self.turn();
+        let _turn = self.turn.take();
         let about = self.project()?.about(&[tenant.clone(), original.clone()]);
         let template = Template { tenant: original.key, data: with_data };
         let planned = about.lock().and_then(|locked| locked.create(&tenant, Some(&template)));
@@ -92,7 +90,7 @@ impl DatabaseAdmin {
     pub fn remove_tenant(&self, schema_name: &str, username: &str) -> Result<(), AdminError> {
         let tenant = self.named(schema_name, username)?;
         let failed = format!("Failed to remove tenant '{schema_name}' with user '{username}'");
-        let _turn = self.turn();
+        let _turn = self.turn.take();
         let project = self.project()?.without(&tenant);
         let planned = project.lock().and_then(|locked| locked.remove(&tenant, self.on_remove()));
         let planned = planned.map_err(|error| AdminError::of(&failed, error))?;
@@ -112,7 +110,7 @@ impl DatabaseAdmin {
         if !password.is_empty() && !matches!(self.secrets, Secrets::Returned) {
             return Err(AdminError::invalid(format!("{failed}: with a secret store a new password is generated")));
         }
-        let _turn = self.turn();
+        let _turn = self.turn.take();
         let about = self.project()?.about(std::slice::from_ref(&tenant));
         let planned = about.lock().and_then(|locked| locked.renew(&tenant));
         self.deliver(&about, &tenant, planned.map_err(|error| AdminError::of(&failed, error))?, &failed)
@@ -123,7 +121,7 @@ impl DatabaseAdmin {
     /// # Errors
     /// What PostgreSQL answered.
     pub fn list_tenants(&self) -> Result<Vec<TenantInfo>, AdminError> {
-        let observed = self.project()?.registered().map_err(|error| AdminError::of("Failed to list tenants", error))?;
+        let observed = self.looking()?.registered().map_err(|error| AdminError::of("Failed to list tenants", error))?;
         let rows = observed.registry.into_iter().flat_map(|registry| registry.tenants);
         let mut tenants: Vec<TenantInfo> = rows
             .filter(|(_, row)| row.state != State::Removed)
@@ -148,7 +146,7 @@ impl DatabaseAdmin {
     pub fn stats(&self, schema_name: &str) -> Result<TenantStats, AdminError> {
         let failed = format!("Failed to look at tenant '{schema_name}'");
         let tenant = self.known(schema_name, &failed)?;
-        let measured = self.project()?.about(std::slice::from_ref(&tenant)).measured(&tenant);
+        let measured = self.looking()?.about(std::slice::from_ref(&tenant)).measured(&tenant);
         let measured = measured.map_err(|error| AdminError::of(&failed, error))?;
         Ok(TenantStats {
             schema_name: tenant.schema,
@@ -159,10 +157,6 @@ impl DatabaseAdmin {
             connections: measured.connections,
             migration: measured.migration,
         })
-    }
-
-    fn turn(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The tenant as it is to be, with its password where none keeps it.
@@ -228,7 +222,7 @@ impl DatabaseAdmin {
     fn known(&self, schema: &str, failed: &str) -> Result<Tenant, AdminError> {
         let wanted = self.named(schema, "postgres")?;
         let observed = self
-            .project()?
+            .looking()?
             .about(std::slice::from_ref(&wanted))
             .registered()
             .map_err(|error| AdminError::of(failed, error))?;

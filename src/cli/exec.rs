@@ -78,10 +78,7 @@ fn many(
         out.print(&report(&ran))?;
     }
     tell(&ran, out);
-    let undeclared: Vec<&str> = looked.undeclared().iter().map(|key| key.as_str()).collect();
-    if !undeclared.is_empty() {
-        out.note(&format!("note: left out, because tenants.toml no longer names them: {}", few(&undeclared)));
-    }
+    project::undeclared(looked, "left out", out);
     Ok(match () {
         () if interrupt::handle().is_stopped() => Exit::Interrupted,
         () if ran.iter().any(Ran::failed) => Exit::Failed,

@@ -24,10 +24,7 @@ pub fn run(global: &Global, args: &ListArgs, out: &mut Output) -> Result<Exit, F
     if is_whole_document || is_asked_for(Column::Rows) {
         looked.estimate_rows(&mut rows)?;
     }
-    let many = looked.many_locks()?;
-    for row in &mut rows {
-        row.locks = many.iter().find(|found| found.role == row.username).map(|found| found.locks);
-    }
+    let many = looked.count_locks(&mut rows)?;
     rows.retain(|row| is_wanted(row, args));
     sort(&mut rows, &args.sort);
     let part = looked.targeting().map(|part| format!("\n{}\n", render::text::targeting(&part)));

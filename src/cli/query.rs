@@ -34,10 +34,7 @@ pub fn run(global: &Global, args: &QueryArgs, out: &mut Output) -> Result<Exit, 
     };
     print(&rows, out)?;
     tell(&asked, &rows, out);
-    let undeclared: Vec<&str> = looked.undeclared().iter().map(|key| key.as_str()).collect();
-    if !undeclared.is_empty() {
-        out.note(&format!("note: not asked, because tenants.toml no longer names them: {}", few(&undeclared)));
-    }
+    project::undeclared(&looked, "not asked", out);
     if interrupt::handle().is_stopped() {
         out.finding(&format!("interrupted: {} of {} were asked", asked.answers.len(), count(tenants, "tenant")));
         return Ok(Exit::Interrupted);

@@ -1,6 +1,8 @@
 //! Passwords: from the system's generator; their SCRAM verifier, computed here so that no password reaches PostgreSQL.
 
 use postgres_protocol::password::scram_sha_256;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use rand::seq::IndexedRandom;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -13,8 +15,8 @@ pub(crate) fn generate(policy: PasswordPolicy) -> SecretString {
         Charset::Printable => ('!'..='~').collect(),
         Charset::Alphanumeric => ('0'..='9').chain('A'..='Z').chain('a'..='z').collect(),
     };
-    // ThreadRng is a ChaCha generator seeded, and reseeded, by the operating system's (rand's documentation).
-    let mut rng = rand::rng();
+    // The system's own: two children of one process that had begun to draw from another would draw the same.
+    let mut rng = UnwrapErr(SysRng);
     let mut password = String::with_capacity(policy.length);
     password.extend((0..policy.length).filter_map(|_| alphabet.choose(&mut rng)));
     SecretString::from(password)

@@ -1,11 +1,36 @@
 //! What threads that share their work need.
 
+use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A panic in another thread is reported by the scope; the value itself is still whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One thread at a time. A child that is forked while somebody has the turn would wait for ever for that thread, which it does not
+/// have: so each process has a turn of its own.
+#[derive(Default)]
+pub(crate) struct Turn(OnceLock<Box<OfProcess>>);
+
+struct OfProcess {
+    process: u32,
+    taken: Mutex<()>,
+    of_child: Turn,
+}
+
+impl Turn {
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    pub fn take(&self) -> MutexGuard<'_, ()> {
+        let process = process::id();
+        let new = || Box::new(OfProcess { process, taken: Mutex::default(), of_child: Self::new() });
+        let of = self.0.get_or_init(new);
+        if of.process == process { lock(&of.taken) } else { of.of_child.take() }
+    }
 }
 
 /// Does `work` for each of these, at most so many at once, and gives what came of it in their order. Once `stop` is set nothing

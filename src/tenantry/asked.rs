@@ -1,8 +1,10 @@
 //! What tenants answer when they are asked, logged in as each.
 
+use std::collections::BTreeMap;
+
 use super::error::Error;
 use super::looked::Looked;
-use crate::core::model::{State, TenantKey};
+use crate::core::model::{Origin, State, TenantKey};
 use crate::core::rows::{Answer, Rows, Said, union};
 use crate::engine::error::Error as RunError;
 use crate::engine::login::Logins;
@@ -72,9 +74,10 @@ impl Looked {
         }
     }
 
-    /// Tenants in use that tenants.toml no longer names: what is done for each tenant is not done for these.
+    /// Tenants in use that tenants.toml does not name, by who declared them: what is done for each tenant is not done for these.
+    /// [`Origin::why_undeclared`] says why.
     #[must_use]
-    pub fn undeclared(&self) -> Vec<&TenantKey> {
+    pub fn undeclared(&self) -> BTreeMap<Origin, Vec<&TenantKey>> {
         let ground = &self.session.ground;
         let registered = self.observed.registry.iter().flat_map(|registry| &registry.tenants);
         let undeclared = registered.filter(|(key, row)| {
@@ -82,7 +85,9 @@ impl Looked {
                 && ground.filter.selects(key)
                 && !ground.project.desired.tenants.contains_key(*key)
         });
-        undeclared.map(|(key, _)| key).collect()
+        let mut by_origin = BTreeMap::<_, Vec<_>>::new();
+        undeclared.for_each(|(key, row)| by_origin.entry(row.declared_by).or_default().push(key));
+        by_origin
     }
 }
 

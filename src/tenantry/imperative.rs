@@ -74,7 +74,7 @@ pub(super) fn secret_of(project: &Project, environment: &Environment, tenant: &T
         Found::Readable(_, secret) => Ok(secret),
         Found::Absent | Found::Foreign { .. } => {
             let message = format!("the secret at {} is gone", store.locate(&tenant.secret_path));
-            Err(refused(Clash::Blocked, message, "a new password, and a new secret: DatabaseAdmin::rotate"))
+            Err(refused(Clash::Blocked, message, "rotate gives it a new password, and a new secret"))
         }
     }
 }
@@ -116,7 +116,7 @@ impl Locked {
         is_kept_here(&self.session.ground.project.desired, row)?;
         if row.on_remove == OnRemove::Archive && on_remove != OnRemove::Archive && row.state == State::Active {
             let message = format!("the tenant with schema {:?} is to be archived before it is removed", row.schema);
-            return Err(refused(Clash::Blocked, message, "say where: DatabaseAdmin::with_archives"));
+            return Err(refused(Clash::Blocked, message, "name the directory of archives"));
         }
         let rows = observed.registry.iter_mut().flat_map(|registry| registry.tenants.values_mut());
         rows.filter(|row| row.schema == tenant.schema).for_each(|row| row.on_remove = on_remove);
@@ -170,7 +170,7 @@ fn is_free(observed: &Observed, tenant: &Tenant) -> Result<(), Error> {
         if row.schema == *schema {
             let message =
                 format!("schema {schema:?} already exists: it is tenant {other}'s, with user {:?}", row.username);
-            return Err(refused(Clash::Schema, message, "a new password for it: DatabaseAdmin::rotate"));
+            return Err(refused(Clash::Schema, message, "rotate gives it a new password"));
         }
         let taken = [&row.username, &row.owner].into_iter().find(|role| [username, owner_role].contains(role));
         if let Some(role) = taken {
@@ -208,10 +208,11 @@ fn is_kept_here(desired: &Desired, row: &Registered) -> Result<(), Error> {
     if secret.version.is_none() || is_here {
         return Ok(());
     }
-    let place = secret.place.as_deref().unwrap_or_default();
-    let message =
-        format!("the secret of the tenant with schema {:?} is in another store: {} {place}", row.schema, secret.store);
-    Err(refused(Clash::Blocked, message, "name that store: DatabaseAdmin::with_secrets"))
+    // A Vault's place is "/" where the environment names its mount.
+    let place = secret.place.as_deref().filter(|place| *place != "/");
+    let store = [Some(&*secret.store), place].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let message = format!("the secret of the tenant with schema {:?} is in another store: {store}", row.schema);
+    Err(refused(Clash::Blocked, message, "name that store"))
 }
 
 /// A program created it, and it has this schema and this username.
@@ -224,7 +225,7 @@ pub(crate) fn is_ours<'a>(observed: &'a Observed, tenant: &Tenant) -> Result<&'a
         } else {
             format!("there is no tenant with schema {schema:?}")
         };
-        return Err(refused(Clash::NoTenant, message, "DatabaseAdmin::list_tenants says which there are"));
+        return Err(refused(Clash::NoTenant, message, "list_tenants says which there are"));
     };
     if row.declared_by != Origin::Api {
         let message = format!("tenant {key}, which has schema {schema:?}, is declared in tenants.toml");

@@ -153,6 +153,18 @@ impl Looked {
         Ok(())
     }
 
+    /// Fills in the locks of each of these whose sessions crowd others out, and gives what [`Self::many_locks`] gives.
+    ///
+    /// # Errors
+    /// What PostgreSQL answered.
+    pub fn count_locks(&mut self, rows: &mut [ListRow]) -> Result<Vec<ManyLocks>, Error> {
+        let many = self.many_locks()?;
+        for row in rows {
+            row.locks = many.iter().find(|found| found.role == row.username).map(|found| found.locks);
+        }
+        Ok(many)
+    }
+
     /// Who fills the server's lock table, those with the most locks first.
     ///
     /// # Errors

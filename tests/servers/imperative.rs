@@ -5,6 +5,7 @@ mod credentials;
 mod pages;
 mod processes;
 mod refusals;
+mod vault;
 
 use tenantry::Environment;
 use tenantry::admin::{AdminError, DatabaseAdmin, Secrets, TenantConfig, TenantCredentials};
@@ -93,6 +94,9 @@ fn no_file_removes_them_and_one_may_declare_them() {
         fleet.run(&["plan"]).ends(0).says("a program created it");
         fleet.run(&["apply", "-y"]).ends(0);
         fleet.run(&["drift"]).ends(0);
+        let why = format!("because a program created them, and tenants.toml does not declare them: {schema}");
+        fleet.run(&["query", "SELECT 1"]).ends(0).says(&format!("not asked, {why}"));
+        fleet.run(&["exec", "--all", "--", "true"]).ends(0).says(&format!("left out, {why}"));
         assert_eq!(ask(&mut connect(&credentials), "SELECT user_count()"), "0");
 
         let printed = fleet.run(&["adopt", "--print", "fi_*"]).ends(0);

@@ -319,6 +319,16 @@ impl Origin {
             Self::Api => "api",
         }
     }
+
+    /// Of several that were declared there, and are not in tenants.toml: why they are not.
+    #[must_use]
+    pub fn why_undeclared(self) -> &'static str {
+        match self {
+            Self::File => "tenants.toml no longer names them",
+            Self::Source => "[source] query no longer names them",
+            Self::Api => "a program created them, and tenants.toml does not declare them",
+        }
+    }
 }
 
 /// Where a tenant's password comes from.

@@ -16,7 +16,7 @@ use super::owner::Owner;
 const KILLER: &str = r#"
 trap '' HUP INT TERM
 pid=
-while read -r said; do pid=$said; done
+while read -r said; do [ "$said" = end ] && exit 0; pid=$said; done
 [ -n "$pid" ] || exit 0
 kill -QUIT "$pid" || exit 0
 for _ in $(seq 100); do [ -e "$1" ] && kill -0 "$pid" || exit 0; sleep 0.05; done
@@ -66,7 +66,10 @@ impl Guard {
 
     /// Once everything is deleted.
     pub(super) fn end(&mut self) {
-        drop(self.input.take());
+        // A child that was forked has the input too, so that this is not the end of it.
+        if let Some(mut input) = self.input.take() {
+            let _ = input.write_all(b"end\n");
+        }
         let _ = self.killer.wait();
         let _ = self.remover.wait();
     }

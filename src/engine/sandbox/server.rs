@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{self, Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ pub struct Server {
     password: String,
     child: Option<Child>,
     guard: Guard,
+    /// Whose it is. A forked child has this value too, and ends without ending the server.
+    process: u32,
 }
 
 /// The server's own directory inside of ours, for its data and its socket. Short: a socket's path has little room.
@@ -73,8 +75,17 @@ impl Server {
         owner.give_directory(&root.join(ITS_OWN))?;
         let password = rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect();
         // From here on Drop cleans up, whatever fails.
-        let mut server =
-            Self { root, binaries, owner, builder: builder.clone(), port: 0, password, child: None, guard };
+        let mut server = Self {
+            root,
+            binaries,
+            owner,
+            builder: builder.clone(),
+            port: 0,
+            password,
+            child: None,
+            guard,
+            process: process::id(),
+        };
         server.make_reachable()?;
         server.initdb()?;
         server.start_on_a_free_port()?;
@@ -267,6 +278,9 @@ impl std::fmt::Debug for Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.process != process::id() {
+            return;
+        }
         // There is nobody to report a failure to here, and the guard tries again.
         let _ = self.stop_immediate();
         let _ = fs::remove_dir_all(&self.root);

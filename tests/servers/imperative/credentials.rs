@@ -1,6 +1,10 @@
 //! What is returned opens the database, whatever the names and the password hold.
 
+use tenantry::sandbox::Server;
+
 use super::*;
+use crate::certificates::{Authority, Leaf};
+use crate::postgres_server::target;
 
 /// Every symbol that a generated password may have, and names that must be quoted and escaped.
 #[test]
@@ -39,4 +43,37 @@ fn passwords_are_generated_of_the_characters_asked_for() {
     assert!(made.password.len() == 32 && made.password.bytes().all(|b| b.is_ascii_alphanumeric()));
     let made = admin.create_tenant(config("ch_any", "ch_any_user")).unwrap();
     assert!(made.password.len() == 32 && made.password.bytes().all(|b| b.is_ascii_graphic()));
+}
+
+/// The certificates of the admin's machine are not the tenant's.
+#[test]
+fn the_string_wants_the_tls_that_a_projects_secret_wants() {
+    let authority = Authority::new("our authority");
+    let leaf = authority.issue(&Leaf::server(&["localhost"]));
+    let server = Server::builder().tls(&leaf.certificate, &leaf.key, None).start().unwrap();
+    let mut fleet = Fleet::usual(BOTH[0], "imp_tls");
+    fleet.declare("tl-file = {}");
+    let root = fleet.path("root.crt");
+    std::fs::write(&root, &authority.certificate).unwrap();
+    let verified = format!("sslmode=verify-full&sslrootcert={}", root.display());
+    for (n, (parameters, wanted)) in
+        [(&*verified, "require"), ("sslmode=allow", "disable"), ("", "require"), ("sslmode=disable", "disable")]
+            .into_iter()
+            .enumerate()
+    {
+        let (port, password) = (server.port(), server.password());
+        fleet.url = format!("postgresql://postgres:{password}@localhost:{port}/postgres?{parameters}");
+        let admin = DatabaseAdmin::new(&fleet.url).unwrap();
+        let schema = format!("tl_{n}");
+        let made = admin.create_tenant(config(&schema, &format!("{schema}_user"))).unwrap();
+        fleet.apply();
+        let end = |url: &str| url.split_once('@').unwrap().1.to_owned();
+        let (of_program, of_file) =
+            (end(&made.connection_string), end(fleet.secret("tl-file")["url"].as_str().unwrap()));
+        assert_eq!(of_program, of_file);
+        assert!(of_program.ends_with(&format!("?sslmode={wanted}")), "{of_program}");
+        let mut client = target(&made.connection_string).connect().unwrap();
+        let encrypted = ask(&mut client, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()");
+        assert_eq!(encrypted == "t", wanted == "require");
+    }
 }

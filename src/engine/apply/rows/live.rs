@@ -3,8 +3,6 @@
 //! COPY of a table plans nothing, takes no view and evaluates nothing but the output functions of its types
 //! (docs/adr/0002-hostile-tenants.md, "Histories are read by COPY"), so that none of the tenant's code runs here.
 
-use std::sync::Mutex;
-
 use postgres::{Client, IsolationLevel, Transaction};
 
 use super::load::{Load, Stand};
@@ -16,11 +14,11 @@ use crate::core::words::{count, few};
 use crate::engine::apply::failure::database_error;
 use crate::engine::database::Ask;
 use crate::engine::inspect;
-use crate::engine::workers::lock;
+use crate::engine::workers::Turn;
 
 /// Who is not a superuser is granted the tenant's roles while it reads; two at once would wait for each other's rows of
 /// pg_auth_members for longer than lock_timeout.
-static GRANTED: Mutex<()> = Mutex::new(());
+static GRANTED: Turn = Turn::new();
 
 /// # Errors
 /// What PostgreSQL answered; or why the rows of this tenant do not fit.
@@ -32,7 +30,7 @@ pub(super) fn feed(
     let subject = &from.subject;
     let doing = format!("reading tenant {}", subject.tenant);
     let failed = |error: postgres::Error| database_error(&doing, &error.into());
-    let _alone = from.rights.as_ref().map(|_| lock(&GRANTED));
+    let _alone = from.rights.as_ref().map(|_| GRANTED.take());
     let isolation = IsolationLevel::RepeatableRead;
     let mut source = session.build_transaction().isolation_level(isolation).start().map_err(failed)?;
     source.batch_execute(&preamble(load, from.rights.as_ref())).map_err(failed)?;
