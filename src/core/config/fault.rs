@@ -341,4 +341,15 @@ mod tests {
         (0..120).for_each(|_| faults.push_syntax(None, "y"));
         assert_eq!(faults.syntax.len(), 100);
     }
+
+    /// The whole line is doubtful, and no other.
+    #[test]
+    fn the_lines_around_one_that_does_not_parse_are_looked_at() {
+        let source = "[tenants]\na = { acces = 1 }\nglobex = {} x acces = 1\nb = { acces = 1 }\nc = { acces = 1 }\n";
+        let error = crate::core::config::parse("t.toml", source, &|_| None).unwrap_err();
+        let unknown = error.faults.iter().filter(|fault| fault.message == "unknown key \"acces\"");
+        let lines: Vec<_> = unknown.filter_map(|fault| Some(error.line_column(fault.span.as_ref()?.start).0)).collect();
+        assert_eq!(lines, [2, 4, 5], "{error}");
+        assert!(error.source.contains("\nb = { acces = * }\nc = { acces = * }\n"), "{}", error.source);
+    }
 }
