@@ -220,7 +220,10 @@ globex = { password_from = "${NOT_SET}", settings = { search_path = "x" } }
         assert_eq!(faults("[vault]\nauth = { mount = \"x\" }\n"), ["2:8 missing field `method`"]);
         assert_eq!(faults("[secrets]\nmax_missing = -1\n"), ["2:15 -1 is less than 0"]);
         assert_eq!(faults("[secrets]\nmax_missing = \"-1\"\n"), ["2:15 \"-1\" is neither a number nor a percentage"]);
-        assert_eq!(faults("[secrets]\nmax_missing = 0.5\n"), ["2:15 expected a number, or a part such as"],);
+        assert_eq!(
+            faults("[secrets]\nmax_missing = 0.5\n"),
+            ["2:15 expected a whole number, or a percentage in quotes such as 2%"]
+        );
     }
 
     #[test]
@@ -244,12 +247,43 @@ globex = { password_from = "${NOT_SET}", settings = { search_path = "x" } }
         assert_eq!(faults(&format!("[tenants]\nacme = {{ schema = \"{long}\" }}\n")).len(), 1);
         assert!(faults("[tenants.acme]\nschema = 'Bobby\"; DROP SCHEMA public; --'\nusername = 'select'\n").is_empty());
         let key = "a".repeat(60);
-        assert_eq!(faults(&format!("[tenants]\n{key} = {{}}\n")).len(), 3, "every template makes a name too long");
+        let found = faults(&format!("[tenants]\n{key} = {{}}\n"));
+        assert_eq!(found.len(), 3, "every template makes a name too long");
+        assert!(found.iter().all(|fault| fault.starts_with("2:64 ")), "{found:?}");
+        for (field, template) in [("schema", "long_{tenant}"), ("username", "{tenant}_name"), ("owner", "own_{tenant}")]
+        {
+            let found = faults(&format!("[defaults]\n{field} = \"{template}\"\n[tenants]\n{key} = {{}}\n"));
+            let at = format!("2:{} {field} ", field.len() + 4);
+            assert!(found.len() == 3 && found.iter().any(|fault| fault.starts_with(&at)), "{found:?}");
+        }
     }
 
     #[test]
     fn one_fixed_owner_may_be_shared() {
         assert!(faults("[defaults]\nowner = \"app_owner\"\n[tenants]\na = {}\nb = {}\n").is_empty());
         assert_eq!(faults("[defaults]\nusername = \"app\"\n[tenants]\na = {}\nb = {}\n").len(), 1);
+        let both_ways = [("username", "owner"), ("owner", "username")].map(|(first, second)| {
+            faults(&format!("[tenants]\na = {{ {first} = \"x\" }}\nb = {{ {second} = \"x\" }}\n"))
+        });
+        assert_eq!(
+            both_ways,
+            [
+                ["3:15 owner \"x\" of tenant b is also the username of tenant a"],
+                ["3:18 username \"x\" of tenant b is also the owner of tenant a"]
+            ]
+        );
+    }
+
+    /// Only what is at fault is left out while the rest is looked at.
+    #[test]
+    fn a_fault_hides_no_other_of_the_same_tenant() {
+        let same =
+            "[tenants]\na = { schema = \"s\", acces = 1, owner = \"o\" }\nb = { schema = \"s\", username = \"o\" }\n";
+        assert_eq!(faults(same), ["2:21 unknown key \"acces\"", "3:16 tenants a and b have the same schema, \"s\""]);
+        let owner = same.replace("b = { schema = \"s\", ", "b = { ");
+        assert_eq!(
+            faults(&owner),
+            ["2:21 unknown key \"acces\"", "3:18 username \"o\" of tenant b is also the owner of tenant a"]
+        );
     }
 }
