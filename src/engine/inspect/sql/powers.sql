@@ -6,7 +6,7 @@ WITH RECURSIVE powerful (oid, power) AS (
     FROM pg_roles r
     CROSS JOIN LATERAL (VALUES ('SUPERUSER', r.rolsuper), ('CREATEROLE', r.rolcreaterole), ('REPLICATION', r.rolreplication),
                                ('BYPASSRLS', r.rolbypassrls)) AS a (power, has)
-    WHERE a.has
+    WHERE (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls) AND a.has
     UNION ALL
     -- Not every version has all of them.
     SELECT oid, rolname::text FROM pg_roles
@@ -16,9 +16,12 @@ WITH RECURSIVE powerful (oid, power) AS (
     SELECT oid, power, oid FROM powerful
     UNION
     SELECT m.member, r.power, r.source FROM reach r JOIN pg_auth_members m ON m.roleid = r.oid
+), reached AS MATERIALIZED (
+    -- PostgreSQL takes what is reached for very much, and with these roles first it joins each with each.
+    SELECT oid, power, source FROM reach WHERE oid <> source
 )
 SELECT member.rolname::text AS role, source.rolname::text AS via, array_agg(r.power ORDER BY r.power) AS powers
-FROM reach r JOIN pg_roles member ON member.oid = r.oid JOIN pg_roles source ON source.oid = r.source
-WHERE r.oid <> r.source AND member.rolname = ANY ($1::text[]::name[])
+FROM reached r JOIN pg_roles member ON member.oid = r.oid JOIN pg_roles source ON source.oid = r.source
+WHERE member.rolname = ANY ($1::text[]::name[])
 GROUP BY member.rolname, source.rolname
 ORDER BY member.rolname, source.rolname
