@@ -49,6 +49,8 @@ fn tenants_and_classes_of_every_file_are_taken() {
         [Some("tenants.toml, line 5"), Some("tenants.d/b.toml, line 4"), Some("row 2 of the source"), None]
     );
     assert_eq!(includes(&texts[0], &|_| None), ["tenants.d/*.toml"]);
+    let elsewhere = Text::file("tenants.toml", "include = [\"${DIR}/*.toml\", \"more.toml\"]\n");
+    assert_eq!(includes(&elsewhere, &|_| Some("/srv/tenants".into())), ["/srv/tenants/*.toml", "more.toml"]);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod compatibility_table;
 #[path = "../support/as_applied.rs"]
 mod support_as_applied;
+#[path = "../support/folded/mod.rs"]
+mod support_folded;
 
 mod compatibility;
 mod facade;

@@ -9,10 +9,11 @@ mod case;
 use std::path::{Path, PathBuf};
 
 use crate::support_as_applied::{as_applied, judge_given_passwords, look_for_histories, server, untouched};
+use crate::support_folded::folded;
 use case::Case;
 use similar::TextDiff;
 use tenantry::model::{Desired, Observed, VaultSeen};
-use tenantry::plan::Verb;
+use tenantry::plan::{Plan, Verb};
 use tenantry::render::{Style, json, text};
 
 fn case_files() -> Vec<PathBuf> {
@@ -53,15 +54,19 @@ fn sides(case: &Case) -> (Observed, Desired) {
 }
 
 /// What apply would do; or, where the case says `== rotate`, what a rotation of the tenants named there would.
-fn shown(case: &Case, observed: &Observed, desired: &Desired) -> String {
-    let plan = match case.section("rotate") {
+fn planned(case: &Case, observed: &Observed, desired: &Desired) -> Plan {
+    match case.section("rotate") {
         Some(keys) => {
             let end_old = keys.split_whitespace().any(|word| word == "--end-old");
             let names = |key: &tenantry::model::TenantKey| keys.split_whitespace().any(|k| k == key.as_str());
             tenantry::plan::rotation(desired, observed, &names, end_old)
         }
         None => tenantry::plan::diff(desired, observed, &|_| true),
-    };
+    }
+}
+
+fn shown(case: &Case, observed: &Observed, desired: &Desired) -> String {
+    let plan = planned(case, observed, desired);
     text::plan(&plan.document(), &Style { verbose: true, ..Style::default() })
 }
 
@@ -104,6 +109,33 @@ fn a_state_as_applied_has_an_empty_plan() {
             assert!(plan.is_empty(), "{} {toml}:\n{}", name(&path), text::plan(&plan.document(), &Style::default()));
         }
     }
+}
+
+/// The values of a plan say all that it does: where each is carried out as it says, the next plan finds nothing to do for anybody
+/// who was not blocked.
+#[test]
+fn what_a_plan_says_is_enough_for_the_next_to_be_empty() {
+    let mut wrong = Vec::new();
+    for path in case_files() {
+        let case = Case::read(&path);
+        // A rotation leaves all else to the next apply.
+        if case.section("rotate").is_some() {
+            continue;
+        }
+        let (observed, desired) = sides(&case);
+        let plan = planned(&case, &observed, &desired);
+        let folded = folded(&plan, &desired, &observed);
+        let next = tenantry::plan::diff(&desired, &folded, &|_| true);
+        for tenant in plan.tenants.iter().filter(|tenant| tenant.verb.is_work()) {
+            let left = next.tenants.iter().find(|next| next.tenant == tenant.tenant && next.verb != Verb::Unchanged);
+            if let Some(left) = left {
+                let left = Plan { tenants: vec![left.clone()], ..next.clone() };
+                let shown = text::plan(&left.document(), &Style { verbose: true, ..Style::default() });
+                wrong.push(format!("{}:\n{shown}", name(&path)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

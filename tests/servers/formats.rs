@@ -165,6 +165,7 @@ fn a_migration_that_fails_leaves_nothing_of_its_tenant() {
 fn an_archive_of_such_a_tenant_comes_back() {
     let mut fleet = fleet_of(&SQLX, Admin::Superuser, BOTH[0], "back");
     fleet.head = fleet.head.replace("on_remove = \"drop\"", "on_remove = \"archive\"");
+    fleet.env.insert("TENANTRY_PG_BINDIR".into(), crate::postgres_server::pg_dump_dir(BOTH[0]));
     fleet.declare("back-a = {}\nback-b = {}");
     fleet.applies_and_settles();
     fleet.execute("INSERT INTO tenant_back_a.notes (body) VALUES ('kept')");

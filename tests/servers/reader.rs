@@ -22,8 +22,10 @@ fn a_reader_is_told_what_it_lacks_and_sees_what_the_keeper_would_do() {
             let mut fleet = Fleet::usual(version, "reader");
             let reader = format!("{keeper}_reader");
             if keeper != "postgres" {
+                // Until 14 schema public is not the database owner's, and everybody may create in it.
                 fleet.execute(&format!(
-                    "CREATE ROLE {keeper} LOGIN CREATEROLE PASSWORD 'k'; ALTER DATABASE {0} OWNER TO {keeper}",
+                    "CREATE ROLE {keeper} LOGIN CREATEROLE PASSWORD 'k'; ALTER DATABASE {0} OWNER TO {keeper}; \
+                     ALTER SCHEMA public OWNER TO {keeper}",
                     fleet.database.name
                 ));
                 fleet.url = fleet.database.url_as(keeper, "k");

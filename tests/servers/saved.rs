@@ -10,6 +10,7 @@ use crate::fleet::{BOTH, Fleet};
 use crate::postgres_server;
 use crate::postgres_server::{Version, database_on};
 use serde_json::{Value, json};
+use tenantry::sandbox::Server;
 
 /// Saves a plan to plan.json.
 #[track_caller]
@@ -195,9 +196,11 @@ fn a_saved_plan_is_shown_in_every_format_without_a_database() {
 
 #[test]
 fn another_database_and_another_cluster_are_refused() {
-    for (version, other) in [(Version::V18, Version::Installed), (Version::Installed, Version::V18)] {
+    for (tenant, version, other) in
+        [("bo-one", Version::V18, Version::Installed), ("bo-two", Version::Installed, Version::V18)]
+    {
         let mut fleet = Fleet::usual(version, "bound");
-        fleet.declare("bo-one = {}");
+        fleet.declare(&format!("{tenant} = {{}}"));
         save(&fleet);
         let own = fleet.url.clone();
         let elsewhere = database_on(fleet.database.server.clone(), "bound");
@@ -205,7 +208,7 @@ fn another_database_and_another_cluster_are_refused() {
         let refused = fleet.run(&["apply", "-y", "plan.json"]).ends(1).says("it was made for database bound_");
         refused.says(&elsewhere.name).says("nothing was changed");
         // The same name in another cluster.
-        let twin = postgres_server::server(other);
+        let twin = Server::builder().binaries(postgres_server::binaries(other)).start().unwrap();
         fleet::ask(
             &mut postgres_server::target(&twin.admin_url()).connect_admin().unwrap(),
             &format!("CREATE DATABASE \"{}\" TEMPLATE template0", fleet.database.name),

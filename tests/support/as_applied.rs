@@ -171,7 +171,8 @@ fn fields(desired: &Desired, observed: &Observed, tenant: &Tenant) -> SecretFiel
     desired.secret_fields(tenant, &observed.server, &observed.database.name, None)
 }
 
-fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
+/// What the registry says of a tenant, but for its schema's OID.
+pub fn row(desired: &Desired, observed: &Observed, tenant: &Tenant) -> Registered {
     Registered {
         schema_oid: None,
         schema: tenant.schema.clone(),

@@ -73,6 +73,11 @@ mod tests {
         {
             assert_eq!(fault_of_host(host), None, "{host}");
         }
+        let longest = format!("{}.", "a.".repeat(126) + "a");
+        assert_eq!(longest.len(), 254);
+        assert_eq!(fault_of_host(&longest[..253]), None);
+        assert!(fault_of_host(&longest).is_some());
+        assert_eq!(fault_of_host("db.internal."), None);
         for (host, problem) in [
             ("", "empty"),
             ("pgbouncer.internal:6432", "port"),
@@ -86,9 +91,26 @@ mod tests {
             ("postgresql://a", "more than a host"),
             ("u:p@a", "more than a host"),
             ("/var/run,/tmp", "directory"),
+            ("/var/my run", "directory"),
+            ("/var/run\u{7}", "directory"),
+            ("/u@run", "directory"),
+            ("u@a", "more than a host"),
+            ("fe80::1%", "port"),
+            ("fe80::1%a b", "port"),
+            ("db%eth0", "not a host name"),
             ("b\u{fc}cher", "not a host name"),
         ] {
             assert!(fault_of_host(host).is_some_and(|(said, _)| said.contains(problem)), "{host}");
         }
+    }
+
+    #[test]
+    fn no_client_connects_to_port_0() {
+        let faults = |port: &str| {
+            let source = format!("[database]\nadvertise = {{ host = \"db\", port = {port} }}\n[tenants]\n");
+            crate::core::config::fault::tests_support::messages(&source)
+        };
+        assert_eq!(faults("0"), ["advertise.port is not between 1 and 65535"]);
+        assert_eq!([faults("1"), faults("65535")], [[""; 0], [""; 0]]);
     }
 }

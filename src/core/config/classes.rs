@@ -194,4 +194,20 @@ b = { class = "pr0" }
         );
         assert_eq!(error.faults[6].hint.as_deref(), Some("did you mean \"pro\"?"));
     }
+
+    #[test]
+    fn faults_of_the_defaults_are_told_there_though_a_class_has_keys_of_that_kind() {
+        let source = r#"[defaults]
+settings = { search_path = "x" }
+connection_limit = -2
+[classes.pro]
+settings = { jit = true }
+access = "full"
+[tenants]
+a = { class = "pro" }
+"#;
+        let error = parse("t.toml", source, &|_| None).unwrap_err();
+        let places = error.faults.iter().map(|fault| fault.span.clone().map(|span| error.line_column(span.start)));
+        assert_eq!(places.collect::<Vec<_>>(), [Some((2, 28)), Some((3, 20))], "{error}");
+    }
 }

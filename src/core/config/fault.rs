@@ -246,7 +246,8 @@ impl ConfigError {
                 let (excerpt, underlined) = self.excerpt(span);
                 let text = excerpt.lines().next().unwrap_or_default();
                 let indent = excerpt[..underlined.start].chars().count();
-                let width = underlined.len().clamp(1, text.chars().count().saturating_sub(indent).max(1));
+                let width =
+                    excerpt[underlined].chars().count().clamp(1, text.chars().count().saturating_sub(indent).max(1));
                 let gutter = line.to_string().len();
                 let carets = "^".repeat(width);
                 write!(f, "\n{line} | {text}\n{:gutter$} | {:indent$}{carets}", "", "")?;
@@ -279,6 +280,8 @@ pub(super) mod tests_support {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn a_fault_is_shown_with_its_line_and_carets_under_it() {
         let source = "[tenants]\nacme = { acces = \"full\" }\n";
@@ -286,5 +289,67 @@ mod tests {
         let shown = "t.toml:2:10: unknown key \"acces\"\n\
                      2 | acme = { acces = \"****\" }\n  |          ^^^^^\n  hint: did you mean \"access\"?";
         assert_eq!(error.to_string(), shown);
+    }
+
+    #[test]
+    fn carets_count_characters_and_end_with_the_line() {
+        let carets = |source: &str| {
+            let shown = crate::core::config::parse("t.toml", source, &|_| None).unwrap_err().to_string();
+            shown.lines().nth(2).unwrap().to_owned()
+        };
+        assert_eq!(carets("[tenants]\n\"mün\" = {}\n"), "  | ^^^^^");
+        assert_eq!(carets("[tenants]\nx = { access = '''f\nu''' }\n"), "  |                ^^^^");
+    }
+
+    #[test]
+    fn a_place_counts_lines_and_characters_from_one() {
+        let error = ConfigError { source: "ab\nüc\n".into(), ..ConfigError::whole("t.toml", "", None) };
+        let places = [0, 2, 3, 5, 6, 7, 100].map(|byte| error.line_column(byte));
+        assert_eq!(places, [(1, 1), (1, 3), (2, 1), (2, 2), (2, 3), (3, 1), (3, 1)]);
+    }
+
+    /// A file may be one line of many megabytes.
+    #[test]
+    fn of_a_long_line_only_what_is_near_is_shown() {
+        let source = format!("x\n{}ü!{}\ny", "a".repeat(5_000), "b".repeat(5_000));
+        let error = ConfigError { source, ..ConfigError::whole("t.toml", "", None) };
+        let at = 2 + 5_000;
+        let (shown, about) = error.excerpt(&(at..at + 3));
+        assert_eq!((&shown[about.clone()], about.start, shown.len()), ("ü!", 400, 803));
+        let (start, _) = error.excerpt(&(0..1));
+        assert_eq!(start, "x");
+        let (last, about) = error.excerpt(&(error.source.len() - 1..error.source.len() + 7));
+        assert_eq!((last.as_str(), about), ("y", 0..1));
+    }
+
+    #[test]
+    fn a_message_is_cut_between_characters() {
+        assert_eq!(shortened("a".repeat(400)), "a".repeat(400));
+        assert_eq!(shortened("a".repeat(401)), "a".repeat(400) + "…");
+        assert_eq!(shortened("ü".repeat(200) + "x"), "ü".repeat(200) + "…");
+        assert_eq!(shortened("a".to_owned() + &"ü".repeat(200)), "a".to_owned() + &"ü".repeat(199) + "…");
+    }
+
+    #[test]
+    fn the_first_hundred_faults_are_told_and_that_there_are_more() {
+        let mut faults = Faults::default();
+        let filled = [99, 1, 1, 5].map(|more| {
+            (0..more).for_each(|_| faults.push(None, "x", None));
+            (faults.faults.len(), faults.is_full())
+        });
+        assert_eq!(filled, [(99, false), (100, false), (101, true), (101, true)]);
+        (0..120).for_each(|_| faults.push_syntax(None, "y"));
+        assert_eq!(faults.syntax.len(), 100);
+    }
+
+    /// The whole line is doubtful, and no other.
+    #[test]
+    fn the_lines_around_one_that_does_not_parse_are_looked_at() {
+        let source = "[tenants]\na = { acces = 1 }\nglobex = {} x acces = 1\nb = { acces = 1 }\nc = { acces = 1 }\n";
+        let error = crate::core::config::parse("t.toml", source, &|_| None).unwrap_err();
+        let unknown = error.faults.iter().filter(|fault| fault.message == "unknown key \"acces\"");
+        let lines: Vec<_> = unknown.filter_map(|fault| Some(error.line_column(fault.span.as_ref()?.start).0)).collect();
+        assert_eq!(lines, [2, 4, 5], "{error}");
+        assert!(error.source.contains("\nb = { acces = * }\nc = { acces = * }\n"), "{}", error.source);
     }
 }

@@ -43,6 +43,16 @@ mod tests {
         assert_eq!(interpolate("cost $5, $${A}", &env).unwrap(), "cost $5, ${A}");
         assert_eq!(interpolate("${NOPE}", &env).unwrap_err(), "the environment variable NOPE is not set");
         assert!(interpolate("${A", &env).is_err());
-        assert!(interpolate("${a b}", &env).is_err());
+        assert_eq!(interpolate("$${A}${A}", &env).unwrap(), "${A}x${B}");
+        for name in ["_", "_a1", "A_B2"] {
+            assert_eq!(
+                interpolate(&format!("<${{{name}}}>"), &|asked| Some(asked.to_lowercase())).unwrap(),
+                format!("<{}>", name.to_lowercase())
+            );
+        }
+        for name in ["", "a b", "1a", "a-b", "é", "a.b"] {
+            let fault = interpolate(&format!("${{{name}}}"), &|_| Some("x".into())).unwrap_err();
+            assert_eq!(fault, "what is between \"${\" and \"}\" is not the name of an environment variable", "{name}");
+        }
     }
 }

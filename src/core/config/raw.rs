@@ -239,7 +239,8 @@ pub struct RawTenant {
 
 /// A number of tenants, or a part of them.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a number, or a part such as \"2%\"")]
+// No quotes: a message ends where the first of them stands, since what follows may be a value.
+#[serde(untagged, expecting = "a whole number, or a percentage in quotes such as 2%")]
 pub enum RawAtMost {
     Number(#[schemars(range(min = 0))] i64),
     Part(String),

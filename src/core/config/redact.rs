@@ -295,5 +295,45 @@ mod tests {
         of_schema.sort();
         of_forms.sort();
         assert_eq!(of_forms, of_schema);
+        let Table(tenant) = TENANT else { panic!("no table") };
+        let mut of_tenant: Vec<_> = tenant.iter().map(|(name, _)| *name).collect();
+        of_tenant.sort_unstable();
+        let mut keys = crate::core::config::tenant_keys();
+        keys.sort();
+        assert_eq!(keys, of_tenant);
+    }
+
+    #[test]
+    fn a_value_is_left_only_in_the_form_that_holds_no_secret() {
+        for address in ["https://v?token=hush", "https://v#hush", "https://hush@v"] {
+            let redacted = shown(&format!("[vault]\naddress = '{address}'\n"));
+            assert_eq!(redacted, format!("[vault]\naddress = '{}'\n", "*".repeat(address.len())), "{address}");
+        }
+        assert_eq!(shown("[vault]\nnamespace = 'a@b'"), "[vault]\nnamespace = 'a@b'");
+        assert_eq!(shown("[vault]\nnamespace = \"\"\"hu\nsh\"\"\""), "[vault]\nnamespace = \"\"\"**\n**\"\"\"");
+        assert_eq!(shown("[vault]\nnamespace = ['a', 'b']"), "[vault]\nnamespace = ['a', 'b']");
+        assert_eq!(shown("[vault]\nnamespace = { a = 'hush' }"), "[vault]\nnamespace = **************");
+        assert_eq!(shown("[defaults]\npasswd = ['hush']"), "[defaults]\npasswd = ********");
+        assert_eq!(shown("[vault]\nauth = { token = \"${TOKEN_1}\" }"), "[vault]\nauth = { token = \"${TOKEN_1}\" }");
+        for no_reference in ["${HU-SH}", "${HUSH} hush", "$HUSH", "hush${A}", "${HUSH"] {
+            let redacted = shown(&format!("[vault]\nauth = {{ token = \"{no_reference}\" }}"));
+            assert!(!redacted.to_lowercase().contains("hu") && !redacted.contains('$'), "{redacted}");
+        }
+        assert_eq!(shown("[tenants.a]\npasswd = '\u{1d11e}é→'"), "[tenants.a]\npasswd = '\u{1d12a}×※'");
+        assert_eq!(shown("[tenants]\n'hush@db' = {}"), "[tenants]\n'*******' = {}");
+        assert_eq!(
+            shown("[tenants.a]\nsettings = { 'app.key' = 'hush' }"),
+            "[tenants.a]\nsettings = { 'app.key' = '****' }"
+        );
+    }
+
+    /// What the parser made of such a line may be a piece of a password.
+    #[test]
+    fn of_a_line_that_does_not_parse_nothing_is_left() {
+        let source = "[tenants]\nfirst = {}\nhush = { acces = 1 }\nlast = {}\n";
+        let (document, _) = DeTable::parse_recoverable(source);
+        let line = source.find("hush").unwrap()..source.find("\nlast").unwrap();
+        let redacted = redact(&document, source, std::slice::from_ref(&line));
+        assert_eq!(redacted, "[tenants]\nfirst = {}\n**** = *************\nlast = {}\n");
     }
 }

@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::defaults::{self, OWNER, SCHEMA, USERNAME};
 use super::duration::duration;
 use super::fault::Faults;
 use super::places::Places;
-use super::raw::{RawAtMost, RawConfig, RawTenant};
-use super::{advertise, classes::Classes, placeholder, rotation, template, vault, vault_access};
+use super::raw::{RawAtMost, RawConfig};
+use super::{advertise, classes::Classes, defaults, names, placeholder, template, tenant, vault, vault_access};
 use crate::core::migrations::{Format, MigrationSet};
-use crate::core::model::secret::fault_of_password;
 use crate::core::model::{
-    Access, Advertise, AtMost, Defaults, Desired, NameError, PasswordPolicy, PublicSchema, Scope, SecretsPolicy,
-    Source, Tenant, TenantKey, check_role_name, check_schema_name,
+    Advertise, AtMost, Defaults, Desired, PasswordPolicy, PublicSchema, Scope, SecretsPolicy, Source, Tenant,
+    TenantKey, check_role_name, check_schema_name,
 };
 
 /// A valid `tenants.toml`: all of [`Desired`] but the migrations, whose files the caller reads.
@@ -66,9 +64,6 @@ impl Configuration {
     }
 }
 
-/// Settings `ALTER ROLE … SET` must not carry: they are the tool's, or change who the session is.
-const RESERVED_SETTINGS: [&str; 3] = ["search_path", "role", "session_authorization"];
-
 /// Fills in the defaults and checks what only the whole file can tell.
 pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faults) -> Configuration {
     let lock_timeout = duration(&raw.migrations.lock_timeout).unwrap_or_else(|message| {
@@ -79,7 +74,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
         );
         Duration::from_secs(5)
     });
-    name(&["migrations", "table"], &raw.migrations.table, "table name", check_role_name, places, faults);
+    names::check(&["migrations", "table"], &raw.migrations.table, "table name", check_role_name, places, faults);
     if !raw.secrets.path.contains("{tenant}") {
         faults.push(
             places.value(&["secrets", "path"]),
@@ -99,7 +94,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
         );
     }
     for schema in raw.database.shared_schemas.iter().filter(|schema| *schema != "public") {
-        name(&["database", "shared_schemas"], schema, "shared schema", check_schema_name, places, faults);
+        names::check(&["database", "shared_schemas"], schema, "shared schema", check_schema_name, places, faults);
     }
     advertise::check(&raw.database.advertise, places, faults);
     let vault = vault::resolve(std::mem::take(&mut raw.vault), places, faults);
@@ -107,10 +102,10 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
     let classes = Classes::new(&raw, places, faults);
     let path = &raw.secrets.path;
     let mut tenants = BTreeMap::new();
-    for (key, tenant) in &raw.tenants {
+    for (key, own) in &raw.tenants {
         match TenantKey::new(key.as_str()) {
             Ok(key) => {
-                let tenant = resolve_tenant(&key, tenant, &classes, path, places, faults);
+                let tenant = tenant::resolve(&key, own, &classes, path, places, faults);
                 tenants.insert(key, tenant);
             }
             Err(error) => {
@@ -119,7 +114,7 @@ pub(super) fn resolve(mut raw: RawConfig, places: &Places<'_>, faults: &mut Faul
             }
         }
     }
-    collisions(&tenants, &raw.tenants, &classes, &raw.database.shared_schemas, places, faults);
+    names::collisions(&tenants, &raw.tenants, &classes, &raw.database.shared_schemas, places, faults);
     vault_access::check(&vault, (raw.secrets.store, path), &tenants, places, faults);
     template::check(&tenants, &raw, places, faults);
     Configuration {
@@ -166,173 +161,6 @@ fn at_most(key: &[&str], raw: Option<&RawAtMost>, places: &Places<'_>, faults: &
         faults.push(places.value(key), message, Some(hint.into()));
         AtMost::Usual
     })
-}
-
-fn name(
-    path: &[&str],
-    value: &str,
-    what: &str,
-    check: fn(&str) -> Result<(), NameError>,
-    places: &Places<'_>,
-    faults: &mut Faults,
-) {
-    if let Err(error) = check(value) {
-        faults.push(places.value(path), format!("{what} {value:?} {error}"), None);
-    }
-}
-
-fn resolve_tenant(
-    key: &TenantKey,
-    own: &RawTenant,
-    classes: &Classes<'_>,
-    secret_path: &str,
-    places: &Places<'_>,
-    faults: &mut Faults,
-) -> Tenant {
-    let k = key.as_str();
-    let defaults = classes.defaults_of(own);
-    // A key of [defaults] or of a class is at fault where it is written, not at each tenant that takes it over.
-    let path = |set: bool, field: &'static str| if set { vec!["tenants", k, field] } else { classes.path(own, field) };
-    let fill = |own: &Option<String>, default: &Option<String>, builtin: &str| {
-        key.fill(own.as_deref().or(default.as_deref()).unwrap_or(builtin))
-    };
-    let schema = fill(&own.schema, &defaults.schema, SCHEMA);
-    let username = fill(&own.username, &defaults.username, USERNAME);
-    let owner_role = fill(&own.owner, &defaults.owner, OWNER);
-    let access = own.access.or(defaults.access).unwrap_or_default();
-    // A name too long for its key alone: the place is the tenant's key when nothing was written.
-    for (set, field, what, value, check) in [
-        (own.schema.is_some(), "schema", "schema", &schema, check_schema_name as fn(&str) -> _),
-        (own.username.is_some(), "username", "username", &username, check_role_name),
-        (own.owner.is_some(), "owner", "owner", &owner_role, check_role_name),
-    ] {
-        let path = if set || defaults_has(defaults, field) { path(set, field) } else { vec!["tenants", k] };
-        name(&path, value, what, check, places, faults);
-    }
-    if access != Access::Owner && username == owner_role {
-        faults.push(
-            places.value(&["tenants", k]),
-            format!("username and owner are both {username:?}"),
-            Some("set access = \"owner\" if the username itself is to own the schema".into()),
-        );
-    }
-    let limit = own.connection_limit.or(defaults.connection_limit).unwrap_or(-1);
-    let connection_limit = i32::try_from(limit).ok().filter(|limit| *limit >= -1).unwrap_or_else(|| {
-        let at = places.value(&path(own.connection_limit.is_some(), "connection_limit"));
-        faults.push(at, format!("connection_limit {limit} is not between -1 (none) and 2147483647"), None);
-        -1
-    });
-    let mut settings = BTreeMap::new();
-    for (set, from) in [(false, &defaults.settings), (true, &own.settings)] {
-        for (parameter, value) in from {
-            let lower = parameter.to_ascii_lowercase();
-            let at = match set {
-                true => vec!["tenants", k, "settings", parameter],
-                false => classes.path_of_setting(own, parameter),
-            };
-            if RESERVED_SETTINGS.contains(&lower.as_str()) {
-                let hint = "shared schemas are named in [database] shared_schemas".to_owned();
-                faults.push(places.value(&at), format!("{parameter} is set by tenantry itself"), Some(hint));
-            } else if !is_parameter(&lower) {
-                faults.push(places.value(&at), format!("{parameter:?} is not a valid parameter name"), None);
-            } else {
-                let value = value.text();
-                if value.contains('\0') {
-                    faults.push(places.value(&at), format!("the value of {parameter} holds a NUL character"), None);
-                }
-                settings.insert(lower, value);
-            }
-        }
-    }
-    let password = own.password_from.as_deref().or(defaults.password_from.as_deref());
-    if let Some(problem) = password.and_then(fault_of_password) {
-        let at = places.value(&path(own.password_from.is_some(), "password_from"));
-        faults.push(at, format!("the password {problem}"), Some("omit password_from to have one generated".into()));
-    }
-    let (rotation, rotate_after) = rotation::resolve(key, &username, (own, defaults), &path, places, faults);
-    let suspended = own.suspended.or(defaults.suspended).unwrap_or(false);
-    Tenant {
-        key: key.clone(),
-        schema,
-        username,
-        owner_role,
-        access,
-        connection_limit,
-        settings,
-        mode: own.mode.or(defaults.mode).unwrap_or_default(),
-        on_remove: own.on_remove.or(defaults.on_remove).unwrap_or_default(),
-        protected: own.protected.or(defaults.protected).unwrap_or(false),
-        password: password.map(SecretString::from),
-        secret_path: secret_path.replace("{tenant}", key.as_str()),
-        class: classes.of(own).map(str::to_owned),
-        suspended,
-        origin: own.origin,
-        rotation,
-        rotate_after,
-        strict_shape: own.strict_shape.or(defaults.strict_shape).unwrap_or(false),
-        template: template::of(key, own, defaults),
-    }
-}
-
-fn defaults_has(defaults: &RawTenant, field: &str) -> bool {
-    match field {
-        "schema" => defaults.schema.is_some(),
-        "username" => defaults.username.is_some(),
-        _ => defaults.owner.is_some(),
-    }
-}
-
-fn is_parameter(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$'))
-}
-
-/// Two tenants on one schema or one role would be one tenant.
-fn collisions(
-    tenants: &BTreeMap<TenantKey, Tenant>,
-    raw: &BTreeMap<String, RawTenant>,
-    classes: &Classes<'_>,
-    shared: &[String],
-    places: &Places<'_>,
-    faults: &mut Faults,
-) {
-    let mut schemas: BTreeMap<&str, &TenantKey> = BTreeMap::new();
-    let mut roles: BTreeMap<String, (&TenantKey, &str, bool)> = BTreeMap::new();
-    for (key, tenant) in tenants {
-        let own = raw.get(key.as_str());
-        let at = |field: &str| places.value(&["tenants", key.as_str(), field]);
-        if shared.contains(&tenant.schema) {
-            faults.push(at("schema"), format!("schema {:?} is one of shared_schemas", tenant.schema), None);
-        }
-        if let Some(other) = schemas.insert(&tenant.schema, key) {
-            faults.push(
-                at("schema"),
-                format!("tenants {other} and {key} have the same schema, {:?}", tenant.schema),
-                Some("set schema = … for one of them".into()),
-            );
-            // Their roles collide too, for the same reason; one message is enough.
-            continue;
-        }
-        // One fixed name shares the owner among tenants; a template that folds two keys into one name does not.
-        let template = own.and_then(|own| own.owner.as_ref().or(classes.defaults_of(own).owner.as_ref()));
-        let fixed = template.is_some_and(|owner| !owner.contains("{tenant}"));
-        let mut claim = |role: String, field: &'static str, shareable: bool| match roles.get(&role) {
-            Some((_, _, true)) if shareable => {}
-            Some((other, of, _)) => faults.push(
-                at(field),
-                format!("{field} {role:?} of tenant {key} is also the {of} of tenant {other}"),
-                Some(format!("set {field} = … for one of them")),
-            ),
-            None => drop(roles.insert(role, (key, field, shareable))),
-        };
-        claim(tenant.username.clone(), "username", false);
-        if tenant.access != Access::Owner && tenant.owner_role != tenant.username {
-            claim(tenant.owner_role.clone(), "owner", fixed);
-        }
-        for user in tenant.login_users() {
-            claim(user, "username", false);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -390,9 +218,16 @@ globex = { password_from = "${NOT_SET}", settings = { search_path = "x" } }
     fn one_fault_is_told_once_and_in_words_for_the_value() {
         assert_eq!(faults("[vault]\nauth = { method = \"x\" }\n"), ["2:19 unknown value \"x\""]);
         assert_eq!(faults("[vault]\nauth = { mount = \"x\" }\n"), ["2:8 missing field `method`"]);
+        let access = |value: &str| faults(&format!("[tenants]\na = {{ access = {value} }}\n"));
+        for value in ["{}", "{ full = 1, owner = 1 }", "[1]", "3"] {
+            assert_eq!(access(value), ["2:16 expected a string"], "{value}");
+        }
         assert_eq!(faults("[secrets]\nmax_missing = -1\n"), ["2:15 -1 is less than 0"]);
         assert_eq!(faults("[secrets]\nmax_missing = \"-1\"\n"), ["2:15 \"-1\" is neither a number nor a percentage"]);
-        assert_eq!(faults("[secrets]\nmax_missing = 0.5\n"), ["2:15 expected a number, or a part such as"],);
+        assert_eq!(
+            faults("[secrets]\nmax_missing = 0.5\n"),
+            ["2:15 expected a whole number, or a percentage in quotes such as 2%"]
+        );
     }
 
     #[test]
@@ -416,12 +251,43 @@ globex = { password_from = "${NOT_SET}", settings = { search_path = "x" } }
         assert_eq!(faults(&format!("[tenants]\nacme = {{ schema = \"{long}\" }}\n")).len(), 1);
         assert!(faults("[tenants.acme]\nschema = 'Bobby\"; DROP SCHEMA public; --'\nusername = 'select'\n").is_empty());
         let key = "a".repeat(60);
-        assert_eq!(faults(&format!("[tenants]\n{key} = {{}}\n")).len(), 3, "every template makes a name too long");
+        let found = faults(&format!("[tenants]\n{key} = {{}}\n"));
+        assert_eq!(found.len(), 3, "every template makes a name too long");
+        assert!(found.iter().all(|fault| fault.starts_with("2:64 ")), "{found:?}");
+        for (field, template) in [("schema", "long_{tenant}"), ("username", "{tenant}_name"), ("owner", "own_{tenant}")]
+        {
+            let found = faults(&format!("[defaults]\n{field} = \"{template}\"\n[tenants]\n{key} = {{}}\n"));
+            let at = format!("2:{} {field} ", field.len() + 4);
+            assert!(found.len() == 3 && found.iter().any(|fault| fault.starts_with(&at)), "{found:?}");
+        }
     }
 
     #[test]
     fn one_fixed_owner_may_be_shared() {
         assert!(faults("[defaults]\nowner = \"app_owner\"\n[tenants]\na = {}\nb = {}\n").is_empty());
         assert_eq!(faults("[defaults]\nusername = \"app\"\n[tenants]\na = {}\nb = {}\n").len(), 1);
+        let both_ways = [("username", "owner"), ("owner", "username")].map(|(first, second)| {
+            faults(&format!("[tenants]\na = {{ {first} = \"x\" }}\nb = {{ {second} = \"x\" }}\n"))
+        });
+        assert_eq!(
+            both_ways,
+            [
+                ["3:15 owner \"x\" of tenant b is also the username of tenant a"],
+                ["3:18 username \"x\" of tenant b is also the owner of tenant a"]
+            ]
+        );
+    }
+
+    /// Only what is at fault is left out while the rest is looked at.
+    #[test]
+    fn a_fault_hides_no_other_of_the_same_tenant() {
+        let same =
+            "[tenants]\na = { schema = \"s\", acces = 1, owner = \"o\" }\nb = { schema = \"s\", username = \"o\" }\n";
+        assert_eq!(faults(same), ["2:21 unknown key \"acces\"", "3:16 tenants a and b have the same schema, \"s\""]);
+        let owner = same.replace("b = { schema = \"s\", ", "b = { ");
+        assert_eq!(
+            faults(&owner),
+            ["2:21 unknown key \"acces\"", "3:18 username \"o\" of tenant b is also the owner of tenant a"]
+        );
     }
 }

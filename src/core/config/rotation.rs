@@ -47,3 +47,43 @@ pub(super) fn resolve<'p>(
     });
     (rotation, rotate_after)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::core::config::fault::tests_support::messages;
+    use crate::core::config::parse;
+
+    #[test]
+    fn a_username_leaves_room_for_its_two_users() {
+        let of = |bytes: usize, rotation: &str| {
+            let name = "u".repeat(bytes);
+            messages(&format!("[tenants]\na = {{ username = \"{name}\", rotation = \"{rotation}\" }}\n"))
+        };
+        assert_eq!([of(61, "two-user"), of(62, "single")], [[""; 0], [""; 0]]);
+        let fault = of(62, "two-user");
+        assert!(
+            matches!(&fault[..], [fault] if fault.ends_with("has 62 bytes, which leaves no room for \"_a\" and \"_b\"")),
+            "{fault:?}"
+        );
+    }
+
+    #[test]
+    fn a_given_password_is_one_and_two_users_take_two() {
+        let given = "password_from = \"a password that is given\"";
+        let two = "rotation = \"two-user\"";
+        let one = |keys: &str| messages(&format!("[tenants]\na = {{ {keys} }}\n"));
+        assert_eq!(one(&format!("{given}, {two}")).len(), 1);
+        assert_eq!([one(given), one(two)], [[""; 0], [""; 0]]);
+        assert_eq!(messages(&format!("[defaults]\n{given}\n[tenants]\na = {{ {two} }}\n")).len(), 1);
+    }
+
+    #[test]
+    fn the_tenants_own_age_of_a_password_wins_over_that_of_all() {
+        let source = "[defaults]\nrotate_after = \"30d\"\n[tenants]\na = {}\nb = { rotate_after = \"12h\" }\n";
+        let tenants = parse("t.toml", source, &|_| None).unwrap().tenants;
+        let ages: Vec<_> = tenants.values().map(|tenant| tenant.rotate_after).collect();
+        assert_eq!(ages, [30 * 24, 12].map(|hours| Some(Duration::from_secs(hours * 60 * 60))));
+    }
+}

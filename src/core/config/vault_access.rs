@@ -177,6 +177,11 @@ mod tests {
         assert!(matches!(login, Some(VaultLogin::Kubernetes { mount, .. }) if mount == "k8s-eu"));
         assert!(faults("policy = \"t-{tenant}\"\napprole = \"{tenant}\"", VAULT).is_empty());
         assert!(faults("policy = \"t-{tenant}\"", VAULT).is_empty());
+        assert!(faults("policy = \"a.b_c-1-{tenant}\"\napprole = \"0_{tenant}.x\"", VAULT).is_empty());
+        let named = KUBERNETES.replace("\"apps\"", "\"apps-1.x\"");
+        assert!(faults(&format!("policy = \"t-{{tenant}}\"\n{named}"), VAULT).is_empty());
+        let by_namespace = "kubernetes = { role = \"{tenant}\", service_account = \"app\", namespace = \"{tenant}\" }";
+        assert!(faults(&format!("policy = \"t-{{tenant}}\"\n{by_namespace}"), VAULT).is_empty());
     }
 
     #[test]
@@ -189,6 +194,8 @@ mod tests {
         assert_eq!(faults(&format!("{policy}\n{same}"), VAULT), ["it is the same for every tenant"]);
         let any = KUBERNETES.replace("\"apps\"", "\"*\"");
         assert_eq!(faults(&format!("{policy}\n{any}"), VAULT), ["a name in Kubernetes does not contain '*'"]);
+        let empty = KUBERNETES.replace("\"apps\"", "\"\"");
+        assert_eq!(faults(&format!("{policy}\n{empty}"), VAULT), ["it is empty"]);
         assert_eq!(faults(&format!("{policy}\n{KUBERNETES}\napprole = \"{{tenant}}\""), VAULT).len(), 1);
         assert_eq!(faults(&format!("{policy}\n{KUBERNETES}"), &format!("{VAULT}\na_b = {{}}")).len(), 1);
         assert_eq!(faults("policy = \"{tenant}\"", &format!("{VAULT}\nroot = {{}}")).len(), 1);

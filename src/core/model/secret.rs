@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn debug_never_shows_the_password() {
         let shown = format!("{:?}", secret("hunter2", "h", None));
-        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(!shown.contains("hunter2") && shown.contains("acme_user"), "{shown}");
     }
 
     #[test]
@@ -351,5 +351,26 @@ mod tests {
             prop_assert!(read.others.contains_key("note"));
             prop_assert!(read.with_others(Map::new()).same_as(&secret));
         }
+    }
+
+    #[test]
+    fn a_mark_is_read_back_as_it_was_written() {
+        let mark = Mark { fleet: Some("f".into()), cluster: None, run: Some("r".into()) };
+        let written: Vec<_> = mark.entries().collect();
+        assert_eq!(written, [("fleet", "f"), ("fleet_run", "r")]);
+        let read = |wanted: &str| written.iter().find(|(key, _)| *key == wanted).map(|(_, value)| (*value).to_owned());
+        assert_eq!(Mark::read(read), mark);
+        let cluster = Mark { cluster: Some("7".into()), ..Mark::default() };
+        assert_eq!(cluster.entries().collect::<Vec<_>>(), [("fleet_cluster", "7")]);
+        assert_eq!(secret("x", "h", None).with_mark(mark.clone()).mark, mark);
+    }
+
+    #[test]
+    fn a_secret_with_another_password_or_another_key_is_another() {
+        let one = || secret("x", "h", None);
+        assert!(one().same_as(&one().with_mark(Mark { run: Some("r".into()), ..Mark::default() })));
+        assert!(!one().same_as(&secret("y", "h", None)) && !one().same_as(&secret("x", "i", None)));
+        let note = Map::from_iter([("note".to_owned(), Value::from("somebody's own"))]);
+        assert!(!one().same_as(&one().with_others(note)));
     }
 }

@@ -281,5 +281,67 @@ mod tests {
         };
         assert_eq!(kubernetes(None).mount(), "kubernetes");
         assert_eq!(kubernetes(Some("auth/k8s-eu/")).mount(), "k8s-eu");
+        assert_eq!(kubernetes(Some("/")).mount(), "kubernetes");
+        let all = [
+            VaultAuth::Token { token: None },
+            VaultAuth::AppRole { role_id: "r".into(), secret_id: None, mount: None },
+            VaultAuth::Jwt { role: "r".into(), jwt: None, jwt_path: None, mount: None },
+            VaultAuth::Userpass { username: "u".into(), password: "p".into(), mount: None },
+        ];
+        let methods = ["token", "approle", "jwt", "userpass"];
+        assert_eq!((all.each_ref().map(VaultAuth::method), all.each_ref().map(VaultAuth::mount)), (methods, methods));
+    }
+
+    #[test]
+    fn a_certificate_that_is_configured_is_not_widened_by_the_environment() {
+        let env = env(&[
+            ("VAULT_CACERT", "/env.pem"),
+            ("VAULT_CAPATH", "/ca.d"),
+            ("BAO_CLIENT_CERT", "/me.pem"),
+            ("BAO_CLIENT_KEY", "/me.key"),
+            ("VAULT_TLS_SERVER_NAME", "vault"),
+        ]);
+        let configured = VaultConfig { ca_cert: Some("/here.pem".into()), ..VaultConfig::default() }.resolve(&env);
+        assert_eq!((configured.ca_cert.clone(), configured.ca_path.clone()), (Some("/here.pem".into()), None));
+        assert_eq!(configured.named("ca_cert"), "[vault] ca_cert");
+        let left_out = VaultConfig::default().resolve(&env);
+        assert_eq!((left_out.ca_cert.clone(), left_out.ca_path.clone()), (Some("/env.pem".into()), None));
+        assert_eq!(left_out.named("ca_cert"), "VAULT_CACERT");
+        assert_eq!((left_out.client_cert, left_out.client_key), (Some("/me.pem".into()), Some("/me.key".into())));
+        assert_eq!(left_out.tls_server_name.as_deref(), Some("vault"));
+    }
+
+    #[test]
+    fn a_server_is_trusted_unseen_only_where_the_stock_clients_would() {
+        let skips = |value: &'static str| {
+            VaultConfig::default().resolve(&|name| (name == "VAULT_SKIP_VERIFY").then(|| value.into())).skip_verify
+        };
+        assert!(["1", "t", "T", "true", "TRUE", "True"].iter().all(|value| skips(value)));
+        assert!(!["", "0", "f", "false", "yes", "tRUE"].iter().any(|value| skips(value)));
+    }
+
+    #[test]
+    fn what_is_configured_or_empty_is_not_taken_from_the_environment() {
+        let env = env(&[
+            ("BAO_ADDR", ""),
+            ("VAULT_ADDR", "https://vault:8200"),
+            ("VAULT_NAMESPACE", "theirs"),
+            ("VAULT_TOKEN", "theirs"),
+        ]);
+        let auth = VaultAuth::Userpass { username: "u".into(), password: "p".into(), mount: None };
+        let config = VaultConfig {
+            namespace: Some("/".into()),
+            auth: Some(auth),
+            mount: Some("/".into()),
+            ..VaultConfig::default()
+        };
+        let settings = config.resolve(&env);
+        assert_eq!(
+            (settings.address.as_str(), settings.named("address").as_str()),
+            ("https://vault:8200", "VAULT_ADDR")
+        );
+        assert_eq!((settings.namespace.as_deref(), settings.named("namespace").as_str()), (None, "[vault] namespace"));
+        assert_eq!((settings.auth.method(), settings.named("auth.token").as_str()), ("userpass", "[vault] auth.token"));
+        assert_eq!(settings.mount, "secret");
     }
 }

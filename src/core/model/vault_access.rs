@@ -256,4 +256,38 @@ mod tests {
         }
         assert_eq!(VaultObject::read("jwt", "jwt", "a"), None);
     }
+
+    #[test]
+    fn a_policy_is_tenantrys_by_its_first_line_and_only_for_its_tenant_and_database() {
+        let (acme, globex) = (TenantKey::new("acme").unwrap(), TenantKey::new("globex").unwrap());
+        let secret = Readable { tenant: &acme, database: "app", path: "secret/data/tenants/acme" };
+        let (object, policy) = VaultAccess { policy: "t-{tenant}".into(), login: None }.of(secret).remove(0);
+        assert!(object.is_policy() && policy.is_marked(&acme, "app"));
+        assert!(!policy.is_marked(&globex, "app") && !policy.is_marked(&acme, "other"));
+        let VaultContents::Policy(text) = policy else { panic!("a role") };
+        assert!(!VaultContents::Policy(format!("# mine\n{text}")).is_marked(&acme, "app"));
+        assert!(!VaultContents::Role(VaultRole::default()).is_marked(&acme, "app"));
+        assert!(!VaultObject::AppRole { mount: "approle".into(), name: "t-acme".into() }.is_policy());
+    }
+
+    #[test]
+    fn what_vault_has_is_shown_in_one_line_without_its_comments() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let shown = |contents: VaultContents| contents.to_string();
+        let policy = "# Managed\n\n  path \"a\" {\n    capabilities = [\"read\"]\n  }\n# end\n";
+        assert_eq!(shown(VaultContents::Policy(policy.into())), "path \"a\" { capabilities = [\"read\"] }");
+        assert_eq!(shown(VaultContents::Policy("# only this\n".into())), "nothing");
+        assert_eq!(shown(VaultContents::Role(VaultRole::default())), "policies none");
+        let role =
+            |bound: Bound| shown(VaultContents::Role(VaultRole { policies: names(&["b", "a"]), bound: Some(bound) }));
+        let bound = Bound { service_accounts: names(&["x"]), namespaces: names(&["n", "m"]), selector: String::new() };
+        assert_eq!(role(bound.clone()), "policies a, b, service accounts x, namespaces m, n");
+        assert_eq!(
+            role(Bound { namespaces: names(&[]), selector: "{\"app\":\"x\"}".into(), ..bound }),
+            "policies a, b, service accounts x, namespaces none, and those that {\"app\":\"x\"} selects"
+        );
+        let role = VaultObject::Kubernetes { mount: "k8s".into(), name: "acme".into() };
+        let policy = VaultObject::Policy { name: "acme".into() };
+        assert_eq!([role.path(), policy.path()], ["auth/k8s/role/acme", "sys/policies/acl/acme"]);
+    }
 }

@@ -146,6 +146,11 @@ impl Difference {
         without(&self.want, &self.have)
     }
 
+    /// What it should hold by the owner's grant, as sorted letters.
+    pub fn want(&self) -> &str {
+        &self.want
+    }
+
     /// All it holds, in words.
     pub fn held(&self) -> String {
         let words: Vec<String> = self

@@ -97,5 +97,8 @@ mod tests {
         let names: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["tenant", "tenant_2", "n", "n_2", "n_2_2"]);
         assert_eq!(union(&[]).columns.len(), 1);
+        let same = ["N", "n", "n", "n"].map(|name| Column { name: name.into(), kind: Kind::Text });
+        let lower = |name: &str| name.to_lowercase();
+        assert_eq!(unambiguous(&same, BTreeSet::new(), lower), ["N", "n_2", "n_3", "n_4"]);
     }
 }

@@ -17,6 +17,31 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
     let group = plan::group_role(target.database());
     let row = transaction.ask_one(include_str!("sql/server.sql"), &[&guard::tables(), &group]);
     let row = row.doing("identifying the database")?;
+    let has_registry = registry(transaction, &row)?;
+    // The owners are of no interest here: what PUBLIC holds is asked, whoever granted it.
+    let database_acl = acl(&row.get::<_, Vec<String>>("database_acl"), "")?;
+    let name: String = row.get("database");
+    Ok(Observed {
+        server: server(&row, target),
+        database: Database {
+            name,
+            public_has_temp: database_acl.of_public().contains('T'),
+            public_has_connect: database_acl.of_public().contains('c'),
+            public_schema: public_schema(transaction, &row)?,
+            extensions: extensions(transaction)?,
+            tablespaces: tablespaces(transaction)?,
+            shared_schemas: shared(transaction, desired, &group)?,
+            group: None,
+            owners_group: None,
+        },
+        registry: has_registry.then(Registry::default),
+        registry_schema: row.get::<_, bool>("has_tenantry_schema").then(RegistrySchema::default),
+        ..Observed::default()
+    })
+}
+
+/// Whether tenantry's own tables are there: in nobody's hands but an administrator's, and ours to read.
+fn registry(transaction: &mut Transaction<'_>, row: &Record) -> Result<bool, Error> {
     if let Some(owner) = row.get::<_, Option<String>>("strange_owner") {
         return Err(Error::refused(
             format!(
@@ -37,7 +62,7 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
             ),
         ));
     }
-    let has_registry = registry::is_there(&row)?;
+    let has_registry = registry::is_there(row)?;
     if has_registry && row.get::<_, Option<bool>>("registry_is_readable") != Some(true) {
         let reader = row.get::<_, Option<String>>("reader").unwrap_or_else(|| row.get("admin"));
         let to = ident(&reader);
@@ -47,66 +72,49 @@ pub(super) fn read(transaction: &mut Transaction<'_>, target: &Target, desired: 
         ));
     }
     if has_registry {
-        registry::is_whole(transaction, &row)?;
+        registry::is_whole(transaction, row)?;
     }
-    // The owners are of no interest here: what PUBLIC holds is asked, whoever granted it.
-    let database_acl = acl(&row.get::<_, Vec<String>>("database_acl"), "")?;
-    let public_schema = if row.get("has_public") {
-        let acl = acl(&row.get::<_, Vec<String>>("public_acl"), "")?;
-        let objects =
-            transaction.ask_one(include_str!("sql/public_objects.sql"), &[]).doing("looking at schema public")?;
-        Some(PublicState {
-            public_privileges: acl.of_public(),
-            objects: objects.get("objects"),
-            examples: objects.get("examples"),
-        })
-    } else {
-        None
-    };
-    let name: String = row.get("database");
-    Ok(Observed {
-        server: Server {
-            version_num: row.get("version_num"),
-            system_identifier: row.get("system_identifier"),
-            lock_slots: row.get("lock_slots"),
-            connection_slots: row.get("connection_slots"),
-            logged_by: row.get("logged_by"),
-            host: advertised_host(target),
-            port: target.port(),
-            reached: target.addresses(),
-            encrypted: row.get("encrypted"),
-            in_recovery: row.get("in_recovery"),
-            admin: Admin {
-                name: row.get("admin"),
-                superuser: row.get("superuser"),
-                createrole: row.get("createrole"),
-                can_create_schema: row.get("can_create_schema"),
-                owns_database: row.get("owns_database"),
-                may_grant_connect: row.get("may_grant_connect"),
-                may_grant_temp: row.get("may_grant_temp"),
-                owns_public: row.get("owns_public"),
-                ..Admin::default()
-            },
-            reader: row.get("reader"),
-            keeper: row
-                .get::<_, Option<String>>("keeper")
-                .map(|name| Keeper { name, superuser: row.get("keeper_is_superuser") }),
+    Ok(has_registry)
+}
+
+fn server(row: &Record, target: &Target) -> Server {
+    Server {
+        version_num: row.get("version_num"),
+        system_identifier: row.get("system_identifier"),
+        lock_slots: row.get("lock_slots"),
+        connection_slots: row.get("connection_slots"),
+        logged_by: row.get("logged_by"),
+        host: advertised_host(target),
+        port: target.port(),
+        reached: target.addresses(),
+        encrypted: row.get("encrypted"),
+        in_recovery: row.get("in_recovery"),
+        admin: Admin {
+            name: row.get("admin"),
+            superuser: row.get("superuser"),
+            createrole: row.get("createrole"),
+            can_create_schema: row.get("can_create_schema"),
+            owns_database: row.get("owns_database"),
+            may_grant_connect: row.get("may_grant_connect"),
+            may_grant_temp: row.get("may_grant_temp"),
+            owns_public: row.get("owns_public"),
+            ..Admin::default()
         },
-        database: Database {
-            name,
-            public_has_temp: database_acl.of_public().contains('T'),
-            public_has_connect: database_acl.of_public().contains('c'),
-            public_schema,
-            extensions: extensions(transaction)?,
-            tablespaces: tablespaces(transaction)?,
-            shared_schemas: shared(transaction, desired, &group)?,
-            group: None,
-            owners_group: None,
-        },
-        registry: has_registry.then(Registry::default),
-        registry_schema: row.get::<_, bool>("has_tenantry_schema").then(RegistrySchema::default),
-        ..Observed::default()
-    })
+        reader: row.get("reader"),
+        keeper: row
+            .get::<_, Option<String>>("keeper")
+            .map(|name| Keeper { name, superuser: row.get("keeper_is_superuser") }),
+    }
+}
+
+fn public_schema(transaction: &mut Transaction<'_>, row: &Record) -> Result<Option<PublicState>, Error> {
+    if !row.get::<_, bool>("has_public") {
+        return Ok(None);
+    }
+    let acl = acl(&row.get::<_, Vec<String>>("public_acl"), "")?;
+    let objects = transaction.ask_one(include_str!("sql/public_objects.sql"), &[]).doing("looking at schema public")?;
+    let (objects, examples) = (objects.get("objects"), objects.get("examples"));
+    Ok(Some(PublicState { public_privileges: acl.of_public(), objects, examples }))
 }
 
 /// A unix socket's directory is not an address that a tenant elsewhere could use.

@@ -14,6 +14,7 @@ mod secrets;
 mod servers;
 mod templates;
 mod two_users;
+mod vault_access;
 
 use std::fmt::Write as _;
 

@@ -62,8 +62,11 @@ fn an_admin_that_lacks_a_right_is_told_which_statement_grants_it() {
     fleet.execute("REVOKE da_one_owner FROM deputies_admin GRANTED BY postgres");
     let said = "deputies_admin is not a superuser and lacks ADMIN on da_one_owner; nothing was changed";
     let hint = "GRANT \"da_one_owner\" TO \"deputies_admin\" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE";
-    fleet.run(&["archive", "da-one"]).ends(1).says(said).says(hint);
-    fleet.execute(hint);
+    // Until 15 CREATEROLE alone gives the right.
+    if Version::V18.major() >= 16 {
+        fleet.run(&["archive", "da-one"]).ends(1).says(said).says(hint);
+        fleet.execute(hint);
+    }
     fleet.run(&["archive", "da-one"]).ends(0);
 }
 

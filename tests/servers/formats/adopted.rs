@@ -109,7 +109,7 @@ fn adopt(fleet: &Fleet, admin: Admin, version: Version, role: &str) -> Run {
     if admin == Admin::Superuser {
         return fleet.run(&["adopt", "-y", "-v"]);
     }
-    let options = if version == BOTH[0] { "" } else { " WITH INHERIT TRUE, SET TRUE" };
+    let options = if version.major() < 16 { "" } else { " WITH INHERIT TRUE, SET TRUE" };
     let grant = format!("GRANT \"{role}\" TO \"{}\"{options};", fleet.admin_name(admin));
     fleet.run(&["adopt", "-y"]).ends(1).says(&grant);
     fleet.execute(&grant);
@@ -123,7 +123,7 @@ fn is_adopted_where_it_left_off(project: &Project, admin: Admin, version: Versio
     let (schema, role) = (format!("tenant_{name}_a"), format!("{name}_app"));
     fleet.declare(&format!("{name}-a = {{}}"));
     migrated_by_the_tool(&fleet, project, &schema, &role);
-    if admin == Admin::Createrole && version != BOTH[0] {
+    if admin == Admin::Createrole && version.major() >= 16 {
         fleet
             .execute(&format!("GRANT {role} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE", fleet.admin_name(admin)));
     }

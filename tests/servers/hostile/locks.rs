@@ -121,11 +121,14 @@ fn a_session_that_we_may_not_end_is_told_with_what_is_missing() {
     fleet.migration("V3__drop.sql", "DROP SEQUENCE tickets;\n");
     let end = ["apply", "-y", "--target", "lks-one", "--end-blockers"];
     let missing = format!("as a superuser: GRANT pg_signal_backend TO \"{who}\"");
-    let run = fleet.run(&end).ends(1).says("could not end PID").says("55P03");
-    assert!(run.stdout.contains(&format!("hint: {missing}")) && !run.stdout.contains("--end-blockers"), "{run:?}");
-    assert!(run.stderr.contains(&missing), "{run:?}");
-    assert!(!holder.is_closed());
-    fleet.execute(&format!("GRANT pg_signal_backend TO {who}"));
+    // Until 15 CREATEROLE alone gives the right.
+    if Version::V18.major() >= 16 {
+        let run = fleet.run(&end).ends(1).says("could not end PID").says("55P03");
+        assert!(run.stdout.contains(&format!("hint: {missing}")) && !run.stdout.contains("--end-blockers"), "{run:?}");
+        assert!(run.stderr.contains(&missing), "{run:?}");
+        assert!(!holder.is_closed());
+        fleet.execute(&format!("GRANT pg_signal_backend TO {who}"));
+    }
     fleet.run(&end).ends(0).says("Ended: PID ");
 }
 

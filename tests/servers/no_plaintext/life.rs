@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::watch::{Seen, Watch};
 use crate::fleet::{Fleet, MIGRATIONS, Run};
 use crate::openbao::OpenBao;
-use crate::postgres_server::{Version, binaries, database_on};
+use crate::postgres_server::{Version, binaries, database_on, pg_dump_dir};
 use tenantry::sandbox::Server;
 
 /// Everything that makes the server talk.
@@ -59,8 +59,7 @@ pub struct Life {
 
 impl Life {
     pub fn of(mut fleet: Fleet, version: Version) -> Self {
-        let dir = binaries(version).dir().to_path_buf();
-        fleet.env.insert("TENANTRY_PG_BINDIR".into(), dir.to_string_lossy().into_owned());
+        fleet.env.insert("TENANTRY_PG_BINDIR".into(), pg_dump_dir(version));
         fleet.env.insert("TENANTRY_LOG".into(), "trace,tokio_postgres=trace,tokio_postgres::simple_query=trace".into());
         fleet.env.insert("GIVEN".into(), GIVEN[0].into());
         let watch = Some(Watch::begin(fleet.path("")));
@@ -217,7 +216,7 @@ impl Life {
 
     /// pg_dump's own view of the registry, the audit log in it.
     fn registry(&self) -> String {
-        let dump = binaries(self.version).dir().join("pg_dump");
+        let dump = Path::new(&pg_dump_dir(self.version)).join("pg_dump");
         let output =
             Command::new(dump).args(["--schema=tenantry", "--dbname", &self.fleet.database.url]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

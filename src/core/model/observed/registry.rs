@@ -245,3 +245,43 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_of_an_older_form_says_which_it_has_and_which_it_needs() {
+        let of = |pending| Registry { version: 14, pending, ..Registry::default() }.is_older().map(|(said, _)| said);
+        assert_eq!(of(0), None);
+        let said = of(2).unwrap();
+        assert!(said.contains("have version 14,") && said.ends_with("needs version 16"), "{said}");
+    }
+
+    #[test]
+    fn a_database_is_at_home_where_one_of_its_addresses_is_known() {
+        let home =
+            |reached: &[&str]| Home { reached: reached.iter().map(|at| (*at).to_owned()).collect(), ..Home::default() };
+        let now = ["a:1".to_owned(), "b:2".to_owned()];
+        assert_eq!(home(&[]).is_reached_by(&now), None);
+        assert_eq!(home(&["b:2", "c:3"]).is_reached_by(&now), Some(true));
+        assert_eq!(home(&["c:3"]).is_reached_by(&now), Some(false));
+        assert_eq!(home(&["c:3"]).is_reached_by(&[]), Some(false));
+    }
+
+    #[test]
+    fn a_set_of_migrations_is_the_same_in_any_order_and_another_with_another_checksum() {
+        let row = |version, checksum: &str| Applied { version, name: "n".into(), checksum: checksum.into() };
+        let set = [row(1, "x"), row(2, "y")];
+        assert_eq!(set_digest(&set), set_digest(&[row(2, "y"), row(1, "x")]));
+        assert_ne!(set_digest(&set), set_digest(&[row(1, "x"), row(2, "z")]));
+        assert_ne!(set_digest(&set), set_digest(&set[..1]));
+    }
+
+    /// Rows of the registry hold them.
+    #[test]
+    fn states_are_called_the_same_for_ever() {
+        let states = [State::Active, State::Retained, State::Restoring, State::Removing, State::Removed];
+        assert_eq!(states.map(State::as_str), ["active", "retained", "restoring", "removing", "removed"]);
+    }
+}

@@ -142,3 +142,33 @@ pub struct DefaultAcl {
     pub kind: ObjectKind,
     pub acl: Acl,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drop_takes_locks_on_every_relation_and_what_hangs_on_it_and_on_everything_else() {
+        let group = |kind, count| ObjectGroup {
+            kind,
+            owner: "o".into(),
+            acl: Acl::default(),
+            columns: Vec::new(),
+            count,
+            examples: Vec::new(),
+        };
+        let objects = vec![group(ObjectKind::Table, 3), group(ObjectKind::Function, 4), group(ObjectKind::Other, 1)];
+        assert_eq!(Schema { relations: 8, objects, ..Schema::default() }.locks(), 5 * 8 + 2 * 5);
+    }
+
+    #[test]
+    fn every_kind_of_object_is_known_by_its_letter_and_named_as_postgresql_does() {
+        let kinds =
+            [ObjectKind::Table, ObjectKind::Sequence, ObjectKind::Function, ObjectKind::Type, ObjectKind::Other];
+        assert_eq!(kinds.map(|kind| ObjectKind::from_letter(kind.letter())), kinds.map(Some));
+        assert_eq!(ObjectKind::from_letter('n'), None);
+        assert_eq!(kinds.map(ObjectKind::letter), ['r', 'S', 'f', 'T', 'o']);
+        assert_eq!(kinds.map(ObjectKind::singular), ["table", "sequence", "function", "type", "other"]);
+        assert_eq!(kinds.map(ObjectKind::plural), ["TABLES", "SEQUENCES", "FUNCTIONS", "TYPES", "OTHERS"]);
+    }
+}

@@ -86,3 +86,27 @@ pub struct Admin {
     /// Those of the declared extensions that are not there and that this role may not make.
     pub forbidden_extensions: BTreeSet<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_leaves_most_of_the_lock_table_to_others() {
+        let of = |lock_slots| Server { lock_slots, ..Server::default() }.locks_of_a_batch();
+        assert_eq!([6_400, 7, 0].map(of), [1_600, 1, 1]);
+    }
+
+    #[test]
+    fn a_keeper_that_is_no_superuser_reads_by_grant() {
+        let admin = |superuser| Admin { name: "admin".into(), superuser, ..Admin::default() };
+        let server =
+            |superuser, keeper| Server { version_num: 180_001, admin: admin(superuser), keeper, ..Server::default() };
+        let keeper = |superuser| Some(Keeper { name: "keeper".into(), superuser });
+        assert_eq!(server(true, None).reads_by_grant(), None);
+        assert_eq!(server(false, None).reads_by_grant().as_deref(), Some("admin"));
+        assert_eq!(server(false, keeper(true)).reads_by_grant(), None);
+        assert_eq!(server(true, keeper(false)).reads_by_grant().as_deref(), Some("keeper"));
+        assert_eq!(server(true, None).major(), 18);
+    }
+}

@@ -13,6 +13,7 @@ pub(super) mod migrations;
 mod object_grants;
 pub(super) mod objects;
 pub(super) mod outside;
+mod password;
 pub(super) mod policy;
 pub(super) mod rename;
 pub(super) mod rights;

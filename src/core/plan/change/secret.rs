@@ -2,9 +2,11 @@
 //!
 //! The secret store holds the password of record; PostgreSQL is converged to it.
 
+pub(super) use super::password::Secret;
+use super::password::{Decision, Known};
 use super::{adoption, role};
 use crate::core::model::{
-    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, Role, Rotation, SecretContents,
+    Belongs, Delivered, FormerSecret, PasswordSource, Registered, RegisteredSecret, Rotation, SecretContents,
     SecretFields, SecretState, SslMode, State, StoreKind,
 };
 use crate::core::plan::action::{DeleteSecret, ForgetSecret, SecretBefore, WhichPassword, WriteSecret};
@@ -14,31 +16,15 @@ use crate::core::plan::hazard::HazardKind;
 use crate::core::plan::phases::AfterCommit;
 use crate::core::plan::tenant_plan::{Blocked, PasswordOrigin};
 
-/// What a look at the store says of a tenant's path.
-pub(super) struct Secret<'a> {
-    pub version: &'a str,
-    state: &'a SecretState,
-}
-
-impl<'a> Secret<'a> {
-    fn contents(&self) -> Option<&'a SecretContents> {
-        match self.state {
-            SecretState::Ours { contents, .. } => contents.as_ref(),
-            SecretState::Foreign(_) | SecretState::Unseen => None,
-        }
-    }
-}
-
 /// Plans the secret and the password; says where apply takes the password from, and the version there is.
 ///
 /// # Errors
-/// When the secret at the tenant's path is somebody else's.
+/// When the secret at the tenant's path is somebody else's, or nobody could log in with its password.
 pub(in crate::core::plan) fn decide(
     facts: &Facts<'_>,
     findings: &mut Findings,
 ) -> Result<(PasswordOrigin, Option<String>), Blocked> {
-    let tenant = facts.tenant;
-    let fleet = facts.fleet;
+    let (tenant, fleet) = (facts.tenant, facts.fleet);
     if is_kept(facts) {
         return Ok((PasswordOrigin::Kept, None));
     }
@@ -46,132 +32,65 @@ pub(in crate::core::plan) fn decide(
         let is_new = facts.registered.is_none() && tenant.password.is_some();
         return Ok((if is_new { PasswordOrigin::Given } else { PasswordOrigin::Kept }, None));
     }
-    let store = fleet.desired.secrets.store.as_str();
     // Of a registered tenant: as it was. Of a new one: none, and apply refuses to find out.
     if let (Some(SecretState::Unseen), Some(row)) = (fleet.observed.secrets.get(&tenant.secret_path), facts.registered)
     {
         return Ok((PasswordOrigin::Untouched, row.secret.version.clone()));
     }
-    let found = ours_at(facts, &tenant.secret_path)?;
-    let active = facts.registered.filter(|row| row.state == State::Active);
-    // A role that is created or enabled now has no password that anybody knows: whoever disabled it may have recreated it.
-    // A role without one was restored from a dump that holds none, or somebody took it away.
-    // A suspended tenant's role is disabled by us, and keeps its password.
-    let stays_suspended = tenant.suspended && active.is_some_and(|row| row.suspended);
-    let is_usual = |role: &&Role| (role.can_login || stays_suspended) && !role.lacks_password;
-    let awake = facts.login_role().as_ref().is_some_and(is_usual);
-    let registered = active.filter(|_| awake);
-    // The password of record goes along, whether or not the role is still there.
-    let moved = active
-        .filter(|row| row.secret.version.is_some())
-        .filter(|row| row.secret.store != store || row.secret.path != tenant.secret_path);
-    let wanted = fields(facts);
-    // A tenant we know nothing of, and a secret for it that leads elsewhere: another cluster's, of the same names.
-    if let (None, Some(SecretContents { fields, .. })) = (facts.registered, found.as_ref().and_then(Secret::contents))
-        && !fleet.observed.moved
-        && (&fields.host, fields.port) != (&wanted.host, wanted.port)
-    {
-        return Err(Blocked::new(
-            format!(
-                "the secret at {} belongs to someone else: it points to {}:{}",
-                tenant.secret_path, fields.host, fields.port
-            ),
-            "set another [secrets] path or [vault] mount for this cluster; tenantry overwrites nothing it did not write",
-        ));
-    }
-    let place = fleet.desired.secrets.place();
-    let here = Place { store, place: &place, path: &tenant.secret_path };
-    // What the last apply wrote here, whether or not the role is still there.
-    let remembered =
-        facts.registered.map(|row| &row.secret).filter(|secret| secret.version.is_some() && here.is_of(secret));
-    // A deep look tried it; without one it is taken to open the database.
-    let delivered = fleet.observed.delivered.get(&tenant.key);
-    let opens = !matches!(delivered, Some(Delivered::Refused | Delivered::OpensByMd5));
-    if delivered == Some(&Delivered::OpensByMd5) {
+    let (found, wanted) = (ours_at(facts, &tenant.secret_path)?, fields(facts));
+    leads_here(facts, found.as_ref(), &wanted)?;
+    if fleet.observed.delivered.get(&tenant.key) == Some(&Delivered::OpensByMd5) {
         findings.note("password", "its verifier is md5: the same password gets a SCRAM-SHA-256 one");
     }
-    let stored = |secret: &Secret<'_>| PasswordOrigin::Stored {
-        path: tenant.secret_path.clone(),
-        version: secret.version.to_owned(),
-    };
-
-    let (password, write, which) = match (&tenant.password, &found) {
-        // Another user than the one that the secret names; nobody knows a password of its.
-        (Some(_), _) if facts.logins.switches => (PasswordOrigin::Given, true, Some(WhichPassword::Given)),
-        (None, _) if facts.logins.switches => (PasswordOrigin::Generated, true, Some(WhichPassword::Generated)),
-        (Some(_), None) => (PasswordOrigin::Given, true, Some(WhichPassword::Given)),
-        (Some(_), Some(secret)) => {
-            let same = given_is_stored(secret);
-            let in_step = opens && registered.is_some_and(|row| in_step(row, PasswordSource::Given, secret, &here));
-            let stale = !same || is_new_here(facts, secret) || stale(remembered, secret, &wanted);
-            let which = (!(same && in_step)).then_some(WhichPassword::Given);
-            if which.is_none() && !stale {
-                (PasswordOrigin::Untouched, false, None)
-            } else {
-                (PasswordOrigin::Given, stale, which)
-            }
-        }
-        (None, None) => match moved {
-            // Taken along to the new path, if the old one is in the same store and still there.
-            Some(row) if row.secret.store == store => match fleet.own_secret(&row.secret.path) {
-                Some(version) => {
-                    let in_step = registered.is_some() && row.secret.version.as_ref() == Some(version);
-                    let which = (!in_step).then_some(WhichPassword::Stored);
-                    (PasswordOrigin::Stored { path: row.secret.path.clone(), version: version.clone() }, true, which)
-                }
-                _ => (PasswordOrigin::Generated, true, Some(WhichPassword::Generated)),
-            },
-            _ => (PasswordOrigin::Generated, true, Some(WhichPassword::Generated)),
-        },
-        (None, Some(secret)) => {
-            if let Some(fault) = secret.contents().and_then(|contents| contents.unusable) {
-                return Err(Blocked::new(
-                    format!("the password in the secret at {} {fault}", tenant.secret_path),
-                    format!("put another one there, or generate one: tenantry rotate {}", tenant.key),
-                ));
-            }
-            let was_given = registered.is_some_and(|row| row.password_source == PasswordSource::Given);
-            let stale = is_new_here(facts, secret) || stale(remembered, secret, &wanted);
-            match registered {
-                _ if was_given => (PasswordOrigin::Generated, true, Some(WhichPassword::Generated)),
-                Some(row) if opens && in_step(row, PasswordSource::Generated, secret, &here) => {
-                    (if stale { stored(secret) } else { PasswordOrigin::Untouched }, stale, None)
-                }
-                Some(_) => (stored(secret), stale, Some(WhichPassword::Stored)),
-                // A secret of ours for a role that does not exist is reused, not overwritten.
-                None => (stored(secret), stale, Some(WhichPassword::Stored)),
-            }
-        }
-    };
+    let known = Known::of(facts, found.as_ref(), &wanted);
+    let Decision { password, write, which } = known.decide()?;
     if let Some(which) = which.filter(|_| facts.login_role().is_some()) {
         role::set_password(facts, findings, which);
-        if registered.is_some()
-            && !facts.logins.switches
-            && matches!(password, PasswordOrigin::Given | PasswordOrigin::Generated)
-        {
+        let is_new = matches!(password, PasswordOrigin::Given | PasswordOrigin::Generated);
+        if known.registered.is_some() && !facts.logins.switches && is_new {
             role::warn_of_new_password(findings);
         }
     }
-    if let Some(known) = registered.map(|row| &row.secret.fields).filter(|_| write)
-        && (&known.host, known.port) != (&wanted.host, wanted.port)
-    {
-        findings.hazard(
-            HazardKind::ChangesCredentials,
-            format!(
-                "the secret will point to {}:{} instead of {}:{}; if that is only how this run connects (a tunnel), or changes on failover, set [database] advertise",
-                wanted.host, wanted.port, known.host, known.port
-            ),
-        );
-    }
     if write {
-        warn_of_weaker_tls(findings, found.as_ref(), registered, &wanted);
-        deliver(facts, findings, writing(facts, found.as_ref(), remembered));
+        warn_of_another_place(findings, known.registered, &wanted);
+        warn_of_weaker_tls(findings, found.as_ref(), known.registered, &wanted);
+        deliver(facts, findings, writing(facts, found.as_ref(), known.remembered));
     }
-    if let Some(row) = moved.filter(|row| row.secret.store == store) {
+    if let Some(row) = known.moved.filter(|row| row.secret.store == fleet.desired.secrets.store.as_str()) {
         findings.after.extend(deletion(fleet, &row.secret.path));
     }
     findings.after.extend(facts.registered.into_iter().flat_map(|row| former(fleet, row)));
     Ok((password, found.map(|secret| secret.version.to_owned())))
+}
+
+/// Of a tenant we know nothing of there may be a secret that leads elsewhere: another cluster's, of the same names.
+fn leads_here(facts: &Facts<'_>, found: Option<&Secret<'_>>, wanted: &SecretFields) -> Result<(), Blocked> {
+    let contents = found.and_then(Secret::contents).filter(|_| facts.registered.is_none());
+    let Some(SecretContents { fields, .. }) = contents.filter(|_| !facts.fleet.observed.moved) else { return Ok(()) };
+    if (&fields.host, fields.port) == (&wanted.host, wanted.port) {
+        return Ok(());
+    }
+    Err(Blocked::new(
+        format!(
+            "the secret at {} belongs to someone else: it points to {}:{}",
+            facts.tenant.secret_path, fields.host, fields.port
+        ),
+        "set another [secrets] path or [vault] mount for this cluster; tenantry overwrites nothing it did not write",
+    ))
+}
+
+fn warn_of_another_place(findings: &mut Findings, registered: Option<&Registered>, wanted: &SecretFields) {
+    let Some(known) = registered.map(|row| &row.secret.fields) else { return };
+    if (&known.host, known.port) == (&wanted.host, wanted.port) {
+        return;
+    }
+    findings.hazard(
+        HazardKind::ChangesCredentials,
+        format!(
+            "the secret will point to {}:{} instead of {}:{}; if that is only how this run connects (a tunnel), or changes on failover, set [database] advertise",
+            wanted.host, wanted.port, known.host, known.port
+        ),
+    );
 }
 
 /// The tenant's own from before it was adopted, as long as there is a role to log in as, and nobody gives another.
@@ -338,54 +257,6 @@ pub(in crate::core::plan) fn fields(facts: &Facts<'_>) -> SecretFields {
     let remembered = facts.registered.map(|row| &row.secret.fields);
     let fields = desired.secret_fields(facts.tenant, &observed.server, &observed.database.name, remembered);
     SecretFields { username: facts.logins.login.clone(), ..fields }
-}
-
-/// Where a secret's versions count.
-struct Place<'a> {
-    store: &'a str,
-    place: &'a str,
-    path: &'a str,
-}
-
-impl Place<'_> {
-    fn is_of(&self, secret: &RegisteredSecret) -> bool {
-        let same = secret.place.as_deref().is_none_or(|place| place == self.place);
-        secret.store == self.store && same && secret.path == self.path
-    }
-}
-
-/// PostgreSQL holds the password of the secret's current version, or of one that only has other keys than that. Another store
-/// counts its versions for itself.
-fn in_step(row: &Registered, want: PasswordSource, secret: &Secret<'_>, here: &Place<'_>) -> bool {
-    // Where the version is a key of the document, other words under the same one were edited: perhaps the password too.
-    let is_edited = |contents: &SecretContents| !contents.url_says_the_same || contents.fields != row.secret.fields;
-    let is_known = row.secret.version.as_deref() == Some(secret.version) && !secret.contents().is_some_and(is_edited);
-    let is_same = secret.contents().is_some_and(|contents| contents.password_is_remembered_one == Some(true));
-    row.password_source == want && here.is_of(&row.secret) && (is_known || is_same)
-}
-
-fn given_is_stored(secret: &Secret<'_>) -> bool {
-    match secret.state {
-        SecretState::Ours { contents: Some(contents), .. } => contents.password_is_given_one == Some(true),
-        _ => false,
-    }
-}
-
-/// A secret that is taken over with its password, and is another's by its mark, or nobody's. One that the registry names is
-/// only marked.
-fn is_new_here(facts: &Facts<'_>, secret: &Secret<'_>) -> bool {
-    facts.registered.is_none() && matches!(secret.state, SecretState::Ours { belongs, .. } if *belongs != Belongs::Here)
-}
-
-/// The secret's words are not what they should be: read, or else as the registry remembers them.
-fn stale(row: Option<&RegisteredSecret>, secret: &Secret<'_>, wanted: &SecretFields) -> bool {
-    match (secret.state, row) {
-        // Rewritten, it gets its metadata.
-        (SecretState::Ours { marked: false, .. }, _) => true,
-        (SecretState::Ours { contents: Some(contents), .. }, _) => contents.fields != *wanted,
-        (_, Some(row)) => row.fields != *wanted,
-        (_, None) => true,
-    }
 }
 
 fn before(registered: Option<&SecretFields>, secret: &Secret<'_>) -> SecretBefore {
