@@ -232,8 +232,10 @@ fn in_words(message: &str) -> (String, Option<String>) {
         }
         // Words of ours, about one of several types.
         None if message.starts_with("a ") => format!("expected {}", without_value(message)),
-        // toml's, of one of several words.
-        None if message.starts_with("wanted string") => "expected a string".to_owned(),
+        // toml's, of one of several words: it would take a table with one key for such a word too.
+        None if message.starts_with("wanted string") || message.starts_with("wanted exactly") => {
+            "expected a string".to_owned()
+        }
         None => without_value(message),
     };
     (message, None)

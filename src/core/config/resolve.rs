@@ -218,6 +218,10 @@ globex = { password_from = "${NOT_SET}", settings = { search_path = "x" } }
     fn one_fault_is_told_once_and_in_words_for_the_value() {
         assert_eq!(faults("[vault]\nauth = { method = \"x\" }\n"), ["2:19 unknown value \"x\""]);
         assert_eq!(faults("[vault]\nauth = { mount = \"x\" }\n"), ["2:8 missing field `method`"]);
+        let access = |value: &str| faults(&format!("[tenants]\na = {{ access = {value} }}\n"));
+        for value in ["{}", "{ full = 1, owner = 1 }", "[1]", "3"] {
+            assert_eq!(access(value), ["2:16 expected a string"], "{value}");
+        }
         assert_eq!(faults("[secrets]\nmax_missing = -1\n"), ["2:15 -1 is less than 0"]);
         assert_eq!(faults("[secrets]\nmax_missing = \"-1\"\n"), ["2:15 \"-1\" is neither a number nor a percentage"]);
         assert_eq!(

@@ -77,6 +77,8 @@ mod tests {
         assert_eq!(Reading::new("((TABLE users))"), query("((TABLE users))"));
         assert_eq!(Reading::new("WITH a AS (SELECT 1) SELECT * FROM a"), query("WITH a AS (SELECT 1) SELECT * FROM a"));
         assert_eq!(Reading::new("explain select 1"), Ok(Reading::Report("explain select 1".into())));
+        let sent = ["SELECT 1;", "SHOW server_version ;"].map(|sql| Reading::new(sql).unwrap().sql().to_owned());
+        assert_eq!(sent, ["SELECT 1", "SHOW server_version"]);
         for (sql, error) in [
             ("", NotReading::Nothing),
             (" ; -- x", NotReading::Nothing),

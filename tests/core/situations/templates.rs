@@ -41,6 +41,13 @@ fn a_new_tenant_begins_as_its_template_says() {
         ("with rows, by an admin who is no superuser", begins(by_createrole(), ROWS)),
         ("both are new", Situation::applied("[tenants]\n", &[]).wished(both, &FILES)),
         ("it is there already", Situation::applied(both, &FILES)),
+        (
+            "it was there, and its schema is gone",
+            Situation::applied(both, &FILES).then(|o| {
+                o.schemas.remove("tenant_acme");
+                o.schema_names.clear();
+            }),
+        ),
         ("its template is being removed", begins(demo(), ROWS).then(|o| row(o, "demo").state = State::Removing)),
         ("its template gets another schema", renamed("schema = \"other\"")),
         ("its template gets another username", renamed("username = \"other\"")),
