@@ -18,5 +18,7 @@ ruled=$root/python/pyproject.toml
 mypy --config-file "$ruled" --cache-dir "${CARGO_TARGET_DIR:-$root/target}/mypy" python/tenantry python/tests examples/signup-fastapi
 # Not from python/: there is the source of the package, without what is compiled.
 (cd / && stubtest tenantry._tenantry --concise)
+# What it says of Python's version is more than what the Python of the tests, and mypy of today, look for.
+vermin --quiet --no-tips --eval-annotations --violations -t=3.9- python/tenantry
 if [ "$#" = 0 ]; then set -- python/tests examples/signup-fastapi; fi
 pytest --config-file "$ruled" --rootdir "$root" -p no:cacheprovider -n "${PYTEST_WORKERS:-2}" "$@"

@@ -36,13 +36,20 @@ on_each_version() { # what cargo test is to run
 }
 on_each_version --features failpoints --test crash
 on_each_version --test servers --test cli
+for version in $versions; do
+  echo "== Python, PostgreSQL $version"
+  bindir=$("$here/postgres_version.sh" "$version") || exit 1
+  TENANTRY_PG_BINDIR=$bindir "$here/python_tests.sh" -rpfE python/tests 2>&1 | tee -a "$logs/$version.log" | grep --line-buffered -E '^(FAILED|ERROR|=+ .* in )'
+  [ "${PIPESTATUS[0]}" = 0 ] || code=1
+done
 
-# The tests of an admin with CREATEROLE are those in tests/servers/admin.rs, and those in a module of that name elsewhere.
+# The tests of an admin with CREATEROLE are those in tests/servers/admin.rs, and those with that word in their names elsewhere.
 echo
 echo "version  admin       passed  failed"
 for version in $versions; do
   awk -v version="$version" '
     /^test .* \.\.\. / { admin = ($2 ~ /^admin::|createrole/) ? "CREATEROLE" : "superuser"; count[admin, $NF]++ }
+    /^(PASSED|FAILED|ERROR) / { admin = ($2 ~ /createrole/) ? "CREATEROLE" : "superuser"; count[admin, $1 == "PASSED" ? "ok" : "FAILED"]++ }
     END { for (n = split("superuser CREATEROLE", admins, " "); n > 0; n--) {
       a = admins[3 - n]
       printf "%-8s %-10s %7d %7d\n", version, a, count[a, "ok"], count[a, "FAILED"]
