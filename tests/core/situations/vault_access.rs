@@ -68,6 +68,13 @@ fn what_is_tenantrys_is_kept_right_and_what_is_not_is_left_alone() {
             ("the role is somebody else's by now", applied().then(|o| gives(o, &["admins"]))),
             ("the registry names neither", applied().then(forgotten)),
             (
+                "the registry names the policy alone",
+                applied().then(|o| {
+                    let named = o.registry.as_mut().unwrap().vault_access.get_mut(&key("acme")).unwrap();
+                    named.retain(|registered| registered.object.is_policy());
+                }),
+            ),
+            (
                 "the registry names neither, and the policy opens more",
                 applied().then(forgotten).then(|o| says(o, wider)),
             ),
