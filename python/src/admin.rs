@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use tenantry::Interrupt;
-use tenantry::admin::{AdminError, DatabaseAdmin, Secrets, TenantConfig, TenantCredentials, TenantInfo, TenantStats};
+use tenantry::admin::{
+    AdminError, Advertise, DatabaseAdmin, Secrets, SslMode, TenantConfig, TenantCredentials, TenantInfo, TenantStats,
+};
 
 use crate::raised::{self, Words};
 use crate::running::{Ended, Phase, run, seconds};
@@ -15,6 +17,9 @@ pub struct Admin(DatabaseAdmin);
 
 /// Username, password, schema, url.
 type Credentials = (String, String, String, String);
+
+/// Host, port, sslmode.
+type Place = (Option<String>, Option<i64>, Option<String>);
 
 /// What came of a change, unless it failed; and what a signal's handler raised meanwhile.
 type Done<T> = (Option<T>, Option<Py<PyAny>>);
@@ -30,6 +35,7 @@ impl Admin {
         secrets: Option<PathBuf>,
         vault: bool,
         archives: Option<PathBuf>,
+        advertise: Place,
         symbols: bool,
         patience: f64,
         environment: Variables,
@@ -47,6 +53,11 @@ impl Admin {
         if let Some(dir) = archives {
             admin = admin.with_archives(dir);
         }
+        let (host, port, sslmode) = advertise;
+        // 0 is no port either, and is refused.
+        let port = port.map(|port| u16::try_from(port).unwrap_or_default());
+        let sslmode = sslmode.map(|mode| mode.parse::<SslMode>().map_err(|()| no_sslmode(py, &mode))).transpose()?;
+        admin = admin.with_advertise(Advertise { host, port, sslmode }).map_err(|error| of_admin(py, &error))?;
         if !symbols {
             admin = admin.with_alphanumeric_passwords();
         }
@@ -213,6 +224,11 @@ fn opened_with(connection_string: String) -> TenantCredentials {
 fn told(credentials: TenantCredentials) -> Credentials {
     let TenantCredentials { username, password, schema_name, connection_string } = credentials;
     (username, password, schema_name, connection_string)
+}
+
+fn no_sslmode(py: Python<'_>, mode: &str) -> PyErr {
+    let message = format!("advertise.sslmode {mode:?} is not {}", SslMode::EXPECTED);
+    raised::raised(py, "InvalidConfigError", Words { message, hint: None, sqlstate: None }, None)
 }
 
 fn of_admin(py: Python<'_>, error: &AdminError) -> PyErr {

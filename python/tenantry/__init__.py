@@ -1,6 +1,6 @@
 """Tenants of PostgreSQL, one schema and one login each: plan, apply and verify them, or create one at a time."""
 
-from ._admin import DatabaseAdmin, TenantConfig, TenantCredentials, TenantInfo, TenantStats
+from ._admin import Advertise, DatabaseAdmin, TenantConfig, TenantCredentials, TenantInfo, TenantStats
 from ._errors import (
     AdminError,
     ApplyFailed,
@@ -21,6 +21,7 @@ from ._tenantry import __version__
 
 __all__ = [
     "AdminError",
+    "Advertise",
     "ApplyFailed",
     "ConfigError",
     "ConsentRequired",

@@ -16,6 +16,15 @@ _MASK = "********"
 _Path = Union[str, "os.PathLike[str]"]
 
 
+@dataclass(frozen=True)
+class Advertise:
+    """Where tenants connect, if that is not where the admin does: a pooler, say. What is ``None`` is as the admin's."""
+
+    host: Optional[str] = None
+    port: Optional[int] = None
+    sslmode: Optional[str] = None
+
+
 @dataclass
 class TenantConfig:
     """The tenant to create. An empty password is generated: 32 letters and digits."""
@@ -97,10 +106,11 @@ class DatabaseAdmin(OfOneProcess):
     :param secrets: keeps the credentials in files below this directory too.
     :param vault: keeps them in Vault or OpenBao, as the ``VAULT_*`` variables say.
     :param archives: writes each tenant into this directory before it is removed.
+    :param advertise: where tenants connect, as their URLs say; by default where this connects.
     :param symbols: generated passwords are of the 94 printable ASCII characters, and not of letters and digits only.
     :param patience: seconds to wait for another program that changes tenants of this database.
     :param env: stands in for ``os.environ``, which is read at this moment.
-    :raises InvalidConfigError: the URL makes no sense.
+    :raises InvalidConfigError: the URL makes no sense, or what is advertised.
     """
 
     def __init__(
@@ -111,14 +121,16 @@ class DatabaseAdmin(OfOneProcess):
         secrets: Optional[_Path] = None,
         vault: bool = False,
         archives: Optional[_Path] = None,
+        advertise: Advertise = Advertise(),
         symbols: bool = False,
         patience: float = 60,
         env: Optional[Mapping[str, str]] = None,
     ) -> None:
         if vault and secrets is not None:
             raise TypeError("secrets and vault: credentials are kept in one store")
+        place = (advertise.host, advertise.port, advertise.sslmode)
         self._admin = _tenantry.Admin(
-            database_url, migrations, secrets, vault, archives, symbols, patience, encoded(env)
+            database_url, migrations, secrets, vault, archives, place, symbols, patience, encoded(env)
         )
 
     def create_tenant(self, config: TenantConfig) -> TenantCredentials:

@@ -54,6 +54,7 @@ class Admin:
         secrets: str | PathLike[str] | None,
         vault: bool,
         archives: str | PathLike[str] | None,
+        advertise: tuple[str | None, int | None, str | None],
         symbols: bool,
         patience: float,
         environment: list[tuple[bytes, bytes]],

@@ -11,14 +11,14 @@ import threading
 import time
 from pathlib import Path
 from typing import Callable, Dict, Iterator
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
 import sqlalchemy
 
 import tenantry
-from tenantry import DatabaseAdmin, TenantConfig
+from tenantry import Advertise, DatabaseAdmin, TenantConfig
 
 from conftest import USERS, Execute, Vault
 from test_interrupt import sleeps, until
@@ -134,6 +134,17 @@ def test_a_failed_migration_is_an_error_and_leaves_nothing(
     assert answers(credentials.connection_string, "SELECT count(*) FROM users") == (0,)
     stats = migrating.stats(credentials.schema_name)
     assert (stats.migration, stats.connections, stats.schema_name) == (1, 0, credentials.schema_name)
+
+
+def test_the_url_names_the_place_that_is_advertised(url: str, admin: DatabaseAdmin, names: Names) -> None:
+    port = urlsplit(url).port
+    for wrong in (Advertise(host="a,b"), Advertise(port=0), Advertise(port=70000), Advertise(sslmode="always")):
+        with pytest.raises(tenantry.InvalidConfigError, match="advertise"):
+            DatabaseAdmin(url, advertise=wrong, env={})
+    advertise = Advertise(host="localhost", port=port, sslmode="prefer")
+    made = DatabaseAdmin(url, advertise=advertise, env={}).create_tenant(names.config("acme"))
+    assert made.connection_string.endswith(f"@localhost:{port}{urlsplit(url).path}?sslmode=prefer")
+    assert answers(made.connection_string) == (made.username, made.schema_name)
 
 
 def test_rotation_and_copies(admin: DatabaseAdmin, names: Names) -> None:

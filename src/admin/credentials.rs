@@ -30,7 +30,8 @@ pub struct TenantCredentials {
     ///
     /// `sslmode` is "require" where the admin's own connection is encrypted, otherwise "disable", as in a project's secret. The admin's
     /// `sslrootcert` is a file of this machine: a tenant that is to verify the server puts `sslmode=verify-full&sslrootcert=…`, with
-    /// a file of its own, in the place of that.
+    /// a file of its own, in the place of that. [`DatabaseAdmin::with_advertise`](super::DatabaseAdmin::with_advertise) says another host,
+    /// port or `sslmode`.
     pub connection_string: String,
 }
 

@@ -44,6 +44,7 @@ pub use tenants::{TenantInfo, TenantStats};
 
 use crate::core::config;
 use crate::core::model::vault::VaultConfig;
+pub use crate::core::model::{Advertise, SslMode};
 use crate::core::model::{Charset, OnRemove, StoreKind};
 use crate::engine::database::Target;
 use crate::engine::workers::Turn;
@@ -71,6 +72,7 @@ pub struct DatabaseAdmin {
     secrets: Secrets,
     charset: Charset,
     archives: Option<PathBuf>,
+    advertise: Advertise,
     patience: Duration,
     interrupt: Interrupt,
     /// Whoever waits here needs no connection to wait.
@@ -93,6 +95,7 @@ impl DatabaseAdmin {
             secrets: Secrets::default(),
             charset: Charset::default(),
             archives: None,
+            advertise: Advertise::default(),
             patience: PATIENCE,
             interrupt: Interrupt::default(),
             turn: Arc::default(),
@@ -128,6 +131,18 @@ impl DatabaseAdmin {
         Self { archives: Some(dir.into()), ..self }
     }
 
+    /// Where tenants connect, if that is not where this connects: a pooler, say, or another `sslmode`. It is what a
+    /// [`TenantCredentials::connection_string`] and a secret say, as with `[database] advertise`.
+    ///
+    /// # Errors
+    /// When that is no host, or no port.
+    pub fn with_advertise(self, advertise: Advertise) -> Result<Self, AdminError> {
+        match config::faults_of_advertise(&advertise).into_iter().next() {
+            Some((_, message, hint)) => Err(AdminError::invalid(message).with_hint(hint.map(str::to_owned))),
+            None => Ok(Self { advertise, ..self }),
+        }
+    }
+
     /// How long another apply on the same database, or another program's, is waited for. By default a minute.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
@@ -159,8 +174,9 @@ impl DatabaseAdmin {
             config::parse("", "", &|_| None).map_err(|error| AdminError::invalid(error.to_string()))?;
         let target = self.target()?;
         configuration.passwords.charset = self.charset;
+        configuration.advertise = self.advertise.clone();
         if target.host().starts_with('/') {
-            configuration.advertise.host = Some(target.host().to_owned());
+            configuration.advertise.host.get_or_insert_with(|| target.host().to_owned());
         }
         match &self.secrets {
             Secrets::Returned => configuration.secrets.store = StoreKind::Returned,

@@ -10,17 +10,17 @@ use crate::core::model::Advertise;
 const LONGEST_HOST: usize = 253;
 
 pub(super) fn check(advertise: &Advertise, places: &Places<'_>, faults: &mut Faults) {
-    if let Some((problem, hint)) = advertise.host.as_deref().and_then(fault_of_host) {
-        let at = places.value(&["database", "advertise", "host"]);
-        faults.push(at, format!("advertise.host {problem}"), Some(hint.to_owned()));
+    for (key, message, hint) in faults_of(advertise) {
+        faults.push(places.value(&["database", "advertise", key]), message, hint.map(str::to_owned));
     }
-    if advertise.port == Some(0) {
-        faults.push(
-            places.value(&["database", "advertise", "port"]),
-            "advertise.port is not between 1 and 65535",
-            None,
-        );
-    }
+}
+
+/// The key, what is wrong with it, and what to write.
+pub(crate) fn faults_of(advertise: &Advertise) -> Vec<(&'static str, String, Option<&'static str>)> {
+    let host = advertise.host.as_deref().and_then(fault_of_host);
+    let host = host.map(|(problem, hint)| ("host", format!("advertise.host {problem}"), Some(hint)));
+    let port = (advertise.port == Some(0)).then(|| ("port", "advertise.port is not between 1 and 65535".into(), None));
+    host.into_iter().chain(port).collect()
 }
 
 /// What clients take for one host: a name, an address, or the directory of a socket.

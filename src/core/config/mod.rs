@@ -24,6 +24,8 @@ mod text;
 mod vault;
 mod vault_access;
 
+#[cfg(feature = "engine")]
+pub(crate) use advertise::faults_of as faults_of_advertise;
 pub use duration::duration;
 pub use edit::{with_tenant, without_tenant};
 pub use fault::{ConfigError, Fault};

@@ -25,8 +25,8 @@ impl SslMode {
     pub(crate) const ALL: [Self; 6] =
         [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull];
 
-    #[cfg(feature = "engine")]
-    pub(crate) const EXPECTED: &str = "disable, allow, prefer, require, verify-ca or verify-full";
+    /// What there are, for whoever wrote something else.
+    pub const EXPECTED: &str = "disable, allow, prefer, require, verify-ca or verify-full";
 
     /// Whether the mode makes no sense without root certificates.
     #[cfg(feature = "engine")]

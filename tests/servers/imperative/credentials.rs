@@ -1,5 +1,6 @@
 //! What is returned opens the database, whatever the names and the password hold.
 
+use tenantry::admin::{Advertise, SslMode};
 use tenantry::sandbox::Server;
 
 use super::*;
@@ -43,6 +44,30 @@ fn passwords_are_generated_of_the_characters_asked_for() {
     assert!(made.password.len() == 32 && made.password.bytes().all(|b| b.is_ascii_alphanumeric()));
     let made = admin.create_tenant(config("ch_any", "ch_any_user")).unwrap();
     assert!(made.password.len() == 32 && made.password.bytes().all(|b| b.is_ascii_graphic()));
+}
+
+/// A pooler's address, say.
+#[test]
+fn the_string_names_the_place_that_is_advertised() {
+    let (fleet, admin) = fleet(Admin::Superuser, BOTH[0], "imp_adv");
+    let port = fleet.database.server.port();
+    let advertise =
+        |host: &str, port| Advertise { host: Some(host.into()), port: Some(port), sslmode: Some(SslMode::Prefer) };
+    for (host, port, said) in [("a:1", 5432, "advertise.host holds a port"), ("db", 0, "advertise.port is not between")]
+    {
+        let error = admin.clone().with_advertise(advertise(host, port)).unwrap_err();
+        assert!(matches!(error, AdminError::InvalidConfig { .. }) && error.message().starts_with(said), "{error}");
+    }
+    let elsewhere = admin.clone().with_advertise(advertise("localhost", port)).unwrap();
+    let place = |url: &str| url.split_once('@').unwrap().1.to_owned();
+    let wanted = format!("localhost:{port}/{}?sslmode=prefer", fleet.database.name);
+    let made = elsewhere.create_tenant(config("adv_one", "adv_one_user")).unwrap();
+    assert_eq!(place(&made.connection_string), wanted);
+    assert!(made.jdbc_url().unwrap().starts_with(&format!("jdbc:postgresql://{wanted}&user=")));
+    target(&made.connection_string).connect().unwrap();
+    assert_eq!(place(&elsewhere.rotate("adv_one", "adv_one_user", "").unwrap().connection_string), wanted);
+    let here = admin.rotate("adv_one", "adv_one_user", "").unwrap().connection_string;
+    assert!(place(&here).starts_with("127.0.0.1:") && here.ends_with("?sslmode=disable"), "{}", place(&here));
 }
 
 /// The certificates of the admin's machine are not the tenant's.
