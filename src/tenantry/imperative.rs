@@ -210,7 +210,7 @@ fn is_kept_here(desired: &Desired, row: &Registered) -> Result<(), Error> {
     }
     // A Vault's place is "/" where the environment names its mount.
     let place = secret.place.as_deref().filter(|place| *place != "/");
-    let store = [Some(&*secret.store), place].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let store = place.map_or_else(|| secret.store.clone(), |place| format!("{} {place}", secret.store));
     let message = format!("the secret of the tenant with schema {:?} is in another store: {store}", row.schema);
     Err(refused(Clash::Blocked, message, "name that store"))
 }

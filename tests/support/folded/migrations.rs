@@ -1,7 +1,7 @@
 //! What migrations make, and their history.
 
 use tenantry::model::{Acl, Applied, Grantee, History, ObjectGroup, ObjectKind};
-use tenantry::plan::action::{Baseline, Migrate};
+use tenantry::plan::action::{Baseline, HistoryReaders, Migrate};
 
 use super::Fold;
 use super::privileges::replaced;
@@ -9,7 +9,7 @@ use super::privileges::replaced;
 impl Fold<'_> {
     pub(super) fn baseline(&mut self, baseline: &Baseline) {
         let applied = self.rows(&baseline.versions);
-        let acl = self.new_history(&baseline.schema, &baseline.owner, Some(&baseline.readers.tenant));
+        let acl = self.new_history(&baseline.schema, &baseline.owner, &baseline.readers);
         self.schema(&baseline.schema).history = History::Read { applied, acl, columns: Vec::new() };
     }
 
@@ -23,8 +23,8 @@ impl Fold<'_> {
         let (acl, columns) = match old {
             History::Read { acl, columns, .. } => (acl, columns),
             _ => {
-                let tenant = migrate.new_history.as_ref().map(|readers| &readers.tenant);
-                (self.new_history(&migrate.schema, &migrate.owner, tenant), Vec::new())
+                let readers = migrate.new_history.clone().unwrap_or_default();
+                (self.new_history(&migrate.schema, &migrate.owner, &readers), Vec::new())
             }
         };
         self.schema(&migrate.schema).history = History::Read { applied: rows, acl, columns };
@@ -35,13 +35,13 @@ impl Fold<'_> {
         versions.iter().filter_map(|version| self.desired.migrations.get(*version)).map(Applied::of).collect()
     }
 
-    pub(super) fn new_history(&self, schema: &str, owner: &str, tenant: Option<&Option<String>>) -> Acl {
+    pub(super) fn new_history(&self, schema: &str, owner: &str, readers: &HistoryReaders) -> Acl {
         let mut acl = self.new_object(schema, owner, ObjectKind::Table);
-        if let Some(Some(tenant)) = tenant {
+        if let Some(tenant) = &readers.tenant {
             acl = replaced(&acl, &Grantee::Role(tenant.clone()), "r", false);
         }
-        match self.observed.server.reads_by_grant() {
-            Some(keeper) => acl.with(Grantee::Role(keeper), "r"),
+        match &readers.keeper {
+            Some(keeper) => acl.with(Grantee::Role(keeper.clone()), "r"),
             None => acl,
         }
     }

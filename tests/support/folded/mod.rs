@@ -5,8 +5,6 @@ mod migrations;
 mod privileges;
 mod roles;
 
-use std::collections::BTreeMap;
-
 use tenantry::model::{Acl, Desired, Grantee, Observed, PublicSchema, Registry, Role, Schema, SecretState, State};
 use tenantry::plan::action::{Change, WriteSecret};
 use tenantry::plan::{AfterCommit, EndState, Phases, Plan, TenantPlan, public_schema_policy};
@@ -17,14 +15,14 @@ use crate::support_as_applied::{as_applied, contents_of, row};
 /// `before` once `plan`, made for `desired`, is carried out. What tenants share is as declared: a plan says that in words.
 pub fn folded(plan: &Plan, desired: &Desired, before: &Observed) -> Observed {
     let shared = as_applied(desired, before.server.clone()).database;
-    let mut fold = Fold { desired, observed: before.clone(), password_is_given: BTreeMap::new(), next_oid: 90_000 };
+    let mut fold = Fold { desired, observed: before.clone(), next_oid: 90_000 };
     let database = &mut fold.observed.database;
     database.group = database.group.take().or(shared.group);
     database.owners_group = database.owners_group.take().or(shared.owners_group);
     if public_schema_policy(desired, before) == PublicSchema::Revoke {
         database.public_has_temp = false;
     }
-    fold.observed.registry.get_or_insert_with(Registry::default);
+    fold.registry();
     fold.observed.adoptions.clear();
     // Whoever wants a name that is parked finds it free.
     for park in plan.tenants.iter().filter_map(|tenant| tenant.phases.park.as_ref()) {
@@ -39,8 +37,6 @@ pub fn folded(plan: &Plan, desired: &Desired, before: &Observed) -> Observed {
 struct Fold<'a> {
     desired: &'a Desired,
     observed: Observed,
-    /// By the secret's path.
-    password_is_given: BTreeMap<String, bool>,
     next_oid: u32,
 }
 
@@ -48,15 +44,13 @@ impl Fold<'_> {
     /// In the order of docs/adr/0001.
     fn tenant(&mut self, plan: &TenantPlan) {
         let Phases { transaction, secret, switch, after, .. } = &plan.phases;
-        if let EndState::Declared { tenant, .. } | EndState::Rotated { tenant, .. } = &plan.target {
-            self.password_is_given.insert(tenant.secret_path.clone(), tenant.password.is_some());
-        }
+        let given = plan.target.delivers().is_some_and(|(tenant, _)| tenant.password.is_some());
         for change in transaction {
             self.change(change);
         }
-        let mut version = secret.as_ref().map(|secret| self.write(secret));
+        let mut version = secret.as_ref().map(|secret| self.write(secret, given));
         if let Some(switch) = switch {
-            version = Some(self.write(&switch.secret));
+            version = Some(self.write(&switch.secret, given));
             switch.then.iter().for_each(|change| self.change(change));
         }
         self.register(plan, version);
@@ -138,13 +132,12 @@ impl Fold<'_> {
         self.observed.schemas.get_mut(name).unwrap_or_else(|| panic!("schema {name} is changed before it is there"))
     }
 
-    fn write(&mut self, secret: &WriteSecret) -> String {
+    fn write(&mut self, secret: &WriteSecret, given: bool) -> String {
         let now = match self.observed.secrets.get(&secret.path) {
             Some(SecretState::Ours { version, .. }) => Some(version.clone()),
             _ => None,
         };
         assert_eq!(now, secret.expected, "the version of {}", secret.path);
-        let given = self.password_is_given.get(&secret.path).copied().unwrap_or_default();
         let version = format!("{}+", now.unwrap_or_default());
         // Read only where the registry does not know the version, or the password is given.
         let contents = given.then(|| contents_of(secret.fields.clone(), Some(true)));

@@ -21,9 +21,7 @@ impl Fold<'_> {
                 let is_named = |group: &ObjectGroup| group.examples.iter().any(|name| names.contains(name));
                 for group in &mut schema.objects {
                     if group.owner == *from && (!only_the_named || is_named(group)) {
-                        to.clone_into(&mut group.owner);
-                        group.acl = group.acl.handed_over(from, to);
-                        group.columns.iter_mut().for_each(|column| column.acl = column.acl.handed_over(from, to));
+                        change_hands(group, from, to);
                     }
                 }
                 schema.taken.clear();
@@ -39,7 +37,7 @@ impl Fold<'_> {
     }
 
     pub(super) fn grant(&mut self, grant: &Grant) {
-        let mended = |acl: &Acl| mended(acl, &grant.difference.grantee, grant.difference.want(), grant);
+        let mended = |acl: &Acl| mended(acl, grant);
         match &grant.on {
             Granted::Schema(name) => {
                 let schema = self.schema(name);
@@ -107,8 +105,7 @@ pub(super) fn without(acl: &Acl, grantee: &Grantee) -> Acl {
         (Grantee::Role(role), Some(grantor)) => role == grantor,
         _ => false,
     };
-    let entries = acl.entries().filter(|entry| entry.grantee != grantee && !passed_on(entry));
-    entries.fold(Acl::default(), |acl, entry| acl.with_entry(&entry))
+    filtered(acl, |entry| entry.grantee != grantee && !passed_on(entry))
 }
 
 /// The grantee holds `want` of the owner's grant, and nothing else unless that is kept.
@@ -116,13 +113,23 @@ pub(super) fn replaced(acl: &Acl, grantee: &Grantee, want: &str, keep: bool) -> 
     if keep { acl.clone().with(grantee.clone(), want) } else { without(acl, grantee).with(grantee.clone(), want) }
 }
 
-fn mended(acl: &Acl, grantee: &Grantee, want: &str, grant: &Grant) -> Acl {
-    let mut acl = replaced(acl, grantee, want, grant.keep);
-    if !grant.keep {
-        for grantor in grant.difference.grantors() {
-            let of = |entry: &Entry<'_>| entry.grantor == Some(grantor);
-            acl = acl.entries().filter(|entry| !of(entry)).fold(Acl::default(), |acl, entry| acl.with_entry(&entry));
-        }
+fn mended(acl: &Acl, grant: &Grant) -> Acl {
+    let Grant { difference, keep, .. } = grant;
+    let acl = replaced(acl, &difference.grantee, difference.want(), *keep);
+    if *keep {
+        return acl;
     }
-    acl
+    let is_to_go = |entry: &Entry<'_>| entry.grantor.is_some_and(|grantor| difference.grantors().contains(grantor));
+    filtered(&acl, |entry| !is_to_go(entry))
+}
+
+fn filtered(acl: &Acl, stays: impl Fn(&Entry<'_>) -> bool) -> Acl {
+    acl.entries().filter(stays).fold(Acl::default(), |acl, entry| acl.with_entry(&entry))
+}
+
+/// To another owner, as `ALTER … OWNER TO` does it.
+pub(super) fn change_hands(group: &mut ObjectGroup, from: &str, to: &str) {
+    to.clone_into(&mut group.owner);
+    group.acl = group.acl.handed_over(from, to);
+    group.columns.iter_mut().for_each(|column| column.acl = column.acl.handed_over(from, to));
 }

@@ -4,7 +4,7 @@ use tenantry::model::{Acl, Column, Grantee, History, Membership, Role, ident};
 use tenantry::plan::action::{AlterRole, Attribute, DropRole, HandOver, Join, Leave, ParkNames, SetSetting, Value};
 
 use super::Fold;
-use super::privileges::without;
+use super::privileges::{change_hands, without};
 
 impl Fold<'_> {
     pub(super) fn create_role(&mut self, name: &str, can_login: bool, connection_limit: i32) {
@@ -154,8 +154,7 @@ impl Fold<'_> {
             && let Some(schema) = self.observed.schemas.get_mut(schema)
         {
             for group in schema.objects.iter_mut().filter(|group| group.owner == *from) {
-                to.clone_into(&mut group.owner);
-                group.acl = group.acl.handed_over(from, to);
+                change_hands(group, from, to);
             }
         }
         assert!(self.observed.roles.contains_key(from), "there is no role {from} to drop");
